@@ -1,0 +1,1 @@
+"""Phaseline: takes a tested algorithm version to the website that shows it."""

@@ -1,0 +1,271 @@
+"""The ledger: one item per release, one stamp per step, in DynamoDB.
+
+Table layout (infra/registry.yaml)::
+
+    pk                          sk                              what it is
+    algorithm#<type>#<name>     release#<requested_at>#<id>     a release; `open` = its type until
+                                                                it is verified or superseded
+    dispatch#<type>             latest                          the outbox of repository_dispatch
+    execution#<id>              slack#<state>                   a claim: who does a thing once
+
+Every write is conditional or idempotent, so that a step that runs twice, or at once with
+another, changes nothing the second time.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+OPEN, VERIFIED, SUPERSEDED = "open", "verified", "superseded"
+CLAIM_LIFETIME = 30 * 24 * 3600
+"""Seconds that a claim is kept: far beyond any redelivery (24 hours) of the event it guards."""
+WRITERS = 16
+"""Concurrent ledger writes of one batch: more than DynamoDB's latency needs, few enough for a
+small Lambda's connection pool."""
+
+_serialize = TypeSerializer().serialize
+_deserialize = TypeDeserializer().deserialize
+
+
+@dataclass(frozen=True)
+class Release:
+    """One change of one algorithm's active version, from the request to what is served.
+
+    `sequence` is the stream record's sequence number; `requested_at` is when the item changed
+    (ISO 8601, UTC). `version` is the version that becomes active, or None where a withdrawal
+    leaves none. `document_version` and `revision` name the metadata document that carries it.
+    """
+
+    release_id: str
+    type: str
+    algorithm: str
+    version: str | None
+    action: str
+    previous: str | None
+    requested_at: str
+    sequence: str
+    reason: str
+    state: str = OPEN
+    document_version: str | None = None
+    revision: int | None = None
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """The release's primary key, as DynamoDB attribute values."""
+        return {
+            "pk": {"S": f"algorithm#{self.type}#{self.algorithm}"},
+            "sk": {"S": f"release#{self.requested_at}#{self.release_id}"},
+        }
+
+
+@dataclass(frozen=True)
+class Dispatch:
+    """A repository_dispatch owed or sent for the newest version of one document."""
+
+    type: str
+    document_version: str
+    revision: int
+    releases: tuple[str, ...]
+    sent: bool
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Reads and writes of the ledger table."""
+
+    client: "DynamoDBClient"
+    table: str
+
+    def record(self, releases: Iterable[Release]) -> None:
+        """Write what is known of `releases`, keeping every stamp that is there already."""
+        with ThreadPoolExecutor(WRITERS) as pool:
+            list(pool.map(self._record, releases))
+
+    def _record(self, release: Release) -> None:
+        known = {
+            name: value
+            for name, value in vars(release).items()
+            if value is not None and name != "state"
+        }
+        # if_not_exists: a redelivered event must not reopen a release that was verified since.
+        parts = ["#state = if_not_exists(#state, :open)", "#open = if_not_exists(#open, :type)"]
+        parts += [f"#{name} = if_not_exists(#{name}, :{name})" for name in known]
+        try:
+            self.client.update_item(
+                TableName=self.table,
+                Key=release.key,
+                UpdateExpression="SET " + ", ".join(parts),
+                ConditionExpression="attribute_not_exists(#state) OR #state = :open",
+                ExpressionAttributeNames={"#open": "open", "#state": "state"}
+                | {f"#{name}": name for name in known},
+                ExpressionAttributeValues={":open": {"S": OPEN}}
+                | {f":{name}": _serialize(value) for name, value in known.items()},
+            )
+        except ClientError as error:
+            _unless_condition_failed(error)
+
+    def open_releases(self, type_: str) -> Iterator[Release]:
+        """The releases of one type that nobody has seen served yet, oldest first."""
+        return self._query(
+            IndexName="open",
+            KeyConditionExpression="#open = :type",
+            ExpressionAttributeNames={"#open": "open"},
+            ExpressionAttributeValues={":type": {"S": type_}},
+        )
+
+    def releases(self, type_: str, algorithm: str) -> Iterator[Release]:
+        """The releases of one algorithm, newest first."""
+        return self._query(
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+            ExpressionAttributeValues={
+                ":pk": {"S": f"algorithm#{type_}#{algorithm}"},
+                ":prefix": {"S": "release#"},
+            },
+            ScanIndexForward=False,
+        )
+
+    def _query(self, **query: Any) -> Iterator[Release]:
+        pages = self.client.get_paginator("query").paginate(TableName=self.table, **query)
+        for page in pages:
+            for item in page["Items"]:
+                yield _release(item)
+
+    def stamp(
+        self,
+        release: Release,
+        step: str,
+        *,
+        at: str,
+        link: str | None = None,
+        state: str | None = None,
+    ) -> None:
+        """Note that `step` of a release was done `at` a time (ISO 8601). The first stamp stays.
+
+        `state` verified or superseded also ends the release: it leaves the index of open ones.
+        """
+        stamp = {"at": at} | ({"link": link} if link else {})
+        names = {"#step": f"step_{step}"}
+        values = {":stamp": _serialize(stamp)}
+        expression = "SET #step = :stamp"
+        if state is not None:
+            names |= {"#state": "state", "#open": "open"}
+            values[":state"] = {"S": state}
+            expression += ", #state = :state REMOVE #open"
+        try:
+            self.client.update_item(
+                TableName=self.table,
+                Key=release.key,
+                UpdateExpression=expression,
+                ConditionExpression="attribute_not_exists(#step)",
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues=values,
+            )
+        except ClientError as error:
+            _unless_condition_failed(error)
+
+    def claim(self, scope: str, name: str, *, now: float, lease: float) -> bool:
+        """Whether the caller is the one to do a thing that must happen once.
+
+        False where it is done (`settle`), or where another holds it since less than `lease`
+        seconds: a holder that died may be followed, so the thing is done at least once.
+
+            claimed ---- lease ----> may be claimed again
+               \\-- settle --> done, for good
+        """
+        try:
+            self.client.put_item(
+                TableName=self.table,
+                Item={
+                    "pk": {"S": scope},
+                    "sk": {"S": name},
+                    "claimed_until": {"N": str(now + lease)},
+                    "expires_at": {"N": str(int(now) + CLAIM_LIFETIME)},
+                },
+                ConditionExpression=(
+                    "attribute_not_exists(pk) OR (attribute_not_exists(settled)"
+                    " AND claimed_until <= :now)"
+                ),
+                ExpressionAttributeValues={":now": {"N": str(now)}},
+            )
+        except ClientError as error:
+            _unless_condition_failed(error)
+            return False
+        return True
+
+    def settle(self, scope: str, name: str, *, detail: str) -> None:
+        """Note that the claimed thing is done; `detail` says what came of it."""
+        self.client.update_item(
+            TableName=self.table,
+            Key={"pk": {"S": scope}, "sk": {"S": name}},
+            UpdateExpression="SET settled = :detail",
+            ExpressionAttributeValues={":detail": {"S": detail}},
+        )
+
+    def dispatch(self, type_: str) -> Dispatch | None:
+        """The outbox entry of one type, or None before its first release."""
+        answer = self.client.get_item(
+            TableName=self.table, Key=_outbox_key(type_), ConsistentRead=True
+        )
+        if "Item" not in answer:
+            return None
+        item = _plain(answer["Item"])
+        return Dispatch(
+            type=type_,
+            document_version=item["document_version"],
+            revision=int(item["revision"]),
+            releases=tuple(item["releases"]),
+            sent=item["sent"],
+        )
+
+    def owe_dispatch(self, dispatch: Dispatch) -> None:
+        """Put a dispatch into the outbox, unless it holds one for a newer document already."""
+        self._put_dispatch(dispatch, "attribute_not_exists(pk) OR revision < :revision")
+
+    def dispatch_sent(self, dispatch: Dispatch) -> None:
+        """Note that a dispatch went out, unless a newer one took its place meanwhile."""
+        self._put_dispatch(dispatch, "revision = :revision")
+
+    def _put_dispatch(self, dispatch: Dispatch, condition: str) -> None:
+        item = {
+            "document_version": _serialize(dispatch.document_version),
+            "revision": _serialize(dispatch.revision),
+            "releases": _serialize(list(dispatch.releases)),
+            "sent": _serialize(dispatch.sent),
+        }
+        try:
+            self.client.put_item(
+                TableName=self.table,
+                Item=_outbox_key(dispatch.type) | item,
+                ConditionExpression=condition,
+                ExpressionAttributeValues={":revision": item["revision"]},
+            )
+        except ClientError as error:
+            _unless_condition_failed(error)
+
+
+def _outbox_key(type_: str) -> dict[str, Any]:
+    return {"pk": {"S": f"dispatch#{type_}"}, "sk": {"S": "latest"}}
+
+
+def _plain(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _deserialize(value) for name, value in item.items()}
+
+
+def _release(item: Mapping[str, Any]) -> Release:
+    plain = _plain(item)
+    fields = {name: plain.get(name) for name in Release.__dataclass_fields__}
+    if fields["revision"] is not None:
+        fields["revision"] = int(fields["revision"])
+    return Release(**fields)
+
+
+def _unless_condition_failed(error: ClientError) -> None:
+    if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+        raise error

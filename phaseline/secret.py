@@ -1,0 +1,75 @@
+"""A token kept in Secrets Manager or SSM Parameter Store, read once and cached."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from phaseline.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_ssm import SSMClient
+
+
+@dataclass
+class Secret:
+    """The value behind the ARN of a Secrets Manager secret or an SSM parameter.
+
+    It is fetched at first use and kept, so that a warm Lambda asks once; `refetch` asks again,
+    for a caller whose value was just refused because it was rotated. Neither the value nor any
+    part of it appears in an error or in `repr`.
+    """
+
+    arn: str
+    secretsmanager: "SecretsManagerClient" = field(repr=False)
+    ssm: "SSMClient" = field(repr=False)
+    _value: str | None = field(default=None, init=False, repr=False)
+
+    def value(self) -> str:
+        """The secret text. Raises ConfigurationError where it can't be had or is empty."""
+        if self._value is None:
+            self._value = self._fetch()
+        return self._value
+
+    def refetch(self) -> str:
+        """The secret text, asked for again."""
+        self._value = None
+        return self.value()
+
+    def _fetch(self) -> str:
+        try:
+            text = self._read()
+        except ClientError as error:
+            raise ConfigurationError(
+                self.arn,
+                f"the secret can't be read ({error.response['Error']['Code']})",
+                "Create it, or correct the template's token parameter and deploy again.",
+            ) from error
+        if not text or not text.isascii() or not text.isprintable() or " " in text:
+            raise ConfigurationError(
+                self.arn,
+                "expected a token as plain text on one line, found something else",
+                "Store the bare token as the secret's text: no JSON, no quotes, no line break.",
+            )
+        return text
+
+    def _read(self) -> str:
+        service, resource = _service_and_resource(self.arn)
+        if service == "secretsmanager":
+            return self.secretsmanager.get_secret_value(SecretId=self.arn)["SecretString"].strip()
+        # A parameter's name keeps its leading slash in an ARN only as the separator.
+        name = resource.removeprefix("parameter")
+        answer = self.ssm.get_parameter(Name=name, WithDecryption=True)
+        return answer["Parameter"]["Value"].strip()
+
+
+def _service_and_resource(arn: str) -> tuple[str, str]:
+    parts = arn.split(":", 5)
+    if len(parts) == 6 and parts[0] == "arn" and parts[2] in ("secretsmanager", "ssm"):
+        return parts[2], parts[5]
+    raise ConfigurationError(
+        arn or "the token's ARN",
+        "expected the ARN of a Secrets Manager secret or of an SSM parameter",
+        "Set the template's token parameter to such an ARN and deploy again.",
+    )

@@ -12,9 +12,10 @@ Every write is conditional or idempotent, so that a step that runs twice, or at 
 another, changes nothing the second time.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -52,6 +53,7 @@ class Release:
     requested_at: str
     sequence: str
     reason: str
+    display: Mapping[str, Any] = field(default_factory=dict)
     state: str = OPEN
     document_version: str | None = None
     revision: int | None = None
@@ -83,17 +85,22 @@ class Ledger:
     client: "DynamoDBClient"
     table: str
 
-    def record(self, releases: Iterable[Release]) -> None:
-        """Write what is known of `releases`, keeping every stamp that is there already."""
-        with ThreadPoolExecutor(WRITERS) as pool:
-            list(pool.map(self._record, releases))
+    def record(self, releases: Iterable[Release], *, at: str) -> None:
+        """Write what is known of `releases`, whose document was seen to hold them `at` a time.
 
-    def _record(self, release: Release) -> None:
+        What an earlier delivery wrote stays, stamps and a final state included.
+        """
+        with ThreadPoolExecutor(WRITERS) as pool:
+            list(pool.map(lambda release: self._record(release, at), releases))
+
+    def _record(self, release: Release, at: str) -> None:
         known = {
             name: value
             for name, value in vars(release).items()
             if value is not None and name != "state"
-        }
+        } | {"display": json.dumps(release.display, sort_keys=True)}
+        if release.document_version:
+            known["step_document"] = {"at": at, "link": release.document_version}
         # if_not_exists: a redelivered event must not reopen a release that was verified since.
         parts = ["#state = if_not_exists(#state, :open)", "#open = if_not_exists(#open, :type)"]
         parts += [f"#{name} = if_not_exists(#{name}, :{name})" for name in known]
@@ -113,15 +120,19 @@ class Ledger:
 
     def open_releases(self, type_: str) -> Iterator[Release]:
         """The releases of one type that nobody has seen served yet, oldest first."""
-        return self._query(
+        items = self._query(
             IndexName="open",
             KeyConditionExpression="#open = :type",
             ExpressionAttributeNames={"#open": "open"},
             ExpressionAttributeValues={":type": {"S": type_}},
         )
+        return map(_release, items)
 
     def releases(self, type_: str, algorithm: str) -> Iterator[Release]:
         """The releases of one algorithm, newest first."""
+        return map(_release, self._items(type_, algorithm))
+
+    def _items(self, type_: str, algorithm: str) -> Iterator[dict[str, Any]]:
         return self._query(
             KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
             ExpressionAttributeValues={
@@ -129,13 +140,27 @@ class Ledger:
                 ":prefix": {"S": "release#"},
             },
             ScanIndexForward=False,
+            ConsistentRead=True,
         )
 
-    def _query(self, **query: Any) -> Iterator[Release]:
+    def withdraw(self, type_: str, algorithm: str, version: str, *, at: str) -> Release | None:
+        """Mark each release of `version` as withdrawn; the release to fall back to, if any.
+
+        That is the newest verified one of another version that was not withdrawn itself.
+        """
+        fallback = None
+        for item in self._items(type_, algorithm):
+            release = _release(item)
+            if release.version == version:
+                self.stamp(release, "withdrawn", at=at)
+            elif not fallback and release.state == VERIFIED and "step_withdrawn" not in item:
+                fallback = release if release.version else None
+        return fallback
+
+    def _query(self, **query: Any) -> Iterator[dict[str, Any]]:
         pages = self.client.get_paginator("query").paginate(TableName=self.table, **query)
         for page in pages:
-            for item in page["Items"]:
-                yield _release(item)
+            yield from page["Items"]
 
     def stamp(
         self,
@@ -260,9 +285,10 @@ def _plain(item: Mapping[str, Any]) -> dict[str, Any]:
 
 def _release(item: Mapping[str, Any]) -> Release:
     plain = _plain(item)
-    fields = {name: plain.get(name) for name in Release.__dataclass_fields__}
+    fields: dict[str, Any] = {name: plain.get(name) for name in Release.__dataclass_fields__}
     if fields["revision"] is not None:
         fields["revision"] = int(fields["revision"])
+    fields["display"] = json.loads(fields["display"] or "{}")
     return Release(**fields)
 
 

@@ -55,21 +55,14 @@ class Secret:
         return text
 
     def _read(self) -> str:
-        service, resource = _service_and_resource(self.arn)
+        service = self.arn.split(":")[2] if self.arn.startswith("arn:") else ""
         if service == "secretsmanager":
             return self.secretsmanager.get_secret_value(SecretId=self.arn)["SecretString"].strip()
-        # A parameter's name keeps its leading slash in an ARN only as the separator.
-        name = resource.removeprefix("parameter")
-        answer = self.ssm.get_parameter(Name=name, WithDecryption=True)
-        return answer["Parameter"]["Value"].strip()
-
-
-def _service_and_resource(arn: str) -> tuple[str, str]:
-    parts = arn.split(":", 5)
-    if len(parts) == 6 and parts[0] == "arn" and parts[2] in ("secretsmanager", "ssm"):
-        return parts[2], parts[5]
-    raise ConfigurationError(
-        arn or "the token's ARN",
-        "expected the ARN of a Secrets Manager secret or of an SSM parameter",
-        "Set the template's token parameter to such an ARN and deploy again.",
-    )
+        if service == "ssm":
+            answer = self.ssm.get_parameter(Name=self.arn, WithDecryption=True)
+            return answer["Parameter"]["Value"].strip()
+        raise ConfigurationError(
+            self.arn or "the token's ARN",
+            "expected the ARN of a Secrets Manager secret or of an SSM parameter",
+            "Set the template's token parameter to such an ARN and deploy again.",
+        )

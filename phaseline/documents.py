@@ -1,0 +1,160 @@
+"""Reads and writes metadata documents in S3, by compare-and-swap.
+
+A write carries the ETag that was read (If-Match), so two writers can't overwrite each other: the
+loser gets 412, or 409 while both are under way, reads again, merges again and tries again. A
+write that landed while its answer was lost looks the same, and ends the same way: merging into
+what was written changes nothing, so nothing is written twice.
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from phaseline.errors import DocumentError, RemoteCallError
+from phaseline.metadata import Document, Merged, parse, render
+from phaseline.transition import TYPES
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+ATTEMPTS = 10
+"""Reads and writes before a conflict is given up: with the pauses below about 10 seconds."""
+LONGEST_PAUSE = 2.0
+CONFLICTS = {"PreconditionFailed", "ConditionalRequestConflict"}
+GOOD_VERSION_SEARCH = 50
+"""How many object versions are looked at to name the last good one."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A document as one version of its object."""
+
+    document: Document
+    etag: str
+    version_id: str
+
+
+@dataclass(frozen=True)
+class Documents:
+    """The three documents of one environment.
+
+    `pause` waits for a number of seconds below the one it is given, chosen at random, so that
+    writers that met once do not meet again.
+    """
+
+    s3: "S3Client"
+    bucket: str
+    prefix: str
+    pause: Callable[[float], None]
+
+    def read(self, type_: str) -> Stored:
+        """The newest version. Raises DocumentError where it is missing, corrupt or foreign."""
+        key = self._key(type_)
+        try:
+            answer = self.s3.get_object(Bucket=self.bucket, Key=key)
+        except self.s3.exceptions.NoSuchKey as error:
+            raise DocumentError(
+                self._where(key),
+                "the metadata document does not exist" + self._last_good(type_),
+                "Deploy creates the first one; restore a deleted one from its versions.",
+            ) from error
+        data = answer["Body"].read()
+        try:
+            document = parse(data, type_, self._where(key))
+        except DocumentError as error:
+            raise DocumentError(
+                error.where,
+                error.found + self._last_good(type_),
+                "It is left as it is: copy the good version over it, then try again.",
+            ) from error
+        return Stored(document, answer["ETag"], answer.get("VersionId", "null"))
+
+    def update(self, type_: str, merge: Callable[[Document], Merged]) -> tuple[Stored, Merged]:
+        """Apply `merge` and store what it made, or nothing where it changed nothing.
+
+        `merge` may be called several times and must find its own earlier result unchanged.
+        Raises RemoteCallError where other writers won every attempt.
+        """
+        for attempt in range(ATTEMPTS):
+            stored = self.read(type_)
+            merged = merge(stored.document)
+            if merged.document == stored.document:
+                return stored, merged
+            written = self._write(merged.document, stored.etag)
+            if written is not None:
+                return written, merged
+            self.pause(min(LONGEST_PAUSE, 0.05 * 2**attempt))
+        raise RemoteCallError(
+            self._where(self._key(type_)),
+            f"other writers changed the document {ATTEMPTS} times in a row",
+            "It is safe to run this again.",
+        )
+
+    def _write(self, document: Document, etag: str) -> Stored | None:
+        """Store `document` over the version with `etag`; None where another writer was faster."""
+        try:
+            answer = self.s3.put_object(
+                Bucket=self.bucket,
+                Key=self._key(document.type),
+                Body=render(document),
+                ContentType="application/zip",
+                IfMatch=etag,
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in CONFLICTS:
+                raise
+            return None
+        return Stored(document, answer["ETag"], answer.get("VersionId", "null"))
+
+    def create_missing(self) -> list[str]:
+        """Create each document that never existed, empty; the keys of those created.
+
+        Raises DocumentError for one that was deleted: an empty one in its place would take every
+        algorithm of its type off the website.
+        """
+        return [self._key(type_) for type_ in TYPES if self._create(type_)]
+
+    def _create(self, type_: str) -> bool:
+        key = self._key(type_)
+        listed = self.s3.list_object_versions(Bucket=self.bucket, Prefix=key, MaxKeys=1)
+        if listed.get("DeleteMarkers"):
+            self.read(type_)  # raises, and names the last good version
+        if listed.get("Versions"):
+            return False
+        try:
+            self.s3.put_object(
+                Bucket=self.bucket,
+                Key=key,
+                Body=render(Document(type=type_)),
+                ContentType="application/zip",
+                IfNoneMatch="*",
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in CONFLICTS:
+                raise
+            return False
+        return True
+
+    def _last_good(self, type_: str) -> str:
+        """A phrase that names the newest object version that is a good document."""
+        key = self._key(type_)
+        pages = self.s3.get_paginator("list_object_versions").paginate(
+            Bucket=self.bucket, Prefix=key, PaginationConfig={"MaxItems": GOOD_VERSION_SEARCH}
+        )
+        for version in (version for page in pages for version in page.get("Versions", [])):
+            answer = self.s3.get_object(Bucket=self.bucket, Key=key, VersionId=version["VersionId"])
+            try:
+                parse(answer["Body"].read(), type_, "")
+            except DocumentError:
+                continue
+            return f"; the last good version of the object is {version['VersionId']}"
+        return f"; none of its last {GOOD_VERSION_SEARCH} object versions is a good one"
+
+    def _key(self, type_: str) -> str:
+        return f"{self.prefix}{type_}.zip"
+
+    def _where(self, key: str) -> str:
+        return f"s3://{self.bucket}/{key}"

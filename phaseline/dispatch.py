@@ -4,6 +4,7 @@ Limits: an event type of 100 characters, a payload of 10 top-level keys and 65,5
 https://docs.github.com/en/rest/repos/repos#create-a-repository-dispatch-event
 """
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -91,6 +92,6 @@ def _post(url: str, body: bytes, token: str, timeout: float) -> int | str:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         # The message of a library's exception may quote a header; its type never does.
         return type(error).__name__

@@ -143,14 +143,19 @@ class Ledger:
             ConsistentRead=True,
         )
 
-    def withdraw(self, type_: str, algorithm: str, version: str, *, at: str) -> Release | None:
-        """Mark each release of `version` as withdrawn; the release to fall back to, if any.
+    def withdraw(
+        self, type_: str, algorithm: str, version: str, *, before: int, at: str
+    ) -> Release | None:
+        """Mark the releases of `version` as withdrawn; the release to fall back to, if any.
 
-        That is the newest verified one of another version that was not withdrawn itself.
+        That is the newest verified one of another version that was not withdrawn itself. Releases
+        with a sequence number from `before` on are newer than the withdrawal and stay as they are.
         """
         fallback = None
         for item in self._items(type_, algorithm):
             release = _release(item)
+            if int(release.sequence) >= before:
+                continue
             if release.version == version:
                 self.stamp(release, "withdrawn", at=at)
             elif not fallback and release.state == VERIFIED and "step_withdrawn" not in item:

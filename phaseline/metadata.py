@@ -79,7 +79,7 @@ def merge(
 ) -> Merged:
     """Apply `changes`, in their order, to `document`.
 
-    `fallbacks` names, per algorithm, the release whose version a withdrawal brings back. A
+    `fallbacks` names, per withdrawal's sequence number, the release whose version comes back. A
     change that is older than what the document holds is skipped, one that it holds already
     changes nothing; of several for one algorithm only the last is a release.
     """
@@ -100,7 +100,7 @@ def merge(
         if change.action == "withdraw" and (active is None or active.version != change.version):
             skipped.append((change, "the withdrawn version is not the active one"))
             continue
-        after = _entry(change, fallbacks.get(name))
+        after = _entry(change, fallbacks.get(change.sequence))
         algorithms.pop(name, None)
         withdrawn.pop(name, None)
         if after is None:
@@ -191,7 +191,7 @@ def _check(document: Document, schema: object, type_: object) -> None:
     for name, entry in held:
         for key, value in vars(entry).items():
             kind = dict if key == "display" else str
-            if not isinstance(value, kind) or (key == "sequence" and not value.isdecimal()):
+            if not isinstance(value, kind) or (key == "sequence" and not str(value).isdecimal()):
                 raise ValueError(f"algorithm {name!r}: {key} is {value!r}")
 
 

@@ -1,0 +1,101 @@
+"""Listens to the algorithms table's stream: a version that passed its tests becomes active.
+
+Invoked by the event source mapping with stream records, and by a schedule every few minutes to
+send dispatches that GitHub did not take (see `phaseline.intake`).
+"""
+
+import json
+import os
+import random
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from phaseline import dispatch, metrics
+from phaseline.documents import Documents
+from phaseline.errors import PhaselineError
+from phaseline.intake import Intake
+from phaseline.ledger import WRITERS, Ledger
+from phaseline.secret import Secret
+from phaseline.transition import Schema
+
+GITHUB_TIMEOUT = 5.0
+"""Seconds for GitHub's answer. A longer one is treated as lost, and the outbox sends again."""
+
+_ENVIRONMENT = os.environ["ENVIRONMENT"]
+_SCHEMA = Schema(
+    phase=os.environ["PHASE"],
+    algorithm_attribute=os.environ["ALGORITHM_ATTRIBUTE"],
+    version_attribute=os.environ["VERSION_ATTRIBUTE"],
+    type_attribute=os.environ["TYPE_ATTRIBUTE"],
+    phase_attribute=os.environ["PHASE_ATTRIBUTE"],
+    display_attribute=os.environ["DISPLAY_ATTRIBUTE"],
+)
+_CONFIG = Config(
+    retries={"mode": "standard", "max_attempts": 4},
+    connect_timeout=3,
+    read_timeout=10,
+    max_pool_connections=WRITERS,
+)
+_TOKEN = Secret(
+    os.environ["GITHUB_TOKEN_ARN"],
+    secretsmanager=boto3.client("secretsmanager", config=_CONFIG),
+    ssm=boto3.client("ssm", config=_CONFIG),
+)
+
+
+def _send(payload: Mapping[str, Any]) -> None:
+    dispatch.send(
+        api_url=os.environ["GITHUB_API_URL"],
+        repository=os.environ["GITHUB_REPOSITORY"],
+        event_type=os.environ["DISPATCH_EVENT_TYPE"],
+        payload={"environment": _ENVIRONMENT, **payload},
+        token=_TOKEN,
+        timeout=GITHUB_TIMEOUT,
+    )
+
+
+_INTAKE = Intake(
+    documents=Documents(
+        s3=boto3.client("s3", config=_CONFIG),
+        bucket=os.environ["METADATA_BUCKET"],
+        prefix=os.environ["METADATA_PREFIX"],
+        pause=lambda longest: time.sleep(random.uniform(0, longest)),  # noqa: S311 - jitter
+    ),
+    ledger=Ledger(boto3.client("dynamodb", config=_CONFIG), os.environ["LEDGER_TABLE"]),
+    send=_send,
+    now=lambda: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+)
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, list[dict[str, str]]]:
+    """Answer a batch of stream records with the one to start again from, if any.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
+    """
+    del context
+    if "Records" not in event:
+        _report("DispatchFailed", *_INTAKE.send_owed())
+        return {"batchItemFailures": []}
+    result = _INTAKE.take(event["Records"], _SCHEMA)
+    for release in result.releases:
+        _log(release=release.release_id, action=release.action, document=release.document_version)
+    for sequence, reason in result.skipped:
+        _log(record=sequence, skipped=reason)
+    _report("RecordRejected", *result.errors)
+    _report("DispatchFailed", *result.undelivered)
+    failures = [{"itemIdentifier": result.failed}] if result.failed else []
+    return {"batchItemFailures": failures}
+
+
+def _report(metric: str, *errors: PhaselineError) -> None:
+    for error in errors:
+        metrics.emit(metric, 1, environment=_ENVIRONMENT, now=time.time(), error=str(error))
+
+
+def _log(**line: str | None) -> None:
+    print(json.dumps(line))

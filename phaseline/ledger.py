@@ -86,34 +86,25 @@ class Ledger:
     table: str
 
     def record(self, releases: Iterable[Release], *, at: str) -> None:
-        """Write what is known of `releases`, whose document was seen to hold them `at` a time.
+        """Write each of `releases` once, with the time `at` which its document held it.
 
-        What an earlier delivery wrote stays, stamps and a final state included.
+        One that an earlier delivery wrote stays as it is, stamps and final state included.
         """
         with ThreadPoolExecutor(WRITERS) as pool:
             list(pool.map(lambda release: self._record(release, at), releases))
 
     def _record(self, release: Release, at: str) -> None:
-        known = {
-            name: value
-            for name, value in vars(release).items()
-            if value is not None and name != "state"
-        } | {"display": json.dumps(release.display, sort_keys=True)}
-        if release.document_version:
-            known["step_document"] = {"at": at, "link": release.document_version}
-        # if_not_exists: a redelivered event must not reopen a release that was verified since.
-        parts = ["#state = if_not_exists(#state, :open)", "#open = if_not_exists(#open, :type)"]
-        parts += [f"#{name} = if_not_exists(#{name}, :{name})" for name in known]
+        item = vars(release) | {
+            "open": release.type,
+            "display": json.dumps(release.display, sort_keys=True),
+            "step_document": {"at": at, "link": release.document_version},
+        }
+        known = {name: _serialize(value) for name, value in item.items() if value is not None}
         try:
-            self.client.update_item(
+            self.client.put_item(
                 TableName=self.table,
-                Key=release.key,
-                UpdateExpression="SET " + ", ".join(parts),
-                ConditionExpression="attribute_not_exists(#state) OR #state = :open",
-                ExpressionAttributeNames={"#open": "open", "#state": "state"}
-                | {f"#{name}": name for name in known},
-                ExpressionAttributeValues={":open": {"S": OPEN}}
-                | {f":{name}": _serialize(value) for name, value in known.items()},
+                Item=release.key | known,
+                ConditionExpression="attribute_not_exists(pk)",
             )
         except ClientError as error:
             _unless_condition_failed(error)

@@ -4,6 +4,7 @@ The event source mapping's filter saves invocations; this module decides. It ask
 questions again, because a filter can be edited, and cannot compare the old phase with the new.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -134,6 +135,14 @@ def _display(
             "Store what the website shows as a map, then set the phase again.",
         )
     plain: Mapping[str, Any] = _json_values(_deserialize(image[attribute]))
+    try:
+        json.dumps(plain)
+    except TypeError as error:
+        raise InputError(
+            _where(record),
+            f"attribute '{attribute}': expected what JSON can hold, found {error}",
+            "Store text and numbers, not binary values, then set the phase again.",
+        ) from error
     return plain
 
 

@@ -1,0 +1,44 @@
+"""What every test needs: no real account in reach, and a way to load a Lambda's handler."""
+
+import importlib.util
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LoadHandler = Callable[[str, dict[str, str]], ModuleType]
+
+
+@pytest.fixture(autouse=True)
+def no_real_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace the developer's AWS settings, so that no test can reach an account."""
+    for name in list(os.environ):
+        if name.startswith(("AWS_", "GITHUB_", "SLACK_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.fixture
+def load_handler(monkeypatch: pytest.MonkeyPatch) -> LoadHandler:
+    """Import `lambdas/<name>/handler.py` as a Lambda does: anew, in the given environment."""
+
+    def load(name: str, env: dict[str, str]) -> ModuleType:
+        for variable, value in env.items():
+            monkeypatch.setenv(variable, value)
+        path = ROOT / "lambdas" / name / "handler.py"
+        spec = importlib.util.spec_from_file_location(f"{name}_handler", path)
+        assert spec
+        assert spec.loader
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load

@@ -1,0 +1,150 @@
+"""Documents in S3, written by compare-and-swap."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from phaseline.documents import ATTEMPTS, Documents
+from phaseline.errors import DocumentError, RemoteCallError
+from phaseline.metadata import Document, Merged, merge
+from tests.unit.test_metadata import active, change
+
+BUCKET = "metadata-bucket"
+
+
+def never(longest: float) -> None:
+    """A pause that takes no time."""
+
+
+@pytest.fixture
+def s3() -> Iterator[Any]:
+    with mock_aws():
+        client = boto3.client("s3")
+        client.create_bucket(Bucket=BUCKET)
+        client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        yield client
+
+
+@pytest.fixture
+def documents(s3: Any) -> Documents:
+    made = Documents(s3, BUCKET, "metadata/", never)
+    made.create_missing()
+    return made
+
+
+def promote(sequence: int, algorithm: str) -> Callable[[Document], Merged]:
+    """A merge that promotes one version of `algorithm`."""
+    return lambda document: merge(document, [change(sequence, algorithm=algorithm)], {})
+
+
+def versions(s3: Any) -> int:
+    """How many versions the object of `opt` has."""
+    return len(s3.list_object_versions(Bucket=BUCKET, Prefix="metadata/opt.zip")["Versions"])
+
+
+def test_update(documents: Documents) -> None:
+    """An update is what the next reader finds, under the version id that was returned."""
+    stored, _ = documents.update("opt", promote(1, "a"))
+    assert documents.read("opt") == stored
+    assert active(stored.document) == {"a": "1.0.0"}
+
+
+def test_no_change_is_no_write(documents: Documents, s3: Any) -> None:
+    """A merge that changes nothing writes no object version."""
+    documents.update("opt", promote(1, "a"))
+    before = versions(s3)
+    documents.update("opt", promote(1, "a"))
+    assert versions(s3) == before
+
+
+def test_two_writers_at_once(documents: Documents) -> None:
+    """Two writers that read the same version both find their change in the end."""
+    barrier = threading.Barrier(2, timeout=10)
+    waiting = threading.local()
+
+    def slowly(algorithm: str) -> Callable[[Document], Merged]:
+        def together(document: Document) -> Merged:
+            if not getattr(waiting, "done", False):
+                waiting.done = True
+                barrier.wait()
+            return promote(1, algorithm)(document)
+
+        return together
+
+    threads = [
+        threading.Thread(target=documents.update, args=("opt", slowly(name))) for name in "ab"
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    stored = documents.read("opt")
+    assert sorted(active(stored.document)) == ["a", "b"]
+    assert stored.document.revision == 2
+
+
+def test_answer_lost_after_the_write_landed(documents: Documents, s3: Any) -> None:
+    """A write whose answer was lost is sent again by botocore and recognised as our own."""
+    lost = iter([True])
+
+    def lose_answer(response: Any, **_: Any) -> float | None:
+        return 0.0 if response and next(lost, False) else None
+
+    s3.meta.events.register_first("needs-retry.s3.PutObject", lose_answer)
+    before = versions(s3)
+    stored, _ = documents.update("opt", promote(1, "a"))
+    assert active(stored.document) == {"a": "1.0.0"}
+    assert stored.document.revision == 1
+    assert versions(s3) == before + 1
+
+
+def test_losing_every_time(documents: Documents, s3: Any) -> None:
+    """A writer that loses each attempt gives up with an error, within a bound of pauses."""
+    pauses: list[float] = []
+    counter = iter(range(1, 100))
+    rival = Documents(s3, BUCKET, "metadata/", never)
+
+    def overtaken(document: Document) -> Merged:
+        rival.update("opt", promote(next(counter), "rival"))
+        return promote(1, "a")(document)
+
+    with pytest.raises(RemoteCallError, match="other writers"):
+        Documents(s3, BUCKET, "metadata/", pauses.append).update("opt", overtaken)
+    assert len(pauses) == ATTEMPTS
+    assert max(pauses) <= 2.0
+
+
+def test_corrupt_document_is_left_alone(documents: Documents, s3: Any) -> None:
+    """A corrupt document is refused, not overwritten, and the last good version named."""
+    good, _ = documents.update("opt", promote(1, "a"))
+    s3.put_object(Bucket=BUCKET, Key="metadata/opt.zip", Body=b"edited by hand")
+    with pytest.raises(DocumentError, match=good.version_id):
+        documents.update("opt", promote(2, "b"))
+    body = s3.get_object(Bucket=BUCKET, Key="metadata/opt.zip")["Body"].read()
+    assert body == b"edited by hand"
+
+
+def test_deleted_document(documents: Documents, s3: Any) -> None:
+    """A deleted document is not replaced by an empty one: its last good version is named."""
+    good, _ = documents.update("opt", promote(1, "a"))
+    s3.delete_object(Bucket=BUCKET, Key="metadata/opt.zip")
+    with pytest.raises(DocumentError, match=good.version_id):
+        documents.create_missing()
+    with pytest.raises(DocumentError, match="does not exist"):
+        documents.update("opt", promote(2, "b"))
+
+
+def test_create_missing(documents: Documents, s3: Any) -> None:
+    """Only documents that never existed are created."""
+    s3.delete_object(
+        Bucket=BUCKET,
+        Key="metadata/in.zip",
+        VersionId=documents.read("in").version_id,
+    )
+    documents.update("opt", promote(1, "a"))
+    assert documents.create_missing() == ["metadata/in.zip"]
+    assert active(documents.read("opt").document) == {"a": "1.0.0"}

@@ -1,0 +1,147 @@
+"""The ledger's conditional writes."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from phaseline.ledger import SUPERSEDED, VERIFIED, Dispatch, Ledger, Release
+
+AT = "2026-11-24T20:00:00Z"
+
+
+def make_table(client: Any, name: str) -> None:
+    """The ledger table with the keys of infra/registry.yaml."""
+    text = {"AttributeType": "S"}
+    client.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": n} | text for n in ("pk", "sk", "open")],
+        KeySchema=[
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": "sk", "KeyType": "RANGE"},
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "open",
+                "KeySchema": [
+                    {"AttributeName": "open", "KeyType": "HASH"},
+                    {"AttributeName": "sk", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+
+
+@pytest.fixture
+def ledger() -> Iterator[Ledger]:
+    with mock_aws():
+        client = boto3.client("dynamodb")
+        make_table(client, "ledger")
+        yield Ledger(client, "ledger")
+
+
+def release(sequence: int, version: str = "1.0.0") -> Release:
+    """A release of opt/a."""
+    return Release(
+        release_id=f"opt-a-{version}-{sequence}",
+        type="opt",
+        algorithm="a",
+        version=version,
+        action="promote",
+        previous=None,
+        requested_at=f"2026-11-24T20:00:{sequence:02}Z",
+        sequence=str(sequence),
+        reason="its phase was set",
+        display={"accuracy": 0.97},
+        document_version="v1",
+        revision=sequence,
+    )
+
+
+def test_recorded(ledger: Ledger) -> None:
+    """A recorded release is read back as it was, newest first, and is open."""
+    first, second = release(1), release(2, "2.0.0")
+    ledger.record([first, second], at=AT)
+    assert list(ledger.releases("opt", "a")) == [second, first]
+    assert list(ledger.open_releases("opt")) == [first, second]
+    assert list(ledger.open_releases("in")) == []
+
+
+def test_recorded_again(ledger: Ledger) -> None:
+    """A redelivery changes nothing: what was written first stays."""
+    ledger.record([release(1)], at=AT)
+    ledger.record([replace(release(1), document_version="v2", previous="0.1")], at=AT)
+    (kept,) = ledger.releases("opt", "a")
+    assert kept.document_version == "v1"
+
+
+def test_redelivery_does_not_reopen(ledger: Ledger) -> None:
+    """A release that was verified stays closed when its record is delivered again."""
+    ledger.record([release(1)], at=AT)
+    ledger.stamp(release(1), "verified", at=AT, state=VERIFIED)
+    ledger.record([release(1)], at=AT)
+    assert list(ledger.open_releases("opt")) == []
+    assert next(ledger.releases("opt", "a")).state == VERIFIED
+
+
+def test_first_stamp_stays(ledger: Ledger) -> None:
+    """A step is stamped once."""
+    ledger.record([release(1)], at=AT)
+    ledger.stamp(release(1), "verified", at="first", link="one", state=VERIFIED)
+    ledger.stamp(release(1), "verified", at="second", link="two", state=SUPERSEDED)
+    item = ledger.client.get_item(TableName="ledger", Key=release(1).key)["Item"]
+    assert item["step_verified"]["M"] == {"at": {"S": "first"}, "link": {"S": "one"}}
+    assert item["state"] == {"S": VERIFIED}
+
+
+def test_withdrawal_falls_back_to_verified(ledger: Ledger) -> None:
+    """The fallback is the newest verified version that was not withdrawn itself."""
+    ledger.record([release(n, f"{n}.0") for n in (1, 2, 3, 4)], at=AT)
+    for n in (1, 2, 4):
+        ledger.stamp(release(n, f"{n}.0"), "verified", at=AT, state=VERIFIED)
+    fallback = ledger.withdraw("opt", "a", "4.0", before=5, at=AT)
+    assert fallback is not None
+    assert fallback.version == "2.0"
+    after = ledger.withdraw("opt", "a", "2.0", before=6, at=AT)
+    assert after is not None
+    assert after.version == "1.0"
+    assert ledger.withdraw("opt", "a", "1.0", before=7, at=AT) is None
+
+
+def test_late_withdrawal(ledger: Ledger) -> None:
+    """A withdrawal delivered late leaves a newer release of the same version alone."""
+    ledger.record([release(1, "1.0"), release(5, "1.0")], at=AT)
+    ledger.withdraw("opt", "a", "1.0", before=3, at=AT)
+    items = [
+        ledger.client.get_item(TableName="ledger", Key=release(n, "1.0").key)["Item"]
+        for n in (1, 5)
+    ]
+    assert ["step_withdrawn" in item for item in items] == [True, False]
+
+
+def test_claim(ledger: Ledger) -> None:
+    """One of two claims; a holder that died is followed after its lease; a settled one is not."""
+    claim = ("execution#1", "slack#SUCCEEDED")
+    assert ledger.claim(*claim, now=100.0, lease=60)
+    assert not ledger.claim(*claim, now=101.0, lease=60)
+    assert ledger.claim(*claim, now=161.0, lease=60)
+    ledger.settle(*claim, detail="1.2")
+    assert not ledger.claim(*claim, now=900.0, lease=60)
+
+
+def test_outbox(ledger: Ledger) -> None:
+    """The outbox keeps the newest document's dispatch until it is sent."""
+    old = Dispatch("opt", "v1", 1, ("r1",), False)
+    new = Dispatch("opt", "v2", 2, ("r1", "r2"), False)
+    assert ledger.dispatch("opt") is None
+    ledger.owe_dispatch(new)
+    ledger.owe_dispatch(old)
+    ledger.dispatch_sent(replace(old, sent=True))
+    assert ledger.dispatch("opt") == new
+    ledger.dispatch_sent(replace(new, sent=True))
+    assert ledger.dispatch("opt") == replace(new, sent=True)

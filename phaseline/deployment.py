@@ -1,0 +1,306 @@
+"""Deploys an environment: a plan of stacks, documents and functions, and who carries it out.
+
+A dry run walks the same plan with another executor (`Preview` for `Apply`), so that what it
+shows is what a deploy does::
+
+    registry  site            the two need nothing of each other and go at once
+          \\   |
+           \\  documents, packages
+            \\ |
+         functions
+              |
+          pipeline
+"""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from botocore.exceptions import ClientError
+
+from phaseline import package
+from phaseline.deployment_parameters import assign
+from phaseline.documents import Documents
+from phaseline.errors import DeploymentError
+from phaseline.package import Package
+from phaseline.stacks import Declared, Result, Stacks
+from phaseline.transition import TYPES
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+WAVES = (("registry", "site"), ("functions",), ("pipeline",))
+"""The stacks in the order of their needs; those of one wave go at once."""
+STACKS = tuple(stack for wave in WAVES for stack in wave)
+NEEDS = {
+    "registry": (),
+    "site": (),
+    "functions": ("registry", "site"),
+    "pipeline": ("site", "functions"),
+}
+FUNCTIONS = (
+    "stream_listener",
+    "site_publisher",
+    "cache_invalidator",
+    "slack_notifier",
+    "release_verifier",
+)
+METADATA_PREFIX = "metadata/"
+
+
+class Steps(Protocol):
+    """Names each step to a person while it runs."""
+
+    def __call__(self, title: str) -> AbstractContextManager[None]: ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an environment should be. `templates` holds every stack's, `selected` the stacks to
+    deploy; `sections` are the parameters by stack or `common`, `overrides` go to every template
+    that declares them; `repository` is where the code is, `environment_paths` where its
+    requirements are installed."""
+
+    environment: str
+    selected: frozenset[str]
+    templates: Mapping[str, str]
+    sections: Mapping[str, Mapping[str, str]]
+    overrides: Mapping[str, str]
+    repository: Path
+    environment_paths: Sequence[Path]
+
+    def stack(self, name: str) -> str:
+        """The name of the environment's stack."""
+        return f"phaseline-{self.environment}-{name}"
+
+    def waves(self) -> list[list[str]]:
+        """The selected stacks, wave by wave."""
+        waves = [[name for name in wave if name in self.selected] for wave in WAVES]
+        return [wave for wave in waves if wave]
+
+    def steps(self) -> int:
+        """How many steps carrying it out takes."""
+        extra = 2 * ("functions" in self.selected) + ("site" in self.selected)
+        return 1 + len(self.waves()) + extra
+
+
+@dataclass(frozen=True)
+class Uploaded:
+    """A function's package, its key in the code bucket, and whether it had to be sent."""
+
+    package: Package
+    key: str
+    sent: bool
+
+
+@dataclass
+class Outcome:
+    """What a deploy did, or a dry run would do."""
+
+    stacks: dict[str, Result] = field(default_factory=dict)
+    documents: list[str] = field(default_factory=list)
+    packages: list[Uploaded] = field(default_factory=list)
+
+
+class Executor(Protocol):
+    """Carries a plan out, or only looks."""
+
+    def stack(self, declared: Declared, needs: Mapping[str, Result | None]) -> Result:
+        """Bring a stack to what is declared. `needs` names the stacks that it imports from, with
+        what was just done to them, or None for one that is no part of this deploy."""
+
+    def code_bucket(self, site_stack: str) -> str:
+        """The bucket for code that the site stack made."""
+
+    def upload(self, bucket: str, built: Package) -> Uploaded:
+        """Put a package where CloudFormation finds it, unless it is there."""
+
+    def documents(self, site_stack: str) -> list[str]:
+        """Create the metadata documents that are missing; their keys."""
+
+
+@dataclass(frozen=True)
+class Apply:
+    """Carries a plan out."""
+
+    stacks: Stacks
+    s3: "S3Client"
+
+    def stack(self, declared: Declared, needs: Mapping[str, Result | None]) -> Result:  # noqa: ARG002
+        """Deploy the stack."""
+        return self.stacks.deploy(declared)
+
+    def code_bucket(self, site_stack: str) -> str:
+        """The bucket, out of the stack's outputs."""
+        return self.stacks.outputs(site_stack)["ArtifactBucketName"]
+
+    def upload(self, bucket: str, built: Package) -> Uploaded:
+        """Send the package, unless its key is there: the key says the content."""
+        key = code_key(built)
+        if _exists(self.s3, bucket, key):
+            return Uploaded(built, key, sent=False)
+        self.s3.put_object(
+            Bucket=bucket,
+            Key=key,
+            Body=built.path.read_bytes(),
+            ContentType="application/zip",
+            ChecksumSHA256=built.code_sha256,
+        )
+        return Uploaded(built, key, sent=True)
+
+    def documents(self, site_stack: str) -> list[str]:
+        """Create those that never existed."""
+        bucket = self.stacks.outputs(site_stack)["MetadataBucketName"]
+        return Documents(self.s3, bucket, METADATA_PREFIX, self.stacks.sleep).create_missing()
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Only looks: change sets are made, shown and removed, and nothing is sent."""
+
+    stacks: Stacks
+    s3: "S3Client"
+
+    def stack(self, declared: Declared, needs: Mapping[str, Result | None]) -> Result:
+        """What would change; without a change set where CloudFormation could not make one,
+        because the stack imports what a stack of this same plan has yet to export."""
+        missing = [name for name in needs if not self._is_deployed(name)]
+        changing = [name for name, done in needs.items() if done and done.action != "none"]
+        later = "its changes are known once {} is deployed"
+        action = "update" if self._is_deployed(declared.name) else "create"
+        if missing:
+            return Result(declared.name, action, note=later.format(" and ".join(missing)))
+        try:
+            return self.stacks.preview(declared)
+        except DeploymentError:
+            if not changing:
+                raise
+            return Result(declared.name, action, note=later.format(" and ".join(changing)))
+
+    def code_bucket(self, site_stack: str) -> str:
+        """The bucket, or nothing where it has yet to be made."""
+        return (
+            self.stacks.outputs(site_stack)["ArtifactBucketName"]
+            if self._is_deployed(site_stack)
+            else ""
+        )
+
+    def upload(self, bucket: str, built: Package) -> Uploaded:
+        """Whether the package would be sent."""
+        key = code_key(built)
+        return Uploaded(built, key, sent=not bucket or not _exists(self.s3, bucket, key))
+
+    def documents(self, site_stack: str) -> list[str]:
+        """Those that would be created."""
+        keys = [f"{METADATA_PREFIX}{type_}.zip" for type_ in TYPES]
+        if not self._is_deployed(site_stack):
+            return keys
+        bucket = self.stacks.outputs(site_stack)["MetadataBucketName"]
+        return [key for key in keys if not _exists(self.s3, bucket, key)]
+
+    def _is_deployed(self, name: str) -> bool:
+        stack = self.stacks.find(name)
+        return stack is not None and stack["StackStatus"] != "REVIEW_IN_PROGRESS"
+
+
+def deploy(plan: Plan, executor: Executor, stacks: Stacks, step: Steps) -> Outcome:
+    """Let `executor` carry out `plan`, step by step.
+
+    What can be wrong with parameters and packages is found before anything is changed. Raises
+    what Stacks, package and Documents raise; running it again then goes on where it stopped.
+    """
+    outcome = Outcome()
+    with step("Check templates and parameters"):
+        parameters = _parameters(plan, stacks)
+    built = []
+    if "functions" in plan.selected:
+        with step(f"Build {len(FUNCTIONS)} packages"):
+            built = _build(plan)
+    for wave in plan.waves():
+        if "functions" in wave:
+            with step("Upload packages"):
+                bucket = executor.code_bucket(plan.stack("site"))
+                outcome.packages = [executor.upload(bucket, one) for one in built]
+            parameters["functions"] |= _code_parameters(bucket, outcome.packages)
+        with step(f"Deploy {' and '.join(wave)}"):
+            outcome.stacks |= _deploy_wave(plan, executor, wave, parameters, outcome.stacks)
+        if "site" in wave:
+            with step("Create missing metadata documents"):
+                outcome.documents = executor.documents(plan.stack("site"))
+    return outcome
+
+
+def _parameters(plan: Plan, stacks: Stacks) -> dict[str, dict[str, str]]:
+    with ThreadPoolExecutor(len(STACKS)) as pool:
+        found = pool.map(lambda name: stacks.parameters(name, plan.templates[name]), STACKS)
+    computed = {
+        "Environment": plan.environment,
+        "RegistryStack": plan.stack("registry"),
+        "SiteStack": plan.stack("site"),
+        "FunctionsStack": plan.stack("functions"),
+    }
+    return assign(
+        dict(zip(STACKS, found, strict=True)),
+        plan.sections,
+        plan.overrides,
+        computed=computed,
+        later=frozenset({"CodeBucket", *map(_key_parameter, FUNCTIONS)}),
+        defaults={"PipelineName": f"phaseline-{plan.environment}"},
+        selected=plan.selected,
+    )
+
+
+def _build(plan: Plan) -> list[Package]:
+    paths = [plan.repository, *plan.environment_paths]
+    return [
+        package.build(
+            plan.repository / "lambdas" / name,
+            paths,
+            plan.repository / "build" / "lambdas" / f"{name}.zip",
+        )
+        for name in FUNCTIONS
+    ]
+
+
+def _code_parameters(bucket: str, uploaded: Sequence[Uploaded]) -> dict[str, str]:
+    keys = {_key_parameter(one.package.name): one.key for one in uploaded}
+    return {"CodeBucket": bucket} | keys
+
+
+def _deploy_wave(
+    plan: Plan,
+    executor: Executor,
+    wave: Sequence[str],
+    parameters: Mapping[str, Mapping[str, str]],
+    done: Mapping[str, Result],
+) -> dict[str, Result]:
+    def one(name: str) -> Result:
+        declared = Declared(plan.stack(name), plan.templates[name], parameters[name])
+        return executor.stack(declared, {plan.stack(need): done.get(need) for need in NEEDS[name]})
+
+    # Leaving the pool waits for both, so that the failure of one never leaves the other unseen.
+    with ThreadPoolExecutor(len(wave)) as pool:
+        return dict(zip(wave, pool.map(one, wave), strict=True))
+
+
+def code_key(built: Package) -> str:
+    """Where a package is in the code bucket: equal content has an equal key."""
+    return f"code/{built.name}/{built.sha256}.zip"
+
+
+def _exists(s3: "S3Client", bucket: str, key: str) -> bool:
+    try:
+        s3.head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in {"404", "NoSuchKey", "NotFound"}:
+            raise
+        return False
+    return True
+
+
+def _key_parameter(function: str) -> str:
+    """The template's parameter for a function's key: `site_publisher` -> SitePublisherCodeKey."""
+    return "".join(word.capitalize() for word in function.split("_")) + "CodeKey"

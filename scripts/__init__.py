@@ -1,0 +1,1 @@
+"""The commands of Phaseline: `python -m scripts` lists them."""

@@ -1,0 +1,59 @@
+"""`python -m scripts COMMAND`: each file beside this one is a command of its name.
+
+A command's module is imported when it is called, so that one command's start-up never pays for
+another's imports; the list of commands is read from the files' first lines.
+"""
+
+import ast
+import importlib
+from pathlib import Path
+
+import click
+
+from scripts import console
+
+HERE = Path(__file__).parent
+SHARED = {"__init__", "__main__", "aws", "console"}
+"""Modules that commands use; every other one defines `command`."""
+
+
+class Commands(click.Group):
+    """The group whose commands are files."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """The commands' names, sorted."""
+        files = {file.stem for file in HERE.glob("*.py")}
+        return sorted(name.replace("_", "-") for name in files - SHARED)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, or None; only its own module is imported."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = importlib.import_module(f"scripts.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Each command with the first line of its file, none of them imported."""
+        rows = [(name, _first_line(name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+def _first_line(name: str) -> str:
+    tree = ast.parse((HERE / f"{name.replace('-', '_')}.py").read_text("utf-8"))
+    return (ast.get_docstring(tree) or "").partition("\n")[0]
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Takes a tested algorithm version to the website that shows it.
+
+    AWS is reached as the AWS tools reach it: by profile, role or environment variables.
+    Exit codes: 0 done, 1 a remote call failed, 2 usage, 3 configuration, 4 the pipeline or a
+    stack failed, 5 drift found, 6 timed out waiting, 7 refused.
+    """
+
+
+if __name__ == "__main__":
+    console.run(main)

@@ -1,0 +1,181 @@
+"""Deploys an environment: its stacks, first documents and Lambda packages.
+
+Running it again is safe, and is the remedy for most of what can go wrong: it goes on where it
+stopped, and changes nothing where nothing is to change.
+"""
+
+import re
+import sysconfig
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from phaseline.deployment import STACKS, Apply, Executor, Outcome, Plan, Preview, deploy
+from phaseline.deployment_parameters import Sections, read
+from phaseline.errors import ConfigurationError
+from phaseline.stacks import Change, Event, Stacks
+from scripts import aws
+from scripts.console import Console, json_option
+
+REPOSITORY = Path(__file__).parent.parent
+SIGNS = {"Add": "+", "Modify": "~", "Remove": "-"}
+
+
+class Assignment(click.ParamType[tuple[str, str]]):
+    """A `Name=Value` of the command line."""
+
+    name = "Name=Value"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Name and value; the value may be empty and may hold further equals signs."""
+        if isinstance(value, tuple):
+            return value
+        name, separator, text = value.partition("=")
+        if not (name and separator):
+            self.fail(f"expected Name=Value, found {value!r}", param, ctx)
+        return name, text
+
+
+class Environment(click.ParamType[str]):
+    """The name of an environment, as the templates accept it."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name, if it is one."""
+        if not re.fullmatch(r"[a-z][a-z0-9-]{0,9}", str(value)):
+            self.fail(
+                f"expected 1 to 10 lower-case letters, digits and hyphens, a letter first,"
+                f" found {value!r}",
+                param,
+                ctx,
+            )
+        return str(value)
+
+
+@click.command(name="deploy", help=__doc__)
+@click.option("--environment", type=Environment(), required=True, help="Which one to deploy.")
+@click.option(
+    "--parameters",
+    "parameters_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The parameters file; infra/parameters/<environment>.json unless told otherwise.",
+)
+@click.option(
+    "--parameter",
+    "overrides",
+    type=Assignment(),
+    multiple=True,
+    help="One value more; it goes to every template that declares it. May be repeated.",
+)
+@click.option(
+    "--stack",
+    "selected",
+    type=click.Choice(STACKS),
+    multiple=True,
+    help="Deploy this one only. May be repeated; all four unless told otherwise.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=1),
+    default=1800,
+    show_default=True,
+    help="Seconds to wait for one stack.",
+)
+@json_option
+def command(
+    environment: str,
+    parameters_file: Path | None,
+    overrides: tuple[tuple[str, str], ...],
+    selected: tuple[str, ...],
+    dry_run: bool,
+    timeout: float,
+    as_json: bool,
+) -> None:
+    plan = Plan(
+        environment=environment,
+        selected=frozenset(selected or STACKS),
+        templates={name: (REPOSITORY / "infra" / f"{name}.yaml").read_text() for name in STACKS},
+        sections=_sections(environment, parameters_file),
+        overrides=dict(overrides),
+        repository=REPOSITORY,
+        environment_paths=[Path(sysconfig.get_path("purelib"))],
+    )
+    console = Console(as_json=as_json, total=plan.steps())
+    session = aws.session()
+    stacks = Stacks(
+        session.client("cloudformation", config=aws.CONFIG),
+        clock=time.monotonic,
+        sleep=time.sleep,
+        progress=lambda event: console.progress(_line(event)),
+        limit=timeout,
+    )
+    s3 = session.client("s3", config=aws.CONFIG)
+    executor: Executor = Preview(stacks, s3) if dry_run else Apply(stacks, s3)
+    outcome = deploy(plan, executor, stacks, console.step)
+    console.result(as_data(environment, dry_run, outcome), as_lines(dry_run, outcome))
+
+
+def _sections(environment: str, file: Path | None) -> Sections:
+    """The parameters file's sections; none where the environment has no file of its own."""
+    path = file or REPOSITORY / "infra" / "parameters" / f"{environment}.json"
+    try:
+        return read(path.read_text("utf-8"), str(path), STACKS)
+    except FileNotFoundError as error:
+        if file is None:
+            return {}
+        raise ConfigurationError(
+            str(path), "the parameters file does not exist", "Correct --parameters."
+        ) from error
+
+
+def _line(event: Event) -> str:
+    line = f"  {event.stack}: {event.resource} {event.status}"
+    return f"{line}: {event.reason}" if event.reason else line
+
+
+def as_data(environment: str, dry_run: bool, outcome: Outcome) -> dict[str, Any]:
+    """The outcome as what --json prints."""
+    return {
+        "environment": environment,
+        "dry_run": dry_run,
+        "stacks": {name: asdict(result) for name, result in outcome.stacks.items()},
+        "documents": outcome.documents,
+        "packages": {
+            one.package.name: {
+                "key": one.key,
+                "code_sha256": one.package.code_sha256,
+                "size": one.package.size,
+                "sent": one.sent,
+            }
+            for one in outcome.packages
+        },
+    }
+
+
+def as_lines(dry_run: bool, outcome: Outcome) -> Iterator[str]:
+    """The outcome for people: what changed, then the outputs."""
+    would = "would be " if dry_run else ""
+    for key in outcome.documents:
+        yield f"{key}: {would}created"
+    for one in outcome.packages:
+        yield f"{one.key}: {f'{would}uploaded' if one.sent else 'is there'}, {one.package.size:,} B"
+    for result in outcome.stacks.values():
+        done = "no changes" if result.action == "none" else f"{would}{result.action}d"
+        yield f"{result.stack}: {done}{f'; {result.note}' if result.note else ''}"
+        yield from (f"  {_change(change)}" for change in result.changes)
+        yield from (f"  {name} = {value}" for name, value in sorted(result.outputs.items()))
+
+
+def _change(change: Change) -> str:
+    line = f"{SIGNS.get(change.action, '?')} {change.resource} ({change.type})"
+    if change.properties:
+        line += f": {', '.join(change.properties)}"
+    return f"{line}, replaced: {change.replacement}" if change.replacement == "True" else line

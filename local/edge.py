@@ -1,0 +1,254 @@
+"""The caching edge: what a CloudFront point of presence does, on loopback.
+
+It answers each path from its cache while that is fresh, and forgets before then only what an
+invalidation of its distribution names. So a release without its invalidation is seen here as
+visitors would see it: the old page stays.
+
+Misses go through the emulator's own CloudFront data plane (a request whose Host is the
+distribution's domain), not to S3 with credentials of ours: the data plane applies the
+distribution's default root object, custom error responses and header policy, and it reads the
+bucket as the origin access control does, so a bucket policy that shuts CloudFront out shows.
+It keeps no cache, which is why there is this one.
+
+Each request first asks the CloudFront API for new invalidations. The emulator calls an
+invalidation completed at once, and completed must mean forgotten.
+
+Freshness: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/Expiration.html
+"""
+
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import urllib3
+from botocore.exceptions import BotoCoreError, ClientError
+from werkzeug.wrappers import Request, Response
+
+from local.serving import CONTROL
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from mypy_boto3_cloudfront import CloudFrontClient
+
+# The managed policy CachingOptimized, in seconds. Its minimum also bounds no-store and no-cache.
+# https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-cache-policies.html
+MINIMUM_TTL, DEFAULT_TTL, MAXIMUM_TTL = 1, 86_400, 31_536_000
+# https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/HTTPStatusCodes.html
+ERROR_TTL = 10
+OWN_HEADERS = {"x-cache", "age", "content-length", "connection", "transfer-encoding", "date"}
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """What the edge needs to know of its distribution."""
+
+    id: str
+    domain: str
+    root_object: str
+    error_ttls: Mapping[int, int]
+
+    @classmethod
+    def read(cls, cloudfront: "CloudFrontClient", id_: str) -> "Distribution":
+        """The distribution with this id, through the CloudFront API."""
+        found = cloudfront.get_distribution(Id=id_)["Distribution"]
+        config = found["DistributionConfig"]
+        ttls = {}
+        for rule in config.get("CustomErrorResponses", {}).get("Items", []):
+            ttl = rule.get("ErrorCachingMinTTL", ERROR_TTL)
+            ttls[rule["ErrorCode"]] = ttl
+            ttls[int(rule.get("ResponseCode") or rule["ErrorCode"])] = ttl
+        return cls(id_, found["DomainName"], config.get("DefaultRootObject", ""), ttls)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An answer of the origin, and when it came; `ttl` in seconds."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    at: float
+    ttl: int
+
+    def age(self, now: float) -> int:
+        """Whole seconds since it came."""
+        return int(now - self.at)
+
+
+def freshness(status: int, cache_control: str, error_ttls: Mapping[int, int]) -> int:
+    """For how many seconds CloudFront keeps an answer."""
+    if status >= 400:
+        return error_ttls.get(status, ERROR_TTL)
+    directives = cache_control.lower()
+    for name in ("s-maxage", "max-age"):
+        if found := re.search(rf"(?:^|[\s,]){name}\s*=\s*\"?(\d+)", directives):
+            return min(max(int(found[1]), MINIMUM_TTL), MAXIMUM_TTL)
+    if re.search(r"no-cache|no-store|private", directives):
+        return MINIMUM_TTL
+    return DEFAULT_TTL
+
+
+def names(pattern: str, path: str) -> bool:
+    """Whether an invalidation path names a cached path. Only an asterisk at the end is a wildcard.
+
+    https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/invalidation-specifying-objects.html
+    """
+    pattern = "/" + pattern.removeprefix("/")
+    return path.startswith(pattern[:-1]) if pattern.endswith("*") else path == pattern
+
+
+@dataclass
+class Cache:
+    """Stored answers by path, and the invalidations that were applied to them, in order."""
+
+    entries: dict[str, Stored] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
+    patterns: list[str] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def forget(self, patterns: list[str]) -> None:
+        """Drop what an invalidation names."""
+        self.patterns += patterns
+        for path in [path for path in self.entries if any(names(p, path) for p in patterns)]:
+            del self.entries[path]
+
+    def keep(self, path: str, stored: Stored, *, since: int) -> None:
+        """Store an answer, unless its path was invalidated while it was fetched.
+
+        `since` is how many patterns were known when the fetch began.
+        """
+        with self.lock:
+            if not any(names(pattern, path) for pattern in self.patterns[since:]):
+                self.entries[path] = stored
+
+
+class Edge:
+    """The WSGI application. It answers 502 until it has a distribution.
+
+    `endpoint` is the emulator's address. `POST /_phaseline/distribution {"id": "..."}` does
+    what `serve_distribution` does; `GET /_phaseline/cache` lists the cached paths and their ages.
+    """
+
+    def __init__(
+        self,
+        *,
+        cloudfront: "CloudFrontClient",
+        endpoint: str,
+        distribution_id: str = "",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._cloudfront = cloudfront
+        target = urlsplit(endpoint)
+        self._origin = urllib3.HTTPConnectionPool(
+            target.hostname or "127.0.0.1", target.port, maxsize=8, retries=False, timeout=30
+        )
+        self._clock = clock
+        self._cache = Cache()
+        self._distribution: Distribution | None = None
+        if distribution_id:
+            self.serve_distribution(distribution_id)
+
+    def serve_distribution(self, id_: str) -> None:
+        """Serve this distribution from now on, with an empty cache."""
+        self._distribution = Distribution.read(self._cloudfront, id_)
+        self._cache = Cache()
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Any:
+        """Answer one request."""
+        request = Request(environ)
+        try:
+            answer = (self._control if request.path.startswith(CONTROL) else self._serve)(request)
+        except (BotoCoreError, ClientError, urllib3.exceptions.HTTPError) as error:
+            answer = _failure(f"the edge can't reach the emulator: {error}")
+        return answer(environ, start_response)
+
+    def _control(self, request: Request) -> Response:
+        """The paths that CloudFront does not have."""
+        if request.path == f"{CONTROL}distribution" and request.method == "POST":
+            self.serve_distribution(request.get_json()["id"])
+            return Response(status=204)
+        now = self._clock()
+        ages = {path: stored.age(now) for path, stored in sorted(self._cache.entries.items())}
+        lines = "".join(f"{age} {path}\n" for path, age in ages.items())
+        return Response(lines, mimetype="text/plain")
+
+    def _serve(self, request: Request) -> Response:
+        """A visitor's request: from the cache when it can be, else from the origin."""
+        distribution = self._distribution
+        if distribution is None:
+            return _failure("the edge has no distribution yet")
+        path = urlsplit(environ_path(request)).path
+        if path == "/" and distribution.root_object:
+            path = f"/{distribution.root_object}"
+        if request.method not in ("GET", "HEAD"):
+            return self._answer(request, self._fetch(distribution, request.method, path), "Miss")
+        cache = self._cache
+        self._learn_invalidations(distribution, cache)
+        now, since = self._clock(), len(cache.patterns)
+        stored = cache.entries.get(path)
+        if stored is not None and now - stored.at < stored.ttl:
+            return self._answer(request, stored, "Hit")
+        stored = self._fetch(distribution, "GET", path)
+        cache.keep(path, stored, since=since)
+        return self._answer(request, stored, "Error" if stored.status >= 500 else "Miss")
+
+    def _fetch(self, distribution: Distribution, method: str, path: str) -> Stored:
+        """Ask the origin, as a visitor who came over TLS."""
+        response = self._origin.request(
+            method,
+            path,
+            headers={"Host": distribution.domain, "X-Forwarded-Proto": "https"},
+            redirect=False,
+        )
+        headers = tuple(
+            (name, value)
+            for name, value in response.headers.items()
+            if name.lower() not in OWN_HEADERS
+        )
+        ttl = freshness(
+            response.status, response.headers.get("Cache-Control", ""), distribution.error_ttls
+        )
+        return Stored(response.status, headers, response.data, self._clock(), ttl)
+
+    def _learn_invalidations(self, distribution: Distribution, cache: Cache) -> None:
+        """Apply the invalidations that were created since the last look."""
+        with cache.lock:
+            pages = self._cloudfront.get_paginator("list_invalidations").paginate(
+                DistributionId=distribution.id
+            )
+            found = [
+                item["Id"] for page in pages for item in page["InvalidationList"].get("Items", [])
+            ]
+            for id_ in [id_ for id_ in found if id_ not in cache.seen]:
+                invalidation = self._cloudfront.get_invalidation(
+                    DistributionId=distribution.id, Id=id_
+                )["Invalidation"]
+                cache.forget(invalidation["InvalidationBatch"]["Paths"].get("Items", []))
+                cache.seen.add(id_)
+
+    def _answer(self, request: Request, stored: Stored, outcome: str) -> Response:
+        """A stored answer as this visitor gets it: whole, or 304 when they have it already."""
+        response = Response(stored.body, status=stored.status)
+        response.headers.clear()
+        response.headers.extend(stored.headers)
+        response.headers["X-Cache"] = f"{outcome} from phaseline edge"
+        if outcome == "Hit":
+            response.headers["Age"] = str(stored.age(self._clock()))
+        if stored.status == 200:
+            response.make_conditional(request)
+        response.headers["Content-Length"] = str(len(stored.body))
+        return response
+
+
+def environ_path(request: Request) -> str:
+    """The path as the visitor sent it, still encoded: that is what CloudFront caches by."""
+    return str(request.environ.get("RAW_URI") or request.environ["REQUEST_URI"])
+
+
+def _failure(text: str) -> Response:
+    """A fault of the edge's own."""
+    return Response(f"{text}\n", status=502, headers={"X-Cache": "Error from phaseline edge"})

@@ -1,0 +1,114 @@
+"""Bare git repositories that stand for GitHub's, and pushes to them.
+
+Each is `<root>/<owner>/<name>.git`. A push is told to the emulator by the repository's
+post-receive hook, as GitHub tells a CodeConnections connection.
+"""
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+BRANCH = "main"
+# The hook runs in the environment of whoever pushes, so it needs nothing but this interpreter.
+HOOK = '''#!{python}
+"""Tell the emulator about each branch that was pushed."""
+
+import json
+import sys
+import urllib.request
+
+for line in sys.stdin:
+    _, commit, ref = line.split()
+    if ref.startswith("refs/heads/") and commit.strip("0"):
+        branch = ref.removeprefix("refs/heads/")
+        push = {{"repository": {name!r}, "branch": branch, "commit": commit}}
+        request = urllib.request.Request(
+            {url!r}, json.dumps(push).encode(), {{"Content-Type": "application/json"}}
+        )
+        try:
+            urllib.request.urlopen(request, timeout=10).close()
+        except OSError as error:
+            print(f"phaseline: {{commit[:8]}} is pushed, but not told to {url}: {{error}}")
+'''
+
+
+def git(*arguments: str, cwd: Path) -> str:
+    """Run git with nobody's settings but ours; return what it printed.
+
+    Raises subprocess.CalledProcessError, whose `stderr` says why, when git fails.
+    """
+    settings = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(cwd),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_AUTHOR_NAME": "Phaseline",
+        "GIT_AUTHOR_EMAIL": "phaseline@example.com",
+        "GIT_COMMITTER_NAME": "Phaseline",
+        "GIT_COMMITTER_EMAIL": "phaseline@example.com",
+    }
+    finished = subprocess.run(
+        ["git", *arguments],
+        cwd=cwd,
+        env=settings,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return finished.stdout.strip()
+
+
+def location(root: Path, name: str) -> Path:
+    """Where the repository `owner/name` is kept."""
+    return root / f"{name}.git"
+
+
+def ensure(root: Path, name: str, *, folder: Path, push_url: str) -> str:
+    """Make the repository from a folder unless it is there; return its head commit.
+
+    The hook is written in any case: the emulator's address is another one at each start. A first
+    commit is not told to anybody, since no pipeline can be connected yet.
+    """
+    bare = location(root, name)
+    if not bare.exists():
+        bare.mkdir(parents=True)
+        git("init", "--bare", "--quiet", f"--initial-branch={BRANCH}", cwd=bare)
+        with tempfile.TemporaryDirectory() as scratch:
+            work = Path(scratch) / "work"
+            shutil.copytree(folder, work, ignore=shutil.ignore_patterns("dist", "__pycache__"))
+            git("init", "--quiet", f"--initial-branch={BRANCH}", cwd=work)
+            _commit_and_push(work, bare, f"Start from {folder.name}")
+    hook = bare / "hooks" / "post-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(HOOK.format(python=sys.executable, name=name, url=push_url), encoding="utf-8")
+    hook.chmod(hook.stat().st_mode | stat.S_IXUSR)
+    return git("rev-parse", BRANCH, cwd=bare)
+
+
+def commit(root: Path, name: str, changes: Mapping[str, str | None], *, message: str) -> str:
+    """Commit changes (a path's new text; None deletes it) and push them; return the commit."""
+    bare = location(root, name)
+    with tempfile.TemporaryDirectory() as scratch:
+        work = Path(scratch) / "work"
+        git("clone", "--quiet", str(bare.resolve()), str(work), cwd=Path(scratch))
+        for path, text in changes.items():
+            if text is None:
+                (work / path).unlink()
+            else:
+                (work / path).parent.mkdir(parents=True, exist_ok=True)
+                (work / path).write_text(text, encoding="utf-8")
+        return _commit_and_push(work, bare, message)
+
+
+def _commit_and_push(work: Path, bare: Path, message: str) -> str:
+    """Commit all that is in a work tree and push it, waiting for the hook; return the commit."""
+    git("add", "--all", cwd=work)
+    git("commit", "--quiet", "-m", message, cwd=work)
+    git("push", "--quiet", str(bare.resolve()), f"HEAD:refs/heads/{BRANCH}", cwd=work)
+    return git("rev-parse", "HEAD", cwd=work)

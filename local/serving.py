@@ -1,0 +1,115 @@
+"""What every stand-in shares: a server on loopback, and faults that can be ordered for it."""
+
+import json
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from werkzeug.wrappers import Request, Response
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+CONTROL = "/_phaseline/"
+
+
+class Quiet(WSGIRequestHandler):
+    """Serves requests without a line for each, and keeps connections for further requests."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_request(self, *_: object) -> None:
+        """A request that was answered is no news."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server: its address, without a slash at the end, and the way to stop it."""
+
+    url: str
+    _server: BaseWSGIServer
+    _thread: threading.Thread
+
+    def stop(self) -> None:
+        """Stop serving and close the port."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+def serve(application: "WSGIApplication", *, port: int = 0) -> Server:
+    """Serve an application on 127.0.0.1, one thread a request. Port 0 takes a free one."""
+    server = make_server("127.0.0.1", port, application, threaded=True, request_handler=Quiet)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    return Server(f"http://127.0.0.1:{server.server_port}", server, thread)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What goes wrong with one request.
+
+    With a `status` the request is refused and has no effect. With `drop` it is carried out, and
+    then the connection is closed without an answer: the case in which a client can't know.
+    """
+
+    status: int = 0
+    drop: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Faults:
+    """Ordered faults, each used once, in front of an application.
+
+    `POST /_phaseline/faults` takes `{"status": 503, "count": 2, "headers": {...}}` or
+    `{"drop": true}`. `body` is what the service says with a refusal. Paths under
+    `/_phaseline/` never fail.
+    """
+
+    def __init__(self, application: "WSGIApplication", body: Callable[[int], Any]) -> None:
+        self._application = application
+        self._body = body
+        self._pending: deque[Fault] = deque()
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Answer one request."""
+        request = Request(environ)
+        if request.path == f"{CONTROL}faults" and request.method == "POST":
+            return self._order(request)(environ, start_response)
+        fault = None if request.path.startswith(CONTROL) else self._next()
+        if fault is None:
+            return self._application(environ, start_response)
+        if fault.drop:
+            Response.from_app(self._application, environ, buffered=True)
+            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+            raise ConnectionAbortedError
+        request.get_data()  # read to its end: the connection may bring another request
+        refusal = Response(
+            json.dumps(self._body(fault.status)),
+            status=fault.status,
+            headers=dict(fault.headers),
+            mimetype="application/json",
+        )
+        return refusal(environ, start_response)
+
+    def _order(self, request: Request) -> Response:
+        """Put faults in the queue."""
+        order = request.get_json()
+        fault = Fault(order.get("status", 0), order.get("drop", False), order.get("headers", {}))
+        if bool(fault.status) == fault.drop:
+            return Response("a fault has either a status or drop\n", status=400)
+        self._pending.extend([fault] * order.get("count", 1))
+        return Response(status=204)
+
+    def _next(self) -> Fault | None:
+        """The next fault; None when there is none left."""
+        try:
+            return self._pending.popleft()
+        except IndexError:
+            return None

@@ -14,26 +14,39 @@ Sections = Mapping[str, Mapping[str, str]]
 def read(text: str, where: str, stacks: Iterable[str]) -> Sections:
     """The sections of a parameters file.
 
-    The text is a JSON object with sections `common` and one for each of `stacks`, all optional;
-    a section is an object of texts. Raises ConfigurationError naming `where` and the section.
+    The text is a JSON object: a text stands for every template that declares its name, and so
+    does one in the object `common`; those in an object named as one of `stacks` are for this
+    stack only. Raises ConfigurationError naming `where` and what in it is of another shape.
     """
     names = [COMMON, *stacks]
-    shape = f"a JSON object of the sections {', '.join(names)}, each an object of texts"
     try:
         found = json.loads(text)
     except ValueError as error:
-        raise _wrong(where, f"expected {shape}, found no JSON: {error}") from error
+        raise _wrong(where, f"expected a JSON object, found no JSON: {error}") from error
     if not isinstance(found, dict):
-        raise _wrong(where, f"expected {shape}, found {type(found).__name__}")
-    for section, values in found.items():
-        if section not in names:
-            raise _wrong(where, f"the section '{section}' is none of {', '.join(names)}")
-        if not isinstance(values, dict):
-            raise _wrong(where, f"section '{section}': expected an object, found {values!r}")
-        for name, value in values.items():
-            if not isinstance(value, str):
-                raise _wrong(where, f"'{section}.{name}': expected a text, found {value!r}")
-    return found
+        raise _wrong(where, f"expected a JSON object, found {type(found).__name__}")
+    sections: dict[str, dict[str, str]] = {COMMON: {}}
+    for name, value in found.items():
+        if isinstance(value, str):
+            sections[COMMON][name] = value
+        elif name not in names or not isinstance(value, dict):
+            raise _wrong(
+                where,
+                f"'{name}': expected a text, or an object named {', '.join(names)},"
+                f" found {json.dumps(value)[:80]}",
+            )
+        else:
+            sections.setdefault(name, {}).update(_texts(value, f"{name}.", where))
+    return sections
+
+
+def _texts(section: Mapping[str, object], prefix: str, where: str) -> dict[str, str]:
+    texts = {}
+    for name, value in section.items():
+        if not isinstance(value, str):
+            raise _wrong(where, f"'{prefix}{name}': expected a text, found {json.dumps(value)}")
+        texts[name] = value
+    return texts
 
 
 def assign(
@@ -50,21 +63,21 @@ def assign(
 
     `overrides` go before a stack's own section, that before `common`, that before `defaults`.
     `computed` values, and those of the names in `later`, which the caller adds, belong to the
-    deploy alone. Raises ConfigurationError for a name that no template declares, one that belongs
-    to the deploy, and a parameter of a stack in `selected` that nothing gives a value.
+    deploy alone. Raises ConfigurationError for a name that no template declares, for another
+    value than the deploy's own, and for a parameter of a stack in `selected` without a value.
     """
     everywhere = frozenset[str]().union(*(one.names for one in declared.values()))
-    for name in [*sections.get(COMMON, {}), *overrides]:
-        _check(name, "any template", everywhere, computed.keys() | later)
+    for given in (sections.get(COMMON, {}), overrides):
+        _check(given, "no template declares it", everywhere, computed, later)
     for stack, parameters in declared.items():
-        for name in sections.get(stack, {}):
-            _check(name, f"the template of {stack}", parameters.names, computed.keys() | later)
-    given = {**defaults, **sections.get(COMMON, {})}
+        found = f"the template of {stack} does not declare it"
+        _check(sections.get(stack, {}), found, parameters.names, computed, later)
+    common = {**defaults, **sections.get(COMMON, {})}
     assigned = {
         stack: {
             name: value
             for name, value in {
-                **given,
+                **common,
                 **sections.get(stack, {}),
                 **overrides,
                 **computed,
@@ -84,16 +97,24 @@ def assign(
     return assigned
 
 
-def _check(name: str, whose: str, known: Iterable[str], own: Iterable[str]) -> None:
-    if name in own:
-        raise ConfigurationError(
-            f"parameter {name}", "deploy sets it by itself", "Leave it out of the parameters."
-        )
-    if name not in known:
-        names = ", ".join(sorted(set(known) - set(own)))
-        raise ConfigurationError(
-            f"parameter {name}", f"{whose} declares it nowhere", f"These exist: {names}."
-        )
+def _check(
+    given: Mapping[str, str],
+    found: str,
+    known: frozenset[str],
+    computed: Mapping[str, str],
+    later: frozenset[str],
+) -> None:
+    for name, value in given.items():
+        if name in later or computed.get(name, value) != value:
+            raise ConfigurationError(
+                f"parameter {name}",
+                f"deploy sets it by itself, to {computed.get(name, 'what it uploads')},"
+                f" found {value!r}",
+                "Leave it out.",
+            )
+        if name not in known:
+            names = ", ".join(sorted(known - computed.keys() - later))
+            raise ConfigurationError(f"parameter {name}", found, f"These exist: {names}.")
 
 
 def _wrong(where: str, found: str) -> ConfigurationError:

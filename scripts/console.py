@@ -53,12 +53,14 @@ class Console:
         ended = threading.Event()
         alive = threading.Thread(target=self._beat, args=(label, started, ended), daemon=True)
         alive.start()
+        outcome, style = "failed after", "red"
         try:
             yield
+            outcome, style = "done in", "green"
         finally:
             ended.set()
             alive.join()
-        self.progress(f"{label}: done in {_duration(self.clock() - started)}", style="green")
+            self.progress(f"{label}: {outcome} {_duration(self.clock() - started)}", style)
 
     def progress(self, line: str, style: str = "") -> None:
         """One line for people, on stderr."""
@@ -110,7 +112,7 @@ def translated(error: Exception) -> PhaselineError:
         return ConfigurationError(
             "the AWS settings",
             str(error).rstrip("."),
-            "Set AWS_PROFILE or AWS_REGION and credentials, as for the AWS command line.",
+            "Set AWS_PROFILE, or AWS_DEFAULT_REGION and credentials.",
         )
     return RemoteCallError("a call to AWS", str(error).rstrip("."), "Running it again is safe.")
 

@@ -39,7 +39,16 @@ if TYPE_CHECKING:
 MINIMUM_TTL, DEFAULT_TTL, MAXIMUM_TTL = 1, 86_400, 31_536_000
 # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/HTTPStatusCodes.html
 ERROR_TTL = 10
-OWN_HEADERS = {"x-cache", "age", "content-length", "connection", "transfer-encoding", "date"}
+# Headers of the hop between edge and origin, or that the edge writes itself.
+OWN_HEADERS = {
+    "age",
+    "connection",
+    "content-length",
+    "date",
+    "server",
+    "transfer-encoding",
+    "x-cache",
+}
 
 
 @dataclass(frozen=True)
@@ -240,6 +249,7 @@ class Edge:
             response.headers["Age"] = str(stored.age(self._clock()))
         if stored.status == 200:
             response.make_conditional(request)
+            del response.headers["Date"]  # the server adds its own
         response.headers["Content-Length"] = str(len(stored.body))
         return response
 

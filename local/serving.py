@@ -18,9 +18,7 @@ CONTROL = "/_phaseline/"
 
 
 class Quiet(WSGIRequestHandler):
-    """Serves requests without a line for each, and keeps connections for further requests."""
-
-    protocol_version = "HTTP/1.1"
+    """Serves requests without a line for each."""
 
     def log_request(self, *_: object) -> None:
         """A request that was answered is no news."""
@@ -89,7 +87,7 @@ class Faults:
             Response.from_app(self._application, environ, buffered=True)
             environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
             raise ConnectionAbortedError
-        request.get_data()  # read to its end: the connection may bring another request
+        request.get_data()  # read to its end, or closing would reset the connection
         refusal = Response(
             json.dumps(self._body(fault.status)),
             status=fault.status,

@@ -1,0 +1,86 @@
+"""`python -m local COMMAND`: run the local system, and play with one that runs.
+
+`demo` writes the running system's addresses to .phaseline/demo/system.json; the other commands
+read them there.
+"""
+
+import sys
+
+import click
+from rich.console import Console
+
+from local import demo as demonstration
+from local.system import ROOT, System
+from phaseline.errors import ConfigurationError, DeploymentError, PhaselineError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """The whole of Phaseline on this machine, without an account."""
+
+
+@main.command()
+@click.option("--ci", is_flag=True, help="End after the release; fail if it is not served.")
+def demo(ci: bool) -> None:
+    """Start everything, deploy it, and take a release through it."""
+    sys.exit(demonstration.run(ci=ci))
+
+
+def running() -> System:
+    """The system that `demo` runs in another terminal."""
+    try:
+        return System.attach(demonstration.FOLDER)
+    except OSError as error:
+        raise ConfigurationError(
+            str(demonstration.FOLDER), "no system runs here", "Start one with `make demo`."
+        ) from error
+
+
+@main.command()
+@click.argument("type_", metavar="TYPE", type=click.Choice(["in", "opt", "out"]))
+@click.argument("algorithm")
+@click.argument("version")
+def promote(type_: str, algorithm: str, version: str) -> None:
+    """Write a version that passed its tests into the table, and follow its release."""
+    system = running()
+    title = algorithm.replace("-", " ").capitalize()
+    made = (type_, algorithm, version, title, f"Version {version}.")
+    if not demonstration.promote(system, made, Console(highlight=False)):
+        sys.exit(DeploymentError.exit_code)
+
+
+@main.command()
+@click.argument("algorithm")
+@click.argument("version")
+@click.argument("phase")
+def phase(algorithm: str, version: str, phase: str) -> None:
+    """Set the phase of a version that is in the table."""
+    running().set_phase(algorithm, version, phase)
+
+
+@main.command("break-build")
+def break_build() -> None:
+    """Push a commit to the frontend's repository with which its build fails."""
+    running().commit_frontend({"buildspec.yml": demonstration.BROKEN_BUILD}, "Break the build")
+
+
+@main.command("mend-build")
+def mend_build() -> None:
+    """Push the frontend's own buildspec.yml again."""
+    text = (ROOT / "examples/frontend/buildspec.yml").read_text()
+    running().commit_frontend({"buildspec.yml": text}, "Mend the build")
+
+
+@main.command()
+def slack() -> None:
+    """Print the messages that Slack received."""
+    for message in running().slack_messages():
+        click.echo(message["text"])
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except PhaselineError as problem:
+        click.echo(f"error: {problem}", err=True)
+        sys.exit(problem.exit_code)

@@ -1,0 +1,172 @@
+"""`make demo`: the whole system, a real release, and then it is yours to play with."""
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from local import system as local_system
+from local.system import ROOT, System
+from local.watch import Step, Watch
+
+FOLDER = ROOT / ".phaseline/demo"
+COMPLETE, RUNNING = "PACKAGE_TESTS_COMPLETE", "PACKAGE_TESTS_RUNNING"
+Algorithm = tuple[str, str, str, str, str]
+"""Type, name, version, title, summary."""
+ALGORITHMS: tuple[Algorithm, ...] = (
+    ("in", "address-cleaner", "3.4.1", "Address cleaner", "Repairs and completes addresses."),
+    ("opt", "route-planner", "2.0.3", "Route planner", "Plans a day's stops for each vehicle."),
+    ("out", "delivery-forecast", "1.8.0", "Delivery forecast", "Says when a parcel arrives."),
+)
+NEXT: Algorithm = (
+    "opt",
+    "route-planner",
+    "2.1.0",
+    "Route planner",
+    "Plans stops around live traffic.",
+)
+BROKEN_BUILD = """\
+version: 0.2
+phases:
+  build:
+    commands:
+      - echo "the build was told to fail" >&2
+      - exit 1
+artifacts:
+  base-directory: dist
+  files: ["**/*"]
+"""
+
+
+def run(*, ci: bool) -> int:
+    """Start, deploy, release, and stay up until Ctrl-C; with `ci` end after the release.
+
+    Returns the exit code: 0 where the website serves the promoted version, 4 where it does not.
+    """
+    out = Console(highlight=False)
+    signal.signal(signal.SIGTERM, _interrupt)
+    out.print("Starting the local system: AWS emulator, GitHub, Slack, the edge...")
+    try:
+        with local_system.running(FOLDER) as system:
+            system.deploy()
+            _seed(system, out)
+            released = promote(system, NEXT, out)
+            if ci:
+                return 0 if released else 4
+            _explain(system, out)
+            threading.Event().wait()
+    except KeyboardInterrupt:
+        out.print("\nStopped.")
+    return 0
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _seed(system: System, out: Console) -> None:
+    """Bring a first version of each type to the website."""
+    out.print("\nFirst versions, one of each type:")
+    watches = [Watch(system, *algorithm[:3]) for algorithm in ALGORITHMS]
+    for algorithm in ALGORITHMS:
+        _write(system, algorithm, COMPLETE)
+    for watch in watches:
+        *_, last = watch.steps()
+        out.print(
+            f"  {watch.type:<4}{watch.algorithm} {watch.version}:"
+            f" {last.name} after {last.seconds:.1f} s"
+        )
+    _show_served(system, out)
+
+
+def promote(system: System, algorithm: Algorithm, out: Console) -> bool:
+    """Change a phase and follow the release; whether the website serves it in the end."""
+    type_, name, version = algorithm[:3]
+    _write(system, algorithm, RUNNING)
+    out.print(f"\nNow the phase of {name} {version} becomes {COMPLETE}:\n")
+    watch = Watch(system, type_, name, version)
+    system.set_phase(name, version, COMPLETE)
+    last = _show(watch.steps(), out)
+    served = system.served_versions(type_).get(name)
+    _show_served(system, out)
+    out.print(
+        f"\n{name} {version} is live, {last.seconds:.1f} s after its item changed."
+        if served == version
+        else f"\nThe website serves {name} {served}, not {version}.",
+        style="bold green" if served == version else "bold red",
+    )
+    return served == version
+
+
+def _write(system: System, algorithm: Algorithm, phase: str) -> None:
+    type_, name, version, title, summary = algorithm
+    system.write_algorithm(name, version, type_=type_, phase=phase, title=title, summary=summary)
+
+
+def _show_served(system: System, out: Console) -> None:
+    out.print(f"\nThe website at {system.edge_url} serves:")
+    for type_ in ("in", "opt", "out"):
+        for algorithm, version in system.served_versions(type_).items():
+            out.print(f"  {type_:<4}{algorithm} {version}")
+
+
+def _show(steps: Iterator[Step], out: Console) -> Step:
+    """Show each step as it happens, and return the last one.
+
+    On a terminal a table that grows, elsewhere one plain line for each step.
+    """
+    previous = last = next(steps)
+    rows = [(last, 0.0)]
+    live = Live(_table(rows), console=out, auto_refresh=False) if out.is_terminal else None
+    if live:
+        live.start()
+    else:
+        out.print(_line(last, 0.0))
+    for last in steps:
+        rows.append((last, last.seconds - previous.seconds))
+        previous = last
+        if live:
+            live.update(_table(rows), refresh=True)
+        else:
+            out.print(_line(*rows[-1]))
+    if live:
+        live.stop()
+    return last
+
+
+def _line(step: Step, took: float) -> str:
+    mark = "FAILED " if step.failed else ""
+    return f"{step.seconds:6.2f} s  (+{took:.2f})  {step.name:<20} {mark}{step.detail}"
+
+
+def _table(rows: list[tuple[Step, float]]) -> Table:
+    table = Table("step", "at", "took", "what", box=None, pad_edge=False)
+    for step, took in rows:
+        style = "red" if step.failed else ""
+        table.add_row(step.name, f"{step.seconds:.2f} s", f"{took:.2f} s", step.detail, style=style)
+    return table
+
+
+def _explain(system: System, out: Console) -> None:
+    table = system.outputs["registry"]["AlgorithmsTableName"]
+    variables = " ".join(
+        f"{name}={system.environ[name]}" for name in (*local_system.CREDENTIALS, "AWS_ENDPOINT_URL")
+    )
+    python = Path(sys.executable)
+    out.print(f"""
+The system stays up. In another terminal:
+
+  Look        {system.edge_url}
+  Promote     {python} -m local promote out delivery-forecast 1.9.0
+  Withdraw    {python} -m local phase {NEXT[1]} {NEXT[2]} REJECTED
+  Break it    {python} -m local break-build   (then: mend-build)
+  Slack       {python} -m local slack
+  AWS         {variables}
+              (any AWS tool; the algorithms table is {table})
+
+Ctrl-C stops it; `make clean` removes what it made.""")

@@ -1,0 +1,129 @@
+"""Watch one release on its way, from the changed item to what the edge serves.
+
+Looks only where a person could look: the ledger, the pipeline, CloudFront, the website, Slack.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from local.system import System
+from phaseline.ledger import Release
+
+POLL = 0.1
+ENDED = {"Succeeded", "Failed", "Stopped", "Superseded"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that happened, and how many seconds after the item changed."""
+
+    name: str
+    detail: str
+    seconds: float
+    failed: bool = False
+
+
+@dataclass
+class Watch:
+    """The release of one version, whose item changed `now`."""
+
+    system: System
+    type: str
+    algorithm: str
+    version: str
+    timeout: float = 120.0
+
+    def __post_init__(self) -> None:
+        self._started = time.monotonic()
+        self._seen: set[str] = set()
+        self._release: Release | None = None
+        self._execution: dict[str, Any] = {}
+        self._invalidations = self._invalidation_ids()
+        self._messages = len(self.system.slack_messages())
+
+    def steps(self) -> Iterator[Step]:
+        """Each step as it happens, until the release is served and announced, or has failed."""
+        yield self._step("item", f"{self.algorithm} {self.version}: its phase changed")
+        while time.monotonic() - self._started < self.timeout:
+            for name, detail, failed in self._look():
+                if name not in self._seen:
+                    self._seen.add(name)
+                    yield self._step(name, detail, failed=failed)
+            if self._is_over():
+                return
+            time.sleep(POLL)
+        yield self._step("timeout", f"gave up after {self.timeout:.0f} s", failed=True)
+
+    def _step(self, name: str, detail: str, *, failed: bool = False) -> Step:
+        return Step(name, detail, time.monotonic() - self._started, failed)
+
+    def _is_over(self) -> bool:
+        if self._execution.get("status") in {"Failed", "Stopped"}:
+            return "slack" in self._seen
+        return {"edge", "slack", "verified"} <= self._seen
+
+    def _look(self) -> Iterator[tuple[str, str, bool]]:
+        yield from self._look_at_ledger()
+        if self._release is None:
+            return
+        yield from self._look_at_dispatches(self._release)
+        yield from self._look_at_pipeline(self._release)
+        for id_ in self._invalidation_ids() - self._invalidations:
+            yield "invalidation", id_, False
+        if self.system.served_versions(self.type).get(self.algorithm) == self.version:
+            yield "edge", f"serves {self.version}", False
+        for message in self.system.slack_messages()[self._messages :]:
+            yield "slack", message["text"], False
+
+    def _look_at_ledger(self) -> Iterator[tuple[str, str, bool]]:
+        newest = next(iter(self.system.ledger.releases(self.type, self.algorithm)), None)
+        if newest is None or newest.version != self.version:
+            return
+        self._release = newest
+        yield "listener", f"release {newest.release_id}", False
+        yield "document", f"{self.type} revision {newest.revision}", False
+        if newest.state != "open":
+            yield newest.state, "the served manifest names it", False
+
+    def _look_at_dispatches(self, release: Release) -> Iterator[tuple[str, str, bool]]:
+        for dispatch in self.system.dispatches():
+            if release.release_id in json.dumps(dispatch):
+                yield "dispatch", "repository_dispatch received by GitHub", False
+
+    def _look_at_pipeline(self, release: Release) -> Iterator[tuple[str, str, bool]]:
+        pipeline = self.system.client("codepipeline")
+        if not self._execution:
+            listed = pipeline.list_pipeline_executions(pipelineName=self.system.pipeline)
+            for execution in listed["pipelineExecutionSummaries"]:
+                revisions = {item["revisionId"] for item in execution.get("sourceRevisions", [])}
+                if release.document_version in revisions:
+                    self._execution = dict(execution)
+        if not self._execution:
+            return
+        id_ = self._execution["pipelineExecutionId"]
+        yield "execution", id_, False
+        actions = pipeline.list_action_executions(
+            pipelineName=self.system.pipeline, filter={"pipelineExecutionId": id_}
+        )["actionExecutionDetails"]
+        for action in reversed(actions):
+            if action["status"] == "InProgress":
+                continue
+            duration = (action["lastUpdateTime"] - action["startTime"]).total_seconds()
+            name = f"{action['stageName']}.{action['actionName']}"
+            failed = action["status"] != "Succeeded"
+            yield name, f"{action['status']} after {duration:.1f} s", failed
+        found = pipeline.get_pipeline_execution(
+            pipelineName=self.system.pipeline, pipelineExecutionId=id_
+        )["pipelineExecution"]
+        self._execution = dict(found)
+        if found["status"] in ENDED:
+            yield "pipeline", found["status"], found["status"] != "Succeeded"
+
+    def _invalidation_ids(self) -> set[str]:
+        listed = self.system.client("cloudfront").list_invalidations(
+            DistributionId=self.system.outputs["site"]["DistributionId"]
+        )
+        return {item["Id"] for item in listed["InvalidationList"].get("Items", [])}

@@ -1,0 +1,136 @@
+"""CloudFormation's resource types of CodePipeline and CodeConnections.
+
+A template spells the API's members with a capital first letter; anything that the API does not
+know is refused.
+"""
+
+import json
+from typing import Any
+
+from botocore.model import Shape
+from ministack.services.cloudformation import provisioners
+
+from local.emulator.connections import Connections
+from local.emulator.service import CodePipeline
+from local.emulator.shapes import ServiceError, check
+
+Created = tuple[str, dict[str, Any]]
+
+_NOT_DECLARED = {"DisableInboundStageTransitions", "RestartExecutionOnUpdate", "Tags"}
+
+
+def handlers(service: CodePipeline, connections: Connections) -> dict[str, dict[str, Any]]:
+    """ministack's handlers, by resource type."""
+    pipelines = _Pipelines(service)
+    return {
+        "AWS::CodePipeline::Pipeline": {
+            "create": pipelines.create,
+            "update": pipelines.update,
+            "update_with_logical_id": True,
+            "delete": lambda name, _properties: service.delete({"name": name}),
+        },
+        "AWS::CodeConnections::Connection": _connection("codeconnections", connections),
+        "AWS::CodeStarConnections::Connection": _connection("codestar-connections", connections),
+    }
+
+
+def to_api(value: Any, shape: Shape, path: str) -> Any:
+    """A template's value in the API's spelling and types; raises ValueError for unknown members."""
+    if shape.type_name == "structure":
+        spelled = {name[:1].upper() + name[1:]: name for name in shape.members}
+        unknown = sorted(value.keys() - spelled.keys())
+        if unknown:
+            raise ValueError(f"extraneous key [{unknown[0]}] is not permitted at {path}")
+        return {
+            spelled[name]: to_api(member, shape.members[spelled[name]], f"{path}/{name}")
+            for name, member in value.items()
+        }
+    if shape.type_name == "list":
+        return [to_api(item, shape.member, f"{path}/{i}") for i, item in enumerate(value)]
+    if shape.type_name == "map":
+        return {str(k): to_api(item, shape.value, f"{path}/{k}") for k, item in value.items()}
+    if shape.type_name == "integer":
+        return int(value)
+    if shape.type_name == "boolean":
+        return str(value).lower() == "true"
+    if isinstance(value, bool):
+        return json.dumps(value)
+    return value if isinstance(value, dict | list) else str(value)
+
+
+class _Pipelines:
+    """AWS::CodePipeline::Pipeline. Ref is the name, Fn::GetAtt knows Version."""
+
+    def __init__(self, service: CodePipeline) -> None:
+        self._service = service
+        operation = service.protocol.service.operation_model("CreatePipeline")
+        self._shape = operation.input_shape.members["pipeline"]
+
+    def create(self, logical_id: str, properties: dict[str, Any], stack: str) -> Created:
+        name = properties.get("Name") or provisioners._physical_name(stack, logical_id, max_len=100)
+        declaration = self._declaration(name, properties)
+        tags = [{"key": t["Key"], "value": t["Value"]} for t in properties.get("Tags", [])]
+        made = self._try(self._service.create, {"pipeline": declaration, "tags": tags})
+        return name, {"Version": str(made["pipeline"]["version"])}
+
+    def update(
+        self,
+        name: str,
+        old: dict[str, Any],
+        new: dict[str, Any],
+        stack: str,
+        logical_id: str,
+    ) -> Created:
+        if new.get("Name", name) != name:
+            created = self.create(logical_id, new, stack)
+            self._service.delete({"name": name})
+            return created
+        made = self._try(self._service.update, {"pipeline": self._declaration(name, new)})
+        if str(new.get("RestartExecutionOnUpdate", "false")).lower() == "true":
+            trigger = {"triggerType": "StartPipelineExecution", "triggerDetail": "CloudFormation"}
+            self._service.start(name, trigger, {})
+        return name, {"Version": str(made["pipeline"]["version"])}
+
+    def _declaration(self, name: str, properties: dict[str, Any]) -> dict[str, Any]:
+        declared = {k: v for k, v in properties.items() if k not in _NOT_DECLARED}
+        declaration = to_api({**declared, "Name": name}, self._shape, "#")
+        self._try(check, declaration, self._shape)
+        return dict(declaration)
+
+    def _try(self, work: Any, *arguments: Any) -> Any:
+        try:
+            return work(*arguments)
+        except ServiceError as error:
+            raise ValueError(f"{error.message} (Service: CodePipeline; {error.code})") from error
+
+
+def _connection(service: str, connections: Connections) -> dict[str, Any]:
+    """A connection type. Ref is the ARN. A change of name or provider replaces it."""
+
+    def create(_logical_id: str, properties: dict[str, Any], _stack: str) -> Created:
+        unknown = properties.keys() - {"ConnectionName", "ProviderType", "HostArn", "Tags"}
+        if unknown or "ConnectionName" not in properties:
+            raise ValueError(f"Connection properties {sorted(properties)} do not fit the type")
+        arn = connections.create(service, properties)
+        return arn, _attributes(arn)
+
+    def update(arn: str, old: dict[str, Any], new: dict[str, Any], stack: str) -> Created:
+        if {**old, "Tags": None} == {**new, "Tags": None}:
+            return arn, _attributes(arn)
+        created = create("", new, stack)
+        connections.delete(arn)
+        return created
+
+    return {
+        "create": create,
+        "update": update,
+        "delete": lambda arn, _properties: connections.delete(arn),
+    }
+
+
+def _attributes(arn: str) -> dict[str, Any]:
+    return {
+        "ConnectionArn": arn,
+        "ConnectionStatus": "AVAILABLE",
+        "OwnerAccountId": arn.split(":")[4],
+    }

@@ -1,0 +1,42 @@
+"""How IAM names the requests of CodePipeline and CodeConnections, and CodeBuild's batch reads.
+
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscodepipeline.html
+"""
+
+import json
+from typing import Any
+
+# Service name of the router -> prefix of its IAM actions.
+NAMESPACES = {"codepipeline": "codepipeline", "codeconnections": "codeconnections"}
+
+_OF_A_PIPELINE = ("name", "pipelineName")
+_OF_A_STAGE = {"RetryStageExecution", "EnableStageTransition", "DisableStageTransition"}
+
+
+def resource(service: str, operation: str, body: bytes, region: str, account: str) -> str | None:
+    """The ARN that a policy has to name for the request, or None if ministack knows it itself."""
+    try:
+        request = json.loads(body or b"{}")
+    except ValueError:
+        return None
+    if service == "codepipeline":
+        return _pipeline(operation, request, f"arn:aws:codepipeline:{region}:{account}:")
+    if service == "codeconnections":
+        return str(request.get("ConnectionArn", "*"))
+    if service == "codebuild" and operation in {"BatchGetBuilds", "StopBuild"}:
+        identifier = (request.get("ids") or [request.get("id", "")])[0].rsplit("build/", 1)[-1]
+        return f"arn:aws:codebuild:{region}:{account}:project/{identifier.split(':')[0]}"
+    return None
+
+
+def _pipeline(operation: str, request: dict[str, Any], prefix: str) -> str:
+    declared = request.get("pipeline")
+    if isinstance(declared, dict) and "name" in declared:
+        return f"{prefix}{declared['name']}"
+    if "resourceArn" in request:
+        return str(request["resourceArn"])
+    for member in _OF_A_PIPELINE:
+        if member in request:
+            suffix = f"/{request.get('stageName', '')}" if operation in _OF_A_STAGE else ""
+            return f"{prefix}{request[member]}{suffix}"
+    return "*"

@@ -1,0 +1,140 @@
+"""Where the emulator is attached to ministack. Everything that depends on its inside is here.
+
+ministack has no public way to add a service, so its tables get an entry and six functions are
+wrapped. tests/emulator/test_seams.py fails when a new version moves one of them.
+"""
+
+import contextvars
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ministack import app as ministack
+from ministack.core import iam_actions, router
+from ministack.services import codebuild, eventbridge, s3
+from ministack.services.cloudformation import provisioners
+
+from local.emulator import cloudformation, permissions
+from local.emulator import codebuild as builds
+from local.emulator.actions import performer
+from local.emulator.connections import Connections
+from local.emulator.engine import Engine
+from local.emulator.jobs import Jobs
+from local.emulator.roles import Roles
+from local.emulator.service import CodePipeline
+from local.emulator.state import Store
+from local.emulator.triggers import Triggers
+
+_PATTERNS = {
+    "codepipeline": {
+        "target_prefixes": ["CodePipeline_20150709"],
+        "host_patterns": [r"codepipeline\."],
+        "credential_scope": "codepipeline",
+    },
+    "codeconnections": {
+        "target_prefixes": [
+            "com.amazonaws.codeconnections.CodeConnections_20231201",
+            "com.amazonaws.codestar.connections.CodeStar_connections_20191201",
+        ],
+        "host_patterns": [r"codeconnections\.", r"codestar-connections\."],
+        "credential_scope": "codeconnections",
+    },
+}
+_object_version: contextvars.ContextVar[str | None] = contextvars.ContextVar(
+    "version", default=None
+)
+
+
+@dataclass(frozen=True)
+class Attached:
+    """What the server itself still needs after attaching."""
+
+    triggers: Triggers
+
+
+def attach(endpoint: str, git_root: Path) -> Attached:
+    """Add CodePipeline and CodeConnections to ministack. Called once per process."""
+    store, jobs, roles, connections = Store(), Jobs(), Roles(endpoint), Connections()
+    engine = Engine(store, roles, performer(connections, jobs, git_root))
+    service = CodePipeline(store, engine, jobs, roles)
+    triggers = Triggers(service, roles)
+    ministack.SERVICE_HANDLERS |= {
+        "codepipeline": service.handle,
+        "codeconnections": connections.handle,
+    }
+    router.SERVICE_PATTERNS |= _PATTERNS
+    provisioners._RESOURCE_HANDLERS |= cloudformation.handlers(service, connections)
+    iam_actions.SERVICE_TO_IAM_NAMESPACE |= permissions.NAMESPACES
+    iam_actions.extract_resource_arn = _resource_arn(iam_actions.extract_resource_arn)
+    codebuild._start_build = builds.start_build
+    eventbridge._invoke_target = _invoke_target(eventbridge._invoke_target, triggers)
+    s3._fire_s3_event = _remembering_version(s3._fire_s3_event)
+    eventbridge._dispatch_event = _with_version(eventbridge._dispatch_event)
+    return Attached(triggers)
+
+
+def _resource_arn(original: Callable[..., str]) -> Callable[..., str]:
+    """Name the resources that ministack leaves as "*", which no scoped policy would allow."""
+
+    def extract(
+        service: str,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        query: Any,
+        region: str,
+        account: str,
+    ) -> str:
+        operation = headers.get("x-amz-target", "").rsplit(".", 1)[-1]
+        named = permissions.resource(service, operation, body, region, account)
+        return named or original(service, method, path, headers, body, query, region, account)
+
+    return extract
+
+
+def _invoke_target(original: Callable[..., None], triggers: Triggers) -> Callable[..., None]:
+    """Deliver to CodePipeline targets, which ministack accepts but does not serve."""
+
+    def invoke(target: dict[str, Any], event: Any, rule: dict[str, Any], view: Any = None) -> None:
+        if not target.get("Arn", "").startswith("arn:aws:codepipeline:"):
+            original(target, event, rule, view)
+            return
+        view = view or eventbridge._pattern_event_view(event)
+        payload = target.get("Input") or json.dumps(view.event_with_detail())
+        if target.get("InputTransformer"):
+            transformer = target["InputTransformer"]
+            payload = eventbridge._apply_input_transformer(transformer, rule, view)
+        triggers.rule(target, rule, payload)
+
+    return invoke
+
+
+def _remembering_version(original: Callable[..., None]) -> Callable[..., None]:
+    def fire(*arguments: Any, **named: Any) -> None:
+        token = _object_version.set(named.get("version_id"))
+        try:
+            original(*arguments, **named)
+        finally:
+            _object_version.reset(token)
+
+    return fire
+
+
+def _with_version(original: Callable[..., None]) -> Callable[..., None]:
+    """Give S3's events the object's version-id, which S3 sends and ministack leaves out.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+    """
+
+    def dispatch(event: dict[str, Any], view: Any = None) -> None:
+        version = _object_version.get()
+        if version and event.get("Source") == "aws.s3":
+            detail = json.loads(event["Detail"])
+            detail["object"]["version-id"] = version
+            event = {**event, "Detail": json.dumps(detail)}
+        original(event, view)
+
+    return dispatch

@@ -1,0 +1,225 @@
+"""CodePipeline's API on the emulator's endpoint."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+from local.emulator import model, views
+from local.emulator.context import PRINCIPAL
+from local.emulator.engine import Engine
+from local.emulator.jobs import Jobs
+from local.emulator.roles import AccessDenied, Roles
+from local.emulator.scope import ACCOUNT
+from local.emulator.shapes import Protocol, Response, ServiceError
+from local.emulator.state import Execution, Pipeline, Store, now
+
+
+class CodePipeline:
+    """Answers requests; the engine does the work."""
+
+    def __init__(self, store: Store, engine: Engine, jobs: Jobs, roles: Roles) -> None:
+        self.protocol = Protocol("codepipeline")
+        self._store, self._engine, self._jobs, self._roles = store, engine, jobs, roles
+        self._operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            "CreatePipeline": self.create,
+            "UpdatePipeline": self.update,
+            "DeletePipeline": self.delete,
+            "GetPipeline": self._get_pipeline,
+            "ListPipelines": self._list_pipelines,
+            "StartPipelineExecution": self._start,
+            "StopPipelineExecution": self._stop,
+            "RetryStageExecution": self._retry,
+            "GetPipelineState": self._get_state,
+            "GetPipelineExecution": self._get_execution,
+            "ListPipelineExecutions": self._list_executions,
+            "ListActionExecutions": self._list_action_executions,
+            "GetJobDetails": self._get_job,
+            "PutJobSuccessResult": self._settle,
+            "PutJobFailureResult": self._settle,
+            "TagResource": self._tag,
+            "UntagResource": self._untag,
+            "ListTagsForResource": self._list_tags,
+        }
+
+    async def handle(
+        self, method: str, path: str, headers: Any, body: bytes, query: Any
+    ) -> Response:
+        """Answer one request, in the shape of ministack's service handlers."""
+        operation = headers.get("x-amz-target", "").rsplit(".", 1)[-1]
+        try:
+            request = self.protocol.parse(operation, body)
+            if operation not in self._operations:
+                raise ServiceError("UnsupportedOperationException", f"{operation} is not emulated")
+            return self.protocol.answer(operation, self._operations[operation](request))
+        except ServiceError as error:
+            return self.protocol.refuse(error)
+
+    def create(self, request: dict[str, Any]) -> dict[str, Any]:
+        """CreatePipeline. The first execution starts at once, as on AWS."""
+        declaration = self._accepted(request["pipeline"])
+        with self._store.changed:
+            if declaration["name"] in self._store.pipelines:
+                raise ServiceError(
+                    "PipelineNameInUseException", f"A pipeline {declaration['name']} exists"
+                )
+            declaration["version"] = 1
+            pipeline = Pipeline(declaration, tags=request.get("tags", []))
+            pipeline.versions[1] = declaration
+            self._store.pipelines[pipeline.name] = pipeline
+        self._engine.start(pipeline, {"triggerType": "CreatePipeline", "triggerDetail": ACCOUNT})
+        return {"pipeline": declaration, "tags": pipeline.tags}
+
+    def update(self, request: dict[str, Any]) -> dict[str, Any]:
+        """UpdatePipeline. Executions in progress keep the declaration they started with."""
+        declaration = self._accepted(request["pipeline"])
+        pipeline = self.pipeline(declaration["name"])
+        with self._store.changed:
+            declaration["version"] = pipeline.declaration["version"] + 1
+            pipeline.declaration = pipeline.versions[declaration["version"]] = declaration
+            pipeline.updated = now()
+        return {"pipeline": declaration}
+
+    def delete(self, request: dict[str, Any]) -> dict[str, Any]:
+        """DeletePipeline. What runs is abandoned. A name that does not exist is no error."""
+        with self._store.changed:
+            pipeline = self._store.pipelines.pop(request["name"], None)
+            for execution in pipeline.executions.values() if pipeline else []:
+                if execution.status in {"InProgress", "Stopping"}:
+                    execution.status, execution.abandoned = "Stopping", True
+            self._store.changed.notify_all()
+        return {}
+
+    def start(self, name: str, trigger: dict[str, str], request: dict[str, Any]) -> Execution:
+        """An execution of the named pipeline; the request is StartPipelineExecution's."""
+        return self._engine.start(
+            self.pipeline(name),
+            trigger,
+            request.get("sourceRevisions"),
+            request.get("variables"),
+            request.get("clientRequestToken"),
+        )
+
+    def pipeline(self, name: str) -> Pipeline:
+        """The pipeline; raises ServiceError if there is none."""
+        try:
+            return self._store.pipelines[name]
+        except KeyError as error:
+            raise ServiceError(
+                "PipelineNotFoundException", f"Account '{ACCOUNT}' has no pipeline '{name}'"
+            ) from error
+
+    def pipelines(self) -> list[Pipeline]:
+        """All pipelines."""
+        return list(self._store.pipelines.values())
+
+    def _accepted(self, declaration: dict[str, Any]) -> dict[str, Any]:
+        model.validate(declaration)
+        try:
+            self._roles.client(declaration["roleArn"], PRINCIPAL, "sts")
+        except AccessDenied as error:
+            raise ServiceError("InvalidStructureException", str(error)) from error
+        return {"executionMode": "SUPERSEDED", "pipelineType": "V1", **copy.deepcopy(declaration)}
+
+    def _execution(self, request: dict[str, Any]) -> tuple[Pipeline, Execution]:
+        pipeline = self.pipeline(request["pipelineName"])
+        wanted = request["pipelineExecutionId"]
+        if wanted not in pipeline.executions:
+            raise ServiceError(
+                "PipelineExecutionNotFoundException", f"No execution {wanted} of {pipeline.name}"
+            )
+        return pipeline, pipeline.executions[wanted]
+
+    def _get_pipeline(self, request: dict[str, Any]) -> dict[str, Any]:
+        pipeline = self.pipeline(request["name"])
+        version = request.get("version", pipeline.declaration["version"])
+        if version not in pipeline.versions:
+            raise ServiceError("PipelineVersionNotFoundException", f"No version {version}")
+        metadata = {
+            "pipelineArn": pipeline.arn,
+            "created": pipeline.created,
+            "updated": pipeline.updated,
+        }
+        return {"pipeline": pipeline.versions[version], "metadata": metadata}
+
+    def _list_pipelines(self, request: dict[str, Any]) -> dict[str, Any]:
+        return views.page("pipelines", [views.summary(p) for p in self.pipelines()], request)
+
+    def _start(self, request: dict[str, Any]) -> dict[str, Any]:
+        trigger = {
+            "triggerType": "StartPipelineExecution",
+            "triggerDetail": f"arn:aws:iam::{ACCOUNT}:root",
+        }
+        return {"pipelineExecutionId": self.start(request["name"], trigger, request).id}
+
+    def _stop(self, request: dict[str, Any]) -> dict[str, Any]:
+        _, execution = self._execution(request)
+        self._engine.stop(execution, request.get("abandon", False), request.get("reason"))
+        return {"pipelineExecutionId": execution.id}
+
+    def _retry(self, request: dict[str, Any]) -> dict[str, Any]:
+        pipeline, execution = self._execution(request)
+        self._engine.retry(pipeline, execution, request["stageName"], request["retryMode"])
+        return {"pipelineExecutionId": execution.id}
+
+    def _get_state(self, request: dict[str, Any]) -> dict[str, Any]:
+        pipeline = self.pipeline(request["name"])
+        with self._store.changed:
+            return views.pipeline_state(pipeline)
+
+    def _get_execution(self, request: dict[str, Any]) -> dict[str, Any]:
+        _, execution = self._execution(request)
+        with self._store.changed:
+            return {"pipelineExecution": views.execution_detail(execution)}
+
+    def _list_executions(self, request: dict[str, Any]) -> dict[str, Any]:
+        pipeline = self.pipeline(request["pipelineName"])
+        stage = request.get("filter", {}).get("succeededInStage", {}).get("stageName")
+        with self._store.changed:
+            found = [
+                views.execution_summary(execution)
+                for execution in reversed(pipeline.executions.values())
+                if stage is None or execution.stages.get(stage) == "Succeeded"
+            ]
+        return views.page("pipelineExecutionSummaries", found, request)
+
+    def _list_action_executions(self, request: dict[str, Any]) -> dict[str, Any]:
+        pipeline = self.pipeline(request["pipelineName"])
+        chosen = request.get("filter", {})
+        wanted = chosen.get("pipelineExecutionId") or chosen.get(
+            "latestInPipelineExecution", {}
+        ).get("pipelineExecutionId")
+        with self._store.changed:
+            found = [
+                views.action_detail(execution, run)
+                for execution in reversed(pipeline.executions.values())
+                if wanted in {None, execution.id}
+                for run in reversed(execution.runs)
+            ]
+        return views.page("actionExecutionDetails", found, request)
+
+    def _get_job(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"jobDetails": views.job(self._jobs.get(request["jobId"]))}
+
+    def _settle(self, request: dict[str, Any]) -> dict[str, Any]:
+        self._jobs.settle(request)
+        return {}
+
+    def _tagged(self, request: dict[str, Any]) -> Pipeline:
+        for pipeline in self.pipelines():
+            if pipeline.arn == request["resourceArn"]:
+                return pipeline
+        raise ServiceError("ResourceNotFoundException", f"No resource {request['resourceArn']}")
+
+    def _tag(self, request: dict[str, Any]) -> dict[str, Any]:
+        pipeline = self._tagged(request)
+        new = {tag["key"] for tag in request["tags"]}
+        pipeline.tags = [t for t in pipeline.tags if t["key"] not in new] + request["tags"]
+        return {}
+
+    def _untag(self, request: dict[str, Any]) -> dict[str, Any]:
+        pipeline = self._tagged(request)
+        pipeline.tags = [t for t in pipeline.tags if t["key"] not in request["tagKeys"]]
+        return {}
+
+    def _list_tags(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"tags": self._tagged(request).tags}

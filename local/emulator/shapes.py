@@ -1,0 +1,119 @@
+"""Requests and answers of a JSON service, held to botocore's own model of that service.
+
+AWS ignores a member that it does not know. Here it is refused, because a misspelt member that is
+silently dropped is the kind of fault a local run should find.
+"""
+
+import datetime
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import botocore.session
+from botocore.model import Shape
+from botocore.validate import ParamValidator
+
+Response = tuple[int, dict[str, str], bytes]
+
+
+class ServiceError(Exception):
+    """An error that the service's API answers with."""
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+class Protocol:
+    """One service's operations, as botocore describes them."""
+
+    def __init__(self, service: str) -> None:
+        self.service = botocore.session.get_session().get_service_model(service)
+        version = self.service.metadata["jsonVersion"]
+        self._headers = {"Content-Type": f"application/x-amz-json-{version}"}
+
+    def parse(self, operation: str, body: bytes) -> dict[str, Any]:
+        """The request's parameters; raises ServiceError if they do not fit the model."""
+        if operation not in self.service.operation_names:
+            raise ServiceError("UnknownOperationException", f"Unknown operation {operation}")
+        try:
+            parameters = json.loads(body or b"{}")
+        except ValueError as error:
+            raise ServiceError("SerializationException", "The request is not JSON") from error
+        check(parameters, self.service.operation_model(operation).input_shape)
+        return parameters
+
+    def answer(self, operation: str, output: dict[str, Any]) -> Response:
+        """The response to send. An output that the model does not know is our fault: ValueError."""
+        shape = self.service.operation_model(operation).output_shape
+        if shape is None:
+            return 200, dict(self._headers), b"{}" if not output else _encode(output)
+        report = ParamValidator().validate(output, shape)
+        if report.has_errors():
+            raise ValueError(f"{operation} answers outside its model: {report.generate_report()}")
+        return 200, dict(self._headers), _encode(output)
+
+    def refuse(self, error: ServiceError) -> Response:
+        """The response that carries an error in the service's own form."""
+        body = {"__type": error.code, "message": error.message}
+        return error.status, dict(self._headers), _encode(body)
+
+
+def check(parameters: Any, shape: Shape | None) -> None:
+    """Raise ServiceError("ValidationException") unless the parameters fit the shape."""
+    if shape is None:
+        return
+    report = ParamValidator().validate(parameters, shape)
+    faults = [report.generate_report()] if report.has_errors() else list(_faults(parameters, shape))
+    if faults:
+        count = len(faults)
+        noun = "error" if count == 1 else "errors"
+        raise ServiceError(
+            "ValidationException", f"{count} validation {noun} detected: {'; '.join(faults)}"
+        )
+
+
+def _faults(value: Any, shape: Shape, path: str = "input") -> Iterator[str]:
+    """What botocore leaves to the service: lengths, patterns and enumerations."""
+    if shape.type_name == "structure":
+        for name, member in value.items():
+            yield from _faults(member, shape.members[name], f"{path}.{name}")
+    elif shape.type_name == "list":
+        yield from _out_of_bounds(len(value), shape, path)
+        for index, item in enumerate(value):
+            yield from _faults(item, shape.member, f"{path}[{index}]")
+    elif shape.type_name == "map":
+        yield from _out_of_bounds(len(value), shape, path)
+        for key, item in value.items():
+            yield from _faults(key, shape.key, f"{path} key {key!r}")
+            yield from _faults(item, shape.value, f"{path}.{key}")
+    elif shape.type_name == "string":
+        yield from _out_of_bounds(len(value), shape, path)
+        if shape.enum and value not in shape.enum:
+            yield f"{path} must be one of {', '.join(shape.enum)}"
+        pattern = shape.metadata.get("pattern")
+        if pattern and not re.search(f"^(?:{pattern})$", value, re.DOTALL):
+            yield f"{path} must satisfy the pattern {pattern}"
+    elif shape.type_name == "integer":
+        yield from _out_of_bounds(value, shape, path)
+
+
+def _out_of_bounds(size: int, shape: Shape, path: str) -> Iterator[str]:
+    least, most = shape.metadata.get("min"), shape.metadata.get("max")
+    if least is not None and size < least:
+        yield f"{path} must be at least {least}"
+    if most is not None and size > most:
+        yield f"{path} must be at most {most}"
+
+
+def _encode(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, default=_timestamp).encode()
+
+
+def _timestamp(value: object) -> float:
+    if isinstance(value, datetime.datetime):
+        return value.timestamp()
+    raise TypeError(f"{value!r} is not a JSON value")

@@ -1,0 +1,260 @@
+"""A declared pipeline runs on the emulator as it would on AWS."""
+
+import io
+import itertools
+import json
+import urllib.error
+import urllib.request
+import uuid
+import zipfile
+from typing import Any
+
+import pytest
+
+from tests.emulator.conftest import BUILDSPEC, Emulator, eventually, zipped
+
+NAME = "delivery"
+
+
+def finished(emulator: Emulator, execution: str, *, within: float = 40) -> dict[str, Any]:
+    """The execution, once it has ended."""
+    client = emulator.client("codepipeline")
+
+    def look() -> dict[str, Any] | None:
+        found: dict[str, Any] = client.get_pipeline_execution(
+            pipelineName=NAME, pipelineExecutionId=execution
+        )["pipelineExecution"]
+        return found if found["status"] not in {"InProgress", "Stopping"} else None
+
+    return eventually(look, within=within) or {}
+
+
+def actions(emulator: Emulator, execution: str) -> dict[str, dict[str, Any]]:
+    """The latest run of each action."""
+    found = emulator.client("codepipeline").list_action_executions(
+        pipelineName=NAME, filter={"pipelineExecutionId": execution}
+    )["actionExecutionDetails"]
+    return {run["actionName"]: run for run in reversed(found)}
+
+
+def push(emulator: Emulator, message: str, **files: str) -> tuple[str, str]:
+    """Push a commit and tell the emulator: the commit and the execution that it started."""
+    commit = emulator.push(message, **files)
+    body = json.dumps({"repository": "acme/site", "branch": "main", "commit": commit}).encode()
+    request = urllib.request.Request(f"{emulator.url}/_phaseline/push", body, method="POST")  # noqa: S310
+    with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310
+        (started,) = json.load(response)["started"]
+    return commit, started
+
+
+def start(emulator: Emulator, **request: Any) -> str:
+    """Start an execution."""
+    client = emulator.client("codepipeline")
+    return str(client.start_pipeline_execution(name=NAME, **request)["pipelineExecutionId"])
+
+
+def built(emulator: Emulator, execution: str) -> dict[str, str]:
+    """The environment in which the execution's build ran."""
+    (artifact,) = actions(emulator, execution)["Build"]["output"]["outputArtifacts"]
+    place = artifact["s3location"]
+    body = emulator.client("s3").get_object(Bucket=place["bucket"], Key=place["key"])["Body"]
+    with zipfile.ZipFile(io.BytesIO(body.read())) as archive:
+        lines = archive.read("env.txt").decode().splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+def test_creation_starts_the_first_execution(stack: Emulator) -> None:
+    """A created pipeline runs once by itself, through every kind of action."""
+    (first,) = stack.client("codepipeline").list_pipeline_executions(pipelineName=NAME)[
+        "pipelineExecutionSummaries"
+    ][-1:]
+    assert first["trigger"]["triggerType"] == "CreatePipeline"
+    execution = first["pipelineExecutionId"]
+    assert finished(stack, execution)["status"] == "Succeeded"
+    page = stack.client("s3").get_object(Bucket="site", Key="env.txt")
+    assert page["ContentType"] == "text/plain"
+
+
+def test_build_environment(stack: Emulator) -> None:
+    """A build sees CodeBuild's variables and those of the action, project and buildspec only."""
+    execution = start(stack, variables=[{"name": "COLOUR", "value": "blue"}])
+    assert finished(stack, execution)["status"] == "Succeeded"
+    seen = built(stack, execution)
+    frontend = actions(stack, execution)["Frontend"]["output"]["outputVariables"]
+    assert seen["EXECUTION"] == execution
+    assert seen["COLOUR"] == "blue"
+    assert seen["COMMIT"] == seen["CODEBUILD_RESOLVED_SOURCE_VERSION"] == frontend["CommitId"]
+    assert seen["CARRIED"] == "carried"
+    assert (seen["FROM_PROJECT"], seen["FROM_SPEC"]) == ("project", "spec")
+    assert seen["CODEBUILD_INITIATOR"] == f"codepipeline/{NAME}"
+    assert seen["CODEBUILD_SRC_DIR"] == seen["CODEBUILD_SRC_DIR_FrontendSource"]
+    assert seen["CODEBUILD_BUILD_SUCCEEDING"] == "1"
+    assert "CALLER_SECRET" not in seen
+
+
+def test_function_continues_and_hands_over_variables(stack: Emulator) -> None:
+    """A function that answers with a continuation token is asked again with it."""
+    execution = start(stack)
+    assert finished(stack, execution)["status"] == "Succeeded"
+    check = actions(stack, execution)["Check"]["output"]["outputVariables"]
+    assert check == {"Token": "second", "Given": json.dumps({"execution": execution})}
+
+
+def test_object_event_pins_its_version(stack: Emulator) -> None:
+    """Each version of a source object is built by an execution of its own."""
+    s3, client = stack.client("s3"), stack.client("codepipeline")
+    versions = {
+        s3.put_object(
+            Bucket="source", Key="metadata/opt.zip", Body=zipped(opt__json=json.dumps({"n": n}))
+        )["VersionId"]
+        for n in range(2)
+    }
+
+    def started() -> list[dict[str, Any]]:
+        found = client.list_pipeline_executions(pipelineName=NAME)["pipelineExecutionSummaries"]
+        caused = [e for e in found if e["trigger"]["triggerType"] == "CloudWatchEvent"]
+        return caused if len(caused) >= len(versions) else []
+
+    executions = [summary["pipelineExecutionId"] for summary in eventually(started)]
+    assert {finished(stack, execution)["status"] for execution in executions} == {"Succeeded"}
+    assert {built(stack, execution)["VERSION_ID"] for execution in executions} == versions
+
+
+def test_pinned_version(stack: Emulator) -> None:
+    """An execution can be started with an older version of an object."""
+    versions = stack.client("s3").list_object_versions(Bucket="source", Prefix="metadata/opt.zip")
+    oldest = versions["Versions"][-1]["VersionId"]
+    revision = {
+        "actionName": "Opt",
+        "revisionType": "S3_OBJECT_VERSION_ID",
+        "revisionValue": oldest,
+    }
+    execution = start(stack, sourceRevisions=[revision])
+    assert finished(stack, execution)["status"] == "Succeeded"
+    assert built(stack, execution)["VERSION_ID"] == oldest
+
+
+def test_queued_order(stack: Emulator) -> None:
+    """Executions pass a stage one at a time, in the order they were started."""
+    executions = [start(stack) for _ in range(3)]
+    assert {finished(stack, execution)["status"] for execution in executions} == {"Succeeded"}
+    builds = [actions(stack, execution)["Build"] for execution in executions]
+    for earlier, later in itertools.pairwise(builds):
+        assert earlier["lastUpdateTime"] <= later["startTime"]
+
+
+def test_client_request_token(stack: Emulator) -> None:
+    """The same client request token starts one execution."""
+    token = str(uuid.uuid4())
+    first = start(stack, clientRequestToken=token)
+    assert start(stack, clientRequestToken=token) == first
+    assert finished(stack, first)["status"] == "Succeeded"
+
+
+def test_failing_build(stack: Emulator) -> None:
+    """A failing command fails the execution; EventBridge tells it and the log shows why."""
+    broken = BUILDSPEC.replace("mkdir dist && cd dist", "echo about to fail; false")
+    commit, execution = push(stack, "Break", buildspec__yml=broken)
+    assert finished(stack, execution)["status"] == "Failed"
+    run = actions(stack, execution)["Build"]
+    assert "exit status 1" in run["output"]["executionResult"]["errorDetails"]["message"]
+    assert "Check" not in actions(stack, execution)
+
+    build = stack.client("codebuild").batch_get_builds(
+        ids=[run["output"]["executionResult"]["externalExecutionId"]]
+    )["builds"][0]
+    assert build["buildStatus"] == "FAILED"
+    logs = stack.client("logs").get_log_events(
+        logGroupName=build["logs"]["groupName"], logStreamName=build["logs"]["streamName"]
+    )
+    lines = [event["message"] for event in logs["events"]]
+    assert [line for line in lines if not line.startswith("[Container]")] == [
+        f"building {commit}",
+        "about to fail",
+        "finally ran",
+    ]
+
+    sqs, told = stack.client("sqs"), {}
+    queue = sqs.get_queue_url(QueueName="changes")["QueueUrl"]
+    while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+        for message in messages:
+            event = json.loads(message["Body"])
+            if event["detail"]["execution-id"] == execution:
+                told[event["detail-type"]] = event["detail"]
+    assert told["CodePipeline Pipeline Execution State Change"]["pipeline"] == NAME
+    assert told["CodePipeline Stage Execution State Change"]["stage"] == "Build"
+    action = told["CodePipeline Action Execution State Change"]
+    assert action["type"]["provider"] == "CodeBuild"
+    assert action["execution-result"]["error-code"] == "JobFailed"
+
+    stack.client("codepipeline").retry_stage_execution(
+        pipelineName=NAME,
+        stageName="Build",
+        pipelineExecutionId=execution,
+        retryMode="FAILED_ACTIONS",
+    )
+    assert finished(stack, execution)["status"] == "Failed"
+    _, repaired = push(stack, "Repair", buildspec__yml=BUILDSPEC)
+    assert finished(stack, repaired)["status"] == "Succeeded"
+
+
+def test_state_names_the_execution_in_each_stage(stack: Emulator) -> None:
+    """The pipeline's state shows the last execution of each stage and its actions."""
+    execution = start(stack)
+    finished(stack, execution)
+    stages = stack.client("codepipeline").get_pipeline_state(name=NAME)["stageStates"]
+    assert [stage["stageName"] for stage in stages] == ["Source", "Build", "Release"]
+    for stage in stages:
+        latest = stage["latestExecution"]
+        assert latest == {"pipelineExecutionId": execution, "status": "Succeeded"}
+        for action in stage["actionStates"]:
+            assert action["latestExecution"]["status"] == "Succeeded"
+
+
+def test_unknown_member_is_refused(stack: Emulator) -> None:
+    """A request with a member that the API does not have is an error."""
+    request = urllib.request.Request(  # noqa: S310
+        stack.url,
+        json.dumps({"name": NAME, "sourceRevision": []}).encode(),
+        {
+            "X-Amz-Target": "CodePipeline_20150709.StartPipelineExecution",
+            "Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/codepipeline/x",
+        },
+    )
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=5)  # noqa: S310
+    assert refused.value.code == 400
+    assert "sourceRevision" in json.load(refused.value)["message"]
+
+
+def test_unfit_declaration_is_refused(stack: Emulator) -> None:
+    """A declaration that names an unknown configuration is an error."""
+    client = stack.client("codepipeline")
+    declaration = client.get_pipeline(name=NAME)["pipeline"]
+    declaration["stages"][1]["actions"][0]["configuration"]["Project"] = "site"
+    with pytest.raises(client.exceptions.InvalidActionDeclarationException, match="Project"):
+        client.update_pipeline(pipeline=declaration)
+
+
+def test_function_without_permission_is_refused(stack: Emulator) -> None:
+    """IAM is enforced: a function can do what its role allows, and no more."""
+    event = json.dumps({"bucket": "source", "key": "metadata/opt.zip"})
+    answer = stack.client("lambda").invoke(FunctionName="reader", Payload=event)
+    assert json.load(answer["Payload"]) == "AccessDenied"
+
+
+def test_pipeline_role_without_permission(stack: Emulator) -> None:
+    """An action fails if the pipeline's role may not do what it needs."""
+    iam = stack.client("iam")
+    (role,) = [r for r in iam.list_roles()["Roles"] if "PipelineRole" in r["RoleName"]]
+    deny = {"Effect": "Deny", "Action": "lambda:InvokeFunction", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    iam.put_role_policy(RoleName=role["RoleName"], PolicyName="deny", PolicyDocument=document)
+    try:
+        execution = start(stack)
+        assert finished(stack, execution)["status"] == "Failed"
+    finally:
+        iam.delete_role_policy(RoleName=role["RoleName"], PolicyName="deny")
+    error = actions(stack, execution)["Check"]["output"]["executionResult"]["errorDetails"]
+    assert error["code"] == "PermissionError"
+    assert actions(stack, execution)["Publish"]["status"] == "Succeeded"

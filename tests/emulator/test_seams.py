@@ -1,0 +1,56 @@
+"""What the emulator holds on to inside ministack is still there in the pinned version."""
+
+import json
+import subprocess
+
+from tests.emulator.conftest import PYTHON, ROOT
+
+SEAMS = """
+import inspect, json
+from ministack import app
+from ministack.core import iam_actions, iam_evaluator, lambda_runtime, router
+from ministack.services import codebuild, eventbridge, iam, s3, sts
+from ministack.services.cloudformation import provisioners
+
+tables = [app.SERVICE_HANDLERS, router.SERVICE_PATTERNS, provisioners._RESOURCE_HANDLERS,
+          iam_actions.SERVICE_TO_IAM_NAMESPACE]
+functions = [eventbridge._invoke_target, eventbridge._dispatch_event, eventbridge._put_events,
+             eventbridge._pattern_event_view, eventbridge._apply_input_transformer,
+             s3._fire_s3_event, codebuild._start_build, codebuild._make_build_record,
+             iam_actions.extract_resource_arn, iam_evaluator.enforce,
+             iam_evaluator.evaluate_trust_policy, sts.register_session, lambda_runtime.reset,
+             provisioners._physical_name]
+print(json.dumps({
+    "tables": [type(table).__name__ for table in tables],
+    "functions": {f.__name__: list(inspect.signature(f).parameters) for f in functions},
+    "lacking": [name for name in ("codepipeline", "codeconnections") if name in tables[0]],
+    "roles": hasattr(iam._roles, "get_scoped"),
+}))
+"""
+
+
+def test_seams_are_where_they_were() -> None:
+    """Tables are dicts, functions take what we pass, and ministack has no CodePipeline itself."""
+    done = subprocess.run(
+        [PYTHON, "-c", SEAMS], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["tables"] == ["dict"] * 4
+    assert found["lacking"] == []
+    assert found["roles"]
+    functions = found["functions"]
+    assert functions["_invoke_target"] == ["target", "event", "rule", "view"]
+    assert functions["_dispatch_event"] == ["event", "view"]
+    assert functions["_put_events"] == ["data", "allow_aws_source"]
+    assert functions["_start_build"] == ["data"]
+    assert functions["extract_resource_arn"] == [
+        "service",
+        "method",
+        "path",
+        "headers",
+        "body",
+        "query_params",
+        "region",
+        "account_id",
+    ]
+    assert "version_id" in functions["_fire_s3_event"]

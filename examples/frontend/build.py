@@ -134,8 +134,10 @@ def read_document(type_: str, environment: Mapping[str, str]) -> Document:
 
 
 def day(moment: datetime) -> str:
-    """A date as people read it: 24 Nov 2026. The same on every machine, whatever its locale."""
-    return f"{moment.day} {MONTHS[moment.month - 1]} {moment.year}"
+    """A date as people read it: 24 Nov 2026, on one line, and the same whatever the locale."""
+    return (
+        f"{moment.day}\N{NO-BREAK SPACE}{MONTHS[moment.month - 1]}\N{NO-BREAK SPACE}{moment.year}"
+    )
 
 
 def count(number: int, noun: str) -> str:

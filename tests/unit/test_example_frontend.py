@@ -84,8 +84,9 @@ class Build:
         }
 
     def page(self, name: str) -> str:
-        """One page of what the build wrote."""
-        return (self.dist / name).read_text(encoding="utf-8")
+        """One page of what the build wrote, its spaces made plain."""
+        text = (self.dist / name).read_text(encoding="utf-8")
+        return text.replace("\N{NO-BREAK SPACE}", " ")
 
 
 @pytest.fixture

@@ -1,0 +1,186 @@
+"""Makes CloudFront forget what changed: once per execution, waiting by continuation.
+
+A request is identified by its CallerReference. The same reference with the same paths returns
+the invalidation that exists; so the reference is made of the execution and the paths, and an
+answer that got lost costs nothing.
+https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_InvalidationBatch.html
+"""
+
+import hashlib
+import itertools
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from phaseline.errors import ConfigurationError, TimedOutError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudfront import CloudFrontClient
+    from mypy_boto3_cloudfront.type_defs import DistributionSummaryTypeDef
+
+EVERYTHING = ("/*",)
+PATHS_LIMIT = 100
+"""Paths that are named one by one. More become `/*`, which counts as one path: 3,000 paths may be
+in progress at a time, and above 1,000 paths a month each one costs money.
+https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html
+https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/PayingForInvalidation.html
+"""
+SAFE = "/!$&'()*+,;=:@?-._"
+"""Beside letters and digits, what stays as it is: CloudFront wants only the characters encoded
+that RFC 1738 calls unsafe, and those outside of ASCII.
+https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/invalidation-specifying-objects.html
+"""
+PATIENCE = 20.0
+"""Seconds that one invocation spends on trying and looking again."""
+AGE_LIMIT = 1_800.0
+"""Seconds from the first try until an invalidation is given up. CloudFront mostly needs one or
+two minutes; fifteen other wildcards in progress can make it longer."""
+LONGEST_PAUSE = 8.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an invalidation is, as it travels in the continuation token.
+
+    `started` is in seconds since the epoch, `attempt` counts invocations, `everything` is set
+    once single paths gave way to `/*`.
+    """
+
+    started: float
+    attempt: int = 1
+    invalidation: str | None = None
+    everything: bool = False
+
+    def token(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Completed:
+    """CloudFront has forgotten the paths everywhere."""
+
+    invalidation: str
+
+
+@dataclass(frozen=True)
+class Cdn:
+    """One distribution. `pause` waits below the seconds it is given, chosen at random; `clock`
+    counts seconds since the epoch."""
+
+    client: "CloudFrontClient"
+    distribution: str
+    pause: Callable[[float], None]
+    clock: Callable[[], float]
+
+    def advance(
+        self, execution: str, paths: Sequence[str], progress: Progress
+    ) -> Completed | Progress:
+        """Create the invalidation, or look how far it is, for some seconds.
+
+        What is not finished then is the Progress for the next invocation. Raises TimedOutError
+        for an invalidation that was neither created nor completed within AGE_LIMIT.
+        """
+        until = self.clock() + PATIENCE
+        wanted = EVERYTHING if progress.everything else tuple(paths)
+        known = progress.invalidation
+        for attempt in itertools.count():
+            if known is None:
+                known, completed = self._create(execution, wanted)
+            else:
+                completed = self._completed(known)
+            if completed and known:
+                return Completed(known)
+            pause = min(LONGEST_PAUSE, 2.0**attempt)
+            if self.clock() + pause > until:
+                break
+            self.pause(pause)
+        if self.clock() - progress.started > AGE_LIMIT:
+            raise self._given_up(progress, known)
+        # Not even created: fifteen wildcards and 3,000 paths are separate quotas, so `/*` may
+        # find room where paths do not, and covers them.
+        everything = progress.everything or known is None
+        return replace(
+            progress, attempt=progress.attempt + 1, invalidation=known, everything=everything
+        )
+
+    def _create(self, execution: str, paths: Sequence[str]) -> tuple[str | None, bool]:
+        """The invalidation's id, or None while too many are in progress; whether it completed."""
+        try:
+            answer = self.client.create_invalidation(
+                DistributionId=self.distribution,
+                InvalidationBatch={
+                    "Paths": {"Quantity": len(paths), "Items": list(paths)},
+                    "CallerReference": reference(execution, paths),
+                },
+            )
+        except self.client.exceptions.TooManyInvalidationsInProgress:
+            return None, False
+        return answer["Invalidation"]["Id"], answer["Invalidation"]["Status"] == "Completed"
+
+    def _completed(self, invalidation: str) -> bool:
+        answer = self.client.get_invalidation(DistributionId=self.distribution, Id=invalidation)
+        return answer["Invalidation"]["Status"] == "Completed"
+
+    def _given_up(self, progress: Progress, invalidation: str | None) -> TimedOutError:
+        state = f"{invalidation} is still in progress" if invalidation else "none could be created"
+        return TimedOutError(
+            f"invalidation of distribution {self.distribution}",
+            f"{state} after {progress.attempt} attempts in {AGE_LIMIT:.0f} seconds",
+            "Wait for other invalidations of the account's distributions, then retry the stage.",
+        )
+
+
+def paths(changed: Sequence[str] | None) -> tuple[str, ...]:
+    """The paths to invalidate for `changed` files (`/blog/index.html`), sorted and encoded.
+
+    None means that everything may have changed. An index page counts for its directory too.
+    """
+    if changed is None:
+        return EVERYTHING
+    wanted: set[str] = set()
+    for path in changed:
+        directory = [path.removesuffix("index.html")] if path.endswith("/index.html") else []
+        for each in [path, *directory]:
+            encoded = quote(each, safe=SAFE)
+            # RFC 1738 calls the tilde unsafe, RFC 3986 does not, and browsers follow the latter.
+            wanted |= {encoded, encoded.replace("~", "%7E")}
+    return tuple(sorted(wanted)) if len(wanted) <= PATHS_LIMIT else EVERYTHING
+
+
+def reference(execution: str, paths: Sequence[str]) -> str:
+    """The CallerReference of an execution's invalidation of `paths`."""
+    digest = hashlib.sha256(json.dumps(sorted(paths)).encode()).hexdigest()
+    return f"{execution}-{digest[:16]}"
+
+
+def find(client: "CloudFrontClient", origin_domain: str) -> str:
+    """The id of the one enabled distribution with exactly this origin.
+
+    Raises ConfigurationError, listing the candidates, where there is none or more than one. A
+    staging distribution has its primary's origins and never counts.
+    https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/continuous-deployment.html
+    """
+    pages = client.get_paginator("list_distributions").paginate()
+    summaries = [item for page in pages for item in page["DistributionList"].get("Items", [])]
+    matching = [item for item in summaries if _serves(item, origin_domain)]
+    usable = [item for item in matching if item["Enabled"] and not item.get("Staging")]
+    if len(usable) == 1:
+        return usable[0]["Id"]
+    listed = [
+        f"{item['Id']} ({item['DomainName']}, {'enabled' if item['Enabled'] else 'disabled'})"
+        for item in matching
+    ]
+    raise ConfigurationError(
+        f"CloudFront distributions with the origin {origin_domain}",
+        f"expected one that is enabled, found {len(usable)} among {len(summaries)}"
+        f" (candidates: {', '.join(listed) or 'none'})",
+        "Set DISTRIBUTION_ID to the distribution of the website.",
+    )
+
+
+def _serves(item: "DistributionSummaryTypeDef", origin_domain: str) -> bool:
+    # Equal, not contained: "site" is a part of "site-staging.s3.amazonaws.com" as well.
+    origins = item["Origins"].get("Items", [])
+    return any(origin["DomainName"].lower() == origin_domain.lower() for origin in origins)

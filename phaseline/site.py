@@ -1,0 +1,109 @@
+"""The website's bucket, and the memory of what was last verified there."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from phaseline import publication, served
+from phaseline.errors import ConfigurationError, InputError, RemoteCallError
+from phaseline.publication import Publication, Published
+from phaseline.served import ServedManifest
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+STATE_KEY = "state/published.json"
+ATTEMPTS = 3
+"""Conditional writes of the state before a conflict is given up."""
+DELETE_LIMIT = 1000
+"""Keys of one DeleteObjects.
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
+"""
+CONFLICTS = {"PreconditionFailed", "ConditionalRequestConflict"}
+
+
+@dataclass(frozen=True)
+class Site:
+    """The website's bucket, and the bucket that remembers its last verified publication."""
+
+    s3: "S3Client"
+    bucket: str
+    metadata_bucket: str
+
+    def listing(self) -> dict[str, str]:
+        """Every key of the website's bucket with its ETag, which is the MD5 of what we upload."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
+        return {
+            item["Key"]: item["ETag"].strip('"')
+            for page in pages
+            for item in page.get("Contents", [])
+        }
+
+    def manifest(self) -> ServedManifest | None:
+        """The bucket's manifest, or None where there is none that can be read."""
+        try:
+            data = self.s3.get_object(Bucket=self.bucket, Key=served.NAME)["Body"].read()
+            return served.parse(data, f"s3://{self.bucket}/{served.NAME}")
+        except (self.s3.exceptions.NoSuchKey, InputError):
+            return None
+
+    def published(self) -> tuple[Published | None, str | None]:
+        """The last verified publication and the ETag of its state; None before the first."""
+        try:
+            answer = self.s3.get_object(Bucket=self.metadata_bucket, Key=STATE_KEY)
+        except self.s3.exceptions.NoSuchKey:
+            return None, None
+        try:
+            return Published(**json.loads(answer["Body"].read())), answer["ETag"]
+        except (TypeError, ValueError) as error:
+            raise ConfigurationError(
+                f"s3://{self.metadata_bucket}/{STATE_KEY}",
+                f"expected the state of the last publication, found {type(error).__name__}",
+                "Delete the object: the next publication then invalidates everything.",
+            ) from error
+
+    def remember(self, done: Publication) -> bool:
+        """Store `done` as the last verified one; False where a newer one is stored already."""
+        state = Published(done.keys, done.documents, done.execution)
+        body = json.dumps(asdict(state), sort_keys=True).encode()
+        for _ in range(ATTEMPTS):
+            before, etag = self.published()
+            if before is not None and publication.is_older(done.revisions, before.revisions):
+                return False
+            condition: Any = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
+            try:
+                self.s3.put_object(
+                    Bucket=self.metadata_bucket,
+                    Key=STATE_KEY,
+                    Body=body,
+                    ContentType="application/json",
+                    **condition,
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in CONFLICTS:
+                    raise
+            else:
+                return True
+        raise RemoteCallError(
+            f"s3://{self.metadata_bucket}/{STATE_KEY}",
+            f"other writers changed it {ATTEMPTS} times in a row",
+            "Retry the stage.",
+        )
+
+    def prune(self, keys: Sequence[str]) -> None:
+        """Delete `keys`. Raises RemoteCallError naming the first that could not be deleted."""
+        for start in range(0, len(keys), DELETE_LIMIT):
+            part = keys[start : start + DELETE_LIMIT]
+            answer = self.s3.delete_objects(
+                Bucket=self.bucket,
+                Delete={"Objects": [{"Key": key} for key in part], "Quiet": True},
+            )
+            for error in answer.get("Errors", []):
+                raise RemoteCallError(
+                    f"s3://{self.bucket}/{error.get('Key')}",
+                    f"a file that no page names any more can't be deleted ({error.get('Code')})",
+                    "Check the function's permission to delete objects, then retry the stage.",
+                )

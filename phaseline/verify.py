@@ -1,0 +1,133 @@
+"""Proves that visitors get what was published, then closes the releases and tidies up.
+
+The bucket's own manifest is what the edge should serve. Where it is not this publication's any
+more, a later execution published meanwhile, and the proof is left to that one.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from phaseline import pipeline, publication, served
+from phaseline.errors import DeploymentError, InputError, RemoteCallError, TimedOutError
+from phaseline.ledger import SUPERSEDED, VERIFIED, WRITERS, Ledger, Release
+from phaseline.pipeline import Continue, Done, Job
+from phaseline.publication import Publication
+from phaseline.served import ServedManifest
+from phaseline.site import Site
+
+PATIENCE = 10.0
+"""Seconds that one invocation spends on looking."""
+PAUSE = 2.0
+AGE_LIMIT = 600.0
+"""Seconds from the first look until it is given up. The cache was invalidated before, and keeps
+the manifest for a minute; ten cover an edge that is slow to forget."""
+OVERTAKEN = "overtaken"
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What verifying needs. `clock` counts seconds since the epoch, `pause` waits."""
+
+    site: Site
+    site_url: str
+    ledger: Ledger
+    fetch: Callable[[str], ServedManifest]
+    pause: Callable[[float], None]
+    clock: Callable[[], float]
+
+    def run(self, job: Job) -> Done | Continue:
+        """Look for some seconds; done once the edge serves this publication's manifest.
+
+        Raises TimedOutError, saying what is served instead, after AGE_LIMIT.
+        """
+        source = job.input("Publication")
+        done = publication.parse(pipeline.read(self.site.s3, source) or b"", source.where)
+        if done.outcome == publication.SUPERSEDED:
+            return Done({"outcome": publication.SUPERSEDED})
+        if self._overtaken(done):
+            return Done({"outcome": OVERTAKEN})
+        progress = job.progress or {}
+        started = float(progress.get("started", self.clock()))
+        attempt = int(progress.get("attempt", 1))
+        seen = self._look(done)
+        if isinstance(seen, ServedManifest):
+            return self._finish(done, seen)
+        if self.clock() - started > AGE_LIMIT:
+            raise TimedOutError(
+                f"{self.site_url}/{served.NAME}",
+                f"expected the manifest of execution {done.execution}, {seen}, after {attempt}"
+                f" attempts in {AGE_LIMIT:.0f} seconds",
+                "Check the distribution's origin and cache policy, then retry the stage.",
+            )
+        return Continue({"started": started, "attempt": attempt + 1})
+
+    def _overtaken(self, done: Publication) -> bool:
+        manifest = self.site.manifest()
+        if manifest is None:
+            raise DeploymentError(
+                f"s3://{self.site.bucket}/{served.NAME}",
+                "the manifest was published and is not there any more",
+                "Look for another writer of the bucket, then start the pipeline again.",
+            )
+        return manifest.digest != done.keys[served.NAME]
+
+    def _look(self, done: Publication) -> ServedManifest | str:
+        """The publication's manifest as the edge serves it, or what is found in its place."""
+        until = self.clock() + PATIENCE
+        while True:
+            try:
+                manifest = self.fetch(self.site_url)
+            except (RemoteCallError, InputError) as error:
+                found = f"found: {error.found}"
+            else:
+                if manifest.digest == done.keys[served.NAME]:
+                    return manifest
+                found = f"found that of execution {manifest.execution}"
+            if self.clock() + PAUSE > until:
+                return found
+            self.pause(PAUSE)
+
+    def _finish(self, done: Publication, manifest: ServedManifest) -> Done:
+        """Close the releases, prune, and remember: each step may be repeated."""
+        if self._overtaken(done):  # while it was looked for; pruning could hurt the later one
+            return Done({"outcome": OVERTAKEN})
+        present = self.site.listing().keys()
+        if missing := sorted(done.keys.keys() - present):
+            raise DeploymentError(
+                f"s3://{self.site.bucket}/{missing[0]}",
+                f"{len(missing)} published files are not there any more",
+                "Start the pipeline again: it uploads what is missing.",
+            )
+        verdict = served.compare(
+            manifest,
+            [
+                release
+                for type_ in manifest.documents
+                for release in self.ledger.open_releases(type_)
+            ],
+        )
+        self._close(verdict.verified, VERIFIED)
+        self._close(verdict.superseded, SUPERSEDED)
+        self.site.prune([key for key in done.stale if key in present])
+        self.site.remember(done)
+        return Done(
+            {
+                "outcome": VERIFIED,
+                "verified": str(len(verdict.verified)),
+                "superseded": str(len(verdict.superseded)),
+            }
+        )
+
+    def _close(self, releases: Sequence[Release], state: str) -> None:
+        at = datetime.fromtimestamp(self.clock(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        with ThreadPoolExecutor(WRITERS) as pool:
+            list(
+                pool.map(
+                    lambda release: self.ledger.stamp(
+                        release, state, at=at, link=self.site_url, state=state
+                    ),
+                    releases,
+                )
+            )

@@ -75,6 +75,9 @@ _INTAKE = Intake(
 def handler(event: dict[str, Any], context: object) -> dict[str, list[dict[str, str]]]:
     """Answer a batch of stream records with the one to start again from, if any.
 
+    Raises the error of a batch's first record where more stand behind it: an invocation that
+    fails is what makes Lambda split the batch, until the bad record is alone. Answered instead,
+    it would take the records behind it along to the failure bucket when its retries end.
     https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
     """
     del context
@@ -88,8 +91,14 @@ def handler(event: dict[str, Any], context: object) -> dict[str, list[dict[str, 
         _log(record=sequence, skipped=reason)
     _report("RecordRejected", *result.errors)
     _report("DispatchFailed", *result.undelivered)
+    if len(event["Records"]) > 1 and result.failed == _sequence(event["Records"][0]):
+        raise result.errors[0]
     failures = [{"itemIdentifier": result.failed}] if result.failed else []
     return {"batchItemFailures": failures}
+
+
+def _sequence(record: Mapping[str, Any]) -> str:
+    return str(record["dynamodb"]["SequenceNumber"])
 
 
 def _report(metric: str, *errors: PhaselineError) -> None:

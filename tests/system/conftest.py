@@ -1,0 +1,35 @@
+"""The whole system, started and deployed once for all tests of this folder."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local import system as local_system
+from local.system import System
+from local.watch import Step, Watch
+
+COMPLETE, RUNNING, REJECTED = "PACKAGE_TESTS_COMPLETE", "PACKAGE_TESTS_RUNNING", "REJECTED"
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """The system after its deployment, and after its pipeline's first execution."""
+    with local_system.running(Path(tmp_path_factory.mktemp("system")) / "state") as running:
+        running.deploy()
+        yield running
+
+
+def promote(system: System, type_: str, algorithm: str, version: str) -> list[Step]:
+    """Take a version through its test flow to the website; the steps that were seen."""
+    watch = Watch(system, type_, algorithm, version)
+    system.write_algorithm(
+        algorithm, version, type_=type_, phase=RUNNING, title=algorithm, summary=version
+    )
+    system.set_phase(algorithm, version, COMPLETE)
+    return list(watch.steps())
+
+
+def names(steps: list[Step]) -> set[str]:
+    """The names of the steps that did not fail."""
+    return {step.name for step in steps if not step.failed}

@@ -1,0 +1,223 @@
+"""A release on the local system: an item's phase changes, the website serves the version."""
+
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from local.demo import BROKEN_BUILD
+from local.system import ROOT, System
+from local.watch import Watch
+from tests.system.conftest import COMPLETE, REJECTED, RUNNING, names, promote
+
+ACTIONS = {
+    "Source.Frontend", "Source.In", "Source.Opt", "Source.Out", "Build.Build",
+    "Publish.Publish", "Announce.Notify", "Announce.Invalidate", "Verify.Verify",
+}  # fmt: skip
+
+
+def until(condition: Callable[[], Any], timeout: float = 60.0) -> Any:
+    """Wait until `condition` is true, and return what it gave; fail after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"not within {timeout:.0f} s")
+
+
+def executions(system: System) -> list[dict[str, Any]]:
+    """The pipeline's executions, newest first."""
+    listed = system.client("codepipeline").list_pipeline_executions(pipelineName=system.pipeline)
+    found: list[dict[str, Any]] = listed["pipelineExecutionSummaries"]
+    return found
+
+
+def settle(system: System) -> None:
+    """Wait until no execution is under way."""
+    until(lambda: all(found["status"] != "InProgress" for found in executions(system)))
+
+
+@pytest.mark.parametrize("type_", ["in", "opt", "out"])
+def test_promotion(system: System, type_: str) -> None:
+    """A version of each type reaches the website, through every step."""
+    steps = promote(system, type_, f"first-{type_}", "1.0.0")
+    expected = {"item", "listener", "document", "dispatch", "execution", "pipeline"}
+    expected |= {"invalidation", "edge", "slack", "verified"} | ACTIONS
+    assert names(steps) == expected, steps
+    status, page, _ = system.get("/")
+    assert status == 200
+    assert f"first-{type_}" in page
+    assert "1.0.0" in page
+
+
+def test_what_was_tested_is_what_is_built(system: System) -> None:
+    """The manifest names the commit, the execution and the object version of the document."""
+    promote(system, "opt", "pinned", "2.0.0")
+    settle(system)
+    (release,) = system.ledger.releases("opt", "pinned")
+    manifest = system.served()
+    assert manifest["documents"]["opt"]["version_id"] == release.document_version
+    assert manifest["documents"]["opt"]["revision"] == release.revision
+    assert manifest["execution"] == executions(system)[0]["pipelineExecutionId"]
+    assert len(manifest["commit"]) == 40
+
+
+def test_dispatch(system: System) -> None:
+    """GitHub hears which version of which document is new, and which releases it holds."""
+    promote(system, "opt", "dispatched", "1.0.0")
+    (release,) = system.ledger.releases("opt", "dispatched")
+    sent = [found for found in system.dispatches() if release.release_id in json.dumps(found)]
+    assert len(sent) == 1
+    assert release.document_version is not None
+    assert release.document_version in json.dumps(sent)
+
+
+def test_two_types_at_once(system: System) -> None:
+    """Two promotions at the same moment both arrive."""
+    with ThreadPoolExecutor(2) as pool:
+        seen = list(pool.map(lambda t: promote(system, t, "together", "3.0.0"), ("in", "out")))
+    for steps in seen:
+        assert {"edge", "verified"} <= names(steps), steps
+    assert system.served_versions("in")["together"] == "3.0.0"
+    assert system.served_versions("out")["together"] == "3.0.0"
+
+
+def test_a_commit_of_the_frontend(system: System) -> None:
+    """A push to the frontend's repository is published, with the same versions."""
+    promote(system, "opt", "steady", "1.0.0")
+    settle(system)
+    before = system.served()
+    commit = system.commit_frontend({"NOTES.md": "A note.\n"}, "Add a note")
+    until(lambda: system.served()["commit"] == commit)
+    assert system.served()["documents"] == before["documents"]
+    settle(system)
+
+
+def test_a_failing_build(system: System) -> None:
+    """A build that fails is reported to Slack with stage, action and log; the old site stays."""
+    promote(system, "opt", "fragile", "1.0.0")
+    settle(system)
+    page, messages = system.get("/")[1], len(system.slack_messages())
+    system.commit_frontend({"buildspec.yml": BROKEN_BUILD}, "Break the build")
+    until(lambda: len(system.slack_messages()) > messages)
+    settle(system)
+    assert executions(system)[0]["status"] == "Failed"
+    (message,) = system.slack_messages()[messages:]
+    text = json.dumps(message)
+    assert "Build" in text
+    assert executions(system)[0]["pipelineExecutionId"] in text
+    assert "http" in text
+    assert system.get("/")[1] == page
+    good = (ROOT / "examples/frontend/buildspec.yml").read_text()
+    commit = system.commit_frontend({"buildspec.yml": good}, "Mend the build")
+    until(lambda: system.served()["commit"] == commit)
+    settle(system)
+
+
+def test_withdrawal(system: System) -> None:
+    """A version that leaves the phase gives way to the verified one before it."""
+    promote(system, "out", "regretted", "1.0.0")
+    promote(system, "out", "regretted", "1.1.0")
+    watch = Watch(system, "out", "regretted", "1.0.0")
+    system.set_phase("regretted", "1.1.0", REJECTED)
+    assert {"edge", "verified"} <= names(list(watch.steps()))
+    assert system.served_versions("out")["regretted"] == "1.0.0"
+
+
+def test_same_phase_again(system: System) -> None:
+    """Writing the phase that is there already starts nothing."""
+    promote(system, "in", "unchanged", "1.0.0")
+    settle(system)
+    before = (len(executions(system)), len(system.dispatches()), system.served())
+    system.set_phase("unchanged", "1.0.0", COMPLETE)
+    # A later release passes through the same stream: once it is there, nothing else is coming.
+    promote(system, "in", "sentinel", "1.0.0")
+    settle(system)
+    assert len(executions(system)) == before[0] + 1
+    assert len(system.dispatches()) == before[1] + 1
+    assert len(list(system.ledger.releases("in", "unchanged"))) == 1
+
+
+def test_without_an_invalidation_the_edge_is_stale(system: System) -> None:
+    """The edge keeps an old page until an invalidation names it, so a missing one would show."""
+    promote(system, "opt", "cached", "1.0.0")
+    settle(system)
+    old = system.get("/")[1]
+    bucket = system.outputs["site"]["SiteBucketName"]
+    s3 = system.client("s3")
+    stored = s3.get_object(Bucket=bucket, Key="index.html")
+    body = stored["Body"].read()
+    s3.put_object(
+        Bucket=bucket,
+        Key="index.html",
+        Body=body + b"<!-- changed -->",
+        ContentType=stored["ContentType"],
+        CacheControl=stored["CacheControl"],
+    )
+    status, page, cache = system.get("/")
+    assert (status, page) == (200, old)
+    assert cache.startswith("Hit")
+    system.client("cloudfront").create_invalidation(
+        DistributionId=system.outputs["site"]["DistributionId"],
+        InvalidationBatch={
+            "Paths": {"Quantity": 2, "Items": ["/", "/index.html"]},
+            "CallerReference": "by-hand",
+        },
+    )
+    assert system.get("/")[1].endswith("<!-- changed -->")
+    s3.put_object(
+        Bucket=bucket,
+        Key="index.html",
+        Body=body,
+        ContentType=stored["ContentType"],
+        CacheControl=stored["CacheControl"],
+    )
+
+
+def test_slack_down(system: System) -> None:
+    """A release ends well while Slack answers nothing but errors."""
+    import urllib3
+
+    base = system.slack_url.removesuffix("api/")
+    urllib3.request("POST", f"{base}_phaseline/faults", json={"status": 500, "count": 50})
+    watch = Watch(system, "in", "unheard", "1.0.0")
+    system.write_algorithm(
+        "unheard", "1.0.0", type_="in", phase=COMPLETE, title="Unheard", summary=""
+    )
+    seen = set()
+    for step in watch.steps():
+        seen.add(step.name)
+        if {"verified", "pipeline"} <= seen:
+            break
+    assert executions(system)[0]["status"] == "Succeeded"
+    urllib3.request("POST", f"{base}_phaseline/faults", json={"status": 500, "count": 0})
+
+
+def test_unreadable_item(system: System) -> None:
+    """An item of an unknown type is rejected in the log, by table, key and attribute."""
+    system.write_algorithm(
+        "lost", "1.0.0", type_="sideways", phase=COMPLETE, title="Lost", summary=""
+    )
+    group = f"/aws/lambda/{system.outputs['functions']['StreamListenerFunctionName']}"
+    logs = system.client("logs")
+
+    def rejected() -> list[Any]:
+        found = logs.filter_log_events(logGroupName=group, filterPattern="RecordRejected")
+        return [event for event in found["events"] if "lost" in event["message"]]
+
+    (event, *_) = until(rejected)
+    assert "attribute 'type'" in event["message"]
+    assert system.outputs["registry"]["AlgorithmsTableName"] in event["message"]
+
+
+def test_not_yet_tested(system: System) -> None:
+    """A version whose tests still run is not shown."""
+    system.write_algorithm(
+        "unready", "1.0.0", type_="opt", phase=RUNNING, title="Unready", summary=""
+    )
+    promote(system, "opt", "ready", "1.0.0")
+    assert "unready" not in system.served_versions("opt")

@@ -165,6 +165,15 @@ def test_linted(path: Path) -> None:
     assert [str(match) for match in lint_file(path)] == []
 
 
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_sent_whole(path: Path) -> None:
+    """A template is small enough to go with the request, in bytes.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+    """
+    assert path.stat().st_size <= 51_200
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_kept(path: Path, rule: Rule) -> None:

@@ -1,0 +1,49 @@
+"""The pipeline's Invalidate action: CloudFront forgets what the publication changed."""
+
+import os
+import random
+import time
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from phaseline import cdn, pipeline, publication
+from phaseline.cdn import Cdn, Completed, Progress
+from phaseline.pipeline import Continue, Done, Job
+
+_DISTRIBUTION_ID = os.environ["DISTRIBUTION_ID"]
+_ORIGIN_DOMAIN = os.environ["ORIGIN_DOMAIN"]
+_CONFIG = Config(
+    retries={"mode": "standard", "max_attempts": 4}, connect_timeout=3, read_timeout=10
+)
+_CODEPIPELINE = boto3.client("codepipeline", config=_CONFIG)
+_S3 = boto3.client("s3", config=_CONFIG)
+_CLOUDFRONT = boto3.client("cloudfront", config=_CONFIG)
+
+
+def handler(event: dict[str, Any], context: object) -> None:
+    """Invalidate what the publication of a CodePipeline job changed."""
+    del context
+    pipeline.answer(event, _invalidate, client=_CODEPIPELINE)
+
+
+def _invalidate(job: Job) -> Done | Continue:
+    source = job.input("Publication")
+    done = publication.parse(pipeline.read(_S3, source) or b"", source.where)
+    paths = cdn.paths(done.changed)
+    if done.outcome == publication.SUPERSEDED or not paths:
+        return Done({"outcome": "nothing to invalidate"})
+    result = Cdn(
+        client=_CLOUDFRONT,
+        distribution=_DISTRIBUTION_ID or cdn.find(_CLOUDFRONT, _ORIGIN_DOMAIN),
+        pause=lambda longest: time.sleep(random.uniform(0, longest)),  # noqa: S311 - jitter
+        clock=time.time,
+    ).advance(
+        job.parameter("execution"),
+        paths,
+        Progress(**job.progress) if job.progress else Progress(started=time.time()),
+    )
+    if isinstance(result, Completed):
+        return Done({"outcome": "completed", "invalidation": result.invalidation})
+    return Continue(result.token())

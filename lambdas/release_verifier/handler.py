@@ -1,0 +1,39 @@
+"""The pipeline's Verify action: visitors get what was published, and the ledger says so."""
+
+import os
+import time
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from phaseline import pipeline, served
+from phaseline.ledger import WRITERS, Ledger
+from phaseline.site import Site
+from phaseline.verify import Verification
+
+_CONFIG = Config(
+    retries={"mode": "standard", "max_attempts": 4},
+    connect_timeout=3,
+    read_timeout=10,
+    max_pool_connections=WRITERS,
+)
+_CODEPIPELINE = boto3.client("codepipeline", config=_CONFIG)
+_VERIFICATION = Verification(
+    site=Site(
+        s3=boto3.client("s3", config=_CONFIG),
+        bucket=os.environ["SITE_BUCKET"],
+        metadata_bucket=os.environ["METADATA_BUCKET"],
+    ),
+    site_url=os.environ["SITE_URL"],
+    ledger=Ledger(boto3.client("dynamodb", config=_CONFIG), os.environ["LEDGER_TABLE"]),
+    fetch=served.fetch,
+    pause=time.sleep,
+    clock=time.time,
+)
+
+
+def handler(event: dict[str, Any], context: object) -> None:
+    """Verify the publication of a CodePipeline job."""
+    del context
+    pipeline.answer(event, _VERIFICATION.run, client=_CODEPIPELINE)

@@ -1,0 +1,44 @@
+"""The pipeline's Publish action: brings the build into the website's bucket, in order."""
+
+import os
+import time
+from typing import Any, Protocol
+
+import boto3
+from botocore.config import Config
+
+from phaseline import pipeline, publish
+from phaseline.site import Site
+
+MARGIN = 40.0
+"""Seconds kept for uploads that run when the time is up, and for the answer."""
+
+
+class Context(Protocol):
+    """What is used of Lambda's context."""
+
+    def get_remaining_time_in_millis(self) -> int: ...
+
+
+_CONFIG = Config(
+    retries={"mode": "standard", "max_attempts": 4},
+    connect_timeout=3,
+    read_timeout=20,
+    max_pool_connections=publish.UPLOADS,
+)
+_CODEPIPELINE = boto3.client("codepipeline", config=_CONFIG)
+_SITE = Site(
+    s3=boto3.client("s3", config=_CONFIG),
+    bucket=os.environ["SITE_BUCKET"],
+    metadata_bucket=os.environ["METADATA_BUCKET"],
+)
+
+
+def handler(event: dict[str, Any], context: Context) -> None:
+    """Publish the build of a CodePipeline job."""
+    until = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - MARGIN
+    pipeline.answer(
+        event,
+        lambda job: publish.run(job, _SITE, time_left=lambda: until - time.monotonic()),
+        client=_CODEPIPELINE,
+    )

@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING, Protocol
 from botocore.exceptions import ClientError
 
 from phaseline import package
+from phaseline.change_sets import Declared
 from phaseline.deployment_parameters import assign
 from phaseline.documents import Documents
 from phaseline.errors import DeploymentError
 from phaseline.package import Package
-from phaseline.stacks import Declared, Result, Stacks
+from phaseline.stacks import Result, Stacks
 from phaseline.transition import TYPES
 
 if TYPE_CHECKING:

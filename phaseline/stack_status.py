@@ -1,7 +1,12 @@
-"""Pure: a stack's status -> what to do about the stack."""
+"""Pure: a stack's status and events -> what to do about the stack, and how it ended."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from phaseline.errors import DeploymentError
+
+GOOD_ENDS = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 
 Action = Literal["create", "update", "wait", "stop"]
 NEXT: dict[str, tuple[Action, str]] = {
@@ -43,9 +48,38 @@ class Decision:
     command: str = ""
 
 
+@dataclass(frozen=True)
+class Event:
+    """One line of a stack's history."""
+
+    stack: str
+    resource: str
+    type: str
+    status: str
+    reason: str = ""
+
+
 def decide(status: str | None, stack: str) -> Decision:
     """What to do about a stack in `status`; None where it doesn't exist."""
     if status is None:
         return Decision("create")
     action, command = NEXT.get(status, ("stop", "describe-stack-events"))
     return Decision(action, f"aws cloudformation {command} --stack-name {stack}" if command else "")
+
+
+def judge(name: str, end: Event, events: Sequence[Event]) -> None:
+    """Raise DeploymentError unless a stack's end is a good one; its cause is the first resource
+    that failed by itself, not one that was cancelled because of another."""
+    if end.status in GOOD_ENDS:
+        return
+    failed = [one for one in events if one.status.endswith("_FAILED")]
+    causes = [one for one in failed if "cancelled" not in one.reason]
+    cause = (causes or failed or [end])[0]
+    after = decide(end.status, name)
+    raise DeploymentError(
+        f"stack {name}",
+        f"it ended as {end.status}: {cause.resource} ({cause.type}): {cause.reason.rstrip('.')}",
+        f"Correct the cause, then run: {after.command}"
+        if after.command
+        else "Correct the cause and deploy again; the stack is as it was before.",
+    )

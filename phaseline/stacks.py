@@ -5,8 +5,6 @@ answer was lost, or a deploy that runs twice, finds the set that is there and go
 and a set that belongs to an older state is never executed.
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,8 +13,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import ClientError
 
+from phaseline.change_sets import Change, Declared, change_set_name, changes, is_empty
 from phaseline.errors import ConfigurationError, DeploymentError, TimedOutError
-from phaseline.stack_status import Decision, decide
+from phaseline.stack_status import Decision, Event, decide, judge
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -31,19 +30,6 @@ TEMPLATE_LIMIT = 51_200
 """Bytes of a template sent in a request.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 """
-EMPTY = ("didn't contain changes", "No updates are to be performed")
-"""How CloudFormation words the failure of a change set that would change nothing."""
-GOOD_ENDS = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
-
-
-@dataclass(frozen=True)
-class Declared:
-    """A stack as it should be. A parameter that isn't named takes the template's default, never
-    its value of before, so that what is deployed is what is declared."""
-
-    name: str
-    template: str
-    parameters: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -52,29 +38,6 @@ class Parameters:
 
     names: frozenset[str]
     required: frozenset[str]
-
-
-@dataclass(frozen=True)
-class Change:
-    """One resource in a change set. `action` is Add, Modify, Remove, Import or Dynamic;
-    `replacement` is True, False, Conditional or empty; `properties` are those that change."""
-
-    action: str
-    resource: str
-    type: str
-    replacement: str = ""
-    properties: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Event:
-    """One line of a stack's history."""
-
-    stack: str
-    resource: str
-    type: str
-    status: str
-    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -142,33 +105,37 @@ class Stacks:
         a stack in its status needs; TimedOutError; ConfigurationError for what CloudFormation
         refuses before it changes anything.
         """
-        marker = self._newest_event(declared.name)
-        decision, stack = self._settled(declared.name)
+        decision, stack, marker = self._settled(declared.name)
         described = self._change_set(declared, decision, stack, "deploy")
-        stack_id = described["StackId"]
-        if _is_empty(described):
+        if is_empty(described):
             self.client.delete_change_set(ChangeSetName=described["ChangeSetId"])
             return Result(declared.name, "none", outputs=_outputs(stack) if stack else {})
         self._execute(described)
-        self._follow(declared.name, stack_id, marker)
-        outputs = self.outputs(stack_id)
-        return Result(declared.name, decision.action, _changes(described), outputs)
+        self._follow(described, marker)
+        outputs = self.outputs(described["StackId"])
+        return Result(declared.name, decision.action, changes(described), outputs)
 
     def preview(self, declared: Declared) -> Result:
         """What `deploy` would change. The change set is removed again, and the empty shell of a
         stack that CloudFormation makes to hold a new stack's change set."""
-        decision, stack = self._settled(declared.name)
+        decision, stack, _ = self._settled(declared.name)
         described = self._change_set(declared, decision, stack, "preview")
         self.client.delete_change_set(ChangeSetName=described["ChangeSetId"])
         if stack is None:
-            self._remove_shell(described["StackId"])
-        action = "none" if _is_empty(described) else decision.action
-        return Result(declared.name, action, _changes(described), _outputs(stack) if stack else {})
+            self._remove_shell(described)
+        action = "none" if is_empty(described) else decision.action
+        return Result(declared.name, action, changes(described), _outputs(stack) if stack else {})
 
-    def _settled(self, name: str) -> "tuple[Decision, StackTypeDef | None]":
-        """The decision about a stack, after waiting for whatever is under way in it."""
+    def _settled(self, name: str) -> "tuple[Decision, StackTypeDef | None, str]":
+        """The decision about a stack, after waiting for whatever is under way in it, with the
+        stack and the id of its newest event.
 
-        def look() -> "tuple[Decision, StackTypeDef | None] | None":
+        The event is read before the stack, so that the end of what another deploy starts in
+        between is seen as an event after it.
+        """
+
+        def look() -> "tuple[Decision, StackTypeDef | None, str] | None":
+            marker = self._newest_event(name)
             stack = self.find(name)
             status = stack["StackStatus"] if stack else None
             decision = decide(status, name)
@@ -181,7 +148,7 @@ class Stacks:
             if decision.action == "wait":
                 self.progress(Event(name, name, "AWS::CloudFormation::Stack", str(status)))
                 return None
-            return decision, stack
+            return decision, stack, marker
 
         return self._until(name, look)
 
@@ -203,10 +170,10 @@ class Stacks:
                 self.client.delete_change_set(ChangeSetName=change_set)
                 change_set = self._create(declared, decision, name)
         described = self._described(declared.name, change_set)
-        if described["Status"] == "FAILED" and not _is_empty(described):
+        if described["Status"] == "FAILED" and not is_empty(described):
             self.client.delete_change_set(ChangeSetName=change_set)
             if stack is None:
-                self._remove_shell(described["StackId"])
+                self._remove_shell(described)
             raise DeploymentError(
                 f"stack {declared.name}",
                 f"its change set failed: {described.get('StatusReason', 'no reason given')}",
@@ -255,8 +222,9 @@ class Stacks:
             if not found["ExecutionStatus"].startswith("EXECUTE_"):
                 raise
 
-    def _follow(self, name: str, stack_id: str, marker: str) -> None:
-        """Wait for the end of what was started after the event `marker`."""
+    def _follow(self, described: "DescribeChangeSetOutputTypeDef", marker: str) -> None:
+        """Wait for the end of the change set's execution, in the events after `marker`."""
+        name, stack_id = described["StackName"], described["StackId"]
         seen = [marker]
         events: list[Event] = []
 
@@ -265,12 +233,11 @@ class Stacks:
                 seen.append(found["EventId"])
                 events.append(_event(found))
                 self.progress(events[-1])
-                own = found.get("PhysicalResourceId") == stack_id
-                if own and not events[-1].status.endswith("_IN_PROGRESS"):
+                if _is_end(found, described["ChangeSetName"]):
                     return events[-1]
             return None
 
-        _judge(name, self._until(name, look), events)
+        judge(name, self._until(name, look), events)
 
     def _events_since(self, stack: str, marker: str) -> "Iterator[StackEventTypeDef]":
         """The events after `marker`, the newest first."""
@@ -281,11 +248,7 @@ class Stacks:
                 yield event
 
     def _newest_event(self, stack: str) -> str:
-        """The id of a stack's newest event; empty where there is no stack.
-
-        It is read before the stack's status, so that the end of what another deploy has under
-        way in between is seen as an event after it.
-        """
+        """The id of a stack's newest event; empty where there is no stack."""
         try:
             return self.client.describe_stack_events(StackName=stack)["StackEvents"][0]["EventId"]
         except ClientError as error:
@@ -293,11 +256,14 @@ class Stacks:
                 return ""
             raise
 
-    def _remove_shell(self, stack_id: str) -> None:
+    def _remove_shell(self, described: "DescribeChangeSetOutputTypeDef") -> None:
         """Delete the stack that a change set made, if that is all it is."""
+        stack_id = described["StackId"]
         stack = self.find(stack_id)
-        others = self.client.list_change_sets(StackName=stack_id)["Summaries"] if stack else []
-        if stack and stack["StackStatus"] == "REVIEW_IN_PROGRESS" and not others:
+        if stack is None or stack["StackStatus"] != "REVIEW_IN_PROGRESS":
+            return
+        sets = self.client.list_change_sets(StackName=stack_id)["Summaries"]
+        if all(one["ChangeSetId"] == described["ChangeSetId"] for one in sets):
             self.client.delete_stack(StackName=stack_id)
 
     def _until(self, name: str, look: Callable[[], T | None]) -> T:
@@ -315,20 +281,6 @@ class Stacks:
         return found
 
 
-def change_set_name(declared: Declared, stack: "StackTypeDef | None", purpose: str) -> str:
-    """The name of the change set that brings `stack`, in its state of now, to `declared`.
-
-    The state is the time of the stack's last update: after it, the same declaration has another
-    name, because a change set that was executed keeps its name taken.
-    """
-    state = ""
-    if stack is not None and stack["StackStatus"] != "REVIEW_IN_PROGRESS":
-        state = str(stack.get("LastUpdatedTime", stack["CreationTime"]))
-    asked = [declared.name, declared.template, dict(declared.parameters), state]
-    digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
-    return f"phaseline-{purpose}-{digest[:32]}"
-
-
 @contextmanager
 def _refusals(name: str) -> Iterator[None]:
     """What CloudFormation finds wrong with a request, as an error of the configuration."""
@@ -344,28 +296,12 @@ def _refusals(name: str) -> Iterator[None]:
         ) from error
 
 
-def _is_empty(described: "DescribeChangeSetOutputTypeDef") -> bool:
-    reason = described.get("StatusReason", "")
-    return described["Status"] == "FAILED" and any(words in reason for words in EMPTY)
-
-
-def _changes(described: "DescribeChangeSetOutputTypeDef") -> tuple[Change, ...]:
-    return tuple(
-        Change(
-            action=change["Action"],
-            resource=change["LogicalResourceId"],
-            type=change["ResourceType"],
-            replacement=change.get("Replacement", ""),
-            properties=tuple(
-                sorted(
-                    {
-                        detail["Target"].get("Name") or detail["Target"].get("Attribute", "")
-                        for detail in change.get("Details", [])
-                    }
-                )
-            ),
-        )
-        for change in (one["ResourceChange"] for one in described.get("Changes", []))
+def _is_end(event: "StackEventTypeDef", token: str) -> bool:
+    """Whether this event ends the operation on the stack that was started with `token`."""
+    return (
+        event.get("PhysicalResourceId") == event["StackId"]
+        and not event["ResourceStatus"].endswith("_IN_PROGRESS")
+        and event.get("ClientRequestToken", token) == token
     )
 
 
@@ -376,24 +312,6 @@ def _event(found: "StackEventTypeDef") -> Event:
         found["ResourceType"],
         found["ResourceStatus"],
         found.get("ResourceStatusReason", ""),
-    )
-
-
-def _judge(name: str, end: Event, events: Sequence[Event]) -> None:
-    """Raise DeploymentError unless a stack's end is a good one; its cause is the first resource
-    that failed by itself, not one that was cancelled because of another."""
-    if end.status in GOOD_ENDS:
-        return
-    failed = [one for one in events if one.status.endswith("_FAILED")]
-    causes = [one for one in failed if "cancelled" not in one.reason]
-    cause = (causes or failed or [end])[0]
-    after = decide(end.status, name)
-    raise DeploymentError(
-        f"stack {name}",
-        f"it ended as {end.status}: {cause.resource} ({cause.type}): {cause.reason.rstrip('.')}",
-        f"Correct the cause, then run: {after.command}"
-        if after.command
-        else "Correct the cause and deploy again; the stack is as it was before.",
     )
 
 

@@ -14,10 +14,12 @@ from typing import Any
 
 import click
 
+from phaseline.change_sets import Change
 from phaseline.deployment import STACKS, Apply, Executor, Outcome, Plan, Preview, deploy
 from phaseline.deployment_parameters import Sections, read
 from phaseline.errors import ConfigurationError
-from phaseline.stacks import Change, Event, Stacks
+from phaseline.stack_status import Event
+from phaseline.stacks import Stacks
 from scripts import aws
 from scripts.console import Console, json_option
 

@@ -14,9 +14,9 @@ from botocore.exceptions import ClientError
 
 from local.emulator import codebuild, sources
 from local.emulator.connections import Connections
-from local.emulator.context import ActionFailed, Context, Outcome
+from local.emulator.context import ActionFailedError, Context, Outcome
 from local.emulator.jobs import Jobs
-from local.emulator.roles import AccessDenied
+from local.emulator.roles import AccessDeniedError
 from local.emulator.scope import ACCOUNT
 
 # AWS waits longer (tens of seconds) before it asks again; the wait is not part of the contract.
@@ -33,7 +33,7 @@ Perform = Callable[[Context], Outcome]
 
 
 def performer(connections: Connections, jobs: Jobs, git_root: Path) -> Perform:
-    """A function that runs any supported action, and raises ActionFailed for whatever fails."""
+    """A function that runs any supported action, and raises ActionFailedError for what fails."""
     table: dict[tuple[str, str], Perform] = {
         ("Source", "S3"): sources.from_s3,
         ("Source", "CodeStarSourceConnection"): partial(
@@ -49,12 +49,12 @@ def performer(connections: Connections, jobs: Jobs, git_root: Path) -> Perform:
         kind = context.run.action["actionTypeId"]
         try:
             return table[kind["category"], kind["provider"]](context)
-        except AccessDenied as error:
-            raise ActionFailed("PermissionError", str(error)) from error
+        except AccessDeniedError as error:
+            raise ActionFailedError("PermissionError", str(error)) from error
         except ClientError as error:
             denied = error.response["ResponseMetadata"]["HTTPStatusCode"] == 403
             code = "PermissionError" if denied else "JobFailed"
-            raise ActionFailed(code, str(error)) from error
+            raise ActionFailedError(code, str(error)) from error
 
     return perform
 
@@ -73,12 +73,12 @@ def _invoke(context: Context, jobs: Jobs) -> Outcome:
         answer = jobs.wait(job, context.cancelled)
         if answer is None:
             jobs.close(job)
-            raise ActionFailed(
+            raise ActionFailedError(
                 "JobFailed", f"The AWS Lambda function {function} failed to return a result"
             )
         if "failureDetails" in answer:
             details = answer["failureDetails"]
-            raise ActionFailed(details["type"], details["message"])
+            raise ActionFailedError(details["type"], details["message"])
         token = answer.get("continuationToken")
         if token is None:
             details = answer.get("executionDetails", {})
@@ -126,13 +126,17 @@ def _deploy_to_s3(context: Context) -> Outcome:
     )
     if configuration["Extract"].lower() != "true":
         if not prefix:
-            raise ActionFailed("ConfigurationError", "ObjectKey is needed when Extract is false")
+            raise ActionFailedError(
+                "ConfigurationError", "ObjectKey is needed when Extract is false"
+            )
         s3.put_object(Bucket=bucket, Key=prefix, Body=data, **extra)
         return Outcome()
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except zipfile.BadZipFile as error:
-        raise ActionFailed("JobFailed", f"Artifact {artifact.name} is not a zip file") from error
+        raise ActionFailedError(
+            "JobFailed", f"Artifact {artifact.name} is not a zip file"
+        ) from error
     for entry in archive.infolist():
         if not entry.is_dir():
             key = f"{prefix.rstrip('/')}/{entry.filename}" if prefix else entry.filename

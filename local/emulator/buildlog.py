@@ -15,10 +15,10 @@ class BuildLog:
         """Make the group and the stream; raises botocore's ClientError if the role may not."""
         self._client, self._group, self._stream = client, group, stream
         try:
+            client.create_log_stream(logGroupName=group, logStreamName=stream)
+        except client.exceptions.ResourceNotFoundException:
             client.create_log_group(logGroupName=group)
-        except client.exceptions.ResourceAlreadyExistsException:
-            pass
-        client.create_log_stream(logGroupName=group, logStreamName=stream)
+            client.create_log_stream(logGroupName=group, logStreamName=stream)
         self._lines: list[dict[str, Any]] = []
         self._lock = threading.Lock()
         self._closed = threading.Event()

@@ -17,7 +17,7 @@ PHASES = ("install", "pre_build", "build", "post_build")
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-class InvalidBuildspec(Exception):
+class InvalidBuildspecError(Exception):
     """The buildspec can't be read, or asks for something that is not emulated."""
 
 
@@ -71,20 +71,20 @@ class Buildspec:
 
 
 def parse(text: str) -> Buildspec:
-    """The buildspec in the text; raises InvalidBuildspec."""
+    """The buildspec in the text; raises InvalidBuildspecError."""
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise InvalidBuildspec(f"YAML_FILE_ERROR: {error}") from error
+        raise InvalidBuildspecError(f"YAML_FILE_ERROR: {error}") from error
     if not isinstance(document, dict) or str(document.get("version")) != "0.2":
-        raise InvalidBuildspec("YAML_FILE_ERROR: version must be 0.2")
+        raise InvalidBuildspecError("YAML_FILE_ERROR: version must be 0.2")
     _known(document, {"version", "run-as", "env", "phases", "artifacts", "cache", "reports"}, "")
     env = document.get("env") or {}
     _known(env, {"shell", "variables", "exported-variables", "git-credential-helper"}, "env.")
     phases = document.get("phases") or {}
     _known(phases, set(PHASES), "phases.")
     if not phases:
-        raise InvalidBuildspec("YAML_FILE_ERROR: there are no phases")
+        raise InvalidBuildspecError("YAML_FILE_ERROR: there are no phases")
     artifacts = document.get("artifacts") or {}
     return Buildspec(
         shell="bash" if env.get("shell") == "bash" else "/bin/sh",
@@ -136,14 +136,15 @@ def unpack(data: bytes, into: Path) -> None:
 def _announced(command: str) -> str:
     """The command, said before it runs; the phase ends with the first that fails."""
     said = shlex.quote(f"[Container] Running command {command}")
-    return f"printf '%s\\n' {said}\n{command}\nphase_code=$?\n[ $phase_code -eq 0 ] || exit $phase_code"
+    check = "phase_code=$?\n[ $phase_code -eq 0 ] || exit $phase_code"
+    return f"printf '%s\\n' {said}\n{command}\n{check}"
 
 
 def _phase(name: str, body: dict[str, Any]) -> Phase:
     _known(body, {"commands", "finally", "on-failure", "run-as", "runtime-versions"}, f"{name}.")
     on_failure = body.get("on-failure", "ABORT")
     if on_failure not in {"ABORT", "CONTINUE"}:
-        raise InvalidBuildspec(f"on-failure {on_failure} is not emulated")
+        raise InvalidBuildspecError(f"on-failure {on_failure} is not emulated")
     return Phase(
         name,
         tuple(map(str, body.get("commands") or ())),
@@ -164,4 +165,4 @@ def _artifacts(spec: dict[str, Any]) -> ArtifactSpec:
 def _known(found: dict[str, Any], allowed: set[str], where: str) -> None:
     unknown = sorted(found.keys() - allowed)
     if unknown:
-        raise InvalidBuildspec(f"YAML_FILE_ERROR: unknown key {where}{unknown[0]}")
+        raise InvalidBuildspecError(f"YAML_FILE_ERROR: unknown key {where}{unknown[0]}")

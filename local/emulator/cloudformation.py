@@ -76,7 +76,7 @@ class _Pipelines:
     def update(
         self,
         name: str,
-        old: dict[str, Any],
+        _old: dict[str, Any],
         new: dict[str, Any],
         stack: str,
         logical_id: str,

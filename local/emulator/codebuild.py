@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,14 @@ from ministack.services import codebuild as service
 
 from local.emulator import buildspec
 from local.emulator.buildlog import BuildLog
-from local.emulator.context import ActionFailed, Context, Outcome
+from local.emulator.context import ActionFailedError, Context, Outcome
 from local.emulator.scope import REGION
 
 PRINCIPAL = "codebuild.amazonaws.com"
 _running: set[subprocess.Popen[bytes]] = set()
 
 
-class PhaseFailed(Exception):
+class PhaseFailedError(Exception):
     """A phase of the build failed; the code is CodeBuild's."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -50,6 +51,9 @@ def start_build(data: dict[str, Any]) -> Any:
         "buildComplete": False,
         "serviceRole": project["serviceRole"],
     }
+    group = project.get("logsConfig", {}).get("CloudWatchLogs", {}).get("GroupName")
+    if group:
+        record["logs"]["groupName"] = group
     overrides = {v["name"]: v for v in data.get("environmentVariablesOverride", [])}
     declared = {v["name"]: v for v in record["environment"].get("environmentVariables", [])}
     record["environment"] = {
@@ -58,6 +62,20 @@ def start_build(data: dict[str, Any]) -> Any:
     }
     service._builds[record["id"]] = record
     return json_response({"build": record})
+
+
+def keeping_log_group(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Have a step of the project's resource type keep LogsConfig, which ministack forgets.
+
+    The properties are the step's last but one argument.
+    """
+
+    def step(*arguments: Any) -> Any:
+        name, attributes = original(*arguments)
+        service._projects[name]["logsConfig"] = arguments[-2].get("LogsConfig", {})
+        return name, attributes
+
+    return step
 
 
 def build(context: Context) -> Outcome:
@@ -81,7 +99,7 @@ def build(context: Context) -> Outcome:
     if finished["buildStatus"] != "SUCCEEDED":
         failed = [p for p in finished["phases"] if p.get("phaseStatus") not in {None, "SUCCEEDED"}]
         reason = failed[0]["contexts"][0]["message"] if failed and failed[0].get("contexts") else ""
-        raise ActionFailed(
+        raise ActionFailedError(
             "JobFailed", f"Build terminated with state: {finished['buildStatus']}. {reason}".strip()
         )
     return Outcome(exported, started, context.run.external_url)
@@ -99,6 +117,7 @@ class Build:
     def __init__(self, context: Context, record: dict[str, Any], directory: Path) -> None:
         self.context, self.record, self.directory = context, record, directory
         self.role = record["serviceRole"]
+        self.project_arn = service._project_arn(record["projectName"])
         self.deadline = time.monotonic() + 60 * int(record["timeoutInMinutes"])
         self.sources = {
             artifact.name: directory / f"src{index}" / "src"
@@ -108,7 +127,7 @@ class Build:
         self.source = self.sources[primary]
         self.environment: dict[str, str] = {}
         self.log: BuildLog | None = None
-        self.failed: PhaseFailed | None = None
+        self.failed: PhaseFailedError | None = None
 
     def run(self) -> dict[str, str]:
         """Run everything. The variables that the buildspec exports, if it succeeded."""
@@ -125,20 +144,20 @@ class Build:
                 exported = {
                     n: v for n, v in self._exported(spec.shell).items() if n in spec.exported
                 }
-        except PhaseFailed as error:
+        except PhaseFailedError as error:
             self.failed = self.failed or error
         self._finish()
         return exported
 
     def _client(self, name: str) -> Any:
-        return self.context.roles.client(self.role, PRINCIPAL, name)
+        return self.context.roles.client(self.role, PRINCIPAL, name, source=self.project_arn)
 
     def _provision(self) -> None:
         try:
             place = self.record["logs"]
             self.log = BuildLog(self._client("logs"), place["groupName"], place["streamName"])
         except Exception as error:
-            raise PhaseFailed("ACCESS_DENIED", f"ACCESS_DENIED: {error}") from error
+            raise PhaseFailedError("ACCESS_DENIED", f"ACCESS_DENIED: {error}") from error
 
     def _download(self) -> None:
         s3 = self._client("s3")
@@ -148,9 +167,9 @@ class Build:
                 buildspec.unpack(data, self.sources[artifact.name])
             except zipfile.BadZipFile as error:
                 message = f"Input artifact {artifact.name}: zip: not a valid zip file"
-                raise PhaseFailed("CLIENT_ERROR", message) from error
+                raise PhaseFailedError("CLIENT_ERROR", message) from error
             except s3.exceptions.ClientError as error:
-                raise PhaseFailed("CLIENT_ERROR", f"CLIENT_ERROR: {error}") from error
+                raise PhaseFailedError("CLIENT_ERROR", f"CLIENT_ERROR: {error}") from error
 
     def _spec(self) -> buildspec.Buildspec:
         declared = (self.record["source"].get("buildspec") or "").strip()
@@ -158,8 +177,8 @@ class Build:
             if "\n" in declared:
                 return buildspec.parse(declared)
             return buildspec.parse((self.source / (declared or "buildspec.yml")).read_text())
-        except (buildspec.InvalidBuildspec, OSError) as error:
-            failure = PhaseFailed("YAML_FILE_ERROR", str(error))
+        except (buildspec.InvalidBuildspecError, OSError) as error:
+            failure = PhaseFailedError("YAML_FILE_ERROR", str(error))
             self._record("DOWNLOAD_SOURCE", time.time(), failure)
             raise failure from error
 
@@ -169,12 +188,12 @@ class Build:
         given = {}
         for variable in self.record["environment"].get("environmentVariables", []):
             if variable.get("type", "PLAINTEXT") != "PLAINTEXT":
-                raise PhaseFailed("CLIENT_ERROR", f"Type {variable['type']} is not emulated")
+                raise PhaseFailedError("CLIENT_ERROR", f"Type {variable['type']} is not emulated")
             given[variable["name"]] = variable["value"]
         return {
             **spec.variables,
             **given,
-            **self.context.roles.environment(self.role, PRINCIPAL),
+            **self.context.roles.environment(self.role, PRINCIPAL, source=self.project_arn),
             **{f"CODEBUILD_SRC_DIR_{name}": str(path) for name, path in self.sources.items()},
             "PATH": f"{os.environ['PATH']}{os.pathsep}{Path(sys.executable).parent}",
             "HOME": str(home),
@@ -202,11 +221,11 @@ class Build:
         return ""
 
     def _run_phases(self, spec: buildspec.Buildspec) -> None:
-        """Install and pre_build stop the build when they fail; post_build runs after a failed build."""
+        """A failed install or pre_build ends the build; post_build runs after a failed build."""
         for phase in spec.phases:
             try:
                 self._phase(phase.name.upper(), lambda p=phase: self._shell(spec.shell, p))
-            except PhaseFailed as error:
+            except PhaseFailedError as error:
                 if phase.continues:
                     continue
                 self.failed = self.failed or error
@@ -237,12 +256,12 @@ class Build:
             ended.set()
             _running.discard(process)
         if time.monotonic() > self.deadline:
-            raise PhaseFailed("BUILD_TIMED_OUT", "Build has timed out.")
+            raise PhaseFailedError("BUILD_TIMED_OUT", "Build has timed out.")
         if self._stopped():
-            raise PhaseFailed("STOPPED", "Build was stopped.")
+            raise PhaseFailedError("STOPPED", "Build was stopped.")
         if code:
             message = f"Error while executing phase {phase.name}. Reason: exit status {code}"
-            raise PhaseFailed("COMMAND_EXECUTION_ERROR", message)
+            raise PhaseFailedError("COMMAND_EXECUTION_ERROR", message)
 
     def _watch(self, process: subprocess.Popen[bytes], ended: threading.Event) -> None:
         while not ended.wait(0.2):
@@ -261,11 +280,11 @@ class Build:
             data = buildspec.pack(wanted, self.source) if wanted else None
             if data is None:
                 message = f"no matching artifact paths found for {artifact.name}"
-                raise PhaseFailed("CLIENT_ERROR", message)
+                raise PhaseFailedError("CLIENT_ERROR", message)
             try:
                 self._client("s3").put_object(Bucket=artifact.bucket, Key=artifact.key, Body=data)
             except Exception as error:
-                raise PhaseFailed("CLIENT_ERROR", f"CLIENT_ERROR: {error}") from error
+                raise PhaseFailedError("CLIENT_ERROR", f"CLIENT_ERROR: {error}") from error
 
     def _exported(self, shell: str) -> dict[str, str]:
         """What the last shell exported, read back by a shell, which knows its own quoting."""
@@ -286,12 +305,12 @@ class Build:
         self.record["currentPhase"] = name
         try:
             work()
-        except PhaseFailed as error:
+        except PhaseFailedError as error:
             self._record(name, began, error)
             raise
         self._record(name, began, None)
 
-    def _record(self, name: str, began: float, error: PhaseFailed | None) -> None:
+    def _record(self, name: str, began: float, error: PhaseFailedError | None) -> None:
         phase = {
             "phaseType": name,
             "phaseStatus": "SUCCEEDED",

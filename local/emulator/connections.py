@@ -21,7 +21,7 @@ class Connections:
         self._connections: dict[str, dict[str, Any]] = {}
 
     async def handle(
-        self, method: str, path: str, headers: Any, body: bytes, query: Any
+        self, _method: str, _path: str, headers: Any, body: bytes, _query: Any
     ) -> Response:
         """Answer one request, in the shape of ministack's service handlers."""
         target = headers.get("x-amz-target", "")

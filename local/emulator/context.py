@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local.emulator.roles import Roles
+from local.emulator.scope import ACCOUNT, REGION
 from local.emulator.state import ActionRun, Artifact, Execution
 
 PRINCIPAL = "codepipeline.amazonaws.com"
 
 
-class ActionFailed(Exception):
+class ActionFailedError(Exception):
     """The action failed; the code is one of CodePipeline's failure types."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -45,9 +46,14 @@ class Context:
         """The action's own role, else the pipeline's."""
         return str(self.run.action.get("roleArn") or self.execution.declaration["roleArn"])
 
+    @property
+    def pipeline_arn(self) -> str:
+        """The pipeline, for which the action works."""
+        return f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:{self.execution.pipeline}"
+
     def client(self, service: str) -> Any:
         """A client with the permissions of the action's role."""
-        return self.roles.client(self.role_arn, PRINCIPAL, service)
+        return self.roles.client(self.role_arn, PRINCIPAL, service, source=self.pipeline_arn)
 
     def override(self, revision_type: str) -> str | None:
         """The revision that this execution was started with for this action, if any."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from local.emulator import events, model
 from local.emulator.actions import Perform
-from local.emulator.context import ActionFailed, Context, place
+from local.emulator.context import ActionFailedError, Context, place
 from local.emulator.roles import Roles
 from local.emulator.scope import log, spawn
 from local.emulator.shapes import ServiceError
@@ -233,11 +233,11 @@ class Engine:
             }
             context = Context(execution, run, self._roles, lambda: execution.abandoned)
             outcome = self._perform(context)
-        except model.UnresolvedVariable as error:
+        except model.UnresolvedVariableError as error:
             run.error = ("ConfigurationError", str(error))
-        except ActionFailed as error:
+        except ActionFailedError as error:
             run.error = (error.code, error.message)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a fault of ours must end the action too
             log.exception("Action %s failed unexpectedly", action["name"])
             run.error = ("SystemUnavailable", f"The emulator failed: {error!r}")
         else:

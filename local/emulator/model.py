@@ -59,7 +59,7 @@ PROVIDERS = {
 }
 
 
-class UnresolvedVariable(Exception):
+class UnresolvedVariableError(Exception):
     """A `#{namespace.name}` that no finished action has given a value."""
 
 
@@ -71,7 +71,7 @@ def resolve(text: str, namespaces: Mapping[str, Mapping[str, str]]) -> str:
         try:
             return namespaces[namespace][name]
         except KeyError as error:
-            raise UnresolvedVariable(f"The variable {match[0]} has no value") from error
+            raise UnresolvedVariableError(f"The variable {match[0]} has no value") from error
 
     return _REFERENCE.sub(value, text)
 

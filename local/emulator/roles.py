@@ -1,4 +1,4 @@
-"""Calls made with a role's own permissions, as the service that assumes the role would make them."""
+"""Calls made with a role's own permissions, as the service that assumes it would make them."""
 
 import functools
 import json
@@ -13,8 +13,10 @@ from ministack.services import iam, sts
 
 from local.emulator.scope import ACCOUNT, REGION
 
+_ADMINISTRATOR = boto3.session.Session("test", "test", region_name=REGION)
 
-class AccessDenied(Exception):
+
+class AccessDeniedError(Exception):
     """The role can't be assumed by the service, or lacks a permission."""
 
 
@@ -26,18 +28,21 @@ class Roles:
         self._lock = threading.Lock()
         self._sessions: dict[tuple[str, str], boto3.session.Session] = {}
 
-    def client(self, role_arn: str, principal: str, service: str) -> Any:
-        """A client of the service with the role's credentials; raises AccessDenied."""
-        self._check_trust(role_arn, principal)
+    def client(self, role_arn: str, principal: str, service: str, *, source: str) -> Any:
+        """A client of the service with the role's credentials.
+
+        `source` is the ARN of what the service acts for (aws:SourceArn). Raises AccessDeniedError.
+        """
+        self._check_trust(role_arn, principal, source)
         with self._lock:
             session = self._sessions.get((role_arn, principal))
             if session is None:
                 session = self._sessions[role_arn, principal] = _session(role_arn, principal)
             return _client(session, service, self.endpoint)
 
-    def environment(self, role_arn: str, principal: str) -> dict[str, str]:
+    def environment(self, role_arn: str, principal: str, *, source: str) -> dict[str, str]:
         """The variables by which a program finds the role's credentials and this endpoint."""
-        self.client(role_arn, principal, "sts")
+        self.client(role_arn, principal, "sts", source=source)
         credentials = self._sessions[role_arn, principal].get_credentials()
         return {
             "AWS_ACCESS_KEY_ID": credentials.access_key,
@@ -46,26 +51,45 @@ class Roles:
             "AWS_ENDPOINT_URL": self.endpoint,
         }
 
-    def require(self, role_arn: str, principal: str, action: str, resource: str) -> None:
-        """Raise AccessDenied unless the role, assumed by the service, may do the action.
+    def require(
+        self, role_arn: str, principal: str, action: str, resource: str, *, source: str
+    ) -> None:
+        """Raise AccessDeniedError unless the role, assumed by the service, may do the action.
 
         For permissions that no call of an implemented operation would prove.
         """
-        self.client(role_arn, principal, "sts")
+        self.client(role_arn, principal, "sts", source=source)
         key = self._sessions[role_arn, principal].get_credentials().access_key
         if iam_evaluator.enforce(key, action, action.split(":")[0], REGION, resource) is not None:
-            raise AccessDenied(f"{role_arn} is not authorized to perform {action} on {resource}")
+            raise AccessDeniedError(
+                f"{role_arn} is not authorized to perform {action} on {resource}"
+            )
 
-    def _check_trust(self, role_arn: str, principal: str) -> None:
+    def require_by_policy(
+        self, policy: str, principal: str, action: str, resource: str, *, source: str
+    ) -> None:
+        """Raise AccessDeniedError unless a resource's own policy lets the service do the action."""
+        context = _service_context(principal, action, resource, source)
+        decision = iam_evaluator.evaluate_resource_policy(policy, context, principal).decision
+        if decision != "Allow":
+            raise AccessDeniedError(f"The policy of {resource} does not let {source} do {action}")
+
+    def administrator(self, service: str) -> Any:
+        """A client that may do everything."""
+        with self._lock:
+            return _client(_ADMINISTRATOR, service, self.endpoint)
+
+    def _check_trust(self, role_arn: str, principal: str, source: str) -> None:
         role = iam._roles.get_scoped(ACCOUNT, None, role_arn.rsplit("/", 1)[-1])
         if role is None:
-            raise AccessDenied(f"{role_arn} does not exist")
+            raise AccessDeniedError(f"{role_arn} does not exist")
         document = role.get("AssumeRolePolicyDocument", "{}")
-        if not _trusts(json.loads(document) if isinstance(document, str) else document, principal):
-            raise AccessDenied(f"{role_arn} does not trust {principal}")
+        parsed = json.loads(document) if isinstance(document, str) else document
+        if not _trusts(parsed, principal, source):
+            raise AccessDeniedError(f"{role_arn} does not trust {principal}")
 
 
-def _trusts(document: dict[str, Any], principal: str) -> bool:
+def _trusts(document: dict[str, Any], principal: str, source: str) -> bool:
     """Whether a trust policy lets the service assume the role from this account."""
     statements = document.get("Statement", [])
     named = [
@@ -74,16 +98,22 @@ def _trusts(document: dict[str, Any], principal: str) -> bool:
         if principal in _as_list((statement.get("Principal") or {}).get("Service"))
     ]
     root = f"arn:aws:iam::{ACCOUNT}:root"
-    context = iam_evaluator.EvalContext(
-        principal_arn=root,
+    context = _service_context(root, "sts:AssumeRole", "*", source)
+    return iam_evaluator.evaluate_trust_policy({**document, "Statement": named}, root, context)
+
+
+def _service_context(principal: str, action: str, resource: str, source: str) -> Any:
+    """What IAM knows of a call that an AWS service makes for a resource of this account."""
+    return iam_evaluator.EvalContext(
+        principal_arn=principal,
         principal_type="Service",
         principal_account=ACCOUNT,
-        action="sts:AssumeRole",
-        resource_arn="*",
+        action=action,
+        resource_arn=resource,
         region=REGION,
-        service_context={"aws:sourceaccount": ACCOUNT},
+        secure_transport=True,
+        service_context={"aws:sourceaccount": ACCOUNT, "aws:sourcearn": source},
     )
-    return iam_evaluator.evaluate_trust_policy({**document, "Statement": named}, root, context)
 
 
 def _as_list(value: Any) -> list[Any]:

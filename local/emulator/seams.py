@@ -7,7 +7,6 @@ wrapped. tests/emulator/test_seams.py fails when a new version moves one of them
 import contextvars
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,12 @@ from local.emulator import cloudformation, permissions
 from local.emulator import codebuild as builds
 from local.emulator.actions import performer
 from local.emulator.connections import Connections
+from local.emulator.deliveries import Deliveries
 from local.emulator.engine import Engine
 from local.emulator.jobs import Jobs
 from local.emulator.roles import Roles
 from local.emulator.service import CodePipeline
 from local.emulator.state import Store
-from local.emulator.triggers import Triggers
 
 _PATTERNS = {
     "codepipeline": {
@@ -47,32 +46,30 @@ _object_version: contextvars.ContextVar[str | None] = contextvars.ContextVar(
 )
 
 
-@dataclass(frozen=True)
-class Attached:
-    """What the server itself still needs after attaching."""
-
-    triggers: Triggers
-
-
-def attach(endpoint: str, git_root: Path) -> Attached:
+def attach(endpoint: str, git_root: Path) -> CodePipeline:
     """Add CodePipeline and CodeConnections to ministack. Called once per process."""
     store, jobs, roles, connections = Store(), Jobs(), Roles(endpoint), Connections()
     engine = Engine(store, roles, performer(connections, jobs, git_root))
     service = CodePipeline(store, engine, jobs, roles)
-    triggers = Triggers(service, roles)
     ministack.SERVICE_HANDLERS |= {
         "codepipeline": service.handle,
         "codeconnections": connections.handle,
     }
     router.SERVICE_PATTERNS |= _PATTERNS
     provisioners._RESOURCE_HANDLERS |= cloudformation.handlers(service, connections)
+    project = provisioners._RESOURCE_HANDLERS["AWS::CodeBuild::Project"]
+    for step in ("create", "update"):
+        project[step] = builds.keeping_log_group(project[step])
     iam_actions.SERVICE_TO_IAM_NAMESPACE |= permissions.NAMESPACES
     iam_actions.extract_resource_arn = _resource_arn(iam_actions.extract_resource_arn)
     codebuild._start_build = builds.start_build
-    eventbridge._invoke_target = _invoke_target(eventbridge._invoke_target, triggers)
+    eventbridge._invoke_target = _invoke_target(
+        eventbridge._invoke_target, Deliveries(service, roles)
+    )
     s3._fire_s3_event = _remembering_version(s3._fire_s3_event)
     eventbridge._dispatch_event = _with_version(eventbridge._dispatch_event)
-    return Attached(triggers)
+    ministack.pin_request_origin = _always_secure(ministack.pin_request_origin)
+    return service
 
 
 def _resource_arn(original: Callable[..., str]) -> Callable[..., str]:
@@ -95,19 +92,24 @@ def _resource_arn(original: Callable[..., str]) -> Callable[..., str]:
     return extract
 
 
-def _invoke_target(original: Callable[..., None], triggers: Triggers) -> Callable[..., None]:
-    """Deliver to CodePipeline targets, which ministack accepts but does not serve."""
+def _always_secure(original: Callable[..., None]) -> Callable[..., None]:
+    """Let loopback count as TLS, or policies that demand aws:SecureTransport would refuse all."""
+
+    def pin(source_ip: str, _secure_transport: bool) -> None:
+        original(source_ip, True)
+
+    return pin
+
+
+def _invoke_target(original: Callable[..., None], deliveries: Deliveries) -> Callable[..., None]:
+    """Deliver to pipelines, which ministack does not, and to functions under their policies."""
 
     def invoke(target: dict[str, Any], event: Any, rule: dict[str, Any], view: Any = None) -> None:
-        if not target.get("Arn", "").startswith("arn:aws:codepipeline:"):
-            original(target, event, rule, view)
-            return
         view = view or eventbridge._pattern_event_view(event)
-        payload = target.get("Input") or json.dumps(view.event_with_detail())
-        if target.get("InputTransformer"):
-            transformer = target["InputTransformer"]
-            payload = eventbridge._apply_input_transformer(transformer, rule, view)
-        triggers.rule(target, rule, payload)
+        if deliveries.accepts(target):
+            deliveries.deliver(target, rule, view)
+        else:
+            original(target, event, rule, view)
 
     return invoke
 

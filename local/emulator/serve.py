@@ -16,10 +16,10 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 
-SERVICES = (
-    "cloudformation cloudfront codebuild dynamodb dynamodbstreams events iam kms lambda logs "
-    "monitoring s3 secretsmanager sns sqs ssm sts tagging"
-).split()
+SERVICES = """
+    cloudformation cloudfront codebuild dynamodb dynamodbstreams events iam kms lambda logs
+    monitoring s3 secretsmanager sns sqs ssm sts tagging
+"""
 
 # Nothing else of the caller's environment reaches the emulator, and through it the Lambdas.
 KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "SYSTEMROOT")
@@ -66,7 +66,7 @@ def _prepare_environment(port: int, temporary: Path) -> None:
         "MINISTACK_ACCOUNT_ID": "000000000000",
         "MINISTACK_REGION": "us-east-1",
         "NO_PROXY": "127.0.0.1,localhost",
-        "SERVICES": ",".join(SERVICES),
+        "SERVICES": ",".join(SERVICES.split()),
         "SFTP_ENABLED": "0",
         "TMPDIR": str(temporary),
     }
@@ -86,7 +86,7 @@ async def _serve(port: int, git_root: Path) -> None:
 
     from local.emulator import push, seams
 
-    attached = seams.attach(f"http://127.0.0.1:{port}", git_root)
+    service = seams.attach(f"http://127.0.0.1:{port}", git_root)
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
     config.keep_alive_timeout = 75
@@ -96,7 +96,7 @@ async def _serve(port: int, git_root: Path) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    served: Any = push.listening(app, attached.triggers)
+    served: Any = push.listening(app, service)
     await serve(served, config, shutdown_trigger=stopped.wait)
 
 

@@ -8,8 +8,8 @@ from local.emulator import model, views
 from local.emulator.context import PRINCIPAL
 from local.emulator.engine import Engine
 from local.emulator.jobs import Jobs
-from local.emulator.roles import AccessDenied, Roles
-from local.emulator.scope import ACCOUNT
+from local.emulator.roles import AccessDeniedError, Roles
+from local.emulator.scope import ACCOUNT, REGION
 from local.emulator.shapes import Protocol, Response, ServiceError
 from local.emulator.state import Execution, Pipeline, Store, now
 
@@ -42,15 +42,14 @@ class CodePipeline:
         }
 
     async def handle(
-        self, method: str, path: str, headers: Any, body: bytes, query: Any
+        self, _method: str, _path: str, headers: Any, body: bytes, _query: Any
     ) -> Response:
         """Answer one request, in the shape of ministack's service handlers."""
         operation = headers.get("x-amz-target", "").rsplit(".", 1)[-1]
         try:
             request = self.protocol.parse(operation, body)
-            if operation not in self._operations:
-                raise ServiceError("UnsupportedOperationException", f"{operation} is not emulated")
-            return self.protocol.answer(operation, self._operations[operation](request))
+            perform = self._operations.get(operation, _refuse)
+            return self.protocol.answer(operation, perform(request))
         except ServiceError as error:
             return self.protocol.refuse(error)
 
@@ -115,8 +114,9 @@ class CodePipeline:
     def _accepted(self, declaration: dict[str, Any]) -> dict[str, Any]:
         model.validate(declaration)
         try:
-            self._roles.client(declaration["roleArn"], PRINCIPAL, "sts")
-        except AccessDenied as error:
+            source = f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:{declaration['name']}"
+            self._roles.client(declaration["roleArn"], PRINCIPAL, "sts", source=source)
+        except AccessDeniedError as error:
             raise ServiceError("InvalidStructureException", str(error)) from error
         return {"executionMode": "SUPERSEDED", "pipelineType": "V1", **copy.deepcopy(declaration)}
 
@@ -223,3 +223,7 @@ class CodePipeline:
 
     def _list_tags(self, request: dict[str, Any]) -> dict[str, Any]:
         return {"tags": self._tagged(request).tags}
+
+
+def _refuse(_request: dict[str, Any]) -> dict[str, Any]:
+    raise ServiceError("UnsupportedOperationException", "The operation is not emulated")

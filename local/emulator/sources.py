@@ -6,7 +6,7 @@ from pathlib import Path
 from botocore.exceptions import ClientError
 
 from local.emulator.connections import Connections
-from local.emulator.context import PRINCIPAL, ActionFailed, Context, Outcome
+from local.emulator.context import PRINCIPAL, ActionFailedError, Context, Outcome
 from local.emulator.scope import REGION
 
 
@@ -16,14 +16,14 @@ def from_s3(context: Context) -> Outcome:
     bucket = configuration["S3Bucket"]
     key = context.override("S3_OBJECT_KEY") or configuration["S3ObjectKey"]
     if s3.get_bucket_versioning(Bucket=bucket).get("Status") != "Enabled":
-        raise ActionFailed("ConfigurationError", f"The bucket {bucket} is not versioned")
+        raise ActionFailedError("ConfigurationError", f"The bucket {bucket} is not versioned")
     pinned = context.override("S3_OBJECT_VERSION_ID")
     try:
         version = pinned or s3.head_object(Bucket=bucket, Key=key)["VersionId"]
         found = s3.get_object(Bucket=bucket, Key=key, VersionId=version)
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-            raise ActionFailed(
+            raise ActionFailedError(
                 "ConfigurationError",
                 f"The object with key '{key}' does not exist in bucket {bucket}",
             ) from error
@@ -48,13 +48,16 @@ def from_connection(context: Context, connections: Connections, root: Path) -> O
     configuration = context.run.configuration
     arn, repository = configuration["ConnectionArn"], configuration["FullRepositoryId"]
     if configuration.get("OutputArtifactFormat", "CODE_ZIP") != "CODE_ZIP":
-        raise ActionFailed("ConfigurationError", "Only OutputArtifactFormat CODE_ZIP is emulated")
-    context.roles.require(context.role_arn, PRINCIPAL, f"{arn.split(':')[2]}:UseConnection", arn)
+        raise ActionFailedError(
+            "ConfigurationError", "Only OutputArtifactFormat CODE_ZIP is emulated"
+        )
+    use = f"{arn.split(':')[2]}:UseConnection"
+    context.roles.require(context.role_arn, PRINCIPAL, use, arn, source=context.pipeline_arn)
     if not connections.usable(arn):
-        raise ActionFailed("ConfigurationError", f"The connection {arn} is not available")
+        raise ActionFailedError("ConfigurationError", f"The connection {arn} is not available")
     git_dir = root / f"{repository}.git"
     if not git_dir.is_dir():
-        raise ActionFailed("ConfigurationError", f"No repository {repository} is reachable")
+        raise ActionFailedError("ConfigurationError", f"No repository {repository} is reachable")
     wanted = context.override("COMMIT_ID") or f"refs/heads/{configuration['BranchName']}"
     commit = _git(git_dir, "rev-parse", "--verify", f"{wanted}^{{commit}}").decode().strip()
     context.store(_git(git_dir, "archive", "--format=zip", commit))
@@ -82,5 +85,5 @@ def _git(git_dir: Path, *arguments: str) -> bytes:
     command = ["git", "-c", "safe.directory=*", "--git-dir", str(git_dir), *arguments]
     done = subprocess.run(command, capture_output=True, check=False)
     if done.returncode:
-        raise ActionFailed("RevisionUnavailable", done.stderr.decode(errors="replace").strip())
+        raise ActionFailedError("RevisionUnavailable", done.stderr.decode(errors="replace").strip())
     return done.stdout

@@ -124,7 +124,14 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command: list[str | Path] = [PYTHON, ROOT / "local/emulator/serve.py", "--port", str(port)]
-    paths: list[str | Path] = ["--git-root", home / "git", "--state", home / "state", "--log", home / "log"]
+    paths: list[str | Path] = [
+        "--git-root",
+        home / "git",
+        "--state",
+        home / "state",
+        "--log",
+        home / "log",
+    ]
     environment = {**os.environ, "CALLER_SECRET": "must not reach a build"}
     process = subprocess.Popen([*command, *paths], env=environment)
     running = Emulator(f"http://127.0.0.1:{port}", home / "git")

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.contract.template_rules import RULES, Rule, Template, resources
 
 ROOT = Path(__file__).parents[2]
 PATHS = sorted((ROOT / "infra").glob("*.yaml"))
+PARAMETERS = sorted((ROOT / "infra/parameters").glob("*.json"))
 HANDLERS = sorted((ROOT / "lambdas").glob("*/handler.py"))
 STACKS = ("registry", "site", "functions", "pipeline")
 GIVEN_BY_DEPLOY = {
@@ -224,19 +226,37 @@ def _imports(value: Any) -> list[tuple[str, str]]:
     return []
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "infra/parameters").glob("*.json")), ids=str)
+@pytest.mark.parametrize("path", PARAMETERS, ids=lambda path: path.name)
 def test_parameter_files(path: Path) -> None:
-    """A parameters file names declared parameters only, and leaves none without a value."""
+    """A parameters file names parameters only that its template, or any for `common`, declares."""
     sections = read(path.read_text("utf-8"), str(path), STACKS)
-    declared = {stack: load(stack)["Parameters"] for stack in STACKS}
-    common = set(sections.get("common", {}))
-    assert common <= {name for parameters in declared.values() for name in parameters}
-    for stack, parameters in declared.items():
-        given = set(sections.get(stack, {}))
+    declared = {stack: load(stack)["Parameters"].keys() for stack in STACKS}
+    assert sections.get("common", {}).keys() <= set().union(*declared.values())
+    for stack, names in declared.items():
+        assert sections.get(stack, {}).keys() <= names
+
+
+def test_example_is_complete() -> None:
+    """With the example's values nothing is left for a person to give."""
+    path = ROOT / "infra/parameters/production.example.json"
+    sections = read(path.read_text("utf-8"), str(path), STACKS)
+    for stack in STACKS:
+        parameters = load(stack)["Parameters"]
         needed = {name for name, one in parameters.items() if "Default" not in one}
         keys = {name for name in needed if name.endswith("CodeKey")}
-        assert given <= parameters.keys()
-        assert needed - keys - GIVEN_BY_DEPLOY <= given | common
+        assert needed - keys - GIVEN_BY_DEPLOY <= sections["common"].keys() | sections[stack].keys()
+
+
+@pytest.mark.parametrize("path", PARAMETERS, ids=lambda path: path.name)
+def test_parameter_values(path: Path) -> None:
+    """The values of a parameters file are such as the templates allow."""
+    sections = read(path.read_text("utf-8"), str(path), STACKS)
+    for stack in STACKS:
+        values = {**sections.get("common", {}), **sections.get(stack, {})}
+        for name, parameter in load(stack)["Parameters"].items():
+            value = values.get(name, parameter.get("Default"))
+            if value is not None and "AllowedPattern" in parameter:
+                assert re.fullmatch(parameter["AllowedPattern"], value), f"{stack}: {name}"
 
 
 @pytest.mark.parametrize("path", HANDLERS, ids=lambda path: path.parent.name)

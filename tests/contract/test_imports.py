@@ -1,0 +1,51 @@
+"""What the library may import: the standard library, boto3, botocore and itself."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from phaseline.package import imports
+
+ROOT = Path(__file__).parents[2]
+ALLOWED = sys.stdlib_module_names | {"boto3", "botocore", "phaseline"}
+MODULES = sorted((ROOT / "phaseline").rglob("*.py"))
+
+
+def foreign(source: str, module: str) -> list[str]:
+    """The modules outside ALLOWED that a text imports, with their lines."""
+    found = imports(source, module, is_package=False)
+    return [
+        f"{one.module}, line {one.line}"
+        for one in found
+        if one.module.partition(".")[0] not in ALLOWED
+    ]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+def test_the_library_stands_on_the_runtime_alone(path: Path) -> None:
+    """A Lambda needs nothing but phaseline/ beside what its runtime brings."""
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    assert foreign(path.read_text("utf-8"), name) == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import slack_sdk",
+        "from slack_sdk.errors import SlackApiError",
+        "def f():\n    import requests",
+        "try:\n    import yaml\nexcept ImportError:\n    yaml = None",
+        "import importlib\nimportlib.import_module('click')",
+        "import scripts.console",
+    ],
+)
+def test_the_rule_is_able_to_fail(statement: str) -> None:
+    """Every form of a foreign import is seen."""
+    assert foreign(statement, "phaseline.x") != []
+
+
+def test_types_and_relatives_are_no_imports_of_others() -> None:
+    """A type's package is not there at run time, and a relative import stays inside."""
+    text = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import mypy_boto3_s3\n"
+    assert foreign(text + "from . import errors\n", "phaseline.x") == []

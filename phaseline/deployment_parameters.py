@@ -14,9 +14,9 @@ Sections = Mapping[str, Mapping[str, str]]
 def read(text: str, where: str, stacks: Iterable[str]) -> Sections:
     """The sections of a parameters file.
 
-    The text is a JSON object: a text stands for every template that declares its name, and so
-    does one in the object `common`; those in an object named as one of `stacks` are for this
-    stack only. Raises ConfigurationError naming `where` and what in it is of another shape.
+    The text is a JSON object of objects of texts: those in `common` go to every template that
+    declares their name, those in one named as one of `stacks` to this stack only. Raises
+    ConfigurationError naming `where` and what in it is of another shape.
     """
     names = [COMMON, *stacks]
     try:
@@ -25,28 +25,15 @@ def read(text: str, where: str, stacks: Iterable[str]) -> Sections:
         raise _wrong(where, f"expected a JSON object, found no JSON: {error}") from error
     if not isinstance(found, dict):
         raise _wrong(where, f"expected a JSON object, found {type(found).__name__}")
-    sections: dict[str, dict[str, str]] = {COMMON: {}}
-    for name, value in found.items():
-        if isinstance(value, str):
-            sections[COMMON][name] = value
-        elif name not in names or not isinstance(value, dict):
-            raise _wrong(
-                where,
-                f"'{name}': expected a text, or an object named {', '.join(names)},"
-                f" found {json.dumps(value)[:80]}",
-            )
-        else:
-            sections.setdefault(name, {}).update(_texts(value, f"{name}.", where))
-    return sections
-
-
-def _texts(section: Mapping[str, object], prefix: str, where: str) -> dict[str, str]:
-    texts = {}
-    for name, value in section.items():
-        if not isinstance(value, str):
-            raise _wrong(where, f"'{prefix}{name}': expected a text, found {json.dumps(value)}")
-        texts[name] = value
-    return texts
+    for name, section in found.items():
+        if name not in names or not isinstance(section, dict):
+            raise _wrong(where, f"'{name}': expected objects named {', '.join(names)}")
+        for parameter, value in section.items():
+            if not isinstance(value, str):
+                raise _wrong(
+                    where, f"'{name}.{parameter}': expected a text, found {json.dumps(value)}"
+                )
+    return found
 
 
 def assign(

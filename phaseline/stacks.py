@@ -292,7 +292,7 @@ def _refusals(name: str) -> Iterator[None]:
         raise ConfigurationError(
             f"stack {name}",
             f"CloudFormation refuses it: {error.response['Error']['Message'].rstrip('.')}",
-            "Correct the template or the parameters; nothing was changed.",
+            "Correct the template or the parameters; the stack is as it was.",
         ) from error
 
 

@@ -79,17 +79,10 @@ def assigned(sections: dict[str, Any], **overrides: str) -> dict[str, dict[str, 
     )
 
 
-@pytest.mark.parametrize(
-    "sections",
-    [
-        {"SlackChannel": "C1"},
-        {"common": {"SlackChannel": "C1"}},
-        {"functions": {"SlackChannel": "C1"}},
-    ],
-)
-def test_a_parameter_goes_where_it_is_declared(sections: dict[str, Any]) -> None:
-    """Flat, in `common` or in a stack's section: a template gets what it declares, no more."""
-    found = assigned(sections)
+@pytest.mark.parametrize("section", ["common", "functions"])
+def test_a_parameter_goes_where_it_is_declared(section: str) -> None:
+    """Whether in `common` or in a stack's section: a template gets what it declares, no more."""
+    found = assigned({section: {"SlackChannel": "C1"}})
     assert found["registry"] == {"Environment": "demo"}
     assert found["functions"]["SlackChannel"] == "C1"
     assert found["pipeline"] == {
@@ -102,7 +95,8 @@ def test_a_parameter_goes_where_it_is_declared(sections: dict[str, Any]) -> None
 
 def test_the_nearer_value_wins() -> None:
     """Command line, then the stack's section, then common, then the default."""
-    sections = {"PipelineName": "two", "site": {"PipelineName": "three"}, "SlackChannel": "C1"}
+    common = {"PipelineName": "two", "SlackChannel": "C1"}
+    sections = {"common": common, "site": {"PipelineName": "three"}}
     found = assigned(sections)
     assert (found["pipeline"]["PipelineName"], found["site"]["PipelineName"]) == ("two", "three")
     everywhere = assigned(sections, PipelineName="four")
@@ -114,11 +108,15 @@ def test_the_nearer_value_wins() -> None:
 @pytest.mark.parametrize(
     ("sections", "overrides", "found"),
     [
-        ({"Slackchannel": "C1"}, {}, "parameter Slackchannel: no template declares it"),
+        ({"common": {"Slackchannel": "C1"}}, {}, "parameter Slackchannel: no template declares it"),
         ({}, {"Slackchannel": "C1"}, "parameter Slackchannel: no template declares it"),
         ({"site": {"SlackChannel": "C1"}}, {}, "the template of site does not declare it"),
-        ({"Environment": "other"}, {}, "deploy sets it by itself, to demo, found 'other'"),
-        ({"CodeBucket": "mine"}, {}, "deploy sets it by itself"),
+        (
+            {"common": {"Environment": "other"}},
+            {},
+            "deploy sets it by itself, to demo, found 'other'",
+        ),
+        ({"common": {"CodeBucket": "mine"}}, {}, "deploy sets it by itself"),
         ({}, {}, "parameters of functions: the template needs a value for SlackChannel"),
     ],
 )
@@ -132,7 +130,8 @@ def test_wrong_parameters_are_named(
 
 def test_the_deploys_own_value_may_stand_in_the_file() -> None:
     """A file that is complete for CloudFormation's own tools is no error."""
-    assert assigned({"Environment": "demo", "SlackChannel": "C1"})["site"]["Environment"] == "demo"
+    found = assigned({"common": {"Environment": "demo", "SlackChannel": "C1"}})
+    assert found["site"]["Environment"] == "demo"
 
 
 @pytest.mark.parametrize(
@@ -141,8 +140,8 @@ def test_the_deploys_own_value_may_stand_in_the_file() -> None:
         ("{", "found no JSON"),
         ("[]", "found list"),
         ('{"site": {"A": 1}}', "'site.A': expected a text, found 1"),
-        ('{"sites": {}}', "'sites': expected a text, or an object named common, registry"),
-        ('{"A": 1}', "'A': expected a text"),
+        ('{"sites": {}}', "'sites': expected objects named common, registry"),
+        ('{"site": "A"}', "'site': expected objects named"),
     ],
 )
 def test_a_parameters_file_of_another_shape_is_refused(text: str, found: str) -> None:

@@ -4,6 +4,10 @@ import threading
 import time
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from local.emulator.scope import log
+
 _BATCH = 100
 _PAUSE = 0.5
 
@@ -45,8 +49,11 @@ class BuildLog:
         with self._lock:
             lines, self._lines = self._lines, []
         for start in range(0, len(lines), _BATCH):
-            self._client.put_log_events(
-                logGroupName=self._group,
-                logStreamName=self._stream,
-                logEvents=lines[start : start + _BATCH],
-            )
+            try:
+                self._client.put_log_events(
+                    logGroupName=self._group,
+                    logStreamName=self._stream,
+                    logEvents=lines[start : start + _BATCH],
+                )
+            except ClientError as error:
+                log.error("The log of a build is lost: %s", error)

@@ -1,0 +1,86 @@
+"""The buckets of a website and builds to publish into them, for tests."""
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+from phaseline import archive
+from tests.events.jobs import EXECUTION
+
+SITE, METADATA, ARTIFACTS = "site", "metadata", "artifacts"
+BUILD_KEY, PUBLICATION_KEY = "demo/Site/abc", "demo/Publicatio/def"
+ENVIRONMENT = {
+    "ENVIRONMENT": "demo",
+    "SITE_BUCKET": SITE,
+    "METADATA_BUCKET": METADATA,
+    "LEDGER_TABLE": "ledger",
+}
+
+
+def make_buckets(s3: Any) -> None:
+    """The three buckets, empty."""
+    for bucket in (SITE, METADATA, ARTIFACTS):
+        s3.create_bucket(Bucket=bucket)
+
+
+def manifest(
+    execution: str = EXECUTION, revision: int = 1, versions: Mapping[str, str] | None = None
+) -> bytes:
+    """A phaseline.json with one document of a revision."""
+    document = {
+        "version_id": f"v{revision}",
+        "revision": revision,
+        "versions": dict(versions or {"route-planner": "2.1.0"}),
+    }
+    body = {
+        "schema": 1,
+        "commit": "c0ffee0",
+        "execution": execution,
+        "documents": {"opt": document},
+    }
+    return json.dumps(body).encode()
+
+
+def build(s3: Any, files: Mapping[str, bytes], key: str = BUILD_KEY) -> None:
+    """Store a build as the artifact of the Build action."""
+    s3.put_object(Bucket=ARTIFACTS, Key=key, Body=archive.pack(files))
+
+
+def raw_zip(*names: str) -> bytes:
+    """A zip with files of these names, whatever they are."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as zipped:
+        for name in names:
+            zipped.writestr(name, b"x")
+    return buffer.getvalue()
+
+
+def contents(s3: Any, bucket: str = SITE) -> dict[str, bytes]:
+    """What a bucket holds."""
+    keys = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
+    return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
+
+
+def publication(s3: Any, key: str = PUBLICATION_KEY) -> dict[str, Any]:
+    """The publication.json in the artifact."""
+    data = s3.get_object(Bucket=ARTIFACTS, Key=key)["Body"].read()
+    body: dict[str, Any] = json.loads(zipfile.ZipFile(io.BytesIO(data)).read("publication.json"))
+    return body
+
+
+def md5(data: bytes) -> str:
+    """The ETag of an object with this content."""
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def put_state(s3: Any, files: Mapping[str, bytes], revision: int, execution: str = "e0") -> None:
+    """Store `files` as what the last verified publication left."""
+    state = {
+        "keys": {key: md5(data) for key, data in files.items()},
+        "documents": json.loads(manifest(revision=revision))["documents"],
+        "execution": execution,
+    }
+    s3.put_object(Bucket=METADATA, Key="state/published.json", Body=json.dumps(state).encode())

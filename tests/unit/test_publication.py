@@ -1,0 +1,183 @@
+"""What is published, in which order, and what is invalidated."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phaseline import archive, publication
+from phaseline.errors import InputError
+from phaseline.publication import Publication, Published
+from phaseline.served import ServedDocument, ServedManifest
+
+KEYS = st.sampled_from(["a.css", "b.js", "index.html", "x/index.html", "phaseline.json"])
+FILES = st.dictionaries(KEYS, st.sampled_from(["1", "2"]))
+
+
+def manifest(**revisions: int) -> ServedManifest:
+    """A manifest with these revisions."""
+    documents = {
+        name: ServedDocument(f"v{revision}", revision, {}) for name, revision in revisions.items()
+    }
+    return ServedManifest("c", "e", documents, "digest")
+
+
+def published(keys: dict[str, str], **revisions: int) -> Published:
+    """A state with these keys and revisions."""
+    documents = {name: {"revision": revision} for name, revision in revisions.items()}
+    return Published(keys=keys, documents=documents, execution="e0")
+
+
+def plan(
+    build: dict[str, str],
+    bucket: dict[str, str],
+    state: Published | None,
+    *,
+    revision: int = 1,
+    in_bucket: ServedManifest | None = None,
+) -> Publication:
+    """The plan of a build whose document `opt` has a revision."""
+    return publication.plan(
+        execution="e1",
+        build=build,
+        manifest=manifest(opt=revision),
+        bucket=bucket,
+        in_bucket=in_bucket,
+        published=state,
+    )
+
+
+def test_without_a_state_everything_is_invalidated() -> None:
+    """The first publication does not know what caches hold."""
+    assert plan({"a": "1"}, {}, None).changed is None
+
+
+def test_changes_since_the_last_verified_publication_are_invalidated() -> None:
+    """A file that an execution uploaded before it died counts as changed for the next one."""
+    made = plan({"a": "2", "b": "1"}, {"a": "2", "b": "1"}, published({"a": "1", "b": "1"}, opt=1))
+    assert made.changed == ("/a",)
+
+
+def test_changes_there_and_back_are_invalidated() -> None:
+    """A file that is as verified, but was something else in between, may be cached as that."""
+    made = plan({"a": "1"}, {"a": "2"}, published({"a": "1"}, opt=1))
+    assert made.changed == ("/a",)
+
+
+@given(FILES, FILES, FILES)
+def test_whatever_may_be_cached_differently_is_invalidated(
+    build: dict[str, str], bucket: dict[str, str], state: dict[str, str]
+) -> None:
+    """A file is left alone exactly where state, bucket and build agree on it."""
+    made = plan(build, bucket, published(state, opt=1))
+    same = {key for key, digest in build.items() if bucket.get(key) == state.get(key) == digest}
+    assert made.changed is not None
+    assert set(made.changed) == {f"/{key}" for key in build.keys() - same}
+
+
+def test_what_the_build_lacks_is_stale() -> None:
+    """A key of the bucket that is not in the build is named for pruning, not deleted."""
+    assert plan({"a": "1"}, {"a": "1", "old": "1"}, None).stale == ("old",)
+
+
+@pytest.mark.parametrize(
+    ("build", "state", "bucket", "outcome"),
+    [
+        (2, 3, None, "superseded"),
+        (2, None, 3, "superseded"),
+        (2, 2, 2, "published"),
+        (3, 2, 2, "published"),
+        (1, None, None, "published"),
+    ],
+)
+def test_a_build_of_older_documents_is_superseded(
+    build: int, state: int | None, bucket: int | None, outcome: str
+) -> None:
+    """Neither a verified nor an uploaded newer document is taken back by a late build."""
+    made = plan(
+        {},
+        {},
+        published({}, opt=state) if state else None,
+        revision=build,
+        in_bucket=manifest(opt=bucket) if bucket else None,
+    )
+    assert made.outcome == outcome
+
+
+def test_one_older_document_is_enough() -> None:
+    """A build is superseded if any of its documents is older, even where another is newer."""
+    assert publication.is_older({"in": 9, "opt": 1}, {"in": 1, "opt": 2})
+    assert publication.is_older({}, {"opt": 1})
+
+
+@given(FILES, FILES)
+def test_uploads_are_ordered(build: dict[str, str], bucket: dict[str, str]) -> None:
+    """What differs is uploaded once: other files, then pages, then the manifest alone."""
+    groups = publication.order(build, bucket)
+    flat = [key for group in groups for key in group]
+    assert sorted(flat) == sorted(key for key in build if bucket.get(key) != build[key])
+    ranks = [2 if key == "phaseline.json" else int(key.endswith(".html")) for key in flat]
+    assert ranks == sorted(ranks)
+    for group in groups:
+        assert len({publication.is_page(key) for key in group}) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "type_"),
+    [
+        ("index.html", "text/html; charset=utf-8"),
+        ("a.css", "text/css; charset=utf-8"),
+        ("a.js", "text/javascript; charset=utf-8"),
+        ("phaseline.json", "application/json"),
+        ("a.svg", "image/svg+xml"),
+        ("a.woff2", "font/woff2"),
+        ("a.webp", "image/webp"),
+        ("a.tar.gz", "application/octet-stream"),
+        ("LICENSE", "application/octet-stream"),
+    ],
+)
+def test_content_types(key: str, type_: str) -> None:
+    """The Content-Type follows the suffix, the same on every machine."""
+    assert publication.content_type(key) == type_
+
+
+@pytest.mark.parametrize(
+    ("key", "immutable"),
+    [
+        ("assets/style.3f9ac01b.css", True),
+        ("style.3f9ac01b77de.css", True),
+        ("style.css", False),
+        ("style.1234567.css", False),
+        ("deadbeef.css", False),
+        ("index.html", False),
+        ("phaseline.json", False),
+    ],
+)
+def test_only_hashed_names_are_cached_for_ever(key: str, immutable: bool) -> None:
+    """A name that stays while its content changes is asked for again after a minute."""
+    header = publication.cache_control(key)
+    assert ("immutable" in header) == immutable
+    assert immutable or header == "public, max-age=60, must-revalidate"
+
+
+@given(FILES, st.none() | st.lists(st.text()), st.lists(st.text()))
+def test_render_and_parse(
+    keys: dict[str, str], changed: list[str] | None, stale: list[str]
+) -> None:
+    """A publication survives the artifact."""
+    made = Publication(
+        execution="e1",
+        outcome="published",
+        changed=None if changed is None else tuple(changed),
+        keys=keys,
+        stale=tuple(stale),
+        documents={"opt": {"revision": 1}},
+    )
+    zipped = archive.pack(publication.render(made))
+    assert publication.parse(zipped, "here") == made
+
+
+@pytest.mark.parametrize("data", [b"", b"no zip", archive.pack({"other": b"{}"})])
+def test_another_artifact_is_refused(data: bytes) -> None:
+    """What is not a publication is refused with the place where it was found."""
+    with pytest.raises(InputError, match=r"artifact here.*publication\.json"):
+        publication.parse(data, "artifact here")

@@ -170,7 +170,7 @@ class Preview:
         because the stack imports what a stack of this same plan has yet to export."""
         missing = [name for name in needs if not self._is_deployed(name)]
         changing = [name for name, done in needs.items() if done and done.action != "none"]
-        later = "its changes are known once {} is deployed"
+        later = "its changes can be told after the deploy of {}"
         action = "update" if self._is_deployed(declared.name) else "create"
         if missing:
             return Result(declared.name, action, note=later.format(" and ".join(missing)))

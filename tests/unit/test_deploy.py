@@ -364,7 +364,10 @@ def test_a_dry_run_of_a_new_environment_tells_what_it_cannot_know(
     stub.add_client_error("describe_stacks", "ValidationError", "functions does not exist")
     declared = Declared("functions", "{}", {})
     found = Preview(stacks_of(stub), s3).stack(declared, {"registry": None, "site": None})
-    assert (found.action, found.note) == ("create", "its changes are known once site is deployed")
+    assert (found.action, found.note) == (
+        "create",
+        "its changes can be told after the deploy of site",
+    )
 
 
 @pytest.mark.parametrize(("action", "is_error"), [("update", False), ("none", True)])
@@ -383,7 +386,7 @@ def test_a_dry_run_forgives_what_this_deploy_will_bring(
             executor.stack(Declared("functions", "{}", {}), needs)
     else:
         found = executor.stack(Declared("functions", "{}", {}), needs)
-        assert found.note == "its changes are known once site is deployed"
+        assert found.note == "its changes can be told after the deploy of site"
 
 
 EVENT = {"EventId": "1", "StackId": "i", "StackName": "functions", "Timestamp": 0}

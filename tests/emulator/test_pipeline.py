@@ -16,23 +16,23 @@ from tests.emulator.conftest import BUILDSPEC, Emulator, eventually, zipped
 NAME = "delivery"
 
 
-def finished(emulator: Emulator, execution: str, *, within: float = 40) -> dict[str, Any]:
+def finished(emulator: Emulator, execution: str, *, name: str = NAME) -> dict[str, Any]:
     """The execution, once it has ended."""
     client = emulator.client("codepipeline")
 
     def look() -> dict[str, Any] | None:
         found: dict[str, Any] = client.get_pipeline_execution(
-            pipelineName=NAME, pipelineExecutionId=execution
+            pipelineName=name, pipelineExecutionId=execution
         )["pipelineExecution"]
         return found if found["status"] not in {"InProgress", "Stopping"} else None
 
-    return eventually(look, within=within) or {}
+    return eventually(look, within=40) or {}
 
 
-def actions(emulator: Emulator, execution: str) -> dict[str, dict[str, Any]]:
+def actions(emulator: Emulator, execution: str, *, name: str = NAME) -> dict[str, dict[str, Any]]:
     """The latest run of each action."""
     found = emulator.client("codepipeline").list_action_executions(
-        pipelineName=NAME, filter={"pipelineExecutionId": execution}
+        pipelineName=name, filter={"pipelineExecutionId": execution}
     )["actionExecutionDetails"]
     return {run["actionName"]: run for run in reversed(found)}
 
@@ -47,10 +47,38 @@ def push(emulator: Emulator, message: str, **files: str) -> tuple[str, str]:
     return commit, started
 
 
-def start(emulator: Emulator, **request: Any) -> str:
+def start(emulator: Emulator, *, name: str = NAME, **request: Any) -> str:
     """Start an execution."""
     client = emulator.client("codepipeline")
-    return str(client.start_pipeline_execution(name=NAME, **request)["pipelineExecutionId"])
+    return str(client.start_pipeline_execution(name=name, **request)["pipelineExecutionId"])
+
+
+def small_pipeline(emulator: Emulator, name: str, mode: str) -> str:
+    """A pipeline that takes an object and calls the flaky function: its first execution."""
+    client = emulator.client("codepipeline")
+    declared = client.get_pipeline(name=NAME)["pipeline"]
+    source, _, release = declared["stages"]
+    declared["stages"] = [
+        {"name": "Source", "actions": [a for a in source["actions"] if a["name"] == "Opt"]},
+        {"name": "Release", "actions": [a for a in release["actions"] if a["name"] == "Check"]},
+    ]
+    configuration = declared["stages"][1]["actions"][0]["configuration"]
+    configuration |= {"FunctionName": "flaky", "UserParameters": "#{Opt.ETag}"}
+    client.create_pipeline(pipeline={**declared, "name": name, "executionMode": mode})
+    found = client.list_pipeline_executions(pipelineName=name)
+    return str(found["pipelineExecutionSummaries"][0]["pipelineExecutionId"])
+
+
+def waiting(emulator: Emulator, queue: str) -> list[dict[str, Any]]:
+    """All messages of a queue, taken out of it."""
+    sqs, found = emulator.client("sqs"), []
+    url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+    every = {"MaxNumberOfMessages": 10, "MessageAttributeNames": ["All"]}
+    while messages := sqs.receive_message(QueueUrl=url, **every).get("Messages"):
+        for message in messages:
+            found.append(message)
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return found
 
 
 def built(emulator: Emulator, execution: str) -> dict[str, str]:
@@ -174,13 +202,10 @@ def test_failing_build(stack: Emulator) -> None:
         "finally ran",
     ]
 
-    sqs, told = stack.client("sqs"), {}
-    queue = sqs.get_queue_url(QueueName="changes")["QueueUrl"]
-    while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
-        for message in messages:
-            event = json.loads(message["Body"])
-            if event["detail"]["execution-id"] == execution:
-                told[event["detail-type"]] = event["detail"]
+    events = [json.loads(message["Body"]) for message in waiting(stack, "changes")]
+    told = {
+        e["detail-type"]: e["detail"] for e in events if e["detail"]["execution-id"] == execution
+    }
     assert told["CodePipeline Pipeline Execution State Change"]["pipeline"] == NAME
     assert told["CodePipeline Stage Execution State Change"]["stage"] == "Build"
     action = told["CodePipeline Action Execution State Change"]
@@ -258,3 +283,71 @@ def test_pipeline_role_without_permission(stack: Emulator) -> None:
     error = actions(stack, execution)["Check"]["output"]["executionResult"]["errorDetails"]
     assert error["code"] == "PermissionError"
     assert actions(stack, execution)["Publish"]["status"] == "Succeeded"
+
+
+def test_crashed_function_is_called_again(stack: Emulator) -> None:
+    """An asynchronous invocation that crashes is retried, and the action waits for the answer."""
+    execution = small_pipeline(stack, "flaky", "QUEUED")
+    assert finished(stack, execution, name="flaky")["status"] == "Succeeded"
+    check = actions(stack, execution, name="flaky")["Check"]
+    assert check["output"]["outputVariables"] == {"Calls": "2"}
+    client = stack.client("codepipeline")
+    job = check["output"]["executionResult"]["externalExecutionId"]
+    with pytest.raises(client.exceptions.InvalidJobStateException):
+        client.put_job_success_result(jobId=job)
+
+
+def test_superseded(stack: Emulator) -> None:
+    """In mode SUPERSEDED a newer execution overtakes one that waits for a stage."""
+    first = small_pipeline(stack, "superseded", "SUPERSEDED")
+    others = [start(stack, name="superseded") for _ in range(3)]
+    states = [finished(stack, e, name="superseded")["status"] for e in [first, *others]]
+    assert states[-1] == "Succeeded"
+    assert "Superseded" in states
+
+
+def test_stop(stack: Emulator) -> None:
+    """An execution that is told to stop does not enter another stage."""
+    client = stack.client("codepipeline")
+    small_pipeline(stack, "stopped", "QUEUED")
+    last = start(stack, name="stopped")
+    client.stop_pipeline_execution(
+        pipelineName="stopped", pipelineExecutionId=last, reason="A change of mind"
+    )
+    assert finished(stack, last, name="stopped")["status"] == "Stopped"
+    client.delete_pipeline(name="stopped")
+
+
+def test_bare_object_fails_the_build(stack: Emulator) -> None:
+    """CodeBuild unzips each input artifact, so an object that is no zip fails the build."""
+    s3 = stack.client("s3")
+    zip_file = s3.get_object(Bucket="source", Key="metadata/opt.zip")["Body"].read()
+    s3.put_object(Bucket="source", Key="metadata/opt.zip", Body=b"{}")
+    try:
+        execution = start(stack)
+        assert finished(stack, execution)["status"] == "Failed"
+    finally:
+        s3.put_object(Bucket="source", Key="metadata/opt.zip", Body=zip_file)
+    result = actions(stack, execution)["Build"]["output"]["executionResult"]
+    assert "not a valid zip file" in result["errorDetails"]["message"]
+
+
+def test_undeliverable_event_is_kept(stack: Emulator) -> None:
+    """An event whose rule may not reach its target ends in the target's queue, with the reason."""
+    event = {"Source": "test.broken", "DetailType": "test", "Detail": json.dumps({"n": 1})}
+    stack.client("events").put_events(Entries=[event])
+    kept: dict[str, dict[str, Any]] = {}
+
+    def look() -> bool:
+        for message in waiting(stack, "changes"):
+            told = message.get("MessageAttributes", {})
+            if told:
+                kept[told["TARGET_ARN"]["StringValue"].split(":")[2]] = told
+        return len(kept) == 2
+
+    eventually(look)
+    assert (
+        "does not trust events.amazonaws.com"
+        in kept["codepipeline"]["ERROR_MESSAGE"]["StringValue"]
+    )
+    assert kept["lambda"]["ERROR_CODE"]["StringValue"] == "NO_PERMISSIONS"

@@ -3,7 +3,7 @@
 Table layout (infra/registry.yaml)::
 
     pk                          sk                              what it is
-    algorithm#<type>#<name>     release#<requested_at>#<id>     a release; `open` = its type until
+    algorithm#<type>#<name>     release#<time>#<sequence>#<id>  a release; `open` = its type until
                                                                 it is verified or superseded
     dispatch#<type>             latest                          the outbox of repository_dispatch
     execution#<id>              slack#<state>                   a claim: who does a thing once
@@ -63,7 +63,8 @@ class Release:
         """The release's primary key, as DynamoDB attribute values."""
         return {
             "pk": {"S": f"algorithm#{self.type}#{self.algorithm}"},
-            "sk": {"S": f"release#{self.requested_at}#{self.release_id}"},
+            # Stream times are whole seconds; within one, the sequence number is the order.
+            "sk": {"S": f"release#{self.requested_at}#{self.sequence:0>40}#{self.release_id}"},
         }
 
 

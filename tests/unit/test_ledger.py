@@ -72,6 +72,14 @@ def test_recorded(ledger: Ledger) -> None:
     assert list(ledger.open_releases("in")) == []
 
 
+def test_order_within_a_second(ledger: Ledger) -> None:
+    """Releases of the same second are in the order of their sequence numbers."""
+    same = [replace(release(n), requested_at=AT, release_id=f"id-{9 - n}") for n in (9, 1, 2)]
+    same.append(replace(release(10), requested_at=AT, release_id="id"))
+    ledger.record(same, at=AT)
+    assert [r.sequence for r in ledger.releases("opt", "a")] == ["10", "9", "2", "1"]
+
+
 def test_recorded_again(ledger: Ledger) -> None:
     """A redelivery changes nothing: what was written first stays."""
     ledger.record([release(1)], at=AT)

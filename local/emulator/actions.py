@@ -39,8 +39,8 @@ def performer(connections: Connections, jobs: Jobs, git_root: Path) -> Perform:
         ("Source", "CodeStarSourceConnection"): partial(
             sources.from_connection, connections=connections, root=git_root
         ),
-        ("Build", "CodeBuild"): codebuild.build,
-        ("Test", "CodeBuild"): codebuild.build,
+        ("Build", "CodeBuild"): codebuild.run,
+        ("Test", "CodeBuild"): codebuild.run,
         ("Invoke", "Lambda"): partial(_invoke, jobs=jobs),
         ("Deploy", "S3"): _deploy_to_s3,
     }

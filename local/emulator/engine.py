@@ -45,7 +45,7 @@ class Engine:
         with self._store.changed:
             if token is not None and token in pipeline.tokens:
                 return pipeline.executions[pipeline.tokens[token]]
-            self._check_overrides(pipeline, overrides or [])
+            model.check_overrides(pipeline.declaration, overrides or [])
             self._check_concurrency(pipeline)
             execution = Execution(
                 pipeline.name,
@@ -108,29 +108,6 @@ class Engine:
             execution.abandoned = execution.abandoned or abandon
             self._store.changed.notify_all()
         events.pipeline_changed(execution, "STOPPING")
-
-    def _check_overrides(self, pipeline: Pipeline, overrides: list[dict[str, str]]) -> None:
-        sources = {a["name"]: a for a in pipeline.declaration["stages"][0]["actions"]}
-        kinds = {
-            "S3": {"S3_OBJECT_VERSION_ID", "S3_OBJECT_KEY"},
-            "CodeStarSourceConnection": {"COMMIT_ID"},
-        }
-        for entry in overrides:
-            action = sources.get(entry["actionName"])
-            if action is None:
-                raise ServiceError(
-                    "ValidationException", f"No source action is named {entry['actionName']}"
-                )
-            if entry["revisionType"] not in kinds[action["actionTypeId"]["provider"]]:
-                raise ServiceError(
-                    "ValidationException",
-                    f"{entry['revisionType']} does not fit source action {entry['actionName']}",
-                )
-            allowed = action["configuration"].get("AllowOverrideForS3ObjectKey", "false")
-            if entry["revisionType"] == "S3_OBJECT_KEY" and allowed.lower() != "true":
-                raise ServiceError(
-                    "ValidationException", "AllowOverrideForS3ObjectKey is not true for the action"
-                )
 
     def _check_concurrency(self, pipeline: Pipeline) -> None:
         active = [e for e in pipeline.executions.values() if e.status in {"InProgress", "Stopping"}]

@@ -103,6 +103,29 @@ def starting_variables(
     return values
 
 
+_REVISIONS = {
+    "S3": {"S3_OBJECT_VERSION_ID", "S3_OBJECT_KEY"},
+    "CodeStarSourceConnection": {"COMMIT_ID"},
+}
+
+
+def check_overrides(declaration: Mapping[str, Any], overrides: list[dict[str, str]]) -> None:
+    """Raise ServiceError unless each source revision fits the source action that it names."""
+    sources = {action["name"]: action for action in declaration["stages"][0]["actions"]}
+    for entry in overrides:
+        name, kind = entry["actionName"], entry["revisionType"]
+        action = sources.get(name)
+        if action is None:
+            raise ServiceError("ValidationException", f"No source action is named {name}")
+        if kind not in _REVISIONS[action["actionTypeId"]["provider"]]:
+            raise ServiceError("ValidationException", f"{kind} does not fit source action {name}")
+        allowed = action["configuration"].get("AllowOverrideForS3ObjectKey", "false")
+        if kind == "S3_OBJECT_KEY" and allowed.lower() != "true":
+            raise ServiceError(
+                "ValidationException", f"AllowOverrideForS3ObjectKey is not true for {name}"
+            )
+
+
 def validate(declaration: Mapping[str, Any]) -> None:
     """Raise ServiceError unless the declaration is one that CodePipeline would accept."""
     stages = declaration["stages"]

@@ -104,9 +104,9 @@ def _end(temporary: Path) -> None:
     """End Lambda workers and builds. Threads of requests under way are not waited for."""
     from ministack.core import lambda_runtime
 
-    from local.emulator import codebuild
+    from local.emulator import build
 
-    codebuild.kill_all()
+    build.kill_all()
     lambda_runtime.reset()
     shutil.rmtree(temporary, ignore_errors=True)
     sys.stdout.flush()

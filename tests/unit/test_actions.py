@@ -1,0 +1,79 @@
+"""What CodePipeline tells about the actions of one execution."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import pytest
+
+from phaseline import actions
+from phaseline.actions import Course, FailedAction
+from tests.unit.calls import Calls
+
+
+def at(minute: int) -> datetime:
+    """A time in the execution."""
+    return datetime(2026, 11, 24, 20, minute, tzinfo=UTC)
+
+
+def detail(action: str, status: str, minute: int, **result: Any) -> dict[str, Any]:
+    """One action execution that started at a minute and took one."""
+    return {
+        "stageName": f"{action} stage",
+        "actionName": action,
+        "status": status,
+        "startTime": at(minute),
+        "lastUpdateTime": at(minute + 1),
+        "output": {"executionResult": result},
+    }
+
+
+def course(*pages: list[dict[str, Any]]) -> tuple[Course, Calls]:
+    """The course that CodePipeline tells on these pages, and what it was asked."""
+    client = boto3.client("codepipeline")
+
+    def answer(params: dict[str, Any]) -> dict[str, Any]:
+        number = int(params.get("nextToken", "0"))
+        more = {"nextToken": str(number + 1)} if number + 1 < len(pages) else {}
+        return {"actionExecutionDetails": pages[number], **more}
+
+    calls = Calls(client, ListActionExecutions=answer)
+    return actions.course(client, "phaseline-demo", "e1"), calls
+
+
+def test_asks_for_one_execution() -> None:
+    """Only the execution's own actions are asked for."""
+    _, calls = course([])
+    assert calls.asked[0][1]["filter"] == {"pipelineExecutionId": "e1"}
+
+
+def test_nothing_is_known() -> None:
+    """An execution without actions has neither a start nor a failure."""
+    assert course([])[0] == Course(started=None, failed=None)
+
+
+def test_the_newest_failure_counts() -> None:
+    """Of a failure and its retry's failure, on different pages, the later is told."""
+    told, _ = course(
+        [
+            detail("Build", "Failed", 9, errorDetails={"message": "second"}),
+            detail("Build", "Failed", 5, errorDetails={"message": "first"}),
+        ],
+        [detail("Source", "Succeeded", 1)],
+    )
+    assert told == Course(at(1), FailedAction("Build stage", "Build", "second", None))
+
+
+@pytest.mark.parametrize(
+    ("result", "reason", "url"),
+    [
+        ({"errorDetails": {"message": "why"}, "externalExecutionSummary": "s"}, "why", None),
+        ({"externalExecutionSummary": "s"}, "s", None),
+        ({}, "no reason was given", None),
+        ({"externalExecutionUrl": "https://logs"}, "no reason was given", "https://logs"),
+    ],
+)
+def test_reason_and_log(result: dict[str, Any], reason: str, url: str | None) -> None:
+    """The most telling reason there is, and the log's address where there is one."""
+    told, _ = course([detail("Build", "Failed", 1, **result)])
+    assert told.failed == FailedAction("Build stage", "Build", reason, url)

@@ -99,7 +99,8 @@ def _trusts(document: dict[str, Any], principal: str, source: str) -> bool:
     ]
     root = f"arn:aws:iam::{ACCOUNT}:root"
     context = _service_context(root, "sts:AssumeRole", "*", source)
-    return iam_evaluator.evaluate_trust_policy({**document, "Statement": named}, root, context)
+    only_named = {**document, "Statement": named}
+    return bool(iam_evaluator.evaluate_trust_policy(only_named, root, context))
 
 
 def _service_context(principal: str, action: str, resource: str, source: str) -> Any:

@@ -4,6 +4,8 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+from ministack.core import iam_evaluator
+
 from local.emulator import model, views
 from local.emulator.context import PRINCIPAL
 from local.emulator.engine import Engine
@@ -147,7 +149,7 @@ class CodePipeline:
     def _start(self, request: dict[str, Any]) -> dict[str, Any]:
         trigger = {
             "triggerType": "StartPipelineExecution",
-            "triggerDetail": f"arn:aws:iam::{ACCOUNT}:root",
+            "triggerDetail": iam_evaluator.caller_arn(),
         }
         return {"pipelineExecutionId": self.start(request["name"], trigger, request).id}
 

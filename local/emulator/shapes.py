@@ -40,7 +40,7 @@ class Protocol:
         if operation not in self.service.operation_names:
             raise ServiceError("UnknownOperationException", f"Unknown operation {operation}")
         try:
-            parameters = json.loads(body or b"{}")
+            parameters: dict[str, Any] = json.loads(body or b"{}")
         except ValueError as error:
             raise ServiceError("SerializationException", "The request is not JSON") from error
         check(parameters, self.service.operation_model(operation).input_shape)

@@ -37,6 +37,9 @@ phases:
       - cp "$CODEBUILD_SRC_DIR_OptMetadata/opt.json" .
     finally:
       - echo finally ran
+  post_build:
+    commands:
+      - echo "afterwards, with $CODEBUILD_BUILD_SUCCEEDING"
 artifacts:
   base-directory: dist
   files: ["**/*"]

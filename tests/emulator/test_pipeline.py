@@ -200,6 +200,7 @@ def test_failing_build(stack: Emulator) -> None:
         f"building {commit}",
         "about to fail",
         "finally ran",
+        "afterwards, with 0",
     ]
 
     events = [json.loads(message["Body"]) for message in waiting(stack, "changes")]

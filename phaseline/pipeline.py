@@ -139,11 +139,13 @@ def succeed(job: str, outcome: Done | Continue, *, client: "CodePipelineClient")
         _unless_answered(
             job, lambda: client.put_job_success_result(jobId=job, continuationToken=token)
         )
-    else:
+    elif outcome.variables:
         variables = dict(outcome.variables)
         _unless_answered(
             job, lambda: client.put_job_success_result(jobId=job, outputVariables=variables)
         )
+    else:
+        _unless_answered(job, lambda: client.put_job_success_result(jobId=job))
 
 
 def fail(job: str, error: Exception, *, client: "CodePipelineClient") -> None:

@@ -87,16 +87,15 @@ def plan(
     `in_bucket` is the bucket's own manifest. Both it and `published` are asked whether the build
     is too old, since the newest publication may not be verified yet.
 
-    Invalidated is what differs from the last verified publication, because an execution that
-    died after its upload never invalidated; and what differs from the bucket, because a file may
-    change there and back between two verified ones.
+    Invalidated is what changes, as long as the bucket is what was last verified. Where it is
+    not, an execution before this one uploaded without its invalidation being seen through, so
+    caches may hold anything; then everything is, which also counts as one path.
     """
     floors = [known.revisions for known in (in_bucket, published) if known]
     superseded = any(is_older(manifest.revisions, floor) for floor in floors)
     changed = None
-    if published is not None:
-        differing = build.items() - (published.keys.items() & bucket.items())
-        changed = tuple(sorted(f"/{key}" for key, _ in differing))
+    if published is not None and published.keys.items() <= bucket.items():
+        changed = tuple(sorted(f"/{key}" for key, _ in build.items() - bucket.items()))
     return Publication(
         execution=execution,
         outcome=SUPERSEDED if superseded else PUBLISHED,

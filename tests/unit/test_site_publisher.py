@@ -125,26 +125,29 @@ def test_superseded_by_an_upload_that_is_not_verified_yet(lambda_: ModuleType) -
 def test_a_repeated_job_follows_the_stored_plan(lambda_: ModuleType) -> None:
     """The same job again finds its first plan, though the bucket now holds the build."""
     old = {"index.html": b"old", "phaseline.json": manifest("e0", 1)}
+    for key, data in old.items():
+        lambda_._SITE.s3.put_object(Bucket=SITE, Key=key, Body=data)
     put_state(lambda_._SITE.s3, old, revision=1)
     invoke(lambda_)
     first = publication(lambda_._SITE.s3)
+    assert "/index.html" in first["changed"]
     answers = invoke(lambda_)
     assert publication(lambda_._SITE.s3) == first
-    assert "/index.html" in first["changed"]
     assert [len(answers.successes), len(answers.failures)] == [1, 0]
 
 
 def test_after_a_half_finished_execution_its_paths_are_invalidated(lambda_: ModuleType) -> None:
-    """What an execution uploaded before it died is in the next one's paths."""
+    """What an execution uploaded before it died is invalidated by the next one, with all else."""
     s3 = lambda_._SITE.s3
     invoke(lambda_)
     put_state(s3, FILES, revision=1)
     build(s3, FILES | {"mark.svg": b"second", "phaseline.json": manifest("e2", 2)}, "second")
     invoke(lambda_, lambda_job(inputs={"Site": "second"}, outputs={"Publication": "plan-2"}))
+    assert publication(s3, "plan-2")["changed"] == ["/mark.svg", "/phaseline.json"]
     # The second execution dies here: it neither invalidates nor verifies.
     build(s3, FILES | {"mark.svg": b"second", "phaseline.json": manifest("e3", 3)}, "third")
     invoke(lambda_, lambda_job(inputs={"Site": "third"}, outputs={"Publication": "plan-3"}))
-    assert publication(s3, "plan-3")["changed"] == ["/mark.svg", "/phaseline.json"]
+    assert publication(s3, "plan-3")["changed"] is None
 
 
 def test_continues_when_its_time_is_up(lambda_: ModuleType) -> None:
@@ -208,7 +211,7 @@ def test_a_corrupt_state_is_reported(lambda_: ModuleType) -> None:
     assert "Delete the object" in answers.failures[0]["failureDetails"]["message"]
 
 
-@pytest.mark.parametrize("position", range(16))
+@pytest.mark.parametrize("position", range(15))
 def test_a_fault_at_any_call_fails_the_job_and_a_retry_repairs(
     lambda_: ModuleType, position: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -223,8 +226,7 @@ def test_a_fault_at_any_call_fails_the_job_and_a_retry_repairs(
     s3 = lambda_._SITE.s3
     Calls(s3, GetObject=fault, PutObject=fault, ListObjectsV2=fault)
     answers = invoke(lambda_)
-    assert len(answers.failures) + len(answers.successes) == 1
-    assert len(answers.failures) == (position <= count)
+    assert (len(answers.successes), len(answers.failures)) == (0, 1)
     again = invoke(lambda_)
     assert len(again.successes) == 1
     assert contents(s3) == FILES

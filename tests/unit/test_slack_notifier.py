@@ -17,7 +17,7 @@ from werkzeug import Request, Response
 from phaseline.errors import InputError, PhaselineError
 from phaseline.ledger import Ledger, Release
 from tests.conftest import LoadHandler
-from tests.events.jobs import CANARIES, EXECUTION, Context, lambda_job, pipeline_failed
+from tests.events.jobs import CANARIES, EXECUTION, JOB, Context, lambda_job, pipeline_failed
 from tests.unit.calls import Answer, Calls, JobAnswers
 from tests.unit.test_ledger import make_table
 
@@ -121,7 +121,7 @@ def test_announces_a_publication(lambda_: ModuleType, slack: Slack) -> None:
     release = Release("r", "opt", "a", "2.0.0", "promote", "1.0.0", "2026-11-24T20:00:00Z", "1", "")
     Ledger(boto3.client("dynamodb"), "ledger").record([release], at="2026-11-24T20:00:00Z")
     answers = invoke(lambda_)
-    assert [a["outputVariables"] for a in answers.successes] == [{}]
+    assert answers.successes == [{"jobId": JOB}]
     (post,) = slack.posts
     assert post["channel"] == "C1"
     for said in ("*a* → 2.0.0, was 1.0.0", "c0ffee0", "2 min", "site.example", EXECUTION):

@@ -3,6 +3,7 @@
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,7 +54,12 @@ def run(*, ci: bool) -> int:
     out.print("Starting the local system: AWS emulator, GitHub, Slack, the edge...")
     try:
         with local_system.running(FOLDER) as system:
+            started = time.monotonic()
             system.deploy()
+            out.print(
+                f"Deployed {len(system.outputs)} stacks in {time.monotonic() - started:.1f} s"
+                f" with `python -m scripts deploy`; what it printed: {FOLDER}/deploy.log"
+            )
             _seed(system, out)
             released = promote(system, NEXT, out)
             if ci:

@@ -64,8 +64,8 @@ class Faults:
     """Ordered faults, each used once, in front of an application.
 
     `POST /_phaseline/faults` takes `{"status": 503, "count": 2, "headers": {...}}` or
-    `{"drop": true}`. `body` is what the service says with a refusal. Paths under
-    `/_phaseline/` never fail.
+    `{"drop": true}`; `DELETE` forgets those not used yet. `body` is what the service says with a
+    refusal. Paths under `/_phaseline/` never fail.
     """
 
     def __init__(self, application: "WSGIApplication", body: Callable[[int], Any]) -> None:
@@ -80,6 +80,9 @@ class Faults:
         request = Request(environ)
         if request.path == f"{CONTROL}faults" and request.method == "POST":
             return self._order(request)(environ, start_response)
+        if request.path == f"{CONTROL}faults" and request.method == "DELETE":
+            self._pending.clear()
+            return Response(status=204)(environ, start_response)
         fault = None if request.path.startswith(CONTROL) else self._next()
         if fault is None:
             return self._application(environ, start_response)

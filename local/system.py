@@ -4,6 +4,7 @@ The same templates, Lambdas and scripts as on AWS: nothing but addresses and cre
 them that the account is an emulator.
 """
 
+import fcntl
 import json
 import os
 import shutil
@@ -23,6 +24,7 @@ import boto3
 import urllib3
 
 from local import repositories, standins
+from phaseline.errors import RefusedError
 from phaseline.ledger import Ledger
 
 ROOT = Path(__file__).parents[1]
@@ -95,10 +97,17 @@ class System:
             "FrontendRepository": FRONTEND,
         }
         command = [sys.executable, "-m", "scripts", "deploy", "--environment", ENVIRONMENT]
-        command += ["--parameters", str(ROOT / "infra/parameters/demo.json")]
         for name, value in parameters.items():
             command += ["--parameter", f"{name}={value}"]
-        subprocess.run(command, cwd=ROOT, env=self.environ, check=True)
+        log = self.folder / "deploy.log"
+        with log.open("w") as output:
+            deployed = subprocess.run(
+                command, cwd=ROOT, env=self.environ, stdout=output, stderr=output
+            )
+        if deployed.returncode:
+            raise RuntimeError(
+                f"the deployment failed; its log is {log}:\n{log.read_text()[-3000:]}"
+            )
         self.outputs = self._outputs()
         distribution = {"id": self.outputs["site"]["DistributionId"]}
         urllib3.request("POST", f"{self.edge_url}/_phaseline/distribution", json=distribution)
@@ -189,13 +198,12 @@ class System:
 def running(folder: Path) -> Iterator[System]:
     """Start the emulator and the stand-ins, with nothing deployed, and stop them at the end.
 
-    `folder` is made anew: each start is the first one of an empty account.
+    `folder` is made anew: each start is the first one of an empty account. Raises RefusedError
+    where another process runs a system in it.
     """
-    shutil.rmtree(folder, ignore_errors=True)
-    (folder / "git").mkdir(parents=True)
     port = _free_port()
     endpoint = f"http://127.0.0.1:{port}"
-    with _emulator(port, folder):
+    with _alone(folder), _emulator(port, folder):
         repositories.ensure(
             folder / "git",
             FRONTEND,
@@ -208,6 +216,21 @@ def running(folder: Path) -> Iterator[System]:
         finally:
             started.stop()
             (folder / "system.json").unlink(missing_ok=True)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RefusedError(
+                str(folder), "a system runs here already", "Stop it with Ctrl-C in its terminal."
+            ) from error
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "git").mkdir(parents=True)
+        yield
 
 
 @contextmanager

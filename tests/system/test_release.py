@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import urllib3
 
 from local.demo import BROKEN_BUILD
 from local.system import ROOT, System
@@ -180,21 +181,57 @@ def test_without_an_invalidation_the_edge_is_stale(system: System) -> None:
 
 def test_slack_down(system: System) -> None:
     """A release ends well while Slack answers nothing but errors."""
-    import urllib3
-
-    base = system.slack_url.removesuffix("api/")
-    urllib3.request("POST", f"{base}_phaseline/faults", json={"status": 500, "count": 50})
-    watch = Watch(system, "in", "unheard", "1.0.0")
-    system.write_algorithm(
-        "unheard", "1.0.0", type_="in", phase=COMPLETE, title="Unheard", summary=""
-    )
-    seen = set()
-    for step in watch.steps():
-        seen.add(step.name)
-        if {"verified", "pipeline"} <= seen:
-            break
+    faults = f"{system.slack_url.removesuffix('api/')}_phaseline/faults"
+    urllib3.request("POST", faults, json={"status": 500, "count": 99})
+    try:
+        system.write_algorithm(
+            "unheard", "1.0.0", type_="in", phase=COMPLETE, title="Unheard", summary=""
+        )
+        until(lambda: verified(system, "in", "unheard"))
+        settle(system)
+        lost = logged(system, "SlackNotifierFunctionName", "SlackMessageLost")
+    finally:
+        urllib3.request("DELETE", faults)
     assert executions(system)[0]["status"] == "Succeeded"
-    urllib3.request("POST", f"{base}_phaseline/faults", json={"status": 500, "count": 0})
+    assert json.loads(lost)["SlackMessageLost"] == 1
+
+
+def test_github_down(system: System) -> None:
+    """A release ends well while GitHub refuses the dispatch, which is then owed."""
+    faults = f"{system.github_url}/_phaseline/faults"
+    urllib3.request("POST", faults, json={"status": 502, "count": 1})
+    promote_without_github = Watch(system, "in", "undispatched", "1.0.0")
+    system.write_algorithm(
+        "undispatched", "1.0.0", type_="in", phase=COMPLETE, title="Undispatched", summary=""
+    )
+    assert {"edge", "verified"} <= names(list(promote_without_github.steps()))
+    before = system.dispatches()
+    system.client("lambda").invoke(
+        FunctionName=system.outputs["functions"]["StreamListenerFunctionName"],
+        Payload=json.dumps({"source": "aws.events"}),
+    )
+    (resent,) = system.dispatches()[len(before) :]
+    assert "undispatched" in json.dumps(resent)
+
+
+def verified(system: System, type_: str, algorithm: str) -> bool:
+    """Whether the newest release of an algorithm was seen served."""
+    newest = next(system.ledger.releases(type_, algorithm), None)
+    return newest is not None and newest.state == "verified"
+
+
+def logged(system: System, function: str, text: str) -> str:
+    """The newest line with `text` in a function's log."""
+    name = system.outputs["functions"][function]
+    configuration = system.client("lambda").get_function_configuration(FunctionName=name)
+    group = configuration["LoggingConfig"]["LogGroup"]
+    logs = system.client("logs")
+
+    def found() -> list[str]:
+        events = logs.filter_log_events(logGroupName=group, filterPattern=text)["events"]
+        return [event["message"] for event in events]
+
+    return str(until(found)[-1])
 
 
 def test_unreadable_item(system: System) -> None:
@@ -202,16 +239,10 @@ def test_unreadable_item(system: System) -> None:
     system.write_algorithm(
         "lost", "1.0.0", type_="sideways", phase=COMPLETE, title="Lost", summary=""
     )
-    group = f"/aws/lambda/{system.outputs['functions']['StreamListenerFunctionName']}"
-    logs = system.client("logs")
-
-    def rejected() -> list[Any]:
-        found = logs.filter_log_events(logGroupName=group, filterPattern="RecordRejected")
-        return [event for event in found["events"] if "lost" in event["message"]]
-
-    (event, *_) = until(rejected)
-    assert "attribute 'type'" in event["message"]
-    assert system.outputs["registry"]["AlgorithmsTableName"] in event["message"]
+    line = logged(system, "StreamListenerFunctionName", "RecordRejected")
+    assert "attribute 'type'" in line
+    assert "lost" in line
+    assert system.outputs["registry"]["AlgorithmsTableName"] in line
 
 
 def test_not_yet_tested(system: System) -> None:

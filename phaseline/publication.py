@@ -87,14 +87,14 @@ def plan(
     `in_bucket` is the bucket's own manifest. Both it and `published` are asked whether the build
     is too old, since the newest publication may not be verified yet.
 
-    Invalidated is what changes, as long as the bucket is what was last verified. Where it is
-    not, an execution before this one uploaded without its invalidation being seen through, so
+    Invalidated is what changes, as long as the bucket is just what was last verified. Where it
+    is not, an execution before this one uploaded without its invalidation being seen through, so
     caches may hold anything; then everything is, which also counts as one path.
     """
     floors = [known.revisions for known in (in_bucket, published) if known]
     superseded = any(is_older(manifest.revisions, floor) for floor in floors)
     changed = None
-    if published is not None and published.keys.items() <= bucket.items():
+    if published is not None and published.keys == bucket:
         changed = tuple(sorted(f"/{key}" for key, _ in build.items() - bucket.items()))
     return Publication(
         execution=execution,

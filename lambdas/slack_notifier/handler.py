@@ -194,11 +194,11 @@ def _execution_url(execution: str) -> str:
 def _post_once(execution: str, name: str, message: Callable[[], Message], until: float) -> None:
     """Post `message`, unless it was posted before or another invocation is at it.
 
-    The claim outlives this invocation, but not the minute after which Lambda tries again: a
-    message whose post is in doubt is rather repeated than lost.
+    The claim lasts as long as this invocation may post, and so ends before Lambda tries again a
+    minute later: a message whose post is in doubt is rather repeated than lost.
     """
     scope = f"execution#{execution}"
-    lease = until - time.monotonic() + MARGIN
+    lease = until - time.monotonic()
     if not _LEDGER.claim(scope, name, now=time.time(), lease=lease):
         print(json.dumps({"execution": execution, "message": name, "skipped": "posted already"}))
         return

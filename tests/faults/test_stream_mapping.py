@@ -1,5 +1,6 @@
 """What becomes of records when deliveries fail, repeat and split."""
 
+import itertools
 import random
 from types import ModuleType
 from typing import Any
@@ -16,6 +17,9 @@ from tests.unit.test_metadata import active
 from tests.unit.test_stream_listener import listener
 
 __all__ = ["listener"]
+
+NAMES = (f"algorithm-{number}" for number in itertools.count())
+"""Names that are new to the document, which all examples of a test share."""
 
 
 def active_versions() -> dict[str, str]:
@@ -73,8 +77,7 @@ def test_nothing_after_a_failure_runs_before_it(listener: ModuleType) -> None:
 @given(seed=st.integers(0, 2**32), size=st.integers(1, 12))
 def test_crashes_anywhere(listener: ModuleType, seed: int, size: int) -> None:
     """Whichever invocations die before or after their effects, the newest version is active."""
-    rng = random.Random(seed)
-    base = rng.randrange(10**20, 10**21)
+    rng, name, base = random.Random(seed), next(NAMES), 10**20
 
     def unreliable(event: dict[str, Any], context: object) -> dict[str, Any]:
         moment = rng.random()
@@ -85,7 +88,6 @@ def test_crashes_anywhere(listener: ModuleType, seed: int, size: int) -> None:
             raise TimeoutError
         return answer
 
-    name = f"a{base}"
     records = [stream_record(base + n, algorithm=name, version=f"{n}.0") for n in range(size)]
     mapping = StreamMapping(unreliable, batch_size=rng.randint(1, 6), retries=60)
     mapping.run(records)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 OPEN, VERIFIED, SUPERSEDED = "open", "verified", "superseded"
+GIVEN_UP = {"step_withdrawn", "step_bad"}
+"""Stamps of a release whose version nothing goes back to."""
 CLAIM_LIFETIME = 30 * 24 * 3600
 """Seconds that a claim is kept: far beyond any redelivery (24 hours) of the event it guards."""
 WRITERS = 16
@@ -40,8 +42,9 @@ class Release:
     """One change of one algorithm's active version, from the request to what is served.
 
     `sequence` is the stream record's sequence number; `requested_at` is when the item changed
-    (ISO 8601, UTC). `version` is the version that becomes active, or None where a withdrawal
-    leaves none. `document_version` and `revision` name the metadata document that carries it.
+    (ISO 8601, UTC). `who` asked for it, None where the table's stream did. `version` is the
+    version that becomes active, or None where a withdrawal leaves none. `document_version` and
+    `revision` name the metadata document that carries it.
     """
 
     release_id: str
@@ -53,6 +56,7 @@ class Release:
     requested_at: str
     sequence: str
     reason: str
+    who: str | None = None
     display: Mapping[str, Any] = field(default_factory=dict)
     state: str = OPEN
     document_version: str | None = None
@@ -143,16 +147,29 @@ class Ledger:
         That is the newest verified one of another version that was not withdrawn itself. Releases
         with a sequence number from `before` on are newer than the withdrawal and stay as they are.
         """
-        fallback = None
-        for item in self._items(type_, algorithm):
-            release = _release(item)
-            if int(release.sequence) >= before:
-                continue
-            if release.version == version:
+        for release in self.releases(type_, algorithm):
+            if release.version == version and int(release.sequence) < before:
                 self.stamp(release, "withdrawn", at=at)
-            elif not fallback and release.state == VERIFIED and "step_withdrawn" not in item:
-                fallback = release if release.version else None
-        return fallback
+        for release in self.candidates(type_, algorithm):
+            if release.version != version and int(release.sequence) < before:
+                return release
+        return None
+
+    def candidates(self, type_: str, algorithm: str) -> list[Release]:
+        """The releases that a rollback may go back to, newest first: verified and not given up."""
+        return [
+            release
+            for item in self._items(type_, algorithm)
+            if not GIVEN_UP & item.keys()
+            and (release := _release(item)).state == VERIFIED
+            and release.version
+        ]
+
+    def mark_bad(self, type_: str, algorithm: str, version: str, *, at: str) -> None:
+        """Mark each release of `version` as bad: nothing goes back to it by itself."""
+        for release in self.releases(type_, algorithm):
+            if release.version == version:
+                self.stamp(release, "bad", at=at)
 
     def _query(self, **query: Any) -> Iterator[dict[str, Any]]:
         pages = self.client.get_paginator("query").paginate(TableName=self.table, **query)

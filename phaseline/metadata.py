@@ -46,6 +46,19 @@ class Tombstone:
 
 
 @dataclass(frozen=True)
+class Hold:
+    """An algorithm whose active version stays until a person resumes it.
+
+    `since` is ISO 8601, UTC. `waiting` keeps the changes that arrived meanwhile, in order.
+    """
+
+    reason: str
+    who: str
+    since: str
+    waiting: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True)
 class Document:
     """One metadata document. `revision` grows by one at each write and orders its versions."""
 
@@ -53,6 +66,7 @@ class Document:
     revision: int = 0
     algorithms: Mapping[str, Entry] = field(default_factory=dict)
     withdrawn: Mapping[str, Tombstone] = field(default_factory=dict)
+    holds: Mapping[str, Hold] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,40 +95,53 @@ def merge(
 
     `fallbacks` names, per withdrawal's sequence number, the release whose version comes back. A
     change that is older than what the document holds is skipped, one that it holds already
-    changes nothing; of several for one algorithm only the last is a release.
+    changes nothing; of several for one algorithm only the last is a release. A change of an
+    algorithm on hold waits in the document.
     """
     algorithms, withdrawn = dict(document.algorithms), dict(document.withdrawn)
+    holds = dict(document.holds)
     effective: dict[str, Release] = {}
     skipped: list[tuple[Change, str]] = []
-    changed = False
     for change in changes:
         name = change.algorithm
         active = algorithms.get(name)
         held = active or withdrawn.get(name)
-        if held and change.order < int(held.sequence):
-            skipped.append((change, f"stale: {held.release} is newer"))
-            continue
-        if held and change.order == int(held.sequence):
+        if held and held.release == release_id(change):
             effective[name] = _release(change, active, document.algorithms.get(name))
-            continue
-        if change.action == "withdraw" and (active is None or active.version != change.version):
+        elif held and change.order <= int(held.sequence):
+            skipped.append((change, f"stale: {held.release} is newer"))
+        elif name in holds:
+            holds[name] = _waiting(holds[name], change)
+            skipped.append((change, f"on hold by {holds[name].who}: it waits"))
+        elif change.action == "withdraw" and (active is None or active.version != change.version):
             skipped.append((change, "the withdrawn version is not the active one"))
-            continue
-        after = _entry(change, fallbacks.get(change.sequence))
-        algorithms.pop(name, None)
-        withdrawn.pop(name, None)
-        if after is None:
-            withdrawn[name] = Tombstone(release_id(change), change.sequence, change.requested_at)
         else:
-            algorithms[name] = after
-        effective[name] = _release(change, after, document.algorithms.get(name))
-        changed = True
-    if not changed:
-        return Merged(document, tuple(effective.values()), tuple(skipped))
-    merged = replace(
-        document, revision=document.revision + 1, algorithms=algorithms, withdrawn=withdrawn
-    )
+            after = _entry(change, fallbacks.get(change.sequence))
+            algorithms.pop(name, None)
+            withdrawn.pop(name, None)
+            if after is None:
+                withdrawn[name] = Tombstone(
+                    release_id(change), change.sequence, change.requested_at
+                )
+            else:
+                algorithms[name] = after
+            effective[name] = _release(change, after, document.algorithms.get(name))
+    merged = revise(document, algorithms=algorithms, withdrawn=withdrawn, holds=holds)
     return Merged(merged, tuple(effective.values()), tuple(skipped))
+
+
+def revise(document: Document, **parts: Any) -> Document:
+    """`document` with other `parts` and the next revision, or itself where they are the same."""
+    revised = replace(document, **parts)
+    if revised == document:
+        return document
+    return replace(revised, revision=document.revision + 1)
+
+
+def _waiting(hold: Hold, change: Change) -> Hold:
+    """`hold` with `change` among those that wait, once and in order."""
+    others = [known for known in hold.waiting if known.sequence != change.sequence]
+    return replace(hold, waiting=tuple(sorted([*others, change], key=lambda known: known.order)))
 
 
 def _entry(change: Change, fallback: Release | None) -> Entry | None:
@@ -167,6 +194,7 @@ def parse(data: bytes, type_: str, where: str) -> Document:
             revision=body["revision"],
             algorithms={name: Entry(**entry) for name, entry in body["algorithms"].items()},
             withdrawn={name: Tombstone(**entry) for name, entry in body["withdrawn"].items()},
+            holds={name: _hold(entry) for name, entry in body["holds"].items()},
         )
         _check(document, body["schema"], body["type"])
     except (zipfile.BadZipFile, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -177,6 +205,11 @@ def parse(data: bytes, type_: str, where: str) -> Document:
             "It is left as it is.",
         ) from error
     return document
+
+
+def _hold(entry: Mapping[str, Any]) -> Hold:
+    waiting = tuple(Change(**change) for change in entry["waiting"])
+    return Hold(**{**entry, "waiting": waiting})
 
 
 def _check(document: Document, schema: object, type_: object) -> None:

@@ -18,6 +18,9 @@ from tests.unit.test_stream_listener import listener
 
 __all__ = ["listener"]
 
+EXAMPLES = itertools.count()
+"""Each example has an algorithm of its own: hypothesis may run one seed twice."""
+
 NAMES = (f"algorithm-{number}" for number in itertools.count())
 """Names that are new to the document, which all examples of a test share."""
 

@@ -80,11 +80,11 @@ def test_dispatch(system: System) -> None:
 def test_two_types_at_once(system: System) -> None:
     """Two promotions at the same moment both arrive."""
     with ThreadPoolExecutor(2) as pool:
-        seen = list(pool.map(lambda t: promote(system, t, "together", "3.0.0"), ("in", "out")))
+        seen = list(pool.map(lambda t: promote(system, t, f"together-{t}", "3.0.0"), ("in", "out")))
     for steps in seen:
         assert {"edge", "verified"} <= names(steps), steps
-    assert system.served_versions("in")["together"] == "3.0.0"
-    assert system.served_versions("out")["together"] == "3.0.0"
+    assert system.served_versions("in")["together-in"] == "3.0.0"
+    assert system.served_versions("out")["together-out"] == "3.0.0"
 
 
 def test_a_commit_of_the_frontend(system: System) -> None:

@@ -124,7 +124,9 @@ def test_rendered_bytes() -> None:
     assert parse(render(one), "opt", "here") == one
 
 
-GOOD = json.loads('{"schema": 1, "type": "opt", "revision": 1, "algorithms": {}, "withdrawn": {}}')
+GOOD = json.loads(
+    '{"schema": 1, "type": "opt", "revision": 1, "algorithms": {}, "withdrawn": {}, "holds": {}}'
+)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 RUN := .venv/bin/python
 CI ?=
 
-.PHONY: setup demo test lint check bench clean
+.PHONY: setup demo test lint check clean
 
 setup: .venv/ready .phaseline/emulator/ready
 

@@ -20,7 +20,7 @@ from phaseline.served import ServedManifest
 
 FILE = "publication.json"
 SCHEMA = 1
-PUBLISHED, SUPERSEDED = "published", "superseded"
+PUBLISHED, SUPERSEDED, OVERTAKEN = "published", "superseded", "overtaken"
 HASHED = re.compile(r"\.[0-9a-f]{8,}\.[A-Za-z0-9]+$")
 """A name that changes with the content, such as style.3f9ac01b.css."""
 
@@ -62,11 +62,16 @@ class Publication:
 
 @dataclass(frozen=True)
 class Published:
-    """What the last verified publication left in the bucket."""
+    """What the last verified publication left in the bucket.
+
+    `publishing` is the execution that has begun to change that since, and is not verified yet:
+    while there is one, caches may hold what it uploaded, even where it was restored later.
+    """
 
     keys: Mapping[str, str]
     documents: Mapping[str, Any]
     execution: str
+    publishing: str | None = None
 
     @property
     def revisions(self) -> dict[str, int]:
@@ -87,14 +92,15 @@ def plan(
     `in_bucket` is the bucket's own manifest. Both it and `published` are asked whether the build
     is too old, since the newest publication may not be verified yet.
 
-    Invalidated is what changes, as long as the bucket is just what was last verified. Where it
-    is not, an execution before this one uploaded without its invalidation being seen through, so
-    caches may hold anything; then everything is, which also counts as one path.
+    Invalidated is what changes, as long as the bucket is just what was last verified and nobody
+    has begun to change it since. Otherwise an execution before this one uploaded without its
+    invalidation being seen through, so caches may hold anything; then everything is, which also
+    counts as one path.
     """
     floors = [known.revisions for known in (in_bucket, published) if known]
     superseded = any(is_older(manifest.revisions, floor) for floor in floors)
     changed = None
-    if published is not None and published.keys == bucket:
+    if published and not published.publishing and published.keys == bucket:
         changed = tuple(sorted(f"/{key}" for key, _ in build.items() - bucket.items()))
     return Publication(
         execution=execution,

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from phaseline import pipeline, publication, served
 from phaseline.errors import InputError, RemoteCallError, TimedOutError
 from phaseline.pipeline import Artifact, Continue, Done, Job
-from phaseline.publication import SUPERSEDED, Publication
+from phaseline.publication import OVERTAKEN, SUPERSEDED, Publication
 from phaseline.served import ServedManifest
-from phaseline.site import Site
+from phaseline.site import STATE_KEY, Site
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -32,6 +32,9 @@ SIZE_LIMIT = 2 * 1024**3
 ROUNDS = 9
 """Listings after which a bucket that never comes to hold the build is given up: three groups,
 each up to three times."""
+BEGINNINGS = 5
+"""Plans that are made because the state changed meanwhile: one execution before this one may be
+finishing, and a second delivery of this job may run."""
 INVOCATIONS = 20
 """Invocations that one publication may take."""
 KEY_LIMIT = 1024
@@ -109,6 +112,8 @@ def run(job: Job, site: Site, *, time_left: Callable[[], float]) -> Done | Conti
         stored = _stored_plan(job, site, build, target)
         if stored.outcome == SUPERSEDED:
             return Done({"outcome": SUPERSEDED})
+        if not site.is_held_by(stored.execution):
+            return Done({"outcome": OVERTAKEN})
         if not _upload(site, build, stored.keys, time_left):
             if invocation >= INVOCATIONS:
                 raise TimedOutError(
@@ -127,18 +132,33 @@ def _stored_plan(job: Job, site: Site, build: Build, target: Artifact) -> Public
     """
     data = pipeline.read(site.s3, target)
     if data is None:
-        made = publication.plan(
-            execution=job.parameter("execution"),
-            build=build.digests(),
-            manifest=build.manifest(),
-            bucket=site.listing(),
-            in_bucket=site.manifest(),
-            published=site.published()[0],
-        )
+        made = _begin(job.parameter("execution"), site, build)
         if pipeline.write(site.s3, target, publication.render(made)):
             return made
         data = pipeline.read(site.s3, target) or b""  # another invocation was faster
     return publication.parse(data, target.where)
+
+
+def _begin(execution: str, site: Site, build: Build) -> Publication:
+    """A new plan, made from a state in which this execution is noted as the one that publishes."""
+    digests, manifest = build.digests(), build.manifest()
+    for _ in range(BEGINNINGS):
+        known, etag = site.published()
+        made = publication.plan(
+            execution=execution,
+            build=digests,
+            manifest=manifest,
+            bucket=site.listing(),
+            in_bucket=site.manifest(),
+            published=known,
+        )
+        if made.outcome == SUPERSEDED or site.begin(execution, known, etag):
+            return made
+    raise RemoteCallError(
+        f"s3://{site.metadata_bucket}/{STATE_KEY}",
+        f"others changed it {BEGINNINGS} times in a row",
+        "Retry the stage.",
+    )
 
 
 def _upload(

@@ -1,13 +1,23 @@
-"""The website's bucket, and the memory of what was last verified there."""
+"""The website's bucket, and the memory of what was last verified there.
+
+The memory is one object, changed by conditional writes only:
+
+    verified ---- begin, before the first upload ----> publishing by an execution
+        ^                                                   |        |
+        +---- remember, after the last check ---------------+        +-- begin, by a later one
+
+So an execution that died leaves its name, and one that was overtaken can't take back the doubt
+of the one that overtook it.
+"""
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from phaseline import publication, served
+from phaseline import served
 from phaseline.errors import ConfigurationError, InputError, RemoteCallError
 from phaseline.publication import Publication, Published
 from phaseline.served import ServedManifest
@@ -17,7 +27,7 @@ if TYPE_CHECKING:
 
 STATE_KEY = "state/published.json"
 ATTEMPTS = 3
-"""Conditional writes of the state before a conflict is given up."""
+"""Tries of one conditional write: S3 may refuse it while another write is under way."""
 DELETE_LIMIT = 1000
 """Keys of one DeleteObjects.
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
@@ -65,20 +75,37 @@ class Site:
                 "Delete the object: the next publication then invalidates everything.",
             ) from error
 
-    def remember(self, done: Publication) -> bool:
-        """Store `done` as the last verified one; False where a newer one is stored already."""
-        state = Published(done.keys, done.documents, done.execution)
-        body = json.dumps(asdict(state), sort_keys=True).encode()
+    def begin(self, execution: str, known: Published | None, etag: str | None) -> bool:
+        """Note that `execution` changes the bucket from now on.
+
+        `known` and `etag` are the state that its plan was made from; False where that has changed.
+        """
+        if known is not None and known.publishing == execution:
+            return True
+        known = known or Published(keys={}, documents={}, execution="")
+        return self._replace(replace(known, publishing=execution), etag)
+
+    def is_held_by(self, execution: str) -> bool:
+        """Whether `execution` is still the last that began to publish.
+
+        True, too, where someone deleted the state: then there is nothing to take back.
+        """
+        known = self.published()[0]
+        return known is None or known.publishing == execution
+
+    def remember(self, done: Publication, etag: str | None) -> bool:
+        """Store `done` as the last verified one over the state with `etag`, unless that changed."""
+        return self._replace(Published(done.keys, done.documents, done.execution), etag)
+
+    def _replace(self, state: Published, etag: str | None) -> bool:
+        """Write `state` over the one with `etag` (None: over none); False where that changed."""
+        condition: Any = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
         for _ in range(ATTEMPTS):
-            before, etag = self.published()
-            if before is not None and publication.is_older(done.revisions, before.revisions):
-                return False
-            condition: Any = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
             try:
                 self.s3.put_object(
                     Bucket=self.metadata_bucket,
                     Key=STATE_KEY,
-                    Body=body,
+                    Body=json.dumps(asdict(state), sort_keys=True).encode(),
                     ContentType="application/json",
                     **condition,
                 )
@@ -87,9 +114,14 @@ class Site:
                     raise
             else:
                 return True
+            found, current = self.published()
+            if found == state:
+                return True  # our own write, whose answer was lost
+            if current != etag:
+                return False
         raise RemoteCallError(
             f"s3://{self.metadata_bucket}/{STATE_KEY}",
-            f"other writers changed it {ATTEMPTS} times in a row",
+            f"a conditional write was refused {ATTEMPTS} times, though nobody else wrote",
             "Retry the stage.",
         )
 

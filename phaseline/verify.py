@@ -13,7 +13,7 @@ from phaseline import pipeline, publication, served
 from phaseline.errors import DeploymentError, InputError, RemoteCallError, TimedOutError
 from phaseline.ledger import SUPERSEDED, VERIFIED, WRITERS, Ledger, Release
 from phaseline.pipeline import Continue, Done, Job
-from phaseline.publication import Publication
+from phaseline.publication import OVERTAKEN, Publication
 from phaseline.served import ServedManifest
 from phaseline.site import Site
 
@@ -23,7 +23,6 @@ PAUSE = 2.0
 AGE_LIMIT = 600.0
 """Seconds from the first look until it is given up. The cache was invalidated before, and keeps
 the manifest for a minute; ten cover an edge that is slow to forget."""
-OVERTAKEN = "overtaken"
 
 
 @dataclass(frozen=True)
@@ -90,8 +89,13 @@ class Verification:
             self.pause(PAUSE)
 
     def _finish(self, done: Publication, manifest: ServedManifest) -> Done:
-        """Close the releases, prune, and remember: each step may be repeated."""
-        if self._overtaken(done):  # while it was looked for; pruning could hurt the later one
+        """Close the releases, prune, and remember: each step may be repeated.
+
+        Pruned and remembered is only as long as no later execution has begun to publish: it may
+        want a stale file again, and its doubt must stay.
+        """
+        state, etag = self.site.published()
+        if self._overtaken(done):  # while it was looked for
             return Done({"outcome": OVERTAKEN})
         present = self.site.listing().keys()
         if missing := sorted(done.keys.keys() - present):
@@ -110,8 +114,9 @@ class Verification:
         )
         self._close(verdict.verified, VERIFIED)
         self._close(verdict.superseded, SUPERSEDED)
-        self.site.prune([key for key in done.stale if key in present])
-        self.site.remember(done)
+        if state is None or state.publishing == done.execution:
+            self.site.prune([key for key in done.stale if key in present])
+            self.site.remember(done, etag)
         return Done(
             {
                 "outcome": VERIFIED,

@@ -71,16 +71,30 @@ def publication(s3: Any, key: str = PUBLICATION_KEY) -> dict[str, Any]:
     return body
 
 
+def state(s3: Any) -> dict[str, Any]:
+    """The state of what was last verified, and of who publishes."""
+    answer = s3.get_object(Bucket=METADATA, Key="state/published.json")
+    body: dict[str, Any] = json.loads(answer["Body"].read())
+    return body
+
+
 def md5(data: bytes) -> str:
     """The ETag of an object with this content."""
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
-def put_state(s3: Any, files: Mapping[str, bytes], revision: int, execution: str = "e0") -> None:
-    """Store `files` as what the last verified publication left."""
+def put_state(
+    s3: Any,
+    files: Mapping[str, bytes],
+    revision: int,
+    execution: str = "e0",
+    publishing: str | None = None,
+) -> None:
+    """Store `files` as what the last verified publication left, before `publishing` began."""
     state = {
         "keys": {key: md5(data) for key, data in files.items()},
         "documents": json.loads(manifest(revision=revision))["documents"],
         "execution": execution,
+        "publishing": publishing,
     }
     s3.put_object(Bucket=METADATA, Key="state/published.json", Body=json.dumps(state).encode())

@@ -27,6 +27,7 @@ from tests.unit.site import (
     manifest,
     md5,
     put_state,
+    state,
 )
 from tests.unit.test_ledger import make_table
 
@@ -216,12 +217,38 @@ def test_twice_is_as_once(
     assert (contents(s3, METADATA), list(ledger.releases("opt", "route-planner"))) == before
 
 
-def test_a_newer_state_stays(lambda_: ModuleType, s3: Any, httpserver: HTTPServer) -> None:
-    """A state with a newer document is not overwritten."""
-    put_state(s3, {}, revision=9, execution="e9")
+@pytest.mark.parametrize("publishing", [None, "e9"])
+def test_a_later_state_stays(
+    lambda_: ModuleType,
+    s3: Any,
+    ledger: Ledger,
+    httpserver: HTTPServer,
+    publishing: str | None,
+) -> None:
+    """Once a later execution began, what is served is still proven, and nothing else is done."""
+    put_state(s3, {}, revision=9, execution="e8", publishing=publishing)
     serve(httpserver, FILES["phaseline.json"])
-    invoke(lambda_)
-    assert json.loads(contents(s3, METADATA)["state/published.json"])["execution"] == "e9"
+    answers = invoke(lambda_)
+    assert answers.successes[0]["outputVariables"]["outcome"] == "verified"
+    assert states(ledger) == ["superseded", "verified", "open"]
+    assert "old.css" in contents(s3)
+    assert (state(s3)["execution"], state(s3)["publishing"]) == ("e8", publishing)
+
+
+def test_a_publication_that_begins_during_the_last_check_keeps_its_doubt(
+    lambda_: ModuleType, s3: Any, ledger: Ledger, httpserver: HTTPServer
+) -> None:
+    """The state is remembered only over the one that the last check began with."""
+    put_state(s3, {}, revision=1, publishing=EXECUTION)
+    begins = [lambda: put_state(s3, {}, revision=1, publishing="e9")]
+    Calls(
+        lambda_._VERIFICATION.site.s3,
+        DeleteObjects=lambda _: begins.pop()() if begins else None,
+    )
+    serve(httpserver, FILES["phaseline.json"])
+    answers = invoke(lambda_)
+    assert answers.successes[0]["outputVariables"]["outcome"] == "verified"
+    assert state(s3)["publishing"] == "e9"
 
 
 def test_a_race_for_the_state_is_tried_again(

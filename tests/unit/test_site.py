@@ -10,7 +10,7 @@ from phaseline.errors import RemoteCallError
 from phaseline.publication import Publication
 from phaseline.site import Site
 from tests.unit.calls import Calls
-from tests.unit.site import METADATA, SITE, make_buckets, md5
+from tests.unit.site import METADATA, SITE, make_buckets, md5, state
 
 
 def test_the_listing_has_all_pages() -> None:
@@ -41,14 +41,48 @@ def test_nothing_stale_needs_no_call() -> None:
     assert calls.asked == []
 
 
-def test_a_state_that_others_keep_writing_is_given_up() -> None:
-    """A conditional write that always loses ends as an error that names the object."""
+def test_a_state_that_can_never_be_written_is_given_up() -> None:
+    """A conditional write that is always refused ends as an error that names the object."""
     with mock_aws():
         s3 = boto3.client("s3")
         make_buckets(s3)
         calls = Calls(s3, PutObject=lambda _: "PreconditionFailed")
         done = Publication("e1", "published", None, {}, (), {})
         with pytest.raises(RemoteCallError, match=f"s3://{METADATA}/state/published.json"):
-            Site(s3, SITE, METADATA).remember(done)
+            Site(s3, SITE, METADATA).remember(done, None)
     conditions: list[Any] = [call.get("IfNoneMatch") for call in calls.of("PutObject")]
     assert conditions == ["*", "*", "*"]
+
+
+@pytest.mark.parametrize("overtaken", [False, True])
+def test_a_later_publication_keeps_its_doubt(overtaken: bool) -> None:
+    """What was verified is not remembered over the note of an execution that began since."""
+    with mock_aws():
+        s3 = boto3.client("s3")
+        make_buckets(s3)
+        site = Site(s3, SITE, METADATA)
+        assert site.begin("e1", *site.published())
+        _, etag = site.published()
+        if overtaken:
+            assert site.begin("e2", *site.published())
+        done = Publication("e1", "published", None, {"a": "1"}, (), {})
+        assert site.remember(done, etag) is not overtaken
+        known = state(s3)
+    assert (known["execution"], known["publishing"]) == (("", "e2") if overtaken else ("e1", None))
+
+
+@pytest.mark.parametrize("code", ["PreconditionFailed", "ConditionalRequestConflict"])
+def test_a_write_whose_answer_was_lost_counts(code: str) -> None:
+    """A repeated conditional write is refused by the first one, and has succeeded all the same."""
+    with mock_aws():
+        s3, other = boto3.client("s3"), boto3.client("s3")
+        make_buckets(s3)
+        site = Site(s3, SITE, METADATA)
+
+        def landed_already(params: dict[str, Any]) -> str:
+            other.put_object(**params)
+            return code
+
+        Calls(s3, PutObject=landed_already)
+        assert site.begin("e1", None, None)
+        assert state(s3)["publishing"] == "e1"

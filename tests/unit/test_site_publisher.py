@@ -8,7 +8,7 @@ import pytest
 from moto import mock_aws
 
 from tests.conftest import LoadHandler
-from tests.events.jobs import CANARIES, Context, lambda_job
+from tests.events.jobs import CANARIES, EXECUTION, Context, lambda_job
 from tests.unit.calls import Answer, Calls, JobAnswers
 from tests.unit.site import (
     ARTIFACTS,
@@ -24,6 +24,7 @@ from tests.unit.site import (
     publication,
     put_state,
     raw_zip,
+    state,
 )
 
 FILES = {
@@ -43,6 +44,15 @@ def lambda_(load_handler: LoadHandler) -> Iterator[ModuleType]:
         make_buckets(module._SITE.s3)
         build(module._SITE.s3, FILES)
         yield module
+
+
+def execution(number: int) -> dict[str, Any]:
+    """The job of a later execution, which has its own build and its own plan."""
+    return lambda_job(
+        inputs={"Site": f"build-{number}"},
+        outputs={"Publication": f"plan-{number}"},
+        execution=f"e{number}",
+    )
 
 
 def invoke(
@@ -74,14 +84,17 @@ def test_headers(lambda_: ModuleType) -> None:
 
 
 def test_order_of_uploads(lambda_: ModuleType) -> None:
-    """Pages come after all they refer to, the manifest comes last, the plan before everything."""
+    """Pages come after all they refer to, the manifest comes last, the plan before everything.
+
+    Before the plan stands the note of who publishes: a plan that is followed was always announced.
+    """
     calls = Calls(lambda_._SITE.s3, PutObject=lambda _: None)
     invoke(lambda_)
     keys = [call["Key"] for call in calls.of("PutObject")]
-    assert keys[0] == PUBLICATION_KEY
-    assert set(keys[1:3]) == {"mark.svg", "style.0123456789ab.css"}
-    assert set(keys[3:5]) == {"a/index.html", "index.html"}
-    assert keys[5:] == ["phaseline.json"]
+    assert keys[:2] == ["state/published.json", PUBLICATION_KEY]
+    assert set(keys[2:4]) == {"mark.svg", "style.0123456789ab.css"}
+    assert set(keys[4:6]) == {"a/index.html", "index.html"}
+    assert keys[6:] == ["phaseline.json"]
 
 
 def test_unchanged_files_are_not_uploaded(lambda_: ModuleType) -> None:
@@ -150,6 +163,54 @@ def test_after_a_half_finished_execution_its_paths_are_invalidated(lambda_: Modu
     assert publication(s3, "plan-3")["changed"] is None
 
 
+def test_a_file_restored_by_an_execution_that_died_is_invalidated(lambda_: ModuleType) -> None:
+    """One dies after it changed a file, the next after it changed it back; an edge may have
+    cached what was there between the two."""
+    s3 = lambda_._SITE.s3
+    invoke(lambda_)
+    put_state(s3, FILES, revision=1)
+    dying = [True]
+    Calls(
+        s3,
+        PutObject=lambda call: (
+            "AccessDenied" if dying[0] and call["Key"] == "phaseline.json" else None
+        ),
+    )
+    for number, mark in enumerate((b"second", FILES["mark.svg"], FILES["mark.svg"]), 2):
+        dying[0] = number < 4
+        new = FILES | {"mark.svg": mark, "phaseline.json": manifest(f"e{number}", 2)}
+        build(s3, new, f"build-{number}")
+        answers = invoke(lambda_, execution(number))
+        assert len(answers.failures) == dying[0]
+        assert contents(s3)["mark.svg"] == mark
+    assert publication(s3, "plan-2")["changed"] == ["/mark.svg", "/phaseline.json"]
+    assert publication(s3, "plan-4")["changed"] is None
+
+
+def test_a_late_delivery_leaves_a_later_publication_alone(lambda_: ModuleType) -> None:
+    """A job that Lambda delivers again, after the next execution published, uploads nothing."""
+    s3 = lambda_._SITE.s3
+    invoke(lambda_)
+    new = FILES | {"mark.svg": b"second", "phaseline.json": manifest("e2", 2)}
+    build(s3, new, "build-2")
+    invoke(lambda_, execution(2))
+    answers = invoke(lambda_)
+    assert answers.successes[0]["outputVariables"] == {"outcome": "overtaken"}
+    assert contents(s3) == new
+    assert state(s3)["publishing"] == "e2"
+
+
+def test_a_state_that_changes_meanwhile_is_planned_with_again(lambda_: ModuleType) -> None:
+    """The execution before may be verified between the reading and the noting."""
+    s3 = lambda_._SITE.s3
+    put_state(s3, {}, revision=1, publishing="e1")
+    listings = iter([lambda: put_state(s3, {}, revision=1, execution="e1")])
+    Calls(s3, ListObjectsV2=lambda _: next(listings, lambda: None)())
+    invoke(lambda_)
+    assert publication(s3)["changed"] == sorted(f"/{key}" for key in FILES)
+    assert (state(s3)["execution"], state(s3)["publishing"]) == ("e1", EXECUTION)
+
+
 def test_continues_when_its_time_is_up(lambda_: ModuleType) -> None:
     """With no time left it uploads nothing more and asks for another invocation, which finishes."""
     answers = invoke(lambda_, seconds=lambda_.MARGIN)
@@ -211,7 +272,7 @@ def test_a_corrupt_state_is_reported(lambda_: ModuleType) -> None:
     assert "Delete the object" in answers.failures[0]["failureDetails"]["message"]
 
 
-@pytest.mark.parametrize("position", range(15))
+@pytest.mark.parametrize("position", range(17))
 def test_a_fault_at_any_call_fails_the_job_and_a_retry_repairs(
     lambda_: ModuleType, position: int, capsys: pytest.CaptureFixture[str]
 ) -> None:

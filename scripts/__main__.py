@@ -13,7 +13,7 @@ import click
 from scripts import console
 
 HERE = Path(__file__).parent
-SHARED = {"__init__", "__main__", "aws", "console"}
+SHARED = {"__init__", "__main__", "aws", "console", "github", "options", "services", "slack"}
 """Modules that commands use; every other one defines `command`."""
 
 
@@ -31,6 +31,10 @@ class Commands(click.Group):
             return None
         module = importlib.import_module(f"scripts.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
+        for option in command.params:
+            # By click's own prefix each command would have a variable of its own for one option.
+            if isinstance(option, click.Option) and option.envvar is None:
+                option.envvar = _variable(option)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -38,6 +42,12 @@ class Commands(click.Group):
         rows = [(name, _first_line(name)) for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
+
+
+def _variable(option: click.Option) -> str:
+    """The environment variable of an option: PHASELINE_DRY_RUN for --dry-run."""
+    longest = max(option.opts, key=len)
+    return f"PHASELINE_{longest.lstrip('-').replace('-', '_').upper()}"
 
 
 def _first_line(name: str) -> str:
@@ -50,8 +60,16 @@ def main() -> None:
     """Takes a tested algorithm version to the website that shows it.
 
     AWS is reached as the AWS tools reach it: by profile, role or environment variables.
+    Every option is also read from PHASELINE_<OPTION>, such as PHASELINE_ENVIRONMENT.
     Exit codes: 0 done, 1 a remote call failed, 2 usage, 3 configuration, 4 the pipeline or a
     stack failed, 5 drift found, 6 timed out waiting, 7 refused.
+
+    \b
+    Completion by the TAB key needs an executable file `phaseline` on the PATH:
+      #!/bin/sh
+      PYTHONPATH=CHECKOUT exec CHECKOUT/.venv/bin/python -m scripts "$@"
+    and in the shell's start-up file (zsh_source and fish_source for the others):
+      eval "$(_PHASELINE_COMPLETE=bash_source phaseline)"
     """
 
 

@@ -13,15 +13,18 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TextIO
 
 import click
 
 from phaseline.errors import ConfigurationError, PhaselineError, RemoteCallError
+from scripts import github
 
 HEARTBEAT = 30.0
 """Seconds of silence after which a step says that it goes on: some CI systems end a silent one."""
+COMPLETION = "_PHASELINE_COMPLETE"
+"""The variable by which a shell asks for completions: click makes its usual name of the program's,
+which has spaces here."""
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print the result as one JSON object on stdout."
@@ -88,8 +91,10 @@ def run(command: click.Command) -> None:
     """Run `command` and exit; the one place where an error becomes a line and an exit code."""
     from botocore.exceptions import BotoCoreError, ClientError
 
+    # A shell completes the name of a program; `python -m scripts` is none.
+    name = "phaseline" if COMPLETION in os.environ else None
     try:
-        command()
+        command(prog_name=name, complete_var=COMPLETION)
     except PhaselineError as error:
         found = error
     except (ClientError, BotoCoreError) as error:
@@ -124,9 +129,7 @@ def report(error: PhaselineError, err: TextIO, environ: Mapping[str, str]) -> No
     if environ.get("GITHUB_ACTIONS") != "true":
         return
     print(annotation(_title(error), line), file=err, flush=True)
-    if summary := environ.get("GITHUB_STEP_SUMMARY"):
-        with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(f"**{_title(error)}:** {_plain_markdown(line)}\n\n")
+    github.write_summary(environ, f"**{_title(error)}:** {github.escape(line)}\n")
 
 
 def annotation(title: str, message: str) -> str:
@@ -141,11 +144,6 @@ def annotation(title: str, message: str) -> str:
 def _title(error: PhaselineError) -> str:
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__.removesuffix("Error"))
     return f"{words.capitalize()} error"
-
-
-def _plain_markdown(text: str) -> str:
-    """`text` without a meaning to Markdown or HTML."""
-    return re.sub(r"([\\`*_\[\]<>&|])", r"\\\1", text)
 
 
 def _is_colourful(stream: TextIO, environ: Mapping[str, str]) -> bool:

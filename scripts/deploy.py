@@ -4,7 +4,6 @@ Running it again is safe, and is the remedy for most of what can go wrong: it go
 stopped, and changes nothing where nothing is to change.
 """
 
-import re
 import sysconfig
 import time
 from collections.abc import Iterator
@@ -15,13 +14,24 @@ from typing import Any
 import click
 
 from phaseline.change_sets import Change
-from phaseline.deployment import STACKS, Apply, Executor, Outcome, Plan, Preview, deploy
+from phaseline.deployment import (
+    EVERY,
+    STACKS,
+    TEMPLATES,
+    Apply,
+    Executor,
+    Outcome,
+    Plan,
+    Preview,
+    deploy,
+)
 from phaseline.deployment_parameters import Sections, read
 from phaseline.errors import ConfigurationError
 from phaseline.stack_status import Event
 from phaseline.stacks import Stacks
 from scripts import aws
 from scripts.console import Console, json_option
+from scripts.options import dry_run_option, environment_option, timeout_option
 
 REPOSITORY = Path(__file__).parent.parent
 SIGNS = {"Add": "+", "Modify": "~", "Remove": "-"}
@@ -44,25 +54,20 @@ class Assignment(click.ParamType[tuple[str, str]]):
         return name, text
 
 
-class Environment(click.ParamType[str]):
-    """The name of an environment, as the templates accept it."""
+class RoleArn(click.ParamType[str]):
+    """The ARN of a role, or nothing."""
 
-    name = "name"
+    name = "arn"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The name, if it is one."""
-        if not re.fullmatch(r"[a-z][a-z0-9-]{0,9}", str(value)):
-            self.fail(
-                f"expected 1 to 10 lower-case letters, digits and hyphens, a letter first,"
-                f" found {value!r}",
-                param,
-                ctx,
-            )
+        """The ARN, if it is one."""
+        if value and not re.fullmatch(r"arn:[a-z-]+:iam::[0-9]{12}:role/[\w+=,.@/-]+", str(value)):
+            self.fail(f"expected the ARN of a role, found {value!r}", param, ctx)
         return str(value)
 
 
 @click.command(name="deploy", help=__doc__)
-@click.option("--environment", type=Environment(), required=True, help="Which one to deploy.")
+@environment_option("Which one to deploy.")
 @click.option(
     "--parameters",
     "parameters_file",
@@ -79,24 +84,27 @@ class Environment(click.ParamType[str]):
 @click.option(
     "--stack",
     "selected",
-    type=click.Choice(STACKS),
+    type=click.Choice(EVERY),
     multiple=True,
-    help="Deploy this one only. May be repeated; all four unless told otherwise.",
+    help="Deploy this one only. May be repeated; all but github unless told otherwise: the roles"
+    " of GitHub's workflows are an administrator's to deploy.",
 )
-@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @click.option(
-    "--timeout",
-    type=click.FloatRange(min=1),
-    default=1800,
-    show_default=True,
-    help="Seconds to wait for one stack.",
+    "--role-arn",
+    envvar="PHASELINE_ROLE_ARN",
+    type=RoleArn(),
+    default="",
+    help="The role that CloudFormation acts as; the caller's own rights unless told otherwise.",
 )
+@dry_run_option
+@timeout_option("for one stack", 1800)
 @json_option
 def command(
     environment: str,
     parameters_file: Path | None,
     overrides: tuple[tuple[str, str], ...],
     selected: tuple[str, ...],
+    role_arn: str,
     dry_run: bool,
     timeout: float,
     as_json: bool,
@@ -104,11 +112,12 @@ def command(
     plan = Plan(
         environment=environment,
         selected=frozenset(selected or STACKS),
-        templates={name: (REPOSITORY / "infra" / f"{name}.yaml").read_text() for name in STACKS},
-        sections=_sections(environment, parameters_file),
+        templates=templates(),
+        sections=sections(environment, parameters_file),
         overrides=dict(overrides),
         repository=REPOSITORY,
         environment_paths=[Path(sysconfig.get_path("purelib"))],
+        role_arn=role_arn,
     )
     console = Console(as_json=as_json, total=plan.steps())
     session = aws.session()
@@ -125,11 +134,17 @@ def command(
     console.result(as_data(environment, dry_run, outcome), as_lines(dry_run, outcome))
 
 
-def _sections(environment: str, file: Path | None) -> Sections:
+def templates() -> dict[str, str]:
+    """The template of every stack."""
+    folder = REPOSITORY / "infra"
+    return {name: (folder / f"{TEMPLATES.get(name, name)}.yaml").read_text() for name in EVERY}
+
+
+def sections(environment: str, file: Path | None) -> Sections:
     """The parameters file's sections; none where the environment has no file of its own."""
     path = file or REPOSITORY / "infra" / "parameters" / f"{environment}.json"
     try:
-        return read(path.read_text("utf-8"), str(path), STACKS)
+        return read(path.read_text("utf-8"), str(path), EVERY)
     except FileNotFoundError as error:
         if file is None:
             return {}

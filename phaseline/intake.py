@@ -14,8 +14,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from phaseline.documents import Documents, Stored
 from phaseline.errors import PhaselineError, RemoteCallError
-from phaseline.ledger import Dispatch, Ledger, Release
+from phaseline.ledger import Ledger, Release
 from phaseline.metadata import Merged, merge
+from phaseline.outbox import Dispatch, Outbox
 from phaseline.transition import TYPES, Change, Ignored, Schema, decide
 
 RELEASES_IN_A_DISPATCH = 150
@@ -75,6 +76,7 @@ class Intake:
 
     documents: Documents
     ledger: Ledger
+    outbox: Outbox
     send: Send
     now: Callable[[], str]
 
@@ -150,18 +152,18 @@ class Intake:
     def _dispatch(self, stored: Stored, releases: Iterable[Release]) -> PhaselineError | None:
         """Owe and send the dispatch for one version of a document, unless it was sent."""
         type_ = stored.document.type
-        before = self.ledger.dispatch(type_)
+        before = self.outbox.newest(type_)
         if before and before.sent and before.document_version == stored.version_id:
             return None
         waiting = before.releases if before and not before.sent else ()
         names = dict.fromkeys([*waiting, *(release.release_id for release in releases)])
         owed = Dispatch(type_, stored.version_id, stored.document.revision, tuple(names), False)
-        self.ledger.owe_dispatch(owed)
+        self.outbox.owe(owed)
         return self._send(owed)
 
     def send_owed(self) -> tuple[PhaselineError, ...]:
         """Send what GitHub did not take when it was due; the errors of what it still refuses."""
-        owed = [self.ledger.dispatch(type_) for type_ in TYPES]
+        owed = [self.outbox.newest(type_) for type_ in TYPES]
         return tuple(
             error
             for dispatch in owed
@@ -173,7 +175,7 @@ class Intake:
             self.send(payload(dispatch))
         except PhaselineError as error:
             return error
-        self.ledger.dispatch_sent(replace(dispatch, sent=True))
+        self.outbox.mark_sent(replace(dispatch, sent=True))
         return None
 
 

@@ -5,7 +5,7 @@ Table layout (infra/registry.yaml)::
     pk                          sk                              what it is
     algorithm#<type>#<name>     release#<time>#<sequence>#<id>  a release; `open` = its type until
                                                                 it is verified or superseded
-    dispatch#<type>             latest                          the outbox of repository_dispatch
+    dispatch#<type>             latest                          the outbox (phaseline/outbox.py)
     execution#<id>              slack#<state>                   a claim: who does a thing once
 
 Every write is conditional or idempotent, so that a step that runs twice, or at once with
@@ -33,7 +33,7 @@ WRITERS = 16
 """Concurrent ledger writes of one batch: more than DynamoDB's latency needs, few enough for a
 small Lambda's connection pool."""
 
-_serialize = TypeSerializer().serialize
+serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
 
 
@@ -73,17 +73,6 @@ class Release:
 
 
 @dataclass(frozen=True)
-class Dispatch:
-    """A repository_dispatch owed or sent for the newest version of one document."""
-
-    type: str
-    document_version: str
-    revision: int
-    releases: tuple[str, ...]
-    sent: bool
-
-
-@dataclass(frozen=True)
 class Ledger:
     """Reads and writes of the ledger table."""
 
@@ -104,7 +93,7 @@ class Ledger:
             "display": json.dumps(release.display, sort_keys=True),
             "step_document": {"at": at, "link": release.document_version},
         }
-        known = {name: _serialize(value) for name, value in item.items() if value is not None}
+        known = {name: serialize(value) for name, value in item.items() if value is not None}
         try:
             self.client.put_item(
                 TableName=self.table,
@@ -112,7 +101,7 @@ class Ledger:
                 ConditionExpression="attribute_not_exists(pk)",
             )
         except ClientError as error:
-            _unless_condition_failed(error)
+            unless_condition_failed(error)
 
     def open_releases(self, type_: str) -> Iterator[Release]:
         """The releases of one type that nobody has seen served yet, oldest first."""
@@ -191,7 +180,7 @@ class Ledger:
         """
         stamp = {"at": at} | ({"link": link} if link else {})
         names = {"#step": f"step_{step}"}
-        values = {":stamp": _serialize(stamp)}
+        values = {":stamp": serialize(stamp)}
         expression = "SET #step = :stamp"
         if state is not None:
             names |= {"#state": "state", "#open": "open"}
@@ -207,7 +196,7 @@ class Ledger:
                 ExpressionAttributeValues=values,
             )
         except ClientError as error:
-            _unless_condition_failed(error)
+            unless_condition_failed(error)
 
     def claim(self, scope: str, name: str, *, now: float, lease: float) -> bool:
         """Whether the caller is the one to do a thing that must happen once.
@@ -234,7 +223,7 @@ class Ledger:
                 ExpressionAttributeValues={":now": {"N": str(now)}},
             )
         except ClientError as error:
-            _unless_condition_failed(error)
+            unless_condition_failed(error)
             return False
         return True
 
@@ -247,65 +236,22 @@ class Ledger:
             ExpressionAttributeValues={":detail": {"S": detail}},
         )
 
-    def dispatch(self, type_: str) -> Dispatch | None:
-        """The outbox entry of one type, or None before its first release."""
-        answer = self.client.get_item(
-            TableName=self.table, Key=_outbox_key(type_), ConsistentRead=True
-        )
-        if "Item" not in answer:
-            return None
-        item = _plain(answer["Item"])
-        return Dispatch(
-            type=type_,
-            document_version=item["document_version"],
-            revision=int(item["revision"]),
-            releases=tuple(item["releases"]),
-            sent=item["sent"],
-        )
 
-    def owe_dispatch(self, dispatch: Dispatch) -> None:
-        """Put a dispatch into the outbox, unless it holds one for a newer document already."""
-        self._put_dispatch(dispatch, "attribute_not_exists(pk) OR revision < :revision")
-
-    def dispatch_sent(self, dispatch: Dispatch) -> None:
-        """Note that a dispatch went out, unless a newer one took its place meanwhile."""
-        self._put_dispatch(dispatch, "revision = :revision")
-
-    def _put_dispatch(self, dispatch: Dispatch, condition: str) -> None:
-        item = {
-            "document_version": _serialize(dispatch.document_version),
-            "revision": _serialize(dispatch.revision),
-            "releases": _serialize(list(dispatch.releases)),
-            "sent": _serialize(dispatch.sent),
-        }
-        try:
-            self.client.put_item(
-                TableName=self.table,
-                Item=_outbox_key(dispatch.type) | item,
-                ConditionExpression=condition,
-                ExpressionAttributeValues={":revision": item["revision"]},
-            )
-        except ClientError as error:
-            _unless_condition_failed(error)
-
-
-def _outbox_key(type_: str) -> dict[str, Any]:
-    return {"pk": {"S": f"dispatch#{type_}"}, "sk": {"S": "latest"}}
-
-
-def _plain(item: Mapping[str, Any]) -> dict[str, Any]:
+def plain(item: Mapping[str, Any]) -> dict[str, Any]:
+    """DynamoDB's attribute values as Python's."""
     return {name: _deserialize(value) for name, value in item.items()}
 
 
 def _release(item: Mapping[str, Any]) -> Release:
-    plain = _plain(item)
-    fields: dict[str, Any] = {name: plain.get(name) for name in Release.__dataclass_fields__}
+    known = plain(item)
+    fields: dict[str, Any] = {name: known.get(name) for name in Release.__dataclass_fields__}
     if fields["revision"] is not None:
         fields["revision"] = int(fields["revision"])
     fields["display"] = json.loads(fields["display"] or "{}")
     return Release(**fields)
 
 
-def _unless_condition_failed(error: ClientError) -> None:
+def unless_condition_failed(error: ClientError) -> None:
+    """Raise `error`, unless it only says that a write's condition does not hold."""
     if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
         raise error

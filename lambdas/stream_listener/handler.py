@@ -20,6 +20,7 @@ from phaseline.documents import Documents
 from phaseline.errors import PhaselineError
 from phaseline.intake import Intake
 from phaseline.ledger import WRITERS, Ledger
+from phaseline.outbox import Outbox
 from phaseline.secret import Secret
 from phaseline.transition import Schema
 
@@ -41,6 +42,7 @@ _CONFIG = Config(
     read_timeout=10,
     max_pool_connections=WRITERS,
 )
+_DYNAMODB = boto3.client("dynamodb", config=_CONFIG)
 _TOKEN = Secret(
     os.environ["GITHUB_TOKEN_ARN"],
     secretsmanager=boto3.client("secretsmanager", config=_CONFIG),
@@ -66,7 +68,8 @@ _INTAKE = Intake(
         prefix=os.environ["METADATA_PREFIX"],
         pause=lambda longest: time.sleep(random.uniform(0, longest)),  # noqa: S311 - jitter
     ),
-    ledger=Ledger(boto3.client("dynamodb", config=_CONFIG), os.environ["LEDGER_TABLE"]),
+    ledger=Ledger(_DYNAMODB, os.environ["LEDGER_TABLE"]),
+    outbox=Outbox(_DYNAMODB, os.environ["LEDGER_TABLE"]),
     send=_send,
     now=lambda: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
 )

@@ -12,6 +12,7 @@ from phaseline.documents import Documents
 from phaseline.errors import RemoteCallError
 from phaseline.intake import RELEASES_IN_A_DISPATCH, Intake
 from phaseline.ledger import VERIFIED, Ledger
+from phaseline.outbox import Outbox
 from phaseline.transition import Schema
 from tests.events import stream_record
 from tests.unit.test_documents import BUCKET, never
@@ -56,7 +57,9 @@ def intake(github: Github, calls: Counter[str]) -> Iterator[Intake]:
             client.meta.events.register(
                 "before-call", lambda model, **_: calls.update([model.name])
             )
-        yield Intake(documents, Ledger(dynamodb, "ledger"), github, lambda: AT)
+        yield Intake(
+            documents, Ledger(dynamodb, "ledger"), Outbox(dynamodb, "ledger"), github, lambda: AT
+        )
 
 
 def active_in(intake: Intake, type_: str) -> dict[str, str]:

@@ -8,7 +8,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from phaseline.ledger import SUPERSEDED, VERIFIED, Dispatch, Ledger, Release
+from phaseline.ledger import SUPERSEDED, VERIFIED, Ledger, Release
+from phaseline.outbox import Dispatch, Outbox
 
 AT = "2026-11-24T20:00:00Z"
 
@@ -144,12 +145,13 @@ def test_claim(ledger: Ledger) -> None:
 
 def test_outbox(ledger: Ledger) -> None:
     """The outbox keeps the newest document's dispatch until it is sent."""
+    outbox = Outbox(ledger.client, ledger.table)
     old = Dispatch("opt", "v1", 1, ("r1",), False)
     new = Dispatch("opt", "v2", 2, ("r1", "r2"), False)
-    assert ledger.dispatch("opt") is None
-    ledger.owe_dispatch(new)
-    ledger.owe_dispatch(old)
-    ledger.dispatch_sent(replace(old, sent=True))
-    assert ledger.dispatch("opt") == new
-    ledger.dispatch_sent(replace(new, sent=True))
-    assert ledger.dispatch("opt") == replace(new, sent=True)
+    assert outbox.newest("opt") is None
+    outbox.owe(new)
+    outbox.owe(old)
+    outbox.mark_sent(replace(old, sent=True))
+    assert outbox.newest("opt") == new
+    outbox.mark_sent(replace(new, sent=True))
+    assert outbox.newest("opt") == replace(new, sent=True)

@@ -11,6 +11,7 @@ from phaseline.documents import Documents
 from phaseline.errors import InputError, RefusedError
 from phaseline.intake import Intake
 from phaseline.ledger import VERIFIED, Ledger
+from phaseline.outbox import Outbox
 from phaseline.requests import Outcome, Request, TableItem, carry_out
 from phaseline.transition import Schema
 from tests.events import stream_record
@@ -32,7 +33,13 @@ def intake() -> Iterator[Intake]:
         make_table(dynamodb, "ledger")
         documents = Documents(s3, BUCKET, "metadata/", never)
         documents.create_missing()
-        yield Intake(documents, Ledger(dynamodb, "ledger"), lambda payload: None, lambda: AT)
+        yield Intake(
+            documents,
+            Ledger(dynamodb, "ledger"),
+            Outbox(dynamodb, "ledger"),
+            lambda payload: None,
+            lambda: AT,
+        )
 
 
 def release(intake: Intake, *versions: str) -> None:

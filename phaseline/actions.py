@@ -33,21 +33,29 @@ class Course:
 
 def course(client: "CodePipelineClient", pipeline: str, execution: str) -> Course:
     """The course of `execution` as far as CodePipeline tells it now."""
+    found = details(client, pipeline, execution)
+    return Course(
+        started=min(
+            (detail["startTime"] for detail in found if "startTime" in detail), default=None
+        ),
+        failed=newest_failure(found),
+    )
+
+
+def details(
+    client: "CodePipelineClient", pipeline: str, execution: str
+) -> list["ActionExecutionDetailTypeDef"]:
+    """The action executions of `execution` so far, newest first."""
     pages = client.get_paginator("list_action_executions").paginate(
         pipelineName=pipeline,
         filter={"pipelineExecutionId": execution},
         PaginationConfig={"MaxItems": ACTIONS_LIMIT},
     )
-    details = [detail for page in pages for detail in page["actionExecutionDetails"]]
-    return Course(
-        started=min(
-            (detail["startTime"] for detail in details if "startTime" in detail), default=None
-        ),
-        failed=_newest_failure(details),
-    )
+    return [detail for page in pages for detail in page["actionExecutionDetails"]]
 
 
-def _newest_failure(details: Iterable["ActionExecutionDetailTypeDef"]) -> FailedAction | None:
+def newest_failure(details: Iterable["ActionExecutionDetailTypeDef"]) -> FailedAction | None:
+    """The failure that ended an execution, where one did."""
     failures = [detail for detail in details if detail.get("status") == "Failed"]
     if not failures:
         return None

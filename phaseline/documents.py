@@ -7,25 +7,28 @@ what was written changes nothing, so nothing is written twice.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from phaseline.errors import DocumentError, RemoteCallError
+from phaseline.errors import DocumentError, RefusedError, RemoteCallError
 from phaseline.metadata import Document, Merged, parse, render
 from phaseline.transition import TYPES
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectVersionTypeDef
 
 ATTEMPTS = 10
 """Reads and writes before a conflict is given up: with the pauses below about 10 seconds."""
 LONGEST_PAUSE = 2.0
 CONFLICTS = {"PreconditionFailed", "ConditionalRequestConflict"}
-GOOD_VERSION_SEARCH = 50
-"""How many object versions are looked at to name the last good one."""
+UNKNOWN_VERSION = {"NoSuchVersion", "NoSuchKey", "InvalidArgument", "MethodNotAllowed"}
+"""What S3 answers for a version id that there is not, that is none, or that marks a deletion."""
+VERSION_SEARCH = 50
+"""How many object versions are looked at, for the last good one or for the one before."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,30 @@ class Documents:
                 "It is left as it is: copy the good version over it, then try again.",
             ) from error
         return Stored(document, answer["ETag"], answer.get("VersionId", "null"))
+
+    def read_version(self, type_: str, version_id: str) -> Stored:
+        """One version of a document. Raises RefusedError for one that does not exist."""
+        key = self._key(type_)
+        try:
+            answer = self.s3.get_object(Bucket=self.bucket, Key=key, VersionId=version_id)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in UNKNOWN_VERSION:
+                raise
+            raise RefusedError(
+                self._where(key),
+                f"it has no version {version_id}",
+                "Name the object version of a document: python -m scripts status lists the newest.",
+            ) from error
+        document = parse(answer["Body"].read(), type_, f"{self._where(key)} version {version_id}")
+        return Stored(document, answer["ETag"], version_id)
+
+    def before(self, stored: Stored) -> Stored | None:
+        """The version of a document before this one; None where it is the first or far back."""
+        type_ = stored.document.type
+        versions = [version["VersionId"] for version in self._versions(type_)]
+        if stored.version_id not in versions[:-1]:
+            return None
+        return self.read_version(type_, versions[versions.index(stored.version_id) + 1])
 
     def update(self, type_: str, merge: Callable[[Document], Merged]) -> tuple[Stored, Merged]:
         """Apply `merge` and store what it made, or nothing where it changed nothing.
@@ -141,17 +168,22 @@ class Documents:
     def _last_good(self, type_: str) -> str:
         """A phrase that names the newest object version that is a good document."""
         key = self._key(type_)
-        pages = self.s3.get_paginator("list_object_versions").paginate(
-            Bucket=self.bucket, Prefix=key, PaginationConfig={"MaxItems": GOOD_VERSION_SEARCH}
-        )
-        for version in (version for page in pages for version in page.get("Versions", [])):
+        for version in self._versions(type_):
             answer = self.s3.get_object(Bucket=self.bucket, Key=key, VersionId=version["VersionId"])
             try:
                 parse(answer["Body"].read(), type_, "")
             except DocumentError:
                 continue
             return f"; the last good version of the object is {version['VersionId']}"
-        return f"; none of its last {GOOD_VERSION_SEARCH} object versions is a good one"
+        return f"; none of its last {VERSION_SEARCH} object versions is a good one"
+
+    def _versions(self, type_: str) -> Iterator["ObjectVersionTypeDef"]:
+        pages = self.s3.get_paginator("list_object_versions").paginate(
+            Bucket=self.bucket,
+            Prefix=self._key(type_),
+            PaginationConfig={"MaxItems": VERSION_SEARCH},
+        )
+        return (version for page in pages for version in page.get("Versions", []))
 
     def _key(self, type_: str) -> str:
         return f"{self.prefix}{type_}.zip"

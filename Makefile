@@ -28,6 +28,8 @@ lint: .venv/ready
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/cfn-lint infra/*.yaml
+	.venv/bin/actionlint -shellcheck= -pyflakes=
+	.venv/bin/zizmor --offline --quiet --persona auditor .github
 
 check: lint test
 

@@ -19,11 +19,13 @@ EMPTY = ("didn't contain changes", "No updates are to be performed")
 @dataclass(frozen=True)
 class Declared:
     """A stack as it should be. A parameter that isn't named takes the template's default, never
-    its value of before, so that what is deployed is what is declared."""
+    its value of before, so that what is deployed is what is declared. CloudFormation acts as the
+    role `role_arn`; where that is empty as the one of before, else as the caller."""
 
     name: str
     template: str
     parameters: Mapping[str, str]
+    role_arn: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def change_set_name(declared: Declared, stack: "StackTypeDef | None", purpose: s
     state = ""
     if stack is not None and stack["StackStatus"] != "REVIEW_IN_PROGRESS":
         state = str(stack.get("LastUpdatedTime", stack["CreationTime"]))
-    asked = [declared.name, declared.template, dict(declared.parameters), state]
+    asked = [declared.name, declared.template, dict(declared.parameters), declared.role_arn, state]
     digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
     return f"phaseline-{purpose}-{digest[:32]}"
 

@@ -10,6 +10,8 @@ shows is what a deploy does::
          functions
               |
           pipeline
+
+The roles of GitHub's workflows are a stack of their own, which only an administrator deploys.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,10 +35,15 @@ from phaseline.transition import TYPES
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-WAVES = (("registry", "site"), ("functions",), ("pipeline",))
+WAVES = (("github",), ("registry", "site"), ("functions",), ("pipeline",))
 """The stacks in the order of their needs; those of one wave go at once."""
-STACKS = tuple(stack for wave in WAVES for stack in wave)
+EVERY = tuple(stack for wave in WAVES for stack in wave)
+STACKS = tuple(stack for stack in EVERY if stack != "github")
+"""What is deployed unless told otherwise: a role that deploys must not be able to widen itself."""
+TEMPLATES = {"github": "github-oidc"}
+"""Names of the templates that are not called as their stacks are."""
 NEEDS = {
+    "github": (),
     "registry": (),
     "site": (),
     "functions": ("registry", "site"),
@@ -63,7 +70,7 @@ class Plan:
     """What an environment should be. `templates` holds every stack's, `selected` the stacks to
     deploy; `sections` are the parameters by stack or `common`, `overrides` go to every template
     that declares them; `repository` is where the code is, `environment_paths` where its
-    requirements are installed."""
+    requirements are installed; `role_arn` is the role that CloudFormation acts as."""
 
     environment: str
     selected: frozenset[str]
@@ -72,6 +79,7 @@ class Plan:
     overrides: Mapping[str, str]
     repository: Path
     environment_paths: Sequence[Path]
+    role_arn: str = ""
 
     def stack(self, name: str) -> str:
         """The name of the environment's stack."""
@@ -235,8 +243,8 @@ def deploy(plan: Plan, executor: Executor, stacks: Stacks, step: Steps) -> Outco
 
 
 def _parameters(plan: Plan, stacks: Stacks) -> dict[str, dict[str, str]]:
-    with ThreadPoolExecutor(len(STACKS)) as pool:
-        found = pool.map(lambda name: stacks.parameters(name, plan.templates[name]), STACKS)
+    with ThreadPoolExecutor(len(plan.templates)) as pool:
+        found = pool.map(stacks.parameters, plan.templates.keys(), plan.templates.values())
     computed = {
         "Environment": plan.environment,
         "RegistryStack": plan.stack("registry"),
@@ -244,7 +252,7 @@ def _parameters(plan: Plan, stacks: Stacks) -> dict[str, dict[str, str]]:
         "FunctionsStack": plan.stack("functions"),
     }
     return assign(
-        dict(zip(STACKS, found, strict=True)),
+        dict(zip(plan.templates, found, strict=True)),
         plan.sections,
         plan.overrides,
         computed=computed,
@@ -279,7 +287,7 @@ def _deploy_wave(
     done: Mapping[str, Result],
 ) -> dict[str, Result]:
     def one(name: str) -> Result:
-        declared = Declared(plan.stack(name), plan.templates[name], parameters[name])
+        declared = Declared(plan.stack(name), plan.templates[name], parameters[name], plan.role_arn)
         return executor.stack(declared, {plan.stack(need): done.get(need) for need in NEEDS[name]})
 
     # Leaving the pool waits for both, so that the failure of one never leaves the other unseen.

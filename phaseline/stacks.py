@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, repeat
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     )
 
 T = TypeVar("T")
+
+
+class _Role(TypedDict, total=False):
+    RoleARN: str
+
+
 TEMPLATE_LIMIT = 51_200
 """Bytes of a template sent in a request.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
@@ -108,7 +114,7 @@ class Stacks:
         decision, stack, marker = self._settled(declared.name)
         described = self._change_set(declared, decision, stack, "deploy")
         if is_empty(described):
-            self.client.delete_change_set(ChangeSetName=described["ChangeSetId"])
+            self._delete(declared.name, described["ChangeSetId"])
             return Result(declared.name, "none", outputs=_outputs(stack) if stack else {})
         self._execute(described)
         self._follow(described, marker)
@@ -120,7 +126,7 @@ class Stacks:
         stack that CloudFormation makes to hold a new stack's change set."""
         decision, stack, _ = self._settled(declared.name)
         described = self._change_set(declared, decision, stack, "preview")
-        self.client.delete_change_set(ChangeSetName=described["ChangeSetId"])
+        self._delete(declared.name, described["ChangeSetId"])
         if stack is None:
             self._remove_shell(described)
         action = "none" if is_empty(described) else decision.action
@@ -167,11 +173,11 @@ class Stacks:
             found = self.client.describe_change_set(ChangeSetName=name, StackName=declared.name)
             change_set = found["ChangeSetId"]
             if found["Status"] == "FAILED":  # its cause may be gone by now
-                self.client.delete_change_set(ChangeSetName=change_set)
+                self._delete(declared.name, change_set)
                 change_set = self._create(declared, decision, name)
         described = self._described(declared.name, change_set)
         if described["Status"] == "FAILED" and not is_empty(described):
-            self.client.delete_change_set(ChangeSetName=change_set)
+            self._delete(declared.name, change_set)
             if stack is None:
                 self._remove_shell(described)
             raise DeploymentError(
@@ -194,31 +200,40 @@ class Stacks:
                     for key, value in sorted(declared.parameters.items())
                 ],
                 Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
+                **_role(declared),
             )["Id"]
 
     def _described(self, name: str, change_set: str) -> "DescribeChangeSetOutputTypeDef":
         """The change set once it is computed, with all pages of its changes."""
 
         def look() -> "DescribeChangeSetOutputTypeDef | None":
-            found = self.client.describe_change_set(ChangeSetName=change_set)
+            found = self.client.describe_change_set(StackName=name, ChangeSetName=change_set)
             return found if found["Status"] in {"CREATE_COMPLETE", "FAILED"} else None
 
         described = page = self._until(name, look)
         while token := page.get("NextToken"):
-            page = self.client.describe_change_set(ChangeSetName=change_set, NextToken=token)
+            page = self.client.describe_change_set(
+                StackName=name, ChangeSetName=change_set, NextToken=token
+            )
             described["Changes"] += page["Changes"]
         return described
+
+    def _delete(self, stack: str, change_set: str) -> None:
+        # The stack is what a policy names; a change set's own ARN does not say it.
+        self.client.delete_change_set(StackName=stack, ChangeSetName=change_set)
 
     def _execute(self, described: "DescribeChangeSetOutputTypeDef") -> None:
         """Start the change set, unless an earlier try, whose answer was lost, or another deploy
         of the same already did."""
-        change_set = described["ChangeSetId"]
+        stack, change_set = described["StackName"], described["ChangeSetId"]
         try:
             self.client.execute_change_set(
-                ChangeSetName=change_set, ClientRequestToken=described["ChangeSetName"]
+                StackName=stack,
+                ChangeSetName=change_set,
+                ClientRequestToken=described["ChangeSetName"],
             )
         except self.client.exceptions.InvalidChangeSetStatusException:
-            found = self.client.describe_change_set(ChangeSetName=change_set)
+            found = self.client.describe_change_set(StackName=stack, ChangeSetName=change_set)
             if not found["ExecutionStatus"].startswith("EXECUTE_"):
                 raise
 
@@ -263,8 +278,15 @@ class Stacks:
         if stack is None or stack["StackStatus"] != "REVIEW_IN_PROGRESS":
             return
         sets = self.client.list_change_sets(StackName=stack_id)["Summaries"]
-        if all(one["ChangeSetId"] == described["ChangeSetId"] for one in sets):
+        if any(one["ChangeSetId"] != described["ChangeSetId"] for one in sets):
+            return
+        try:
             self.client.delete_stack(StackName=stack_id)
+        except ClientError as error:
+            # The roles of workflows may not delete stacks, and IAM can't tell a shell from a
+            # stack. A shell that stays holds nothing, and the next change set uses it.
+            if error.response["Error"]["Code"] != "AccessDenied":
+                raise
 
     def _until(self, name: str, look: Callable[[], T | None]) -> T:
         """What `look` finds, once it finds something; TimedOutError names the stack `name`."""
@@ -294,6 +316,10 @@ def _refusals(name: str) -> Iterator[None]:
             f"CloudFormation refuses it: {error.response['Error']['Message'].rstrip('.')}",
             "Correct the template or the parameters; the stack is as it was.",
         ) from error
+
+
+def _role(declared: Declared) -> "_Role":
+    return {"RoleARN": declared.role_arn} if declared.role_arn else {}
 
 
 def _is_end(event: "StackEventTypeDef", token: str) -> bool:

@@ -31,7 +31,7 @@ from phaseline.stack_status import Event
 from phaseline.stacks import Stacks
 from scripts import aws
 from scripts.console import Console, json_option
-from scripts.options import dry_run_option, environment_option, timeout_option
+from scripts.options import ROLE_ARN, dry_run_option, environment_option, timeout_option
 
 REPOSITORY = Path(__file__).parent.parent
 SIGNS = {"Add": "+", "Modify": "~", "Remove": "-"}
@@ -52,18 +52,6 @@ class Assignment(click.ParamType[tuple[str, str]]):
         if not (name and separator):
             self.fail(f"expected Name=Value, found {value!r}", param, ctx)
         return name, text
-
-
-class RoleArn(click.ParamType[str]):
-    """The ARN of a role, or nothing."""
-
-    name = "arn"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The ARN, if it is one."""
-        if value and not re.fullmatch(r"arn:[a-z-]+:iam::[0-9]{12}:role/[\w+=,.@/-]+", str(value)):
-            self.fail(f"expected the ARN of a role, found {value!r}", param, ctx)
-        return str(value)
 
 
 @click.command(name="deploy", help=__doc__)
@@ -91,8 +79,7 @@ class RoleArn(click.ParamType[str]):
 )
 @click.option(
     "--role-arn",
-    envvar="PHASELINE_ROLE_ARN",
-    type=RoleArn(),
+    type=ROLE_ARN,
     default="",
     help="The role that CloudFormation acts as; the caller's own rights unless told otherwise.",
 )

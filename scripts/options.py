@@ -35,6 +35,7 @@ ENVIRONMENT = Pattern(
 )
 NAME = Pattern("name", NAME_PATTERN, "letters, digits, '.', '_' and '-'")
 TYPE = click.Choice(TYPES)
+ROLE_ARN = Pattern("arn", r"|arn:[a-z-]+:iam::[0-9]{12}:role/[\w+=,.@/-]+", "the ARN of a role")
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 

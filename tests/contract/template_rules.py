@@ -11,9 +11,27 @@ Template = dict[str, Any]
 Rule = Callable[[Template], Iterator[str]]
 
 STATEFUL = {"AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SQS::Queue"}
-NO_RESOURCE = {"codepipeline:PutJobFailureResult", "codepipeline:PutJobSuccessResult"}
-"""Actions that IAM knows no resource for.
-https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscodepipeline.html"""
+NO_RESOURCE = {
+    # Not stacks: a template in the request, a detection's id, the account's settings of types.
+    "cloudformation:BatchDescribeTypeConfigurations",
+    "cloudformation:DescribeStackDriftDetectionStatus",
+    "cloudformation:GetTemplateSummary",
+    # Lists of everything, or of what has no name yet.
+    "cloudwatch:DescribeAlarms",
+    "codeconnections:CreateConnection",
+    "lambda:ListEventSourceMappings",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    # A job has no ARN.
+    "codepipeline:PutJobFailureResult",
+    "codepipeline:PutJobSuccessResult",
+}
+"""Actions that IAM knows no resource for, or that are asked before there is one.
+https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+"""
+GITHUB = "token.actions.githubusercontent.com"
+IDENTITY = {"aud", "sub", "repository_id", "job_workflow_ref"}
+"""The claims that say which job of which repository it is that asks for a role."""
 PUBLIC_ACCESS = {
     "BlockPublicAcls",
     "BlockPublicPolicy",
@@ -147,13 +165,32 @@ def narrow_resources(template: Template) -> Iterator[str]:
 
 
 def one_service_trusted(template: Template) -> Iterator[str]:
-    """A role is assumed by one service and nobody else."""
+    """A role is assumed by one service, or by named jobs on GitHub, and nobody else."""
     for name, role in resources(template, "AWS::IAM::Role"):
         trusts = role["AssumeRolePolicyDocument"]["Statement"]
+        if len(trusts) == 1 and trusts[0].get("Principal", {}).keys() == {"Federated"}:
+            yield from (f"{name} {fault}" for fault in _loose_trust(trusts[0]))
+            continue
         principals = [json.dumps(trust.get("Principal")) for trust in trusts]
         services = [trust.get("Principal", {}).get("Service") for trust in trusts]
         if len(trusts) != 1 or not isinstance(services[0], str) or len(trusts[0]["Principal"]) > 1:
             yield f"{name} trusts {', '.join(principals)}"
+
+
+def _loose_trust(statement: dict[str, Any]) -> Iterator[str]:
+    """What is left open about the job that may assume a role by its token from GitHub."""
+    conditions = statement.get("Condition", {})
+    equal = conditions.get("StringEquals", {})
+    for claim in sorted(IDENTITY - {"job_workflow_ref"}):
+        if f"{GITHUB}:{claim}" not in equal:
+            yield f"trusts any {claim}"
+    like = conditions.get("StringLike", {})
+    if f"{GITHUB}:job_workflow_ref" not in equal | like:
+        yield "trusts any workflow"
+    if not json.dumps(equal.get(f"{GITHUB}:sub", "")).count("@") >= 2:
+        yield "trusts a subject by names, which another repository may get"
+    if conditions.keys() - {"StringEquals", "StringLike"}:
+        yield "has a condition of another kind"
 
 
 def role_of_its_own(template: Template) -> Iterator[str]:

@@ -10,6 +10,7 @@ import pytest
 from cfnlint.api import lint_file  # type: ignore[import-untyped] # it has no types
 from cfnlint.decode import decode, decode_str  # type: ignore[import-untyped] # it has no types
 
+from phaseline.deployment import EVERY, TEMPLATES
 from phaseline.deployment_parameters import read
 from tests.contract import template_rules as rules
 from tests.contract.template_rules import RULES, Rule, Template, resources
@@ -46,6 +47,13 @@ OUTPUTS = {
         "SiteUrl",
     },
     "pipeline": {"PipelineName", "PipelineArn", "ConnectionArn", "BuildProjectName"},
+    "github": {
+        "DeployRoleArn",
+        "PromoteRoleArn",
+        "DriftRoleArn",
+        "PreviewRoleArn",
+        "CloudFormationRoleArn",
+    },
 }
 
 ROLE = """
@@ -112,6 +120,33 @@ BAD: list[tuple[Rule, str, str]] = [
         (ROLE % "").replace("{Service: lambda.amazonaws.com}", "{AWS: '*'}"),
     ),
     (
+        rules.one_service_trusted,
+        "trusts any sub",
+        (ROLE % "").replace("{Service: lambda.amazonaws.com}", "{Federated: a}"),
+    ),
+    (
+        rules.one_service_trusted,
+        "trusts any workflow",
+        (ROLE % "").replace("{Service: lambda.amazonaws.com}", "{Federated: a}"),
+    ),
+    (
+        rules.one_service_trusted,
+        "trusts a subject by names",
+        (ROLE % "").replace(
+            "{Service: lambda.amazonaws.com}",
+            "{Federated: a}, Condition: {StringEquals: {"
+            "'token.actions.githubusercontent.com:sub': 'repo:acme/automation:environment:x'}}",
+        ),
+    ),
+    (
+        rules.one_service_trusted,
+        "of another kind",
+        (ROLE % "").replace(
+            "{Service: lambda.amazonaws.com}",
+            "{Federated: a}, Condition: {ForAnyValue:StringLike: {a: b}}",
+        ),
+    ),
+    (
         rules.role_of_its_own,
         "2 functions share",
         "  A: {Type: AWS::Lambda::Function, Properties: {Role: !GetAtt Role.Arn}}\n"
@@ -149,7 +184,7 @@ BAD: list[tuple[Rule, str, str]] = [
 
 def load(name: str) -> Template:
     """The template of one stack, with short forms such as !Ref written out."""
-    template, faults = decode(str(ROOT / "infra" / f"{name}.yaml"))
+    template, faults = decode(str(ROOT / "infra" / f"{TEMPLATES.get(name, name)}.yaml"))
     assert not faults
     assert isinstance(template, dict)
     return template
@@ -198,7 +233,7 @@ def test_every_rule_was_seen_to_fail() -> None:
 
 def test_no_other_templates() -> None:
     """The stacks of a deploy are all that there is to check."""
-    assert {path.stem for path in PATHS} >= set(STACKS)
+    assert {path.stem for path in PATHS} == {TEMPLATES.get(name, name) for name in EVERY}
 
 
 @pytest.mark.parametrize("stack", OUTPUTS)
@@ -229,8 +264,8 @@ def _imports(value: Any) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("path", PARAMETERS, ids=lambda path: path.name)
 def test_parameter_files(path: Path) -> None:
     """A parameters file names parameters only that its template, or any for `common`, declares."""
-    sections = read(path.read_text("utf-8"), str(path), STACKS)
-    declared = {stack: load(stack)["Parameters"].keys() for stack in STACKS}
+    sections = read(path.read_text("utf-8"), str(path), EVERY)
+    declared = {stack: load(stack)["Parameters"].keys() for stack in EVERY}
     assert sections.get("common", {}).keys() <= set().union(*declared.values())
     for stack, names in declared.items():
         assert sections.get(stack, {}).keys() <= names
@@ -239,19 +274,20 @@ def test_parameter_files(path: Path) -> None:
 def test_example_is_complete() -> None:
     """With the example's values nothing is left for a person to give."""
     path = ROOT / "infra/parameters/production.example.json"
-    sections = read(path.read_text("utf-8"), str(path), STACKS)
-    for stack in STACKS:
+    sections = read(path.read_text("utf-8"), str(path), EVERY)
+    for stack in EVERY:
         parameters = load(stack)["Parameters"]
         needed = {name for name, one in parameters.items() if "Default" not in one}
         keys = {name for name in needed if name.endswith("CodeKey")}
-        assert needed - keys - GIVEN_BY_DEPLOY <= sections["common"].keys() | sections[stack].keys()
+        given = sections["common"].keys() | sections.get(stack, {}).keys()
+        assert needed - keys - GIVEN_BY_DEPLOY <= given
 
 
 @pytest.mark.parametrize("path", PARAMETERS, ids=lambda path: path.name)
 def test_parameter_values(path: Path) -> None:
     """The values of a parameters file are such as the templates allow."""
-    sections = read(path.read_text("utf-8"), str(path), STACKS)
-    for stack in STACKS:
+    sections = read(path.read_text("utf-8"), str(path), EVERY)
+    for stack in EVERY:
         values = {**sections.get("common", {}), **sections.get(stack, {})}
         for name, parameter in load(stack)["Parameters"].items():
             value = values.get(name, parameter.get("Default"))

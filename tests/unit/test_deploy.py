@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from moto import mock_aws
 
 from phaseline.change_sets import Change, Declared
 from phaseline.deployment import (
+    EVERY,
     FUNCTIONS,
     STACKS,
     Apply,
@@ -50,6 +51,7 @@ TEMPLATES = {
     "functions": "Environment RegistryStack SiteStack PipelineName SlackChannel CodeBucket "
     + " ".join(f"{name.title().replace('_', '')}CodeKey" for name in FUNCTIONS),
     "pipeline": "Environment SiteStack FunctionsStack PipelineName",
+    "github": "Environment PipelineName",
 }
 """The parameters that each template of these tests declares; one with a default has a `?`."""
 
@@ -158,12 +160,14 @@ class Recorder:
     told: list[str] = field(default_factory=list)
     parameters: dict[str, Mapping[str, str]] = field(default_factory=dict)
     needs: dict[str, Mapping[str, Result | None]] = field(default_factory=dict)
+    roles: list[str] = field(default_factory=list)
 
     def stack(self, declared: Declared, needs: Mapping[str, Result | None]) -> Result:
         """Note the stack."""
         self.told.append(declared.name)
         self.parameters[declared.name] = declared.parameters
         self.needs[declared.name] = needs
+        self.roles.append(declared.role_arn)
         return Result(declared.name, "update")
 
     def code_bucket(self, site_stack: str) -> str:
@@ -196,7 +200,7 @@ def plan(repository: Path, *selected: str) -> Plan:
     return Plan(
         environment="demo",
         selected=frozenset(selected or STACKS),
-        templates={name: name for name in STACKS},
+        templates={name: name for name in EVERY},
         sections={"common": {"SlackChannel": "C1"}},
         overrides={},
         repository=repository,
@@ -245,6 +249,24 @@ def test_everything_is_deployed_in_the_order_of_its_needs(repository: Path) -> N
         "phaseline-demo-site": "update",
         "phaseline-demo-functions": "update",
     }
+
+
+def test_the_roles_of_workflows_are_deployed_only_when_asked_for(repository: Path) -> None:
+    """A deploy leaves that stack alone; an administrator's is of it alone, under any rights."""
+    recorder = Recorder()
+    carried_out(plan(repository), recorder)
+    assert "phaseline-demo-github" not in recorder.told
+    recorder = Recorder()
+    carried_out(plan(repository, "github"), recorder)
+    assert recorder.told == ["phaseline-demo-github"]
+
+
+def test_every_stack_is_made_as_the_given_role(repository: Path) -> None:
+    """The role of the plan is the one that CloudFormation is passed."""
+    recorder = Recorder()
+    carried_out(replace(plan(repository), role_arn="arn:role"), recorder)
+    assert set(recorder.roles) == {"arn:role"}
+    assert len(recorder.roles) == len(STACKS)
 
 
 @pytest.mark.parametrize(
@@ -441,6 +463,7 @@ def test_the_outcome_for_programs() -> None:
         (["deploy", "--environment", "Demo"], "lower-case letters"),
         (["deploy", "--environment", "demo", "--parameter", "X"], "expected Name=Value"),
         (["deploy", "--environment", "demo", "--stack", "sites"], "sites"),
+        (["deploy", "--environment", "demo", "--role-arn", "x"], "expected the ARN of a role"),
         (["deplo"], "No such command"),
     ],
 )

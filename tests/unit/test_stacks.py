@@ -17,6 +17,7 @@ from phaseline.stacks import Stacks
 
 NAME = "phaseline-demo-site"
 STACK_ID = f"arn:aws:cloudformation:us-east-1:000000000000:stack/{NAME}/1"
+ROLE = "arn:aws:iam::000000000000:role/deploys"
 SET_ID = "arn:aws:cloudformation:us-east-1:000000000000:changeSet/s/1"
 STARTED = datetime(2026, 11, 24, tzinfo=UTC)
 DECLARED = Declared(NAME, "{}", {"Environment": "demo"})
@@ -65,7 +66,7 @@ class Scripted:
         """The next call asks for the events."""
         self.stub.add_response("describe_stack_events", {"StackEvents": newest_first})
 
-    def create(self, kind: str) -> None:
+    def create(self, kind: str, **more: str) -> None:
         """The next call makes a change set of this type."""
         expected = {
             "StackName": NAME,
@@ -75,6 +76,7 @@ class Scripted:
             "TemplateBody": "{}",
             "Parameters": [{"ParameterKey": "Environment", "ParameterValue": "demo"}],
             "Capabilities": ANY,
+            **more,
         }
         answer = {"Id": SET_ID, "StackId": STACK_ID}
         self.stub.add_response("create_change_set", answer, expected)
@@ -95,11 +97,13 @@ class Scripted:
 
     def delete(self) -> None:
         """The next call removes the change set."""
-        self.stub.add_response("delete_change_set", {}, {"ChangeSetName": SET_ID})
+        self.stub.add_response(
+            "delete_change_set", {}, {"StackName": NAME, "ChangeSetName": SET_ID}
+        )
 
     def execute(self) -> None:
         """The next call executes the change set."""
-        expected = {"ChangeSetName": SET_ID, "ClientRequestToken": "s"}
+        expected = {"StackName": NAME, "ChangeSetName": SET_ID, "ClientRequestToken": "s"}
         self.stub.add_response("execute_change_set", {}, expected)
 
 
@@ -372,6 +376,36 @@ def test_preview_keeps_a_shell_that_was_there(scripted: Scripted) -> None:
     scripted.describe()
     scripted.delete()
     assert scripted.stacks.preview(DECLARED).action == "create"
+
+
+@pytest.mark.parametrize(("code", "is_error"), [("AccessDenied", False), ("Throttling", True)])
+def test_preview_leaves_a_shell_that_it_may_not_delete(
+    scripted: Scripted, code: str, is_error: bool
+) -> None:
+    """The roles of workflows may not delete stacks; the shell waits for the next change set."""
+    scripted.settled(None)
+    scripted.create("CREATE")
+    scripted.describe()
+    scripted.delete()
+    scripted.find("REVIEW_IN_PROGRESS")
+    scripted.stub.add_response("list_change_sets", {"Summaries": []})
+    scripted.stub.add_client_error("delete_stack", code)
+    if is_error:
+        with pytest.raises(scripted.stacks.client.exceptions.ClientError, match=code):
+            scripted.stacks.preview(DECLARED)
+    else:
+        assert scripted.stacks.preview(DECLARED).action == "create"
+
+
+def test_cloudformation_is_given_its_role(scripted: Scripted) -> None:
+    """A declared role goes with the change set, and makes it another one."""
+    scripted.settled("UPDATE_COMPLETE")
+    scripted.create("UPDATE", RoleARN=ROLE)
+    scripted.describe("FAILED", StatusReason="No updates are to be performed.", Changes=[])
+    scripted.delete()
+    declared = Declared(NAME, "{}", {"Environment": "demo"}, ROLE)
+    assert scripted.stacks.deploy(declared).action == "none"
+    assert change_set_name(declared, None, "deploy") != change_set_name(DECLARED, None, "deploy")
 
 
 def test_all_pages_of_changes_are_told(scripted: Scripted) -> None:

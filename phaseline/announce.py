@@ -50,7 +50,7 @@ def published(
     execution_url: str,
 ) -> Message:
     """The website was published with `releases`; `seconds` is how long the execution took."""
-    title = f"{environment}: website published"
+    title = f"{environment}: {_headline(releases)}"
     fields = [
         f"*Website*\n{link(site_url, site_url)}",
         f"*Commit*\n`{clean(commit[:7] or 'unknown', FIELD_LIMIT - 20)}`",
@@ -88,13 +88,26 @@ def failed(
     ]
     # Plain text: in a reason, `*` and `_` are no formatting.
     why = {"type": "plain_text", "text": clean(reason, SECTION_LIMIT), "emoji": False}
-    return _message(title, "\N{CROSS MARK}", [{"type": "section", "text": why}, _fields(fields)])
+    body = [{"type": "section", "text": why}, _fields(fields)]
+    return _message(title, "\N{CROSS MARK}", body, text=f"{title}: {' '.join(reason.split())}")
 
 
-def _message(title: str, sign: str, body: Sequence[dict[str, Any]]) -> Message:
+def _headline(releases: Sequence[Release]) -> str:
+    """What changed, in a line: the first release by name, the others as a number."""
+    if not releases:
+        return "website published"
+    first, more = releases[0], len(releases) - 1
+    done = f"{first.version} is live" if first.version else "is withdrawn"
+    return f"{first.algorithm} {done}" + (f" (+{more} more)" if more else "")
+
+
+def _message(
+    title: str, sign: str, body: Sequence[dict[str, Any]], *, text: str | None = None
+) -> Message:
+    """A message under a header; notifications show `text`, or the title where none is given."""
     header = {"type": "plain_text", "text": clean(f"{sign} {title}", HEADER_LIMIT), "emoji": True}
     blocks = ({"type": "header", "text": header}, *body)
-    return Message(clean(f"{sign} {title}", TEXT_LIMIT), blocks[:BLOCKS_LIMIT])
+    return Message(clean(f"{sign} {text or title}", TEXT_LIMIT), blocks[:BLOCKS_LIMIT])
 
 
 def _section(text: str) -> dict[str, Any]:

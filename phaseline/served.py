@@ -14,8 +14,9 @@ from phaseline.ledger import Release
 
 NAME = "phaseline.json"
 SCHEMA = 1
-SIZE_LIMIT = 1024 * 1024
-"""Bytes of a manifest that are read: thousands of algorithms stay far below."""
+SIZE_LIMIT = 16 * 1024 * 1024
+"""Bytes of a manifest that are read. 50,000 algorithms need 4 MiB with names and versions of 40
+characters, and 13 MiB with the longest, 128 each."""
 TIMEOUT = 5.0
 """Seconds for the whole answer."""
 
@@ -118,7 +119,7 @@ def fetch(
     url = f"{site_url.rstrip('/')}/{NAME}"
     request = urllib.request.Request(url, headers={"User-Agent": "phaseline"})  # noqa: S310
     until = clock() + timeout
-    data = b""
+    data = bytearray()
     try:
         with urllib.request.urlopen(request, timeout=timeout) as response:  # noqa: S310
             # In pieces: the socket's time-out alone would let a dripping answer last for ever.
@@ -134,7 +135,7 @@ def fetch(
         raise RemoteCallError(
             url, f"expected at most {SIZE_LIMIT} bytes, found more", "Look at what is served there."
         )
-    return parse(data, url)
+    return parse(bytes(data), url)
 
 
 def compare(manifest: ServedManifest, releases: Iterable[Release]) -> Verdict:

@@ -88,7 +88,7 @@ def test_a_success_says_what_changed() -> None:
     check(message)
     everything = "\n".join(texts(message))
     for said in (
-        "demo: website published",
+        "demo: a-0 2.0.0 is live",
         "*a-0* \N{RIGHTWARDS ARROW} 2.0.0, was 1.0.0",
         "`c0ffee0`",
         "3 min 5 s",
@@ -102,6 +102,30 @@ def test_a_withdrawal_says_so() -> None:
     """A release that leaves no version is told as withdrawn."""
     message = published(releases=[release(version=None, previous="2.0.0")])
     assert "withdrawn, was 2.0.0" in "\n".join(texts(message))
+
+
+@pytest.mark.parametrize(
+    ("releases", "said"),
+    [
+        ([], "demo: website published"),
+        ([release()], "demo: a-0 2.0.0 is live"),
+        ([release(), release(1), release(2)], "demo: a-0 2.0.0 is live (+2 more)"),
+        ([release(version=None), release(1)], "demo: a-0 is withdrawn (+1 more)"),
+        ([release(algorithm="<!channel>")], "demo: &lt;!channel&gt; 2.0.0 is live"),
+    ],
+)
+def test_a_notification_names_what_changed(releases: list[Release], said: str) -> None:
+    """Notifications show only the text: the first release, and how many there are beside."""
+    assert published(releases=releases).text == f"\N{WHITE HEAVY CHECK MARK} {said}"
+
+
+def test_a_notification_of_a_failure_says_why() -> None:
+    """Notifications show only the text: where, and the reason on one line, escaped and cut."""
+    message = failed(FailedAction("Build", "Build", "exit 1:\n<!channel> " + "x" * 2_000, None))
+    assert message.text.startswith(
+        "\N{CROSS MARK} demo: publishing failed in Build: exit 1: &lt;!channel&gt; xx"
+    )
+    check(message)
 
 
 def test_a_success_without_releases() -> None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from phaseline import pipeline, publication, served
+from phaseline import pipeline, publication, revisions, served
 from phaseline.errors import InputError, RemoteCallError, TimedOutError
 from phaseline.pipeline import Artifact, Continue, Done, Job
 from phaseline.publication import OVERTAKEN, SUPERSEDED, Publication
@@ -111,9 +111,9 @@ def run(job: Job, site: Site, *, time_left: Callable[[], float]) -> Done | Conti
     with opened(site.s3, job.input("Site")) as build:
         stored = _stored_plan(job, site, build, target)
         if stored.outcome == SUPERSEDED:
-            return Done({"outcome": SUPERSEDED})
+            return _done(stored, SUPERSEDED)
         if not site.is_held_by(stored.execution):
-            return Done({"outcome": OVERTAKEN})
+            return _done(stored, OVERTAKEN)
         if not _upload(site, build, stored.keys, time_left):
             if invocation >= INVOCATIONS:
                 raise TimedOutError(
@@ -122,7 +122,12 @@ def run(job: Job, site: Site, *, time_left: Callable[[], float]) -> Done | Conti
                     "Give the function more memory, which makes it faster, then retry the stage.",
                 )
             return Continue({"invocation": invocation + 1})
-    return Done({"outcome": stored.outcome})
+    return _done(stored, stored.outcome)
+
+
+def _done(stored: Publication, outcome: str) -> Done:
+    # Announce's actions refer to both variables, so both must always be there.
+    return Done({"outcome": outcome, "revisions": revisions.render(stored.revisions)})
 
 
 def _stored_plan(job: Job, site: Site, build: Build, target: Artifact) -> Publication:

@@ -4,6 +4,7 @@ Slack never fails a release: the action is answered with success before Slack is
 could not be posted is counted in the metric SlackMessageLost.
 """
 
+import itertools
 import json
 import os
 import time
@@ -24,7 +25,7 @@ from slack_sdk.http_retry.builtin_handlers import (
 )
 from slack_sdk.http_retry.response import HttpResponse
 
-from phaseline import actions, announce, metrics, pipeline
+from phaseline import actions, announce, metrics, pipeline, revisions
 from phaseline.actions import Course
 from phaseline.announce import Message
 from phaseline.errors import InputError, PhaselineError, RemoteCallError
@@ -37,6 +38,8 @@ MARGIN = 3.0
 """Seconds of the function's time kept for what follows a try of Slack."""
 SLACK_TIMEOUT = 10.0
 """Seconds for one answer of Slack, where the function has that many."""
+PUBLISHED = "published"
+"""The outcome of Publish that there is something to tell about."""
 REFUSED_TOKENS = {"invalid_auth", "token_revoked", "token_expired", "account_inactive"}
 
 
@@ -133,6 +136,10 @@ def _slack_code(error: SlackApiError) -> str:
 def _announce_published(event: Mapping[str, Any], until: float) -> None:
     job = pipeline.parse(event)
     execution = job.parameter("execution")
+    built = revisions.parse(job.parameter("revisions"))
+    if job.parameter("outcome") != PUBLISHED:
+        print(json.dumps({"execution": execution, "skipped": "it published nothing"}))
+        return
 
     def message() -> Message:
         started = _course(execution).started
@@ -141,7 +148,9 @@ def _announce_published(event: Mapping[str, Any], until: float) -> None:
             site_url=_SETTINGS.site_url,
             commit=job.parameter("commit"),
             seconds=(datetime.now(UTC) - started).total_seconds() if started else None,
-            releases=[release for type_ in TYPES for release in _LEDGER.open_releases(type_)],
+            releases=revisions.newest_covered(
+                itertools.chain.from_iterable(map(_LEDGER.open_releases, TYPES)), built
+            ),
             execution_url=_execution_url(execution),
         )
 

@@ -70,7 +70,9 @@ def test_publishes_everything_the_first_time(lambda_: ModuleType) -> None:
     assert contents(lambda_._SITE.s3) == FILES
     made = publication(lambda_._SITE.s3)
     assert (made["outcome"], made["changed"], made["stale"]) == ("published", None, [])
-    assert [a["outputVariables"] for a in answers.successes] == [{"outcome": "published"}]
+    assert [a["outputVariables"] for a in answers.successes] == [
+        {"outcome": "published", "revisions": "opt=1"}
+    ]
 
 
 def test_headers(lambda_: ModuleType) -> None:
@@ -124,7 +126,10 @@ def test_superseded_build_publishes_nothing(lambda_: ModuleType) -> None:
     answers = invoke(lambda_)
     assert contents(lambda_._SITE.s3) == {}
     assert publication(lambda_._SITE.s3)["outcome"] == "superseded"
-    assert answers.successes[0]["outputVariables"] == {"outcome": "superseded"}
+    assert answers.successes[0]["outputVariables"] == {
+        "outcome": "superseded",
+        "revisions": "opt=1",
+    }
 
 
 def test_superseded_by_an_upload_that_is_not_verified_yet(lambda_: ModuleType) -> None:
@@ -195,7 +200,7 @@ def test_a_late_delivery_leaves_a_later_publication_alone(lambda_: ModuleType) -
     build(s3, new, "build-2")
     invoke(lambda_, execution(2))
     answers = invoke(lambda_)
-    assert answers.successes[0]["outputVariables"] == {"outcome": "overtaken"}
+    assert answers.successes[0]["outputVariables"] == {"outcome": "overtaken", "revisions": "opt=1"}
     assert contents(s3) == new
     assert state(s3)["publishing"] == "e2"
 

@@ -22,7 +22,14 @@ from tests.unit.calls import Answer, Calls, JobAnswers
 from tests.unit.test_ledger import make_table
 
 TOKEN, NEW_TOKEN = "xoxb-CANARY-TOKEN", "xoxb-CANARY-TOKEN-2"
-EVENT = lambda_job(commit="c0ffee0123456789")
+
+
+def notify(outcome: str = "published") -> dict[str, Any]:
+    """The job of the Notify action, after a Publish with this outcome."""
+    return lambda_job(commit="c0ffee0123456789", outcome=outcome, revisions="opt=7")
+
+
+EVENT = notify()
 OK = {"ok": True, "ts": "1.2", "channel": "C1"}
 
 
@@ -116,16 +123,53 @@ def lost(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [line for line in lines if "SlackMessageLost" in line]
 
 
+def record_release(version: str, *, revision: int) -> None:
+    """Write an open release of opt/a that a document's revision holds."""
+    release = Release(
+        release_id=f"r{version}",
+        type="opt",
+        algorithm="a",
+        version=version,
+        action="promote",
+        previous="1.0.0",
+        requested_at="2026-11-24T20:00:00Z",
+        sequence=str(revision),
+        reason="its phase was set",
+        document_version=f"v{revision}",
+        revision=revision,
+    )
+    Ledger(boto3.client("dynamodb"), "ledger").record([release], at=release.requested_at)
+
+
 def test_announces_a_publication(lambda_: ModuleType, slack: Slack) -> None:
     """The message names open releases, commit, duration, site and execution."""
-    release = Release("r", "opt", "a", "2.0.0", "promote", "1.0.0", "2026-11-24T20:00:00Z", "1", "")
-    Ledger(boto3.client("dynamodb"), "ledger").record([release], at="2026-11-24T20:00:00Z")
+    record_release("2.0.0", revision=7)
     answers = invoke(lambda_)
     assert answers.successes == [{"jobId": JOB}]
     (post,) = slack.posts
     assert post["channel"] == "C1"
     for said in ("*a* → 2.0.0, was 1.0.0", "c0ffee0", "2 min", "site.example", EXECUTION):
         assert said in shown(post)
+
+
+def test_only_what_was_built_is_told(lambda_: ModuleType, slack: Slack) -> None:
+    """A release of a document that is newer than the build is the next execution's to tell."""
+    record_release("2.0.0", revision=7)
+    record_release("2.1.0", revision=8)
+    invoke(lambda_)
+    assert "2.0.0" in slack.posts[0]["text"]
+    assert "2.1.0" not in shown(slack.posts[0])
+
+
+@pytest.mark.parametrize("outcome", ["superseded", "overtaken"])
+def test_nothing_published_is_nothing_told(
+    lambda_: ModuleType, slack: Slack, capsys: pytest.CaptureFixture[str], outcome: str
+) -> None:
+    """An execution that published nothing passes without a message, which is no loss."""
+    answers = invoke(lambda_, notify(outcome))
+    assert answers.successes == [{"jobId": JOB}]
+    assert slack.posts == []
+    assert lost(capsys) == []
 
 
 def test_tells_a_failure(lambda_: ModuleType, slack: Slack) -> None:
@@ -301,7 +345,7 @@ def test_a_job_without_parameters_never_fails_the_pipeline(
     """A misconfigured action is a lost message that names the missing parameter."""
     answers = invoke(lambda_, lambda_job())
     assert (len(answers.successes), len(answers.failures)) == (1, 0)
-    assert "UserParameters.commit" in lost(capsys)[0]["error"]
+    assert "UserParameters.revisions" in lost(capsys)[0]["error"]
 
 
 def test_an_answer_that_is_not_taken_is_left_to_lambda(lambda_: ModuleType, slack: Slack) -> None:

@@ -6,7 +6,7 @@ https://docs.slack.dev/messaging/formatting-message-text
 https://docs.slack.dev/reference/block-kit/blocks
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +17,7 @@ from phaseline.ledger import Release
 HEADER_LIMIT = 150
 SECTION_LIMIT = 3_000
 FIELD_LIMIT = 2_000
+FIELDS_LIMIT = 10
 BLOCKS_LIMIT = 50
 TEXT_LIMIT = 1_000
 """Characters of the text that notifications show in place of the blocks; Slack advises 4,000."""
@@ -99,6 +100,31 @@ def _headline(releases: Sequence[Release]) -> str:
     first, more = releases[0], len(releases) - 1
     done = f"{first.version} is live" if first.version else "is withdrawn"
     return f"{first.algorithm} {done}" + (f" (+{more} more)" if more else "")
+
+
+def reported(
+    *,
+    environment: str,
+    succeeded: bool,
+    title: str,
+    what: str,
+    facts: Mapping[str, str | None],
+    links: Mapping[str, str | None],
+) -> Message:
+    """A command's own report: `what` came of it in a sentence, then facts and links by label."""
+    fields = [
+        f"*{clean(label, 100)}*\n{clean(fact, FIELD_LIMIT - 200)}"
+        for label, fact in facts.items()
+        if fact
+    ]
+    fields += [f"*{clean(label, 100)}*\n{link(url, 'open')}" for label, url in links.items() if url]
+    sign = "\N{WHITE HEAVY CHECK MARK}" if succeeded else "\N{CROSS MARK}"
+    # Plain text, as in a failure: `*` and `_` are no formatting.
+    told = {"type": "plain_text", "text": clean(what, SECTION_LIMIT), "emoji": False}
+    body: list[dict[str, Any]] = [{"type": "section", "text": told}]
+    if fields:
+        body.append(_fields(fields[:FIELDS_LIMIT]))
+    return _message(f"{environment}: {title}", sign, body)
 
 
 def _message(

@@ -13,7 +13,10 @@ import click
 from scripts import console
 
 HERE = Path(__file__).parent
-SHARED = {"__init__", "__main__", "aws", "console", "github", "options", "services", "slack"}
+SHARED = {
+    "__init__", "__main__", "aws", "console", "github", "journal", "options", "services", "slack",
+    "subject",
+}  # fmt: skip
 """Modules that commands use; every other one defines `command`."""
 
 

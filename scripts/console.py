@@ -63,7 +63,7 @@ class Console:
         finally:
             ended.set()
             alive.join()
-            self.progress(f"{label}: {outcome} {_duration(self.clock() - started)}", style)
+            self.progress(f"{label}: {outcome} {duration(self.clock() - started)}", style)
 
     def progress(self, line: str, style: str = "") -> None:
         """One line for people, on stderr."""
@@ -84,7 +84,7 @@ class Console:
     def _beat(self, label: str, started: float, ended: threading.Event) -> None:
         while not ended.wait(self.heartbeat):
             if self.clock() - self._spoke >= self.heartbeat:
-                self.progress(f"{label}: still going, {_duration(self.clock() - started)}")
+                self.progress(f"{label}: still going, {duration(self.clock() - started)}")
 
 
 def run(command: click.Command) -> None:
@@ -150,7 +150,8 @@ def _is_colourful(stream: TextIO, environ: Mapping[str, str]) -> bool:
     return stream.isatty() and not environ.get("NO_COLOR") and not environ.get("CI")
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A duration as people say it: 0.4 s, 3 min 5 s."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     return f"{int(seconds) // 60} min {int(seconds) % 60} s"

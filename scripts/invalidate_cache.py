@@ -1,0 +1,49 @@
+"""Ensures that CloudFront has forgotten what an execution's publication changed.
+
+It is the same invalidation as the pipeline's own: running both makes one.
+"""
+
+import click
+
+from phaseline import invalidation
+from phaseline.invalidation import Invalidated
+from scripts.console import Console, json_option
+from scripts.options import environment_option, execution_option
+from scripts.services import Services
+
+
+@click.command(name="invalidate-cache", help=__doc__)
+@environment_option()
+@execution_option()
+@json_option
+def command(environment: str, execution: str, as_json: bool) -> None:
+    found = ensure(Services(environment), execution)
+    Console(as_json=as_json).result(
+        {
+            "execution": execution,
+            "invalidation": found.id,
+            "paths": found.paths,
+            "already_done": found.found,
+        },
+        [describe(found)],
+    )
+
+
+def ensure(known: Services, execution: str) -> Invalidated:
+    """See to the invalidation of an execution's publication."""
+    return invalidation.ensure(
+        execution,
+        codepipeline=known.codepipeline,
+        name=known.environment.pipeline,
+        s3=known.s3,
+        cdn_=known.cdn,
+    )
+
+
+def describe(found: Invalidated) -> str:
+    """What came of it, in a few words."""
+    if found.id is None:
+        return "nothing to invalidate"
+    if found.found:
+        return f"{found.id}: already done by the pipeline"
+    return f"{found.id}: completed, {len(found.paths)} paths"

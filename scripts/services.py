@@ -1,0 +1,112 @@
+"""What commands use of one deployed environment, each thing made when it is first wanted."""
+
+import os
+import random
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from phaseline import environment
+from phaseline.cdn import Cdn
+from phaseline.documents import Documents
+from phaseline.environment import PREFIX, Environment
+from phaseline.executions import Executions
+from phaseline.ledger import Ledger
+from phaseline.registry import Registry
+from phaseline.secret import Secret
+from phaseline.site import Site
+from scripts import aws
+
+if TYPE_CHECKING:
+    from mypy_boto3_codepipeline import CodePipelineClient
+    from mypy_boto3_s3 import S3Client
+
+
+@dataclass(frozen=True)
+class Services:
+    """An environment's documents, ledger, table, pipeline, website and distribution."""
+
+    name: str
+
+    @cached_property
+    def environment(self) -> Environment:
+        """The names of everything, read from the stacks' outputs."""
+        return environment.read(client("cloudformation"), self.name)
+
+    @cached_property
+    def s3(self) -> "S3Client":
+        return aws.session().client("s3", config=aws.CONFIG)
+
+    @cached_property
+    def codepipeline(self) -> "CodePipelineClient":
+        return aws.session().client("codepipeline", config=aws.CONFIG)
+
+    @cached_property
+    def documents(self) -> Documents:
+        return Documents(self.s3, self.environment.metadata_bucket, PREFIX, pause)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        return Ledger(client("dynamodb"), self.environment.ledger_table)
+
+    @cached_property
+    def registry(self) -> Registry:
+        known = self.environment
+        return Registry(client("dynamodb"), known.algorithms_table, known.schema)
+
+    @cached_property
+    def executions(self) -> Executions:
+        return Executions(
+            self.codepipeline, self.environment.pipeline, clock=time.monotonic, sleep=time.sleep
+        )
+
+    @cached_property
+    def site(self) -> Site:
+        known = self.environment
+        return Site(self.s3, known.site_bucket, known.metadata_bucket)
+
+    @cached_property
+    def cdn(self) -> Cdn:
+        return Cdn(client("cloudfront"), self.environment.distribution, pause, time.time)
+
+    @cached_property
+    def slack_token(self) -> Secret:
+        return Secret(
+            self.environment.slack_token_arn,
+            secretsmanager=client("secretsmanager"),
+            ssm=client("ssm"),
+        )
+
+
+def client(service: Any) -> Any:
+    """A client of the commands' one session."""
+    return aws.session().client(service, config=aws.CONFIG)
+
+
+def pause(longest: float) -> None:
+    """Wait for a random time, so that writers that met once do not meet again."""
+    time.sleep(random.uniform(0, longest))  # noqa: S311 - jitter
+
+
+def now() -> str:
+    """The time as ISO 8601, UTC."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def who() -> str:
+    """Who runs the command: the workflow's actor, or the identity that AWS sees."""
+    return os.environ.get("GITHUB_ACTOR") or str(client("sts").get_caller_identity()["Arn"])
+
+
+def invocation() -> str:
+    """An id of this run, the same when a job of GitHub Actions is run again."""
+    return os.environ.get("GITHUB_RUN_ID") or str(uuid.uuid4())
+
+
+def run_url() -> str | None:
+    """The page of the workflow run that this is a part of, if it is."""
+    known = [os.environ.get(f"GITHUB_{name}") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")]
+    return f"{known[0]}/{known[1]}/actions/runs/{known[2]}" if all(known) else None

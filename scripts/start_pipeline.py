@@ -1,0 +1,66 @@
+"""Ensures a pipeline execution: the one that carries a document's version, or a new one.
+
+With --type and --document-version an execution that carries this version already is adopted, and
+a version that the website shows already is done; otherwise one is started, pinned to it. Without
+them one is started with the newest of everything.
+"""
+
+import os
+import uuid
+
+import click
+
+from phaseline.executions import Ensured
+from scripts import github
+from scripts.console import Console, json_option
+from scripts.options import document_version_option, environment_option, type_option
+from scripts.services import Services
+
+
+@click.command(name="start-pipeline", help=__doc__)
+@environment_option()
+@type_option()
+@document_version_option
+@json_option
+def command(
+    environment: str, type_: str | None, document_version: str | None, as_json: bool
+) -> None:
+    if (type_ is None) != (document_version is None):
+        raise click.UsageError("--type and --document-version go together.")
+    known = Services(environment)
+    if type_ and document_version:
+        revision = known.documents.read_version(type_, document_version).document.revision
+        found = ensure(known, type_, document_version, revision)
+    else:
+        token = f"phaseline-{uuid.uuid4()}"
+        found = Ensured(known.executions.start(token), started=True, done=False)
+    url = known.executions.url(found.execution)
+    github.write_outputs(os.environ, {"execution-id": found.execution, "execution-url": url})
+    Console(as_json=as_json).result(
+        {
+            "execution": found.execution,
+            "started": found.started,
+            "done": found.done,
+            "execution_url": url,
+        },
+        [f"{found.execution}: {describe(found)}", url],
+    )
+
+
+def ensure(known: Services, type_: str, version: str, revision: int) -> Ensured:
+    """The execution that takes a version of a document to the website."""
+
+    def covered_by() -> str | None:
+        published = known.site.published()[0]
+        if published is None or published.revisions.get(type_, -1) < revision:
+            return None
+        return published.execution
+
+    return known.executions.ensure(type_, version, covered_by)
+
+
+def describe(found: Ensured) -> str:
+    """What came of it, in a few words."""
+    if found.started:
+        return "started"
+    return "already done" if found.done else "under way already, adopted"

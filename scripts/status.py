@@ -1,0 +1,87 @@
+"""Shows what is active, what visitors are served, what is open, and the newest executions."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from phaseline import served
+from phaseline.documents import Stored
+from phaseline.errors import PhaselineError
+from phaseline.transition import TYPES
+from scripts.console import Console, json_option
+from scripts.options import environment_option
+from scripts.services import Services
+
+EXECUTIONS_SHOWN = 5
+
+
+@click.command(name="status", help=__doc__)
+@environment_option("Which one to look at.")
+@json_option
+def command(environment: str, as_json: bool) -> None:
+    known = Services(environment)
+    found = {
+        "environment": environment,
+        "site_url": known.environment.site_url,
+        "documents": {type_: _document(known.documents.read(type_)) for type_ in TYPES},
+        "served": _served(known.environment.site_url),
+        "open_releases": [
+            asdict(release) for type_ in TYPES for release in known.ledger.open_releases(type_)
+        ],
+        "executions": [
+            {
+                "id": one.id,
+                "status": one.status,
+                "started": one.started.isoformat() if one.started else None,
+                "revisions": dict(one.revisions),
+                "url": known.executions.url(one.id),
+            }
+            for one in known.executions.newest()[:EXECUTIONS_SHOWN]
+        ],
+    }
+    Console(as_json=as_json).result(found, lines(found))
+
+
+def _document(stored: Stored) -> dict[str, Any]:
+    document = stored.document
+    return {
+        "revision": document.revision,
+        "version_id": stored.version_id,
+        "versions": {name: entry.version for name, entry in document.algorithms.items()},
+        "holds": {name: asdict(hold) for name, hold in document.holds.items()},
+    }
+
+
+def _served(site_url: str) -> dict[str, Any]:
+    """What visitors get; the reason where that can't be told."""
+    try:
+        manifest = served.fetch(site_url)
+    except PhaselineError as error:
+        return {"error": str(error), "documents": {}}
+    return {
+        "commit": manifest.commit,
+        "execution": manifest.execution,
+        "documents": {name: asdict(one) for name, one in manifest.documents.items()},
+    }
+
+
+def lines(found: Mapping[str, Any]) -> Iterator[str]:
+    """The status for people."""
+    yield f"{found['environment']}: {found['site_url']}"
+    if "error" in found["served"]:
+        yield f"not served: {found['served']['error']}"
+    for type_, document in found["documents"].items():
+        shown = found["served"]["documents"].get(type_, {"revision": "nothing", "versions": {}})
+        yield f"{type_}: revision {document['revision']} is active, {shown['revision']} is served"
+        for name, version in sorted(document["versions"].items()):
+            served_version = shown["versions"].get(name)
+            late = "" if served_version == version else f", served: {served_version or 'nothing'}"
+            hold = document["holds"].get(name)
+            held = f", on hold by {hold['who']}: {hold['reason']}" if hold else ""
+            yield f"  {name} {version}{late}{held}"
+    for release in found["open_releases"]:
+        yield f"open: {release['release_id']}, since {release['requested_at']}"
+    for one in found["executions"]:
+        yield f"execution {one['id']}: {one['status']}, {one['url']}"

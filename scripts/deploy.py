@@ -4,9 +4,11 @@ Running it again is safe, and is the remedy for most of what can go wrong: it go
 stopped, and changes nothing where nothing is to change.
 """
 
+import json
+import os
 import sysconfig
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,7 +31,7 @@ from phaseline.deployment_parameters import Sections, read
 from phaseline.errors import ConfigurationError
 from phaseline.stack_status import Event
 from phaseline.stacks import Stacks
-from scripts import aws
+from scripts import aws, github
 from scripts.console import Console, json_option
 from scripts.options import ROLE_ARN, dry_run_option, environment_option, timeout_option
 
@@ -118,7 +120,10 @@ def command(
     s3 = session.client("s3", config=aws.CONFIG)
     executor: Executor = Preview(stacks, s3) if dry_run else Apply(stacks, s3)
     outcome = deploy(plan, executor, stacks, console.step)
-    console.result(as_data(environment, dry_run, outcome), as_lines(dry_run, outcome))
+    data, lines = as_data(environment, dry_run, outcome), list(as_lines(dry_run, outcome))
+    console.result(data, lines)
+    github.write_outputs(os.environ, {"result": json.dumps(data, sort_keys=True)})
+    github.write_summary(os.environ, as_markdown(environment, lines))
 
 
 def templates() -> dict[str, str]:
@@ -176,6 +181,11 @@ def as_lines(dry_run: bool, outcome: Outcome) -> Iterator[str]:
         yield f"{result.stack}: {done}{f'; {result.note}' if result.note else ''}"
         yield from (f"  {_change(change)}" for change in result.changes)
         yield from (f"  {name} = {value}" for name, value in sorted(result.outputs.items()))
+
+
+def as_markdown(environment: str, lines: Iterable[str]) -> str:
+    """The outcome for a job's summary."""
+    return "\n".join([f"### Stacks of {environment}", "", *(f"    {one}" for one in lines), ""])
 
 
 def _change(change: Change) -> str:

@@ -39,7 +39,7 @@ from phaseline.package import Package, build
 from phaseline.stacks import Parameters, Result, Stacks
 from scripts import console
 from scripts.__main__ import main
-from scripts.deploy import as_data, as_lines
+from scripts.deploy import as_data, as_lines, as_markdown
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -454,6 +454,12 @@ def test_the_outcome_for_programs() -> None:
         "sent": True,
     }
     assert (found["environment"], found["dry_run"]) == ("demo", True)
+
+
+def test_the_outcome_in_a_summary() -> None:
+    """The lines for people, as they are: nothing in them is Markdown."""
+    shown = as_markdown("demo", ["a_b_c: created", "  ~ *x*"])
+    assert shown == "### Stacks of demo\n\n    a_b_c: created\n      ~ *x*\n"
 
 
 @pytest.mark.parametrize(

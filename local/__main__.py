@@ -12,6 +12,7 @@ from rich.console import Console
 from local import demo as demonstration
 from local.system import ROOT, System
 from phaseline.errors import ConfigurationError, DeploymentError, PhaselineError
+from phaseline.transition import NAME_PATTERN, TYPES
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -36,10 +37,17 @@ def running() -> System:
         ) from error
 
 
+def name(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    """A name that the listener takes; with another one there would be no release to follow."""
+    if not NAME_PATTERN.fullmatch(value):
+        raise click.BadParameter("1 to 128 letters, digits, '.', '_' and '-' are allowed.")
+    return value
+
+
 @main.command()
-@click.argument("type_", metavar="TYPE", type=click.Choice(["in", "opt", "out"]))
-@click.argument("algorithm")
-@click.argument("version")
+@click.argument("type_", metavar="TYPE", type=click.Choice(TYPES))
+@click.argument("algorithm", callback=name)
+@click.argument("version", callback=name)
 def promote(type_: str, algorithm: str, version: str) -> None:
     """Write a version that passed its tests into the table, and follow its release."""
     system = running()

@@ -1,11 +1,9 @@
 """`make demo`: the whole system, a real release, and then it is yours to play with."""
 
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
@@ -58,7 +56,8 @@ def run(*, ci: bool) -> int:
             system.deploy()
             out.print(
                 f"Deployed {len(system.outputs)} stacks in {time.monotonic() - started:.1f} s"
-                f" with `python -m scripts deploy`; what it printed: {FOLDER}/deploy.log"
+                f" with `python -m scripts deploy`; what it printed: {FOLDER}/deploy.log",
+                soft_wrap=True,
             )
             _seed(system, out)
             released = promote(system, NEXT, out)
@@ -83,9 +82,10 @@ def _seed(system: System, out: Console) -> None:
         _write(system, algorithm, COMPLETE)
     for watch in watches:
         *_, last = watch.steps()
+        how = f"{last.name} FAILED: {last.detail}" if last.failed else "live"
         out.print(
-            f"  {watch.type:<4}{watch.algorithm} {watch.version}:"
-            f" {last.name} after {last.seconds:.1f} s"
+            f"  {watch.type:<4}{watch.algorithm} {watch.version}: {how} after {last.seconds:.1f} s",
+            soft_wrap=True,
         )
     _show_served(system, out)
 
@@ -132,14 +132,14 @@ def _show(steps: Iterator[Step], out: Console) -> Step:
     if live:
         live.start()
     else:
-        out.print(_line(last, 0.0))
+        out.print(_line(last, 0.0), soft_wrap=True)
     for last in steps:
         rows.append((last, last.seconds - previous.seconds))
         previous = last
         if live:
             live.update(_table(rows), refresh=True)
         else:
-            out.print(_line(*rows[-1]))
+            out.print(_line(*rows[-1]), soft_wrap=True)
     if live:
         live.stop()
     return last
@@ -163,9 +163,11 @@ def _explain(system: System, out: Console) -> None:
     variables = " ".join(
         f"{name}={system.environ[name]}" for name in (*local_system.CREDENTIALS, "AWS_ENDPOINT_URL")
     )
-    python = Path(sys.executable)
-    out.print(f"""
-The system stays up. In another terminal:
+    python = ".venv/bin/python"
+    # Not wrapped: a line break within a command can't be pasted.
+    out.print(
+        f"""
+The system stays up. In another terminal, in {ROOT}:
 
   Look        {system.edge_url}
   Promote     {python} -m local promote out delivery-forecast 1.9.0
@@ -175,4 +177,6 @@ The system stays up. In another terminal:
   AWS         {variables}
               (any AWS tool; the algorithms table is {table})
 
-Ctrl-C stops it; `make clean` removes what it made.""")
+Ctrl-C stops it; `make clean` removes what it made.""",
+        soft_wrap=True,
+    )

@@ -149,14 +149,23 @@ class System:
         )
 
     def set_phase(self, algorithm: str, version: str, phase: str) -> None:
-        """Change an item's phase, and nothing else."""
-        self.client("dynamodb").update_item(
-            TableName=self.outputs["registry"]["AlgorithmsTableName"],
-            Key={"algorithm": {"S": algorithm}, "version": {"S": version}},
-            UpdateExpression="SET phase = :phase",
-            ExpressionAttributeValues={":phase": {"S": phase}},
-            ConditionExpression="attribute_exists(algorithm)",
-        )
+        """Change an item's phase, and nothing else. Raises RefusedError where there is no item."""
+        client = self.client("dynamodb")
+        table = self.outputs["registry"]["AlgorithmsTableName"]
+        try:
+            client.update_item(
+                TableName=table,
+                Key={"algorithm": {"S": algorithm}, "version": {"S": version}},
+                UpdateExpression="SET phase = :phase",
+                ExpressionAttributeValues={":phase": {"S": phase}},
+                ConditionExpression="attribute_exists(algorithm)",
+            )
+        except client.exceptions.ConditionalCheckFailedException as error:
+            raise RefusedError(
+                f"table {table}",
+                f"there is no item {algorithm} {version}",
+                "Promote it first, or correct its name.",
+            ) from error
 
     def commit_frontend(self, changes: Mapping[str, str | None], message: str) -> str:
         """Push a change to the frontend's repository; the commit."""

@@ -12,6 +12,7 @@ import urllib3
 from local.demo import BROKEN_BUILD
 from local.system import ROOT, System
 from local.watch import Watch
+from phaseline.errors import RefusedError
 from tests.system.conftest import COMPLETE, REJECTED, RUNNING, names, promote
 
 ACTIONS = {
@@ -252,3 +253,9 @@ def test_not_yet_tested(system: System) -> None:
     )
     promote(system, "opt", "ready", "1.0.0")
     assert "unready" not in system.served_versions("opt")
+
+
+def test_a_phase_of_no_item(system: System) -> None:
+    """Changing the phase of a version that does not exist is refused by its name."""
+    with pytest.raises(RefusedError, match="no item nobody 1.0.0"):
+        system.set_phase("nobody", "1.0.0", COMPLETE)

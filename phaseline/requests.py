@@ -77,7 +77,7 @@ def carry_out(
     """
     check(request)
     stored = documents.read(request.type)
-    active = _active(stored.document, request.algorithm)
+    active = stored.document.algorithms.get(request.algorithm)
     target = _target(request, active, ledger, tested)
 
     def apply(document: Document) -> Merged:
@@ -145,7 +145,9 @@ def _activate(request: Request, document: Document, target: Entry) -> Merged:
     if request.action == "rollback" and name not in holds:
         holds[name] = Hold(f"rolled back: {request.reason}", request.who, request.at)
     if active and active.version == target.version:
-        return Merged(revise(document, holds=holds), (), ())
+        # A release whose request died before the ledger had it is recorded by its repetition.
+        mine = (_release(request, active, None),) if active.release == target.release else ()
+        return Merged(revise(document, holds=holds), mine, ())
     # The stream's place is kept: what the table said until now stays stale.
     entry = replace(target, sequence=held.sequence if held else "0")
     withdrawn = {key: value for key, value in document.withdrawn.items() if key != name}
@@ -155,20 +157,24 @@ def _activate(request: Request, document: Document, target: Entry) -> Merged:
         withdrawn=withdrawn,
         holds=holds,
     )
-    release = Release(
+    release = _release(request, entry, active.version if active else None)
+    return Merged(revised, (release,), ())
+
+
+def _release(request: Request, entry: Entry, previous: str | None) -> Release:
+    return Release(
         release_id=entry.release,
         type=request.type,
-        algorithm=name,
+        algorithm=request.algorithm,
         version=entry.version,
         action=request.action,
-        previous=active.version if active else None,
-        requested_at=request.at,
+        previous=previous,
+        requested_at=entry.since,
         sequence=entry.sequence,
         reason=request.reason,
         who=request.who,
         display=entry.display,
     )
-    return Merged(revised, (release,), ())
 
 
 def _resume(request: Request, document: Document, ledger: Ledger) -> Merged:
@@ -195,11 +201,13 @@ def _fall_back(ledger: Ledger, request: Request, version: str) -> Release | None
 
 def _target(
     request: Request,
-    active: str | None,
+    active: Entry | None,
     ledger: Ledger,
     tested: Callable[[str, str], TableItem | None],
 ) -> Entry | None:
     """The entry that a promotion or rollback makes active; it must be known to be good."""
+    if active and active.release == _entry(request, active.version, {}).release:
+        return active  # by this very request: a rollback that runs twice goes back once
     if request.action == "promote" and request.version is not None:
         item = tested(request.algorithm, request.version)
         if item is None or item.type != request.type:
@@ -210,7 +218,7 @@ def _target(
             )
         return _entry(request, request.version, item.display)
     if request.action == "rollback":
-        release = _earlier(request, active, ledger)
+        release = _earlier(request, active.version if active else None, ledger)
         return _entry(request, str(release.version), release.display)
     return None
 

@@ -11,7 +11,7 @@ from scripts.console import Console, duration
 from scripts.github import escape, link
 from scripts.subject import Move, Subject
 
-DONE, ALREADY_DONE, SUPERSEDED, DRY_RUN = "done", "already done", "superseded", "dry run"
+DONE, ALREADY_DONE, SUPERSEDED, DRY_RUN = "done", "already-done", "superseded", "dry-run"
 FAILED, REFUSED, INTERRUPTED = "failed", "refused", "interrupted"
 GOOD, BAD = "\N{WHITE HEAVY CHECK MARK}", "\N{CROSS MARK}"
 SIGNS = {

@@ -189,6 +189,31 @@ def test_repeated(intake: Intake, action: str) -> None:
     assert not ask(intake, action, id="run-2").changed
 
 
+@pytest.mark.parametrize("action", ["promote", "rollback"])
+def test_the_same_request_again(intake: Intake, action: str) -> None:
+    """One request that runs twice, later too, is one release; a rollback goes back once."""
+    release(intake, "1.0", "2.0", "3.0")
+    version = "9.0" if action == "promote" else None
+    first = ask(intake, action, version)
+    verify(intake)
+    again = ask(intake, action, version, at="2026-11-24T23:00:00Z")
+    assert (again.after, again.changed) == (first.after, False)
+    recorded = [each.release_id for each in intake.ledger.releases("opt", NAME)]
+    assert first.release
+    assert recorded.count(first.release.release_id) == 1
+    assert list(intake.ledger.open_releases("opt")) == []
+
+
+def test_the_ledger_was_not_reached(intake: Intake) -> None:
+    """A request that died after the document was written is recorded when it runs again."""
+    first = ask(intake, "promote", "9.0")
+    assert first.release
+    intake.ledger.client.delete_item(TableName="ledger", Key=first.release.key)
+    ask(intake, "promote", "9.0", at="2026-11-24T23:00:00Z")
+    (recorded,) = intake.ledger.releases("opt", NAME)
+    assert recorded == first.release
+
+
 @pytest.mark.parametrize("action", ["promote", "rollback", "hold", "resume"])
 def test_dry_run(intake: Intake, action: str) -> None:
     """A dry run says what would become active and writes nothing."""

@@ -33,6 +33,21 @@ def resource(service: str, operation: str, body: bytes, region: str, account: st
     return None
 
 
+def condition_keys(service: str, parameters: dict[str, Any]) -> dict[str, str]:
+    """What a policy's conditions may ask of a request to CloudFormation.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html
+    """
+    if service != "cloudformation":
+        return {}
+    named = {"RoleARN": "cloudformation:RoleArn", "ChangeSetName": "cloudformation:ChangeSetName"}
+    return {key: _first(parameters[name]) for name, key in named.items() if name in parameters}
+
+
+def _first(value: Any) -> str:
+    return str(value[0] if isinstance(value, list) else value)
+
+
 def _pipeline(operation: str, request: dict[str, Any], prefix: str) -> str:
     declared = request.get("pipeline")
     if isinstance(declared, dict) and "name" in declared:

@@ -1,6 +1,6 @@
 """Where the emulator is attached to ministack. Everything that depends on its inside is here.
 
-ministack has no public way to add a service, so its tables get an entry and six functions are
+ministack has no public way to add a service, so its tables get an entry and seven functions are
 wrapped. tests/emulator/test_seams.py fails when a new version moves one of them.
 """
 
@@ -62,6 +62,7 @@ def attach(endpoint: str, git_root: Path) -> CodePipeline:
         project[step] = builds.keeping_log_group(project[step])
     iam_actions.SERVICE_TO_IAM_NAMESPACE |= permissions.NAMESPACES
     iam_actions.extract_resource_arn = _resource_arn(iam_actions.extract_resource_arn)
+    iam_actions.request_tag_context = _request_keys(iam_actions.request_tag_context)
     codebuild._start_build = builds.start_build
     eventbridge._invoke_target = _invoke_target(
         eventbridge._invoke_target, Deliveries(service, roles)
@@ -90,6 +91,16 @@ def _resource_arn(original: Callable[..., str]) -> Callable[..., str]:
         return named or original(service, method, path, headers, body, query, region, account)
 
     return extract
+
+
+def _request_keys(original: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Let policies see what ministack does not tell them of a request."""
+
+    def keys(service: str, action: str, body: bytes, parameters: Any) -> dict[str, Any]:
+        more = permissions.condition_keys(service, parameters)
+        return {**original(service, action, body, parameters), **more}
+
+    return keys
 
 
 def _always_secure(original: Callable[..., None]) -> Callable[..., None]:

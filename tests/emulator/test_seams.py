@@ -17,7 +17,8 @@ tables = [app.SERVICE_HANDLERS, router.SERVICE_PATTERNS, provisioners._RESOURCE_
 functions = [eventbridge._invoke_target, eventbridge._dispatch_event, eventbridge._put_events,
              eventbridge._pattern_event_view, eventbridge._apply_input_transformer,
              s3._fire_s3_event, codebuild._start_build, codebuild._make_build_record,
-             iam_actions.extract_resource_arn, iam_evaluator.enforce,
+             iam_actions.extract_resource_arn, iam_actions.request_tag_context,
+             iam_evaluator.enforce,
              iam_evaluator.evaluate_trust_policy, sts.register_session, lambda_runtime.reset,
              provisioners._physical_name]
 print(json.dumps({
@@ -53,4 +54,5 @@ def test_seams_are_where_they_were() -> None:
         "region",
         "account_id",
     ]
+    assert functions["request_tag_context"] == ["service", "iam_action", "body", "params"]
     assert "version_id" in functions["_fire_s3_event"]

@@ -137,8 +137,8 @@ def test_a_pull_request_gets_only_the_preview(role: str) -> None:
     assert not assumed(role, claims(role, job_workflow_ref=workflow))
 
 
-def test_a_branch_gets_no_preview() -> None:
-    """The preview is for the merge of a pull request, which GitHub makes."""
+def test_a_preview_is_of_a_merge() -> None:
+    """Of a pull request's merge, which GitHub makes, and not of whatever ref."""
     workflow = "acme/automation/.github/workflows/pull-request.yml"
     for ref in ("refs/heads/main", "refs/heads/refs/pull/7/merge", "refs/pull/7/head"):
         assert not assumed(
@@ -157,6 +157,17 @@ def test_one_role_is_not_for_the_workflow_of_another(role: str) -> None:
 def test_drift_may_do_without_the_environment() -> None:
     """A scheduled job on the branch does not wait for reviewers."""
     assert assumed("DriftRole", claims("DriftRole", sub=f"{IMMUTABLE}:ref:{MAIN}"))
+
+
+def test_a_dry_run_of_a_promotion_gets_the_preview_role() -> None:
+    """From the branch, which nobody writes to without a review, and from no other."""
+    workflow = "acme/automation/.github/workflows/promote.yml"
+    subject = f"{IMMUTABLE}:ref:{MAIN}"
+    for ref, other, allowed in ((MAIN, MAIN, True), (MAIN, "refs/heads/x", False)):
+        found = claims("PreviewRole", sub=subject, job_workflow_ref=f"{workflow}@{other}", ref=ref)
+        assert assumed("PreviewRole", found) is allowed
+    found = claims("PreviewRole", sub=f"{IMMUTABLE}:ref:refs/heads/x")
+    assert not assumed("PreviewRole", found | {"job_workflow_ref": f"{workflow}@{MAIN}"})
 
 
 def test_workflows_may_be_another_repositorys() -> None:
@@ -259,8 +270,13 @@ def test_no_role_deletes_data_or_a_stack() -> None:
 
 
 def test_a_preview_executes_nothing() -> None:
-    """And makes no change set of a name that a deploy would take for its own."""
-    assert "cloudformation:ExecuteChangeSet" not in actions("PreviewRole")
+    """Writes nothing, and makes no change set of a name that a deploy would take for its own."""
+    written = {
+        action
+        for action in actions("PreviewRole")
+        if not action.partition(":")[2].startswith(("Describe", "Get", "List", "Query"))
+    }
+    assert written == {"cloudformation:CreateChangeSet", "cloudformation:DeleteChangeSet"}
     [making] = [one for one in statements("PreviewRole") if one["Sid"] == "MakeChangeSets"]
     names = making["Condition"]["StringLike"]["cloudformation:ChangeSetName"]
     assert all("phaseline-preview-" in name for name in names)

@@ -257,5 +257,5 @@ def test_not_yet_tested(system: System) -> None:
 
 def test_a_phase_of_no_item(system: System) -> None:
     """Changing the phase of a version that does not exist is refused by its name."""
-    with pytest.raises(RefusedError, match="no item nobody 1.0.0"):
+    with pytest.raises(RefusedError, match=r"no item nobody 1\.0\.0"):
         system.set_phase("nobody", "1.0.0", COMPLETE)

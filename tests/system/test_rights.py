@@ -1,4 +1,4 @@
-"""IAM is enforced: each function's role can do its work and nothing beside, and visitors nothing."""
+"""IAM is enforced: a function's role can do its work and nothing beside, a visitor nothing at all."""
 
 from collections.abc import Callable
 from typing import Any

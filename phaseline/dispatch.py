@@ -18,7 +18,12 @@ EVENT_TYPE_LIMIT = 100
 PAYLOAD_KEYS_LIMIT = 10
 PAYLOAD_LIMIT = 65_535
 ACCEPTED, UNAUTHORIZED = 204, 401
+MOVED = "The repository was renamed or moved: correct its name."
 REMEDIES = {
+    301: MOVED,
+    302: MOVED,
+    307: MOVED,
+    308: MOVED,
     401: "Store a valid token; it needs contents:write on this repository.",
     403: "Give the token contents:write on this repository, or wait for its rate limit.",
     404: "Correct the repository's name, or give the token access to it.",
@@ -29,6 +34,16 @@ PASSING = "The dispatch stays in the ledger's outbox and is sent again."
 
 class DispatchError(RemoteCallError):
     """GitHub did not accept a repository_dispatch."""
+
+
+class _StayHere(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: urllib would take the token along to wherever it leads, as a GET."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+_open = urllib.request.build_opener(_StayHere).open
 
 
 def check(event_type: str, payload: Mapping[str, Any]) -> None:
@@ -88,7 +103,7 @@ def _post(url: str, body: bytes, token: str, timeout: float) -> int | str:
     # The address is the template's parameter, whose pattern admits http and https only.
     request = urllib.request.Request(url, body, headers)  # noqa: S310
     try:
-        with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310
+        with _open(request, timeout=timeout) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from phaseline.errors import ConfigurationError
+from phaseline.errors import ConfigurationError, RemoteCallError
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -27,7 +27,11 @@ class Secret:
     _value: str | None = field(default=None, init=False, repr=False)
 
     def value(self) -> str:
-        """The secret text. Raises ConfigurationError where it can't be had or is empty."""
+        """The secret text.
+
+        Raises ConfigurationError where it can't be had or is no bare token, RemoteCallError where
+        no answer arrives.
+        """
         if self._value is None:
             self._value = self._fetch()
         return self._value
@@ -40,6 +44,12 @@ class Secret:
     def _fetch(self) -> str:
         try:
             text = self._read()
+        except BotoCoreError as error:
+            raise RemoteCallError(
+                self.arn,
+                f"no answer ({type(error).__name__})",
+                "It is asked again at the next use; check the function's way to the service.",
+            ) from error
         except ClientError as error:
             raise ConfigurationError(
                 self.arn,
@@ -57,7 +67,8 @@ class Secret:
     def _read(self) -> str:
         service = self.arn.split(":")[2] if self.arn.startswith("arn:") else ""
         if service == "secretsmanager":
-            return self.secretsmanager.get_secret_value(SecretId=self.arn)["SecretString"].strip()
+            stored = self.secretsmanager.get_secret_value(SecretId=self.arn)
+            return stored.get("SecretString", "").strip()  # a binary secret has none
         if service == "ssm":
             answer = self.ssm.get_parameter(Name=self.arn, WithDecryption=True)
             return answer["Parameter"]["Value"].strip()

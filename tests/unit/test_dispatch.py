@@ -6,13 +6,15 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from phaseline.dispatch import DispatchError, check, send
-from phaseline.errors import ConfigurationError, InputError
+from phaseline.errors import ConfigurationError, InputError, RemoteCallError
 from phaseline.secret import Secret
+from tests.unit.calls import Calls
 
 PATH = "/repos/acme/releases/dispatches"
 
@@ -130,6 +132,30 @@ def test_malformed_secret(token: Secret, text: str) -> None:
         token.value()
     assert token.arn in str(caught.value)
     assert not text or text not in str(caught.value)
+
+
+def test_a_binary_secret(token: Secret) -> None:
+    """A secret without text is an error like any other that is no bare token."""
+    token.secretsmanager.put_secret_value(SecretId=token.arn, SecretBinary=b"x")
+    with pytest.raises(ConfigurationError, match="a token as plain text"):
+        token.value()
+
+
+def test_no_answer_about_the_secret(token: Secret) -> None:
+    """A silent Secrets Manager is an error of ours, so that the dispatch stays in the outbox."""
+    Calls(token.secretsmanager, GetSecretValue=lambda _: EndpointConnectionError(endpoint_url="x"))
+    with pytest.raises(RemoteCallError, match="EndpointConnectionError"):
+        token.value()
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_not_followed(httpserver: HTTPServer, token: Secret, status: int) -> None:
+    """The token stays with the address that was configured, and the error says what to correct."""
+    elsewhere = Response(status=status, headers={"Location": httpserver.url_for("/elsewhere")})
+    httpserver.expect_request(PATH).respond_with_response(elsewhere)
+    with pytest.raises(DispatchError, match=f"found {status}.*renamed or moved"):
+        dispatch(httpserver, token)
+    assert [request.path for request, _ in httpserver.log] == [PATH]
 
 
 def test_parameter_store() -> None:

@@ -1,4 +1,4 @@
-"""IAM is enforced: a function's role can do its work and nothing beside, a visitor nothing at all."""
+"""IAM is enforced: a role can do its function's work, nothing beside; a visitor nothing at all."""
 
 from collections.abc import Callable
 from typing import Any

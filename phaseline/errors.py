@@ -49,6 +49,12 @@ class DeploymentError(PhaselineError):
     exit_code = 4
 
 
+class DriftError(PhaselineError):
+    """What is there is not what was declared."""
+
+    exit_code = 5
+
+
 class TimedOutError(PhaselineError):
     """The bound on a wait was reached before its end was seen."""
 

@@ -176,22 +176,24 @@ class Ledger:
     ) -> None:
         """Note that `step` of a release was done `at` a time (ISO 8601). The first stamp stays.
 
-        `state` verified or superseded also ends the release: it leaves the index of open ones.
+        `state` verified or superseded also ends the release: it leaves the index of open ones. One
+        that has ended is not ended again, nor stamped so.
         """
         stamp = {"at": at} | ({"link": link} if link else {})
         names = {"#step": f"step_{step}"}
         values = {":stamp": serialize(stamp)}
-        expression = "SET #step = :stamp"
+        expression, condition = "SET #step = :stamp", "attribute_not_exists(#step)"
         if state is not None:
             names |= {"#state": "state", "#open": "open"}
             values[":state"] = {"S": state}
             expression += ", #state = :state REMOVE #open"
+            condition += " AND attribute_exists(#open)"
         try:
             self.client.update_item(
                 TableName=self.table,
                 Key=release.key,
                 UpdateExpression=expression,
-                ConditionExpression="attribute_not_exists(#step)",
+                ConditionExpression=condition,
                 ExpressionAttributeNames=names,
                 ExpressionAttributeValues=values,
             )

@@ -9,7 +9,7 @@ import pytest
 from moto import mock_aws
 
 from phaseline.documents import ATTEMPTS, Documents
-from phaseline.errors import DocumentError, RemoteCallError
+from phaseline.errors import DocumentError, RefusedError, RemoteCallError
 from phaseline.metadata import Document, Merged, merge
 from tests.unit.test_metadata import active, change
 
@@ -148,3 +148,21 @@ def test_create_missing(documents: Documents, s3: Any) -> None:
     documents.update("opt", promote(1, "a"))
     assert documents.create_missing() == ["metadata/in.zip"]
     assert active(documents.read("opt").document) == {"a": "1.0.0"}
+
+
+def test_a_version_and_the_one_before(documents: Documents) -> None:
+    """Each version can be read again, and leads to the one before; the first leads nowhere."""
+    first = documents.read("opt")
+    second, _ = documents.update("opt", promote(1, "a"))
+    third, _ = documents.update("opt", promote(2, "b"))
+    assert documents.read_version("opt", second.version_id) == second
+    assert documents.before(third) == second
+    assert documents.before(second) == first
+    assert documents.before(first) is None
+
+
+@pytest.mark.parametrize("version", ["00000000-0000-0000-0000-000000000000", "nonsense"])
+def test_a_version_that_there_is_not(documents: Documents, version: str) -> None:
+    """It is refused, by bucket, key and version."""
+    with pytest.raises(RefusedError, match=f"opt.zip: it has no version {version}"):
+        documents.read_version("opt", version)

@@ -4,14 +4,13 @@ The bucket's own manifest is what the edge should serve. Where it is not this pu
 more, a later execution published meanwhile, and the proof is left to that one.
 """
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from phaseline import pipeline, publication, served
+from phaseline import arrival, pipeline, publication, served
 from phaseline.errors import DeploymentError, InputError, RemoteCallError, TimedOutError
-from phaseline.ledger import SUPERSEDED, VERIFIED, WRITERS, Ledger, Release
+from phaseline.ledger import SUPERSEDED, VERIFIED, Ledger
 from phaseline.pipeline import Continue, Done, Job
 from phaseline.publication import OVERTAKEN, Publication
 from phaseline.served import ServedManifest
@@ -112,8 +111,9 @@ class Verification:
                 for release in self.ledger.open_releases(type_)
             ],
         )
-        self._close(verdict.verified, VERIFIED)
-        self._close(verdict.superseded, SUPERSEDED)
+        at = datetime.fromtimestamp(self.clock(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        for releases, end in ((verdict.verified, VERIFIED), (verdict.superseded, SUPERSEDED)):
+            arrival.close(self.ledger, releases, end, at=at, link=self.site_url)
         if state is None or state.publishing == done.execution:
             self.site.prune([key for key in done.stale if key in present])
             self.site.remember(done, etag)
@@ -124,15 +124,3 @@ class Verification:
                 "superseded": str(len(verdict.superseded)),
             }
         )
-
-    def _close(self, releases: Sequence[Release], state: str) -> None:
-        at = datetime.fromtimestamp(self.clock(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        with ThreadPoolExecutor(WRITERS) as pool:
-            list(
-                pool.map(
-                    lambda release: self.ledger.stamp(
-                        release, state, at=at, link=self.site_url, state=state
-                    ),
-                    releases,
-                )
-            )

@@ -16,17 +16,17 @@ from pathlib import Path
 BRANCH = "main"
 # The hook runs in the environment of whoever pushes, so it needs nothing but this interpreter.
 HOOK = '''#!{python}
-"""Tell the emulator about each branch that was pushed."""
+"""Tell whoever has to know about each branch that was pushed."""
 
 import json
 import sys
 import urllib.request
 
 for line in sys.stdin:
-    _, commit, ref = line.split()
+    before, commit, ref = line.split()
     if ref.startswith("refs/heads/") and commit.strip("0"):
         branch = ref.removeprefix("refs/heads/")
-        push = {{"repository": {name!r}, "branch": branch, "commit": commit}}
+        push = {{"repository": {name!r}, "branch": branch, "commit": commit, "before": before}}
         request = urllib.request.Request(
             {url!r}, json.dumps(push).encode(), {{"Content-Type": "application/json"}}
         )
@@ -112,3 +112,48 @@ def _commit_and_push(work: Path, bare: Path, message: str) -> str:
     git("commit", "--quiet", "-m", message, cwd=work)
     git("push", "--quiet", str(bare.resolve()), f"HEAD:refs/heads/{BRANCH}", cwd=work)
     return git("rev-parse", "HEAD", cwd=work)
+
+
+def record(root: Path, name: str, folder: Path, *, message: str) -> str:
+    """Push what a folder holds now, as one commit; the commit, or the head if nothing changed.
+
+    What the folder's .gitignore names is left out; whether it is a git repository is no matter.
+    """
+    bare = location(root, name)
+    with tempfile.TemporaryDirectory() as scratch:
+        kept = Path(scratch) / "work"
+        git("clone", "--quiet", "--no-checkout", str(bare.resolve()), str(kept), cwd=bare)
+        tree = (f"--git-dir={kept / '.git'}", f"--work-tree={folder.resolve()}")
+        git(*tree, "add", "--all", cwd=folder)
+        if not git(*tree, "status", "--porcelain", cwd=folder):
+            return git("rev-parse", "HEAD", cwd=kept)
+        git(*tree, "commit", "--quiet", "-m", message, cwd=folder)
+        git("push", "--quiet", str(bare.resolve()), f"HEAD:refs/heads/{BRANCH}", cwd=kept)
+        return git("rev-parse", "HEAD", cwd=kept)
+
+
+def merge(root: Path, name: str, number: int, *, base: str, head: str, head_name: str) -> str:
+    """Make `refs/pull/<number>/merge` of two branches; the commit.
+
+    `head_name` is the repository of the branch `head`: a fork, or this one itself. Raises
+    subprocess.CalledProcessError where they conflict.
+    """
+    bare = location(root, name)
+    with tempfile.TemporaryDirectory() as scratch:
+        work = Path(scratch) / "work"
+        git("clone", "--quiet", "--branch", base, str(bare.resolve()), str(work), cwd=bare)
+        git("fetch", "--quiet", str(location(root, head_name).resolve()), head, cwd=work)
+        message = f"Merge {head} into {base}"
+        git("merge", "--quiet", "--no-ff", "-m", message, "FETCH_HEAD", cwd=work)
+        git("push", "--quiet", "--force", "origin", f"HEAD:refs/pull/{number}/merge", cwd=work)
+        return git("rev-parse", "HEAD", cwd=work)
+
+
+def changed(root: Path, name: str, before: str, after: str) -> tuple[str, ...]:
+    """The paths in which two commits differ; all paths where there was nothing before."""
+    bare = location(root, name)
+    if before.strip("0"):
+        listed = git("diff", "--name-only", before, after, cwd=bare)
+    else:
+        listed = git("ls-tree", "-r", "--name-only", after, cwd=bare)
+    return tuple(listed.splitlines())

@@ -20,6 +20,8 @@ import boto3
 
 from local import github, slack
 from local.edge import Edge
+from local.github.hub import Hub
+from local.runner import Runner, Settings
 from local.serving import Server, serve
 
 if TYPE_CHECKING:
@@ -39,14 +41,18 @@ class Standins:
     slack_url: str
     edge_url: str
     edge: Edge
+    hub: Hub
     _servers: tuple[Server, ...]
+    _runner: Runner | None
 
     def addresses(self) -> dict[str, str]:
         """What the ports file says: GITHUB_API_URL, SLACK_API_URL and SITE_URL of the system."""
         return {"github": self.github_url, "slack": self.slack_url, "edge": self.edge_url}
 
     def stop(self) -> None:
-        """Stop all three."""
+        """Stop all three, and the workflows that run."""
+        if self._runner:
+            self._runner.stop()
         for server in self._servers:
             server.stop()
 
@@ -60,24 +66,32 @@ def start(
     repositories: Collection[str] = REPOSITORIES,
     slack_token: str = SLACK_TOKEN,
     channels: Mapping[str, str] = CHANNELS,
+    workflows: Settings | None = None,
 ) -> Standins:
     """Start all three in threads of this process.
 
     `endpoint` is the emulator's address, `cloudfront` a client of it. Without `distribution_id`
-    the edge answers 502 until it is told one (Edge.serve_distribution).
+    the edge answers 502 until it is told one (Edge.serve_distribution). With `workflows`, events
+    that GitHub receives run workflows.
     """
     edge = Edge(cloudfront=cloudfront, endpoint=endpoint, distribution_id=distribution_id)
+    hub = Hub(token=github_token, repositories=repositories)
+    runner = Runner(hub, workflows) if workflows else None
     servers = (
-        serve(github.application(token=github_token, repositories=repositories)),
+        serve(github.serving(hub, runner)),
         serve(slack.application(token=slack_token, channels=channels)),
         serve(edge),
     )
+    if runner:
+        runner.url = servers[0].url
     return Standins(
         github_url=servers[0].url,
         slack_url=f"{servers[1].url}/api/",
         edge_url=servers[2].url,
         edge=edge,
+        hub=hub,
         _servers=servers,
+        _runner=runner,
     )
 
 

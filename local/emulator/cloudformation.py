@@ -1,4 +1,4 @@
-"""CloudFormation's resource types of CodePipeline and CodeConnections.
+"""CloudFormation's resource types that ministack lacks: pipelines, connections, OIDC providers.
 
 A template spells the API's members with a capital first letter; anything that the API does not
 know is refused.
@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 from botocore.model import Shape
+from ministack.services import iam
 from ministack.services.cloudformation import provisioners
 
 from local.emulator.connections import Connections
@@ -31,6 +32,11 @@ def handlers(service: CodePipeline, connections: Connections) -> dict[str, dict[
         },
         "AWS::CodeConnections::Connection": _connection("codeconnections", connections),
         "AWS::CodeStarConnections::Connection": _connection("codestar-connections", connections),
+        "AWS::IAM::OIDCProvider": {
+            "create": _create_provider,
+            "update": _update_provider,
+            "delete": lambda arn, _properties: iam._oidc_providers.pop(arn, None),
+        },
     }
 
 
@@ -134,3 +140,29 @@ def _attributes(arn: str) -> dict[str, Any]:
         "ConnectionStatus": "AVAILABLE",
         "OwnerAccountId": arn.split(":")[4],
     }
+
+
+def _create_provider(_logical_id: str, properties: dict[str, Any], _stack: str) -> Created:
+    """AWS::IAM::OIDCProvider. Ref is the ARN."""
+    unknown = properties.keys() - {"Url", "ClientIdList", "ThumbprintList", "Tags"}
+    if unknown or "Url" not in properties:
+        raise ValueError(f"OIDCProvider properties {sorted(properties)} do not fit the type")
+    asked = {"Url": properties["Url"]}
+    for index, client in enumerate(properties.get("ClientIdList", []), 1):
+        asked[f"ClientIDList.member.{index}"] = client
+    status, _, body = iam._create_oidc_provider(asked)
+    if status != 200:
+        raise ValueError(f"{properties['Url']} (Service: Iam): {body!r}")
+    host = properties["Url"].split("://", 1)[-1].rstrip("/")
+    arn = next(arn for arn in iam._oidc_providers if arn.endswith(f":oidc-provider/{host}"))
+    return arn, {"Arn": arn}
+
+
+def _update_provider(arn: str, old: dict[str, Any], new: dict[str, Any], stack: str) -> Created:
+    """A new address replaces the provider; the audiences are changed in place."""
+    if old.get("Url") != new.get("Url"):
+        created = _create_provider("", new, stack)
+        iam._oidc_providers.pop(arn, None)
+        return created
+    iam._oidc_providers[arn]["ClientIDList"] = list(new.get("ClientIdList", []))
+    return arn, {"Arn": arn}

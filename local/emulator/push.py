@@ -1,7 +1,11 @@
-"""POST /_phaseline/push: a Git host tells the emulator that a branch has moved."""
+"""What the emulator is told beside AWS's own requests, each by a POST of JSON.
+
+- `/_phaseline/push {"repository", "branch", "commit"}`: a Git host says that a branch has moved
+- `/_phaseline/oidc {"issuer", "keys"}`: the keys of an OIDC issuer, which AWS would fetch from it
+"""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from ministack.core.responses import request_scope
@@ -9,21 +13,35 @@ from ministack.core.responses import request_scope
 from local.emulator import pushes
 from local.emulator.scope import ACCOUNT, REGION
 from local.emulator.service import CodePipeline
-
-PATH = "/_phaseline/push"
-MEMBERS = ("repository", "branch", "commit")
+from local.emulator.web_identity import WebIdentity
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
+Told = Callable[[dict[str, Any]], dict[str, Any]]
 
 
-def listening(app: App, service: CodePipeline) -> App:
-    """The application with the push address in front of it."""
+def addresses(service: CodePipeline, identity: WebIdentity) -> dict[str, Told]:
+    """What is done with a message, by the path to which it is sent."""
+
+    def push(told: dict[str, Any]) -> dict[str, Any]:
+        moved = told["repository"], told["branch"], told["commit"]
+        return {"started": pushes.started(service, *moved)}
+
+    def oidc(told: dict[str, Any]) -> dict[str, Any]:
+        identity.trust_keys(told["issuer"], told["keys"])
+        return {}
+
+    return {"/_phaseline/push": push, "/_phaseline/oidc": oidc}
+
+
+def listening(app: App, told: Mapping[str, Told]) -> App:
+    """The application with these addresses in front of it."""
 
     async def handle(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST":
+        known = scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in told
+        if not known:
             await app(scope, receive, send)
             return
-        status, answer = _answer(await _body(receive), service)
+        status, answer = _answer(await _body(receive), told[scope["path"]])
         headers = [(b"content-type", b"application/json")]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
@@ -31,14 +49,12 @@ def listening(app: App, service: CodePipeline) -> App:
     return handle
 
 
-def _answer(body: bytes, service: CodePipeline) -> tuple[int, dict[str, Any]]:
+def _answer(body: bytes, do: Told) -> tuple[int, dict[str, Any]]:
     try:
-        request = json.loads(body)
-        given = [request[member] for member in MEMBERS]
-    except (ValueError, KeyError, TypeError):
-        return 400, {"error": f"The body must be JSON with {', '.join(MEMBERS)}"}
-    with request_scope(ACCOUNT, REGION):
-        return 200, {"started": pushes.started(service, *given)}
+        with request_scope(ACCOUNT, REGION):
+            return 200, do(json.loads(body))
+    except (ValueError, KeyError, TypeError) as error:
+        return 400, {"error": f"The body is not what is expected here: {error!r}"}
 
 
 async def _body(receive: Any) -> bytes:

@@ -1,6 +1,6 @@
 """Where the emulator is attached to ministack. Everything that depends on its inside is here.
 
-ministack has no public way to add a service, so its tables get an entry and seven functions are
+ministack has no public way to add a service, so its tables get an entry and nine functions are
 wrapped. tests/emulator/test_seams.py fails when a new version moves one of them.
 """
 
@@ -12,10 +12,10 @@ from typing import Any
 
 from ministack import app as ministack
 from ministack.core import iam_actions, router
-from ministack.services import codebuild, eventbridge, s3
+from ministack.services import codebuild, eventbridge, s3, sts
 from ministack.services.cloudformation import provisioners
 
-from local.emulator import cloudformation, permissions
+from local.emulator import cloudformation, permissions, web_identity
 from local.emulator import codebuild as builds
 from local.emulator.actions import performer
 from local.emulator.connections import Connections
@@ -25,6 +25,7 @@ from local.emulator.jobs import Jobs
 from local.emulator.roles import Roles
 from local.emulator.service import CodePipeline
 from local.emulator.state import Store
+from local.emulator.web_identity import WebIdentity
 
 _PATTERNS = {
     "codepipeline": {
@@ -46,8 +47,8 @@ _object_version: contextvars.ContextVar[str | None] = contextvars.ContextVar(
 )
 
 
-def attach(endpoint: str, git_root: Path) -> CodePipeline:
-    """Add CodePipeline and CodeConnections to ministack. Called once per process."""
+def attach(endpoint: str, git_root: Path) -> tuple[CodePipeline, WebIdentity]:
+    """Add what ministack lacks to it. Called once per process."""
     store, jobs, roles, connections = Store(), Jobs(), Roles(endpoint), Connections()
     engine = Engine(store, roles, performer(connections, jobs, git_root))
     service = CodePipeline(store, engine, jobs, roles)
@@ -70,7 +71,10 @@ def attach(endpoint: str, git_root: Path) -> CodePipeline:
     s3._fire_s3_event = _remembering_version(s3._fire_s3_event)
     eventbridge._dispatch_event = _with_version(eventbridge._dispatch_event)
     ministack.pin_request_origin = _always_secure(ministack.pin_request_origin)
-    return service
+    identity = WebIdentity()
+    sts._web_identity_trust_denied = identity.refusing(sts._web_identity_trust_denied)
+    sts._web_identity_principal = web_identity.with_claims(sts._web_identity_principal)
+    return service, identity
 
 
 def _resource_arn(original: Callable[..., str]) -> Callable[..., str]:

@@ -86,7 +86,7 @@ async def _serve(port: int, git_root: Path) -> None:
 
     from local.emulator import push, seams
 
-    service = seams.attach(f"http://127.0.0.1:{port}", git_root)
+    told = push.addresses(*seams.attach(f"http://127.0.0.1:{port}", git_root))
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
     config.keep_alive_timeout = 75
@@ -96,7 +96,7 @@ async def _serve(port: int, git_root: Path) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    served: Any = push.listening(app, service)
+    served: Any = push.listening(app, told)
     await serve(served, config, shutdown_trigger=stopped.wait)
 
 

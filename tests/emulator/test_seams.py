@@ -20,12 +20,14 @@ functions = [eventbridge._invoke_target, eventbridge._dispatch_event, eventbridg
              iam_actions.extract_resource_arn, iam_actions.request_tag_context,
              iam_evaluator.enforce,
              iam_evaluator.evaluate_trust_policy, sts.register_session, lambda_runtime.reset,
-             provisioners._physical_name]
+             provisioners._physical_name, sts._web_identity_trust_denied,
+             sts._web_identity_principal, iam._create_oidc_provider]
 print(json.dumps({
     "tables": [type(table).__name__ for table in tables],
     "functions": {f.__name__: list(inspect.signature(f).parameters) for f in functions},
     "lacking": [name for name in ("codepipeline", "codeconnections") if name in tables[0]],
     "roles": hasattr(iam._roles, "get_scoped"),
+    "providers": hasattr(iam._oidc_providers, "pop"),
 }))
 """
 
@@ -39,6 +41,7 @@ def test_seams_are_where_they_were() -> None:
     assert found["tables"] == ["dict"] * 4
     assert found["lacking"] == []
     assert found["roles"]
+    assert found["providers"]
     functions = found["functions"]
     assert functions["_invoke_target"] == ["target", "event", "rule", "view"]
     assert functions["_dispatch_event"] == ["event", "view"]
@@ -56,3 +59,6 @@ def test_seams_are_where_they_were() -> None:
     ]
     assert functions["request_tag_context"] == ["service", "iam_action", "body", "params"]
     assert "version_id" in functions["_fire_s3_event"]
+    assert functions["_web_identity_trust_denied"] == ["role_arn", "params", "use_json"]
+    assert functions["_web_identity_principal"] == ["token", "provider_id", "role_arn"]
+    assert functions["_create_oidc_provider"] == ["p"]

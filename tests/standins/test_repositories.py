@@ -37,17 +37,17 @@ def test_repository_starts_from_a_folder(
 
 
 def test_push_is_told(tmp_path: Path, folder: Path, httpserver: HTTPServer) -> None:
-    """A commit changes, adds and deletes files, and its push is told with branch and commit."""
+    """A commit changes, adds and deletes files, and its push is told with branch and commits."""
     httpserver.expect_request("/push", method="POST").respond_with_data("")
     url = httpserver.url_for("/push")
-    ensure(tmp_path, NAME, folder=folder, push_url=url)
+    before = ensure(tmp_path, NAME, folder=folder, push_url=url)
 
     changes = {"build.py": None, "assets/style.css": "body {}\n"}
     pushed = commit(tmp_path, NAME, changes, message="New style")
 
     assert files(tmp_path) == ["assets/style.css"]
     assert [request.get_json() for request, _ in httpserver.log] == [
-        {"repository": NAME, "branch": "main", "commit": pushed}
+        {"repository": NAME, "branch": "main", "commit": pushed, "before": before}
     ]
 
 

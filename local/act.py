@@ -1,0 +1,107 @@
+"""Runs one workflow file with act, on this machine, in an environment of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from local.workflow_files import SELF_HOSTED, Event
+
+BIN = Path(sys.executable).parent
+HOOK = Path(__file__).with_name("job.py")
+SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+@dataclass(frozen=True)
+class Task:
+    """What act is to run.
+
+    `folder` is the repository, with files that act can read; `scratch` is for files of this run.
+    `actions` says where the repositories are that `uses:` names, as `owner/name@ref` -> folder.
+    `environ` are environment variables of every step, `variables` the context `vars`.
+    """
+
+    event: Event
+    workflow: str
+    folder: Path
+    scratch: Path
+    token: str
+    actions: Mapping[str, Path]
+    environ: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    def command(self) -> list[str]:
+        """The command line."""
+        options = [
+            *("--workflows", self.workflow, "--eventpath", str(self.scratch / "event.json")),
+            *("--actor", self.event.actor, "--secret", f"GITHUB_TOKEN={self.token}"),
+            *("--platform", f"{SELF_HOSTED}=-self-hosted"),
+            *("--json", "--no-skip-checkout", "--no-cache-server"),
+        ]
+        for name, folder in self.actions.items():
+            options += ["--local-repository", f"{name}={folder}"]
+        for name, value in {**self.environ, "ACT_JOB_HOOK": str(HOOK)}.items():
+            options += ["--env", f"{name}={value}"]
+        for name, value in self.variables.items():
+            options += ["--var", f"{name}={value}"]
+        return [str(BIN / "act"), self.event.name, *options]
+
+    def environment(self) -> dict[str, str]:
+        """What act and the steps see: nothing of the environment of whoever runs this.
+
+        Steps find this Python and its packages, so that setting up Python needs no download;
+        pip may not reach an index, so that no run changes what all runs share.
+        """
+        return {
+            "PATH": f"{BIN}:{SYSTEM_PATH}",
+            "HOME": str(self.scratch / "home"),
+            "TMPDIR": str(self.scratch / "tmp"),
+            "LANG": "C.UTF-8",
+            "PIP_NO_INDEX": "1",
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+
+
+def start(task: Task) -> subprocess.Popen[str]:
+    """Start act, as a group of processes that `stop` can end."""
+    for name in ("home", "tmp"):
+        (task.scratch / name).mkdir(parents=True, exist_ok=True)
+    payload = json.dumps(task.event.payload)
+    (task.scratch / "event.json").write_text(payload, encoding="utf-8")
+    return subprocess.Popen(
+        task.command(),
+        cwd=task.folder,
+        env=task.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        start_new_session=True,
+    )
+
+
+def follow(process: subprocess.Popen[str], told: Callable[[Mapping[str, Any]], None]) -> int:
+    """Hand over each line that act prints until it ends; its exit code."""
+    assert process.stdout is not None  # noqa: S101 - it was started with a pipe
+    for line in process.stdout:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            entry = {"msg": line}
+        told(entry)
+    return process.wait()
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    """End act and all that it started."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return

@@ -1,0 +1,194 @@
+"""The expressions of workflow files, as far as what GitHub itself evaluates needs them.
+
+act evaluates everything inside jobs; names of runs and concurrency groups are evaluated before a
+run starts, and act ignores them.
+https://docs.github.com/en/actions/reference/workflows-and-actions/expressions
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+TOKEN = re.compile(
+    r"""\s*(?:
+        (?P<text>'(?:[^']|'')*')
+      | (?P<number>-?\d+(?:\.\d+)?)
+      | (?P<name>[A-Za-z_][\w-]*)
+      | (?P<sign>==|!=|<=|>=|&&|\|\||[<>!()\[\],.])
+    )""",
+    re.VERBOSE,
+)
+EMBEDDED = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
+LITERALS = {"true": True, "false": False, "null": None}
+
+
+def render(text: str, contexts: Mapping[str, Any]) -> str:
+    """A text with its `${{ }}` replaced by what they are worth. Raises ValueError."""
+    return EMBEDDED.sub(lambda found: spelled(evaluate(found[1], contexts)), text)
+
+
+def evaluate(expression: str, contexts: Mapping[str, Any]) -> Any:
+    """What an expression is worth, given the contexts (`github`, `inputs`, `vars`) by name.
+
+    A property that is not there is None. Raises ValueError for what is no expression, or needs
+    a context or function that is not known before a run.
+    """
+    reader = _Reader(_tokens(expression), contexts)
+    value = reader.either()
+    if reader.kind:
+        raise ValueError(f"unexpected {reader.value!r} in ${{{{{expression}}}}}")
+    return value
+
+
+def spelled(value: Any) -> str:
+    """A value as text, as GitHub puts it into one."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _tokens(expression: str) -> list[tuple[str, str]]:
+    tokens, place, end = [], 0, len(expression.rstrip())
+    while place < end:
+        found = TOKEN.match(expression, place)
+        if not found:
+            raise ValueError(f"{expression[place:].strip()!r} is no expression")
+        kind = str(found.lastgroup)
+        tokens.append((kind, found[kind]))
+        place = found.end()
+    return tokens
+
+
+class _Reader:
+    """Reads tokens from left to right; each method reads one level of precedence."""
+
+    def __init__(self, tokens: list[tuple[str, str]], contexts: Mapping[str, Any]) -> None:
+        self._tokens = [*tokens, ("", "")]
+        self._contexts = contexts
+
+    @property
+    def kind(self) -> str:
+        return self._tokens[0][0]
+
+    @property
+    def value(self) -> str:
+        return self._tokens[0][1]
+
+    def either(self) -> Any:
+        left = self._both()
+        while self._take("||"):
+            right = self._both()
+            left = left if left else right
+        return left
+
+    def _both(self) -> Any:
+        left = self._compared()
+        while self._take("&&"):
+            right = self._compared()
+            left = right if left else left
+        return left
+
+    def _compared(self) -> Any:
+        left = self._unary()
+        for sign, holds in COMPARISONS.items():
+            if self._take(sign):
+                return holds(left, self._unary())
+        return left
+
+    def _unary(self) -> Any:
+        if self._take("!"):
+            return not self._unary()
+        if self._take("("):
+            inner = self.either()
+            self._expect(")")
+            return inner
+        kind, value = self._tokens.pop(0)
+        if kind == "text":
+            return value[1:-1].replace("''", "'")
+        if kind == "number":
+            return float(value) if "." in value else int(value)
+        if kind != "name":
+            raise ValueError(f"unexpected {value!r} in an expression")
+        if value in LITERALS:
+            return LITERALS[value]
+        return self._called(value) if self._take("(") else self._property(value)
+
+    def _called(self, name: str) -> Any:
+        arguments = []
+        while not self._take(")"):
+            arguments.append(self.either())
+            if self.value != ")":
+                self._expect(",")
+        if name not in FUNCTIONS:
+            raise ValueError(f"{name}() is not known before a run")
+        return FUNCTIONS[name](*arguments)
+
+    def _property(self, name: str) -> Any:
+        if name not in self._contexts:
+            raise ValueError(f"the context {name} is not known before a run")
+        value: Any = self._contexts[name]
+        while True:
+            if self._take("."):
+                key: Any = self._tokens.pop(0)[1]
+            elif self._take("["):
+                key = self.either()
+                self._expect("]")
+            else:
+                return value
+            value = value.get(key) if isinstance(value, Mapping) else None
+
+    def _take(self, sign: str) -> bool:
+        if self._tokens[0] != ("sign", sign):
+            return False
+        self._tokens.pop(0)
+        return True
+
+    def _expect(self, sign: str) -> None:
+        if not self._take(sign):
+            raise ValueError(f"{sign!r} is missing in an expression")
+
+
+def _same(left: Any, right: Any) -> bool:
+    """Texts are equal in any case of their letters; unlike kinds are compared as numbers."""
+    if isinstance(left, str) and isinstance(right, str):
+        return left.lower() == right.lower()
+    return bool(left == right) if type(left) is type(right) else _number(left) == _number(right)
+
+
+def _number(value: Any) -> float:
+    if value is None or isinstance(value, bool):
+        return float(bool(value))
+    try:
+        return float(value or 0)
+    except (TypeError, ValueError):
+        return float("nan")
+
+
+def _contains(place: Any, item: Any) -> bool:
+    if isinstance(place, list):
+        return any(_same(one, item) for one in place)
+    return spelled(item).lower() in spelled(place).lower()
+
+
+COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "==": _same,
+    "!=": lambda left, right: not _same(left, right),
+    "<=": lambda left, right: _number(left) <= _number(right),
+    ">=": lambda left, right: _number(left) >= _number(right),
+    "<": lambda left, right: _number(left) < _number(right),
+    ">": lambda left, right: _number(left) > _number(right),
+}
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "contains": _contains,
+    "startsWith": lambda text, start: spelled(text).lower().startswith(spelled(start).lower()),
+    "endsWith": lambda text, end: spelled(text).lower().endswith(spelled(end).lower()),
+    "format": lambda text, *values: re.sub(
+        r"\{(\d+)\}", lambda found: spelled(values[int(found[1])]), text
+    ),
+    "join": lambda values, by=",": by.join(map(spelled, values)),
+    "toJSON": lambda value: json.dumps(value, indent=2),
+    "fromJSON": json.loads,
+}

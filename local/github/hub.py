@@ -1,0 +1,199 @@
+"""What GitHub knows: repositories, their issues, pull requests, deployments and variables.
+
+Values have the shape in which the API shows them, so that there is one form of each.
+"""
+
+import threading
+import zlib
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from local.github.openapi import RefusedError
+from local.workflow_files import Event
+
+BRANCH = "main"
+OWNER = "octocat"
+BOT = "github-actions[bot]"
+
+
+def number_of(name: str) -> int:
+    """The id of an account or repository: the same at each start, and never a small number."""
+    return 1_000_000 + zlib.crc32(name.lower().encode()) % 900_000_000
+
+
+def now() -> str:
+    """The time as GitHub writes it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def user(login: str) -> dict[str, Any]:
+    """An account, in brief."""
+    kind = "Bot" if login.endswith("[bot]") else "User"
+    return {"login": login, "id": number_of(login), "type": kind, "site_admin": False}
+
+
+@dataclass(frozen=True)
+class Access:
+    """What a token may do: `actor` is who acts with it, `write` whether it may change anything."""
+
+    actor: str = OWNER
+    write: bool = True
+
+
+@dataclass
+class Repository:
+    """One repository, named `owner/name`.
+
+    `issues` holds pull requests too, as GitHub does; `variables` are those of GitHub Actions.
+    `protected` are the environments that wait for an approval.
+    """
+
+    name: str
+    issues: dict[int, dict[str, Any]] = field(default_factory=dict)
+    pulls: dict[int, dict[str, Any]] = field(default_factory=dict)
+    comments: dict[int, dict[str, Any]] = field(default_factory=dict)
+    deployments: dict[int, dict[str, Any]] = field(default_factory=dict)
+    statuses: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    variables: dict[str, dict[str, str]] = field(default_factory=dict)
+    protected: set[str] = field(default_factory=set)
+
+    @property
+    def owner(self) -> str:
+        """The account that has the repository."""
+        return self.name.split("/")[0]
+
+    def view(self, base: str) -> dict[str, Any]:
+        """The repository as the API shows it."""
+        url = f"{base}/repos/{self.name}"
+        return {
+            "id": number_of(self.name),
+            "node_id": f"R_{number_of(self.name)}",
+            "name": self.name.split("/")[1],
+            "full_name": self.name,
+            "owner": user(self.owner),
+            "private": False,
+            "visibility": "public",
+            "default_branch": BRANCH,
+            "fork": False,
+            "url": url,
+            "html_url": f"{base}/{self.name}",
+        }
+
+    def values(self) -> dict[str, str]:
+        """The variables' values."""
+        return {name: kept["value"] for name, kept in self.variables.items()}
+
+
+class Hub:
+    """All repositories, and the tokens that open them.
+
+    `receive` is told each event that may run a workflow, and answers with the runs' ids.
+    """
+
+    def __init__(self, *, token: str, repositories: Collection[str]) -> None:
+        self.tokens = {token: Access()}
+        self.repositories = {name.lower(): Repository(name) for name in repositories}
+        self.dispatches: list[dict[str, Any]] = []
+        self.receive: Callable[[Event], list[int]] = lambda _: []
+        self.head: Callable[[str, str], str] = lambda _name, _ref: "0" * 40
+        self.lock = threading.RLock()
+        self._last = 0
+
+    def number(self) -> int:
+        """A new id."""
+        with self.lock:
+            self._last += 1
+            return self._last
+
+    def repository(self, name: str) -> Repository:
+        """The repository of this name, in any case. Raises RefusedError."""
+        try:
+            return self.repositories[name.lower()]
+        except KeyError as error:
+            raise RefusedError(404, "Not Found") from error
+
+    def access(self, headers: Mapping[str, str], method: str) -> Access:
+        """What the request's token may do. Raises RefusedError."""
+        if not headers.get("User-Agent"):
+            raise RefusedError(403, "Request forbidden by administrative rules.")
+        scheme, _, given = headers.get("Authorization", "").partition(" ")
+        if scheme.lower() not in ("bearer", "token"):
+            raise RefusedError(401, "Requires authentication")
+        access = self.tokens.get(given.strip())
+        if access is None:
+            raise RefusedError(401, "Bad credentials")
+        if method != "GET" and not access.write:
+            raise RefusedError(403, "Resource not accessible by integration")
+        return access
+
+    def deploy(self, repository: Repository, body: Mapping[str, Any], actor: str) -> dict[str, Any]:
+        """Record a deployment of `ref` (and `sha`) to `environment`."""
+        number, time = self.number(), now()
+        kept = {
+            "id": number,
+            "node_id": f"DE_{number}",
+            "sha": body.get("sha") or self.head(repository.name, body["ref"]),
+            "ref": body["ref"],
+            "task": body.get("task", "deploy"),
+            "payload": body.get("payload", {}),
+            "environment": body.get("environment", "production"),
+            "original_environment": body.get("environment", "production"),
+            "description": body.get("description"),
+            "creator": user(actor),
+            "created_at": time,
+            "updated_at": time,
+        }
+        with self.lock:
+            repository.deployments[number] = kept
+            repository.statuses[number] = []
+        return kept
+
+    def set_status(
+        self, repository: Repository, deployment: int, body: Mapping[str, Any], actor: str
+    ) -> dict[str, Any]:
+        """Add a status to a deployment; a success makes the environment's earlier ones inactive.
+
+        https://docs.github.com/en/rest/deployments/statuses#create-a-deployment-status
+        """
+        kept = self._status(body, repository.deployments[deployment], actor)
+        with self.lock:
+            repository.statuses[deployment].append(kept)
+            if kept["state"] == "success" and body.get("auto_inactive", True) is not False:
+                for number in self._superseded(repository, deployment):
+                    inactive = self._status(
+                        {"state": "inactive"}, repository.deployments[number], actor
+                    )
+                    repository.statuses[number].append(inactive)
+        return kept
+
+    def _status(
+        self, body: Mapping[str, Any], deployment: Mapping[str, Any], actor: str
+    ) -> dict[str, Any]:
+        number, time = self.number(), now()
+        log = body.get("log_url") or body.get("target_url") or ""
+        return {
+            "id": number,
+            "node_id": f"DES_{number}",
+            "state": body["state"],
+            "creator": user(actor),
+            "description": body.get("description", ""),
+            "environment": body.get("environment") or deployment["environment"],
+            "environment_url": body.get("environment_url", ""),
+            "target_url": log,
+            "log_url": log,
+            "created_at": time,
+            "updated_at": time,
+        }
+
+    def _superseded(self, repository: Repository, deployment: int) -> list[int]:
+        environment = repository.deployments[deployment]["environment"]
+        return [
+            number
+            for number, kept in repository.deployments.items()
+            if number < deployment
+            and kept["environment"] == environment
+            and repository.statuses[number]
+            and repository.statuses[number][-1]["state"] == "success"
+        ]

@@ -1,0 +1,64 @@
+"""What the routes share: the repository that a path names, and lists in pages."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Flask, Response, jsonify, request
+
+from local.github.hub import Hub
+from local.github.openapi import check
+
+Handler = Callable[..., Any]
+REPOSITORY = "/repos/{owner}/{repo}"
+
+
+class Routes:
+    """Adds the API's operations to an application.
+
+    A handler is called with the repository, the caller's access and the checked body, then with
+    what its path names. What it returns is sent as JSON.
+    """
+
+    def __init__(self, app: Flask, hub: Hub) -> None:
+        self._app = app
+        self._hub = hub
+
+    def add(self, method: str, path: str, handler: Handler, *, status: int = 200) -> None:
+        """Serve the operation at `REPOSITORY + path`."""
+        full = REPOSITORY + path
+
+        def answer(owner: str, repo: str, **named: str) -> Any:
+            access = self._hub.access(dict(request.headers), request.method)
+            repository = self._hub.repository(f"{owner}/{repo}")
+            body = check(full, request)
+            given = {name: int(text) if text.isdigit() else text for name, text in named.items()}
+            made = handler(repository, access, body, **given)
+            if isinstance(made, Response | tuple):
+                return made
+            return (jsonify(made), status) if made is not None else ("", status)
+
+        self._app.add_url_rule(
+            re.sub(r"\{(\w+)\}", r"<\1>", full), f"{method} {full}", answer, methods=[method]
+        )
+
+
+def base() -> str:
+    """The address at which the caller found this API, without a slash at the end."""
+    return request.host_url.rstrip("/")
+
+
+def page(items: Sequence[Any], wrapped: str = "") -> Response:
+    """The asked page of a list, with the Link header by which clients find the next one.
+
+    `wrapped` is the key under which the list is put beside its total_count, where the API does.
+    """
+    size = min(int(request.args.get("per_page", 30)), 100)
+    number = int(request.args.get("page", 1))
+    chosen = list(items[(number - 1) * size : number * size])
+    answer = jsonify({"total_count": len(items), wrapped: chosen} if wrapped else chosen)
+    if number * size < len(items):
+        query = urlencode({**request.args, "page": number + 1})
+        answer.headers["Link"] = f'<{base()}{request.path}?{query}>; rel="next"'
+    return answer

@@ -1,0 +1,85 @@
+"""A run of a workflow: where it stands, and what came of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from local.workflow_files import Event, Origin
+
+COMPLETED = "completed"
+
+
+def now() -> str:
+    """The time as GitHub writes it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """A line that a job brought to a person's notice; `level` is error, warning or notice."""
+
+    job: str
+    level: str
+    title: str
+    message: str
+
+
+@dataclass
+class Run:
+    """One run.
+
+    `status` is queued, waiting (for an approval), in_progress or completed, and `conclusion` then
+    success, failure, cancelled or startup_failure. `jobs` holds each job's own conclusion,
+    `outputs` those of steps, by the job's name. `lends_id_token` is whether called workflows that
+    declare no permissions may ask for OIDC tokens. The log is `folder / "log.txt"`.
+    """
+
+    id: int
+    number: int
+    event: Event
+    origin: Origin
+    name: str
+    title: str
+    folder: Path
+    lends_id_token: bool = False
+    status: str = "queued"
+    conclusion: str | None = None
+    created_at: str = field(default_factory=now)
+    updated_at: str = field(default_factory=now)
+    jobs: dict[str, str] = field(default_factory=dict)
+    outputs: dict[str, dict[str, str]] = field(default_factory=dict)
+    annotations: list[Annotation] = field(default_factory=list)
+    summaries: list[str] = field(default_factory=list)
+
+    @property
+    def log(self) -> Path:
+        """What the run printed."""
+        return self.folder / "log.txt"
+
+    @property
+    def branch(self) -> str:
+        """The branch that GitHub shows beside the run."""
+        pull = self.event.payload.get("pull_request")
+        return str(pull["head"]["ref"]) if pull else self.event.ref.split("/", 2)[-1]
+
+    def move(self, status: str, conclusion: str | None = None) -> None:
+        """Note where the run stands now."""
+        self.status, self.conclusion, self.updated_at = status, conclusion, now()
+
+    def note(self, entry: Mapping[str, Any]) -> str:
+        """Take in one line that act printed as JSON; what a person reads of it."""
+        job = str(entry.get("job", "")).removeprefix(f"{self.name}/").strip()
+        command = entry.get("command")
+        if "jobResult" in entry:
+            self.jobs[job] = entry["jobResult"]
+        elif command == "summary":
+            self.summaries.append(entry["content"])
+        elif command in ("error", "warning", "notice"):
+            title = (entry.get("kvPairs") or {}).get("title", "")
+            self.annotations.append(Annotation(job, command, title, entry["arg"]))
+        elif command == "set-output":
+            self.outputs.setdefault(job, {})[entry["name"]] = entry["arg"]
+        text = str(entry.get("msg", "")).rstrip()
+        return f"{job}: {text}" if job else text

@@ -1,0 +1,285 @@
+"""What workflow files say: which events they want, which inputs they take, what act can't read.
+
+Pure: texts and values in, values out. https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax
+"""
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+# https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows#pull_request
+PULL_REQUEST_TYPES = ("opened", "synchronize", "reopened")
+SELF_HOSTED = "ubuntu-latest"
+HOOK = 'exec python "$ACT_JOB_HOOK"'
+
+
+class Loader(yaml.SafeLoader):
+    """YAML as GitHub reads it: of all the words that YAML 1.1 knows, `on` is not true."""
+
+
+Loader.yaml_implicit_resolvers = {
+    first: [
+        (tag, pattern)
+        for tag, pattern in resolvers
+        if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp")
+    ]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened in a repository (`owner/name`).
+
+    `payload` is what GitHub would send to a webhook. `workflow` names the one file that an event
+    is for, where it is for one (workflow_dispatch, schedule). `changed` are the paths of a push
+    or pull request.
+    """
+
+    name: str
+    repository: str
+    ref: str
+    sha: str
+    payload: dict[str, Any] = field(default_factory=dict)
+    actor: str = "octocat"
+    workflow: str = ""
+    changed: tuple[str, ...] = ()
+    from_fork: bool = False
+
+
+def parse(text: str) -> dict[str, Any]:
+    """A workflow's or action's file. Raises ValueError where it is no YAML mapping."""
+    try:
+        content = yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
+    if not isinstance(content, dict):
+        raise ValueError("the file holds no mapping")  # noqa: TRY004 - of content, not of a caller
+    return content
+
+
+def triggers(workflow: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The events of `on:` in its longest form."""
+    declared = workflow.get("on") or {}
+    if isinstance(declared, str):
+        declared = [declared]
+    if isinstance(declared, list):
+        return {name: {} for name in declared}
+    return {
+        name: filters if isinstance(filters, dict) else {} for name, filters in declared.items()
+    }
+
+
+def wants(workflow: Mapping[str, Any], event: Event) -> bool:
+    """Whether the event runs the workflow, by its name and filters."""
+    declared = triggers(workflow)
+    if event.name not in declared:
+        return False
+    filters = declared[event.name]
+    if event.name == "push":
+        kind = "tags" if event.ref.startswith("refs/tags/") else "branches"
+        name = event.ref.split("/", 2)[2]
+        other = {"tags": "branches", "branches": "tags"}[kind]
+        if kind not in filters and f"{kind}-ignore" not in filters and other in filters:
+            return False
+        return _passes(filters, kind, [name]) and _passes(filters, "paths", event.changed)
+    if event.name == "pull_request":
+        types = filters.get("types", PULL_REQUEST_TYPES)
+        base = event.payload["pull_request"]["base"]["ref"]
+        return (
+            event.payload["action"] in types
+            and _passes(filters, "branches", [base])
+            and _passes(filters, "paths", event.changed)
+        )
+    if event.name == "repository_dispatch":
+        return event.payload["action"] in filters.get("types", [event.payload["action"]])
+    return True
+
+
+def _passes(filters: Mapping[str, Any], kind: str, names: Collection[str]) -> bool:
+    """Whether a filter lets one of the names through (with `-ignore`: one that it leaves)."""
+    if kind in filters:
+        return any(selects(filters[kind], name) for name in names)
+    if f"{kind}-ignore" in filters:
+        return any(not selects(filters[f"{kind}-ignore"], name) for name in names)
+    return True
+
+
+def selects(patterns: str | list[str], name: str) -> bool:
+    """Whether a list of patterns selects a name; of those that match, the last one decides."""
+    selected = False
+    for pattern in [patterns] if isinstance(patterns, str) else patterns:
+        if re.fullmatch(_regex(pattern.removeprefix("!")), name):
+            selected = not pattern.startswith("!")
+    return selected
+
+
+def _regex(pattern: str) -> str:
+    special = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*"}
+    parts = re.split(r"(\*\*/|\*\*|\*|\[[^\]]*\]|[?+])", pattern)
+    return "".join(
+        special.get(part) or (part if part in ("?", "+") or part[:1] == "[" else re.escape(part))
+        for part in parts
+    )
+
+
+def dispatch_inputs(workflow: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, str]:
+    """The inputs of a manual run: what was given, completed by the defaults, as the event has them.
+
+    Raises ValueError in GitHub's words where the workflow takes no such run or no such inputs.
+    """
+    declared = triggers(workflow)
+    if "workflow_dispatch" not in declared:
+        raise ValueError("Workflow does not have 'workflow_dispatch' trigger")
+    inputs = declared["workflow_dispatch"].get("inputs") or {}
+    if unexpected := sorted(given.keys() - inputs.keys()):
+        raise ValueError(f"Unexpected inputs provided: {json.dumps(unexpected)}")
+    return {name: _input(name, asked or {}, given) for name, asked in inputs.items()}
+
+
+def typed_inputs(workflow: Mapping[str, Any], inputs: Mapping[str, str]) -> dict[str, Any]:
+    """The context `inputs` of a manual run: booleans are none of the event's texts any more."""
+    declared = triggers(workflow).get("workflow_dispatch", {}).get("inputs") or {}
+    return {
+        name: text == "true" if (declared[name] or {}).get("type") == "boolean" else text
+        for name, text in inputs.items()
+    }
+
+
+def _input(name: str, asked: Mapping[str, Any], given: Mapping[str, Any]) -> str:
+    kind = asked.get("type", "string")
+    value = given.get(name, asked.get("default"))
+    if value in (None, ""):
+        if asked.get("required"):
+            raise ValueError(f"Required input '{name}' not provided")
+        return "false" if kind == "boolean" else ""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    if kind == "choice" and text not in map(str, asked.get("options", [])):
+        raise ValueError(
+            f"Provided value '{text}' for input '{name}' not in the list of allowed values"
+        )
+    if kind == "boolean" and text not in ("true", "false"):
+        raise ValueError(f"Provided value '{text}' for input '{name}' is not a boolean")
+    return text
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a file belongs: repository, ref and commit, and its path."""
+
+    repository: str
+    ref: str
+    sha: str
+    path: str
+
+    @property
+    def workflow_ref(self) -> str:
+        """How tokens name a workflow file."""
+        return f"{self.repository}/{self.path}@{self.ref}"
+
+
+def sanitise(text: str, origin: Origin) -> str:
+    """A workflow that act can run, in which each job reports its beginning and its end.
+
+    act refuses a file for `queue`, `environment.deployment`, `timezone` of schedules and `$/`;
+    what the first two mean is done by the steps put before and after those of each job
+    (local/job.py). References to the file's own repository name its commit.
+    """
+    workflow = parse(text)
+    workflow.pop("concurrency", None)
+    declared = workflow.get("on")
+    for schedule in (declared.get("schedule") or []) if isinstance(declared, dict) else []:
+        schedule.pop("timezone", None)
+    for name, job in workflow.get("jobs", {}).items():
+        group = job.pop("concurrency", None)
+        environment = job.pop("environment", None)
+        if "uses" in job:
+            job["uses"] = _own(job["uses"], origin, "./", "$/")
+            continue
+        job["runs-on"] = SELF_HOSTED
+        for step in job["steps"]:
+            if "uses" in step:
+                step["uses"] = _own(step["uses"], origin, "$/")
+        told = {
+            "job": name,
+            "workflow": origin.workflow_ref,
+            "sha": origin.sha,
+            "id_token": grants_id_token(job.get("permissions", workflow.get("permissions"))),
+        }
+        begin, end = _hooks(told, environment, group)
+        job["steps"] = [begin, *job["steps"], end]
+    return yaml.safe_dump(workflow, sort_keys=False, width=10_000, allow_unicode=True)
+
+
+def sanitise_action(text: str, origin: Origin) -> str:
+    """A composite action that act can run: `$/` names the commit of its own repository."""
+    action = parse(text)
+    for step in action.get("runs", {}).get("steps", []):
+        if "uses" in step:
+            step["uses"] = _own(step["uses"], origin, "$/")
+    return yaml.safe_dump(action, sort_keys=False, width=10_000, allow_unicode=True)
+
+
+def grants_id_token(permissions: Any) -> bool | None:
+    """Whether a job may ask for an OIDC token; None where its caller's permissions say it."""
+    if isinstance(permissions, dict):
+        return bool(permissions.get("id-token") == "write")
+    return None if permissions is None else bool(permissions == "write-all")
+
+
+def _own(uses: str, origin: Origin, *prefixes: str) -> str:
+    for prefix in prefixes:
+        if uses.startswith(prefix):
+            return f"{origin.repository}/{uses.removeprefix(prefix)}@{origin.sha}"
+    return uses
+
+
+def _hooks(
+    told: Mapping[str, Any], environment: Any, group: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The first and the last step of a job. act evaluates the expressions in them."""
+    named = {"name": environment} if isinstance(environment, str) else environment or {}
+    grouped = {"group": group} if isinstance(group, str) else group or {}
+    begin = {
+        "name": "Set up the runner",
+        "shell": "bash",
+        "run": f"{HOOK} begin",
+        "env": {
+            "ACT_JOB": json.dumps(told),
+            "ACT_ENVIRONMENT": named.get("name", ""),
+            "ACT_DEPLOYMENT": str(named.get("deployment", True)).lower(),
+            "ACT_GROUP": grouped.get("group", ""),
+            "ACT_QUEUE": grouped.get("queue", ""),
+            "ACT_CANCEL": str(grouped.get("cancel-in-progress", False)).lower(),
+        },
+    }
+    end = {
+        "name": "Report to the runner",
+        "if": "${{ always() }}",
+        "shell": "bash",
+        "run": f"{HOOK} end",
+        "env": {"ACT_STATUS": "${{ job.status }}", "ACT_URL": named.get("url", "")},
+    }
+    return begin, end
+
+
+def used(files: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """What sanitised files use from repositories: `owner/name`, path inside it, ref."""
+    for text in files.values():
+        content = parse(text)
+        jobs = content.get("jobs", {}).values()
+        steps = [step for job in jobs for step in job.get("steps", [])]
+        steps += content.get("runs", {}).get("steps", [])
+        for item in (*jobs, *steps):
+            uses = item.get("uses", "")
+            if uses and not uses.startswith(("./", "docker://")):
+                place, _, ref = uses.partition("@")
+                owner, name, *path = place.split("/")
+                yield f"{owner}/{name}", "/".join(path), ref

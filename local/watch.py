@@ -63,7 +63,7 @@ class Watch:
     def _is_over(self) -> bool:
         if self._execution.get("status") in {"Failed", "Stopped"}:
             return "slack" in self._seen
-        return {"edge", "slack", "verified"} <= self._seen
+        return {"edge", "slack", "verified", "pipeline"} <= self._seen
 
     def _look(self) -> Iterator[tuple[str, str, bool]]:
         yield from self._look_at_ledger()
@@ -105,6 +105,10 @@ class Watch:
             return
         id_ = self._execution["pipelineExecutionId"]
         yield "execution", id_, False
+        # Asked before the actions: where it has ended, all of them have.
+        found = pipeline.get_pipeline_execution(
+            pipelineName=self.system.pipeline, pipelineExecutionId=id_
+        )["pipelineExecution"]
         actions = pipeline.list_action_executions(
             pipelineName=self.system.pipeline, filter={"pipelineExecutionId": id_}
         )["actionExecutionDetails"]
@@ -115,9 +119,6 @@ class Watch:
             name = f"{action['stageName']}.{action['actionName']}"
             failed = action["status"] != "Succeeded"
             yield name, f"{action['status']} after {duration:.1f} s", failed
-        found = pipeline.get_pipeline_execution(
-            pipelineName=self.system.pipeline, pipelineExecutionId=id_
-        )["pipelineExecution"]
         self._execution = dict(found)
         if found["status"] in ENDED:
             yield "pipeline", found["status"], found["status"] != "Succeeded"

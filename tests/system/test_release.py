@@ -259,3 +259,29 @@ def test_a_phase_of_no_item(system: System) -> None:
     """Changing the phase of a version that does not exist is refused by its name."""
     with pytest.raises(RefusedError, match=r"no item nobody 1\.0\.0"):
         system.set_phase("nobody", "1.0.0", COMPLETE)
+
+
+def test_a_corrupt_document(system: System) -> None:
+    """It is refused and named with its last good version, and the old site stays until it is back.
+
+    The emulator does not deliver a failed record again as AWS does: see tests/faults.
+    """
+    promote(system, "out", "intact", "1.0.0")
+    settle(system)
+    s3, page = system.client("s3"), system.get("/")[1]
+    bucket, key = system.outputs["site"]["MetadataBucketName"], "metadata/out.zip"
+    good = s3.head_object(Bucket=bucket, Key=key)["VersionId"]
+    s3.put_object(Bucket=bucket, Key=key, Body=b"edited by hand")
+    system.write_algorithm(
+        "patient", "1.0.0", type_="out", phase=COMPLETE, title="Patient", summary=""
+    )
+    line = logged(system, "StreamListenerFunctionName", "BadZipFile")
+    assert f"the last good version of the object is {good}" in line
+    settle(system)
+    assert executions(system)[0]["status"] == "Failed"
+    assert system.get("/")[1] == page
+    s3.copy_object(
+        Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": key, "VersionId": good}
+    )
+    assert {"edge", "verified"} <= names(promote(system, "out", "patient", "1.0.0"))
+    settle(system)

@@ -40,8 +40,8 @@ WAVES = (("github",), ("registry", "site"), ("functions",), ("pipeline",))
 EVERY = tuple(stack for wave in WAVES for stack in wave)
 STACKS = tuple(stack for stack in EVERY if stack != "github")
 """What is deployed unless told otherwise: a role that deploys must not be able to widen itself."""
-TEMPLATES = {"github": "github-oidc"}
-"""Names of the templates that are not called as their stacks are."""
+TEMPLATES = {name: name for name in STACKS} | {"github": "github-oidc"}
+"""What the template of each stack is called."""
 NEEDS = {
     "github": (),
     "registry": (),

@@ -14,8 +14,8 @@ from scripts import console
 
 HERE = Path(__file__).parent
 SHARED = {
-    "__init__", "__main__", "aws", "console", "github", "journal", "options", "services", "slack",
-    "subject",
+    "__init__", "__main__", "aws", "comments", "console", "github", "journal", "options",
+    "services", "slack", "subject",
 }  # fmt: skip
 """Modules that commands use; every other one defines `command`."""
 

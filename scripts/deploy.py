@@ -98,26 +98,10 @@ def command(
     timeout: float,
     as_json: bool,
 ) -> None:
-    plan = Plan(
-        environment=environment,
-        selected=frozenset(selected or STACKS),
-        templates=templates(),
-        sections=sections(environment, parameters_file),
-        overrides=dict(overrides),
-        repository=REPOSITORY,
-        environment_paths=[Path(sysconfig.get_path("purelib"))],
-        role_arn=role_arn,
-    )
+    plan = make_plan(environment, parameters_file, overrides, selected or STACKS, role_arn)
     console = Console(as_json=as_json, total=plan.steps())
-    session = aws.session()
-    stacks = Stacks(
-        session.client("cloudformation", config=aws.CONFIG),
-        clock=time.monotonic,
-        sleep=time.sleep,
-        progress=lambda event: console.progress(_line(event)),
-        limit=timeout,
-    )
-    s3 = session.client("s3", config=aws.CONFIG)
+    stacks = make_stacks(console, timeout)
+    s3 = aws.session().client("s3", config=aws.CONFIG)
     executor: Executor = Preview(stacks, s3) if dry_run else Apply(stacks, s3)
     outcome = deploy(plan, executor, stacks, console.step)
     data, lines = as_data(environment, dry_run, outcome), list(as_lines(dry_run, outcome))
@@ -126,13 +110,39 @@ def command(
     github.write_summary(os.environ, as_markdown(environment, lines))
 
 
-def templates() -> dict[str, str]:
-    """The template of every stack."""
+def make_plan(
+    environment: str,
+    parameters_file: Path | None,
+    overrides: Iterable[tuple[str, str]],
+    selected: Iterable[str],
+    role_arn: str = "",
+) -> Plan:
+    """What the environment should be, by this repository and the parameters file."""
     folder = REPOSITORY / "infra"
-    return {name: (folder / f"{TEMPLATES.get(name, name)}.yaml").read_text() for name in EVERY}
+    return Plan(
+        environment=environment,
+        selected=frozenset(selected),
+        templates={name: (folder / f"{TEMPLATES[name]}.yaml").read_text() for name in EVERY},
+        sections=_sections(environment, parameters_file),
+        overrides=dict(overrides),
+        repository=REPOSITORY,
+        environment_paths=[Path(sysconfig.get_path("purelib"))],
+        role_arn=role_arn,
+    )
 
 
-def sections(environment: str, file: Path | None) -> Sections:
+def make_stacks(console: Console, timeout: float) -> Stacks:
+    """The account's stacks, whose events the console tells."""
+    return Stacks(
+        aws.session().client("cloudformation", config=aws.CONFIG),
+        clock=time.monotonic,
+        sleep=time.sleep,
+        progress=lambda event: console.progress(_line(event)),
+        limit=timeout,
+    )
+
+
+def _sections(environment: str, file: Path | None) -> Sections:
     """The parameters file's sections; none where the environment has no file of its own."""
     path = file or REPOSITORY / "infra" / "parameters" / f"{environment}.json"
     try:

@@ -233,7 +233,7 @@ def test_every_rule_was_seen_to_fail() -> None:
 
 def test_no_other_templates() -> None:
     """The stacks of a deploy are all that there is to check."""
-    assert {path.stem for path in PATHS} == {TEMPLATES.get(name, name) for name in EVERY}
+    assert {path.stem for path in PATHS} == {TEMPLATES[name] for name in EVERY}
 
 
 @pytest.mark.parametrize("stack", OUTPUTS)

@@ -1,0 +1,353 @@
+"""The workflows keep to our own rules, to both linters, and to what the documentation says."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+from cfnlint.decode import decode  # type: ignore[import-untyped] # it has no types
+
+from scripts.__main__ import main
+from tests.contract import workflow_rules as rules
+from tests.contract.workflow_rules import COMMAND, ROOT, RULES, File, Rule, read
+from tests.contract.workflow_tables import DOCUMENT, completed
+
+FILES = read()
+BIN = Path(sys.executable).parent
+LINTERS = {
+    "actionlint": ["actionlint", "-shellcheck=", "-pyflakes="],
+    "zizmor": ["zizmor", "--offline", "--quiet", "--persona", "auditor"],
+}
+
+JOB = """
+permissions: {}
+jobs:
+  job:
+    runs-on: ubuntu-24.04
+"""
+CALL = "on: {workflow_call: {inputs: {%s}}}\n"
+BAD: list[tuple[Rule, str, str]] = [
+    (rules.headed, "numbered steps", "# Does it.\n# Example of a caller:\non: push\n"),
+    (rules.headed, "numbered steps", "# 1. Does it at once.\n# Example of a caller:\non: push\n"),
+    (rules.headed, "an example", "# 1. Does this.\n# 2. Does that.\non: push\n"),
+    (rules.headed, "an example", "name: x\n# 1. a\n# 2. b\n# Example of a caller:\n"),
+    (rules.pinned, "checkout@v7", JOB + "    steps:\n      - uses: actions/checkout@v7\n"),
+    (rules.pinned, "is not pinned", JOB + f"    steps:\n      - uses: a/b@{'0' * 40}\n"),
+    (rules.pinned, "is not pinned", JOB + f"    steps:\n      - uses: a/b@{'0' * 40} # main\n"),
+    (rules.pinned, "is not pinned", JOB + "    steps:\n      - uses: ./.github/actions/setup\n"),
+    (rules.granted, "to every job", "permissions: {contents: read}\njobs: {}\n"),
+    (rules.granted, "to every job", "jobs: {}\n"),
+    (rules.granted, "does not list", JOB),
+    (rules.granted, "does not list", JOB + "    permissions: read-all\n"),
+    (rules.granted, "without a reason", JOB + "    permissions:\n      contents: read\n"),
+    (rules.bounded, "no timeout", JOB),
+    (rules.bounded, "no timeout", JOB + "    timeout-minutes: 360\n"),
+    (rules.bounded, "no concurrency group", JOB),
+    (
+        rules.bounded,
+        "named by its caller",
+        JOB + "    concurrency: {group: '${{github.workflow}}'}\n",
+    ),
+    (rules.bounded, "may be cut off", JOB + "    concurrency: {group: phaseline-x}\n"),
+    (
+        rules.bounded,
+        "dropped or cut off",
+        JOB
+        + "    environment: {name: x}\n"
+        + "    concurrency: {group: phaseline-x, cancel-in-progress: false}\n",
+    ),
+    (rules.unprivileged, "credentials", JOB + "    steps: [{uses: actions/checkout@x}]\n"),
+    (
+        rules.unprivileged,
+        "credentials",
+        JOB + "    steps: [{uses: actions/checkout@x, with: {persist-credentials: true}}]\n",
+    ),
+    (rules.shielded, "an expression", JOB + "    steps: [{run: 'echo ${{ inputs.x }}'}]\n"),
+    (
+        rules.shielded,
+        "an expression",
+        "runs: {using: composite, steps: [{run: 'echo ${{ inputs.x }}'}]}\n",
+    ),
+    (
+        rules.identified,
+        "has no id-token",
+        JOB + "    steps: [{uses: $/.github/actions/assume-role}]\n",
+    ),
+    (
+        rules.identified,
+        "needs no id-token",
+        JOB + "    permissions: {id-token: write}\n    steps: [{run: make}]\n",
+    ),
+    (rules.commands, "no command", JOB + "    steps: [{run: python -m scripts conquer}]\n"),
+    (
+        rules.commands,
+        "no option --fast",
+        JOB + "    steps: [{run: python -m scripts deploy --environment x --fast}]\n",
+    ),
+    (
+        rules.commands,
+        "does not read PHASELINE_FAST",
+        JOB + "    steps: [{run: python -m scripts deploy, env: {PHASELINE_FAST: x}}]\n",
+    ),
+    (
+        rules.commands,
+        "requires --environment",
+        JOB + "    steps: [{run: python -m scripts deploy --dry-run}]\n",
+    ),
+    (rules.commands, "no target", JOB + "    steps: [{run: make peace}]\n"),
+    (rules.described, "describes x of the inputs", CALL % "x: {type: string}"),
+    (rules.described, "describes x of the inputs", CALL % "x: {description: The x}"),
+    (rules.described, "describes x of the outputs", "outputs: {x: {value: a}}\n"),
+    (rules.used, "x is not used", CALL % "x: {type: string}"),
+    (rules.used, "x is not declared", JOB + "    if: inputs.x\n"),
+    (rules.used, "x is not declared", CALL % "x-y: {}" + JOB + "    if: inputs.x || inputs.x-y\n"),
+    (rules.called, "does not exist", JOB + "    steps: [{uses: $/.github/actions/none}]\n"),
+    (
+        rules.called,
+        "has no input speed",
+        JOB + "    steps: [{uses: $/.github/actions/setup, with: {speed: 1}}]\n",
+    ),
+    (
+        rules.called,
+        "requires aws-region",
+        JOB + "    steps: [{uses: $/.github/actions/assume-role, with: {role-arn: x}}]\n",
+    ),
+    (
+        rules.called,
+        "requires type",
+        "jobs: {a: {uses: $/.github/workflows/reusable-release.yml,"
+        " permissions: {contents: read, id-token: write}}}\n",
+    ),
+    (
+        rules.called,
+        "needs id-token: write",
+        "jobs: {a: {uses: $/.github/workflows/reusable-release.yml,"
+        " permissions: {contents: read}}}\n",
+    ),
+    (
+        rules.told,
+        "no output b",
+        "on: {workflow_call: {outputs: {x: {value: '${{ jobs.job.outputs.b }}'}}}}\n" + JOB,
+    ),
+    (rules.told, "no step a", JOB + "    outputs: {x: '${{ steps.a.outputs.b }}'}\n"),
+    (
+        rules.told,
+        "does not set b",
+        JOB
+        + "    outputs: {x: '${{ steps.a.outputs.b }}'}\n"
+        + "    steps: [{id: a, run: 'echo c=1 >> $GITHUB_OUTPUT'}]\n",
+    ),
+    (
+        rules.told,
+        "does not set b",
+        JOB
+        + "    steps:\n      - {id: a, run: python -m scripts deploy}\n"
+        + "      - {run: make, env: {X: '${{ steps.a.outputs.b }}'}}\n",
+    ),
+    (
+        rules.told,
+        "does not set b",
+        JOB
+        + "    environment: {name: x, url: '${{ steps.a.outputs.b }}'}\n"
+        + "    steps: [{id: a, uses: $/.github/actions/setup}]\n",
+    ),
+    (
+        rules.told,
+        "does not set b",
+        "outputs: {b: {value: '${{ steps.a.outputs.b }}'}}\n"
+        "runs: {using: composite, steps: [{id: a, run: echo}]}\n",
+    ),
+]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("path", FILES)
+def test_kept(path: str, rule: Rule) -> None:
+    """Every workflow and action keeps to every rule."""
+    assert list(rule(FILES[path], FILES)) == []
+
+
+@pytest.mark.parametrize(("rule", "fault", "text"), BAD)
+def test_rule_can_fail(rule: Rule, fault: str, text: str) -> None:
+    """Every rule finds the fault that it is there for."""
+    found = list(rule(File.of("bad.yml", text), FILES))
+    assert any(fault in one for one in found), found
+
+
+def test_every_rule_was_seen_to_fail() -> None:
+    """No rule is without a file that breaks it."""
+    assert {rule for rule, _, _ in BAD} == set(RULES)
+
+
+@pytest.mark.parametrize("linter", LINTERS)
+def test_linted(linter: str) -> None:
+    """Neither linter finds anything, the strictest persona included."""
+    command, *options = LINTERS[linter]
+    paths = [".github"] if linter == "zizmor" else sorted(ROOT.glob(".github/workflows/*"))
+    ended = subprocess.run(
+        [BIN / command, *options, *paths], cwd=ROOT, capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize("linter", LINTERS)
+def test_linter_can_fail(linter: str, tmp_path: Path) -> None:
+    """The linters run at all: each finds what is wrong with a bad workflow."""
+    bad = tmp_path / ".github/workflows/bad.yml"
+    bad.parent.mkdir(parents=True)
+    bad.write_text(
+        "on: pull_request_target\njobs:\n  a:\n    runs-on: ubuntu-24.04\n    needs: b\n"
+        "    steps: [{run: 'echo ${{ github.event.pull_request.title }}'}]\n"
+    )
+    command, *options = LINTERS[linter]
+    ended = subprocess.run([BIN / command, *options, bad], cwd=tmp_path, capture_output=True)
+    assert ended.returncode != 0
+
+
+def test_nothing_is_ignored() -> None:
+    """No finding of a linter is silenced."""
+    for file in FILES.values():
+        assert "zizmor: ignore" not in file.text
+    settings = ("zizmor.y*ml", ".github/zizmor.y*ml", ".github/actionlint.y*ml")
+    assert [path for pattern in settings for path in ROOT.glob(pattern)] == []
+
+
+def test_groups() -> None:
+    """A concurrency group has one purpose: only changes to stacks share theirs."""
+    groups: dict[str, list[str]] = {}
+    for path, file in FILES.items():
+        found = [job.get("concurrency") for job in (*file.jobs.values(), file.data)]
+        for one in filter(None, found):
+            groups.setdefault(one["group"].partition("-${{")[0], []).append(Path(path).name)
+    shared = {name: paths for name, paths in groups.items() if len(paths) > 1}
+    assert shared == {
+        "phaseline-deploy": ["reusable-deploy-lambdas.yml", "reusable-deploy-stack.yml"]
+    }
+
+
+def test_every_command_line_is_read() -> None:
+    """No step calls the commands in a form that the rules do not see."""
+    for file in FILES.values():
+        for step in file.steps:
+            run = step.get("run", "")
+            assert run.count("scripts") == len(COMMAND.findall(run)), run
+
+
+def test_an_empty_variable_is_none() -> None:
+    """What a workflow was not given reaches a command as nothing, not as an empty text."""
+    command = main.get_command(click.Context(main), "release")
+    assert command
+    names = [str(one.envvar) for one in command.params]
+    with pytest.MonkeyPatch.context() as environ:
+        for name in names:
+            environ.setenv(name, "")
+        environ.setenv("PHASELINE_ENVIRONMENT", "demo")
+        environ.setenv("PHASELINE_TYPE", "opt")
+        values = command.make_context("release", []).params
+    given = {name: value for name, value in values.items() if value not in (None, False)}
+    assert given.keys() == {"environment", "type_", "timeout"}
+
+
+def test_forks_act_under_no_role() -> None:
+    """Only a pull request of the repository itself gets a preview, and its job alone has a role."""
+    jobs = FILES[".github/workflows/pull-request.yml"].jobs
+    named = [name for name, job in jobs.items() if "id-token" in job["permissions"]]
+    assert named == ["preview"]
+    assert "pull_request.head.repo.full_name == github.repository &&" in jobs["preview"]["if"]
+
+
+def test_required_needs_all() -> None:
+    """The required job waits for every other job, and always runs."""
+    jobs = FILES[".github/workflows/pull-request.yml"].jobs
+    required = jobs["required"]
+    assert set(required["needs"]) == jobs.keys() - {"required"}
+    assert required["if"] == "always()"
+
+
+@pytest.mark.parametrize(
+    ("results", "passes"),
+    [
+        ("success success success", True),
+        ("success success skipped", True),
+        ("success success failure", False),
+        ("success success cancelled", False),
+        ("skipped success success", False),
+        ("success skipped success", False),
+        ("failure success success", False),
+        ("success cancelled skipped", False),
+    ],
+)
+def test_required_decides(results: str, passes: bool) -> None:
+    """The required job passes if all succeeded; only the preview may have been skipped."""
+    steps = FILES[".github/workflows/pull-request.yml"].jobs["required"]["steps"]
+    env = dict(zip(("LINT", "TEST", "PREVIEW"), results.split(), strict=True))
+    ended = subprocess.run(["bash", "-e", "-c", steps[-1]["run"]], env=env, capture_output=True)
+    assert (ended.returncode == 0) == passes
+
+
+def test_dry_run_asks_nobody() -> None:
+    """A dry run belongs to no environment, has no role that may change anything, and is one."""
+    job = FILES[".github/workflows/promote.yml"].jobs["dry-run"]
+    assert "environment" not in job
+    assert job["steps"][1]["with"]["role-arn"] == "${{ vars.PREVIEW_ROLE_ARN }}"
+    assert job["steps"][-1]["run"].endswith(" --dry-run")
+
+
+def test_release_is_a_deployment() -> None:
+    """A release is a deployment to the environment, with the website's address."""
+    job = FILES[".github/workflows/reusable-release.yml"].jobs["release"]
+    assert job["environment"] == {
+        "name": "${{ inputs.environment }}",
+        "url": "${{ steps.release.outputs.site-url }}",
+    }
+
+
+def test_order_of_a_deployment() -> None:
+    """What others build on comes first."""
+    jobs = FILES[".github/workflows/deploy.yml"].jobs
+    order = [(name, job.get("needs"), job["with"].get("stacks")) for name, job in jobs.items()]
+    assert order == [
+        ("foundation", None, "registry site"),
+        ("functions", "foundation", None),
+        ("pipeline", "functions", "pipeline"),
+    ]
+
+
+def test_dispatch_type() -> None:
+    """The event that the listener sends is the one that starts the workflow."""
+    on = FILES[".github/workflows/on-version-tested.yml"].data["on"]
+    template, _ = decode(str(ROOT / "infra/functions.yaml"))
+    sent = template["Parameters"]["DispatchEventType"]["Default"]
+    assert on == {"repository_dispatch": {"types": [sent]}}
+
+
+def test_updates_wait() -> None:
+    """Dependabot looks after actions and packages, in groups, a week after their release."""
+    config = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text("utf-8"))
+    updates = config["updates"]
+    assert [one["package-ecosystem"] for one in updates] == ["github-actions", "pip"]
+    assert all(one["cooldown"] == {"default-days": 7} and one["groups"] for one in updates)
+    folders = {f"/{path.parent.relative_to(ROOT)}" for path in ROOT.glob("*/requirements*.txt")}
+    assert folders <= set(updates[1]["directories"])
+
+
+def test_documented() -> None:
+    """The tables and callers are those of the files: python -m tests.contract.workflow_tables."""
+    document = DOCUMENT.read_text("utf-8")
+    assert completed(document) == document
+
+
+def test_variables_documented() -> None:
+    """The document lists the variables that the workflows read, and no others."""
+    read_ = {name for file in FILES.values() for name in re.findall(r"vars\.(\w+)", file.text)}
+    listed = re.findall(r"^\| `([A-Z_]+)` \|", DOCUMENT.read_text("utf-8"), re.MULTILINE)
+    assert sorted(listed) == sorted(read_)
+
+
+def test_workflows_documented() -> None:
+    """The document lists every workflow."""
+    listed = re.findall(r"^\| `([\w-]+\.yml)` \|", DOCUMENT.read_text("utf-8"), re.MULTILINE)
+    assert sorted(listed) == sorted(Path(path).name for path in FILES if path.endswith(".yml"))

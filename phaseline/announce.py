@@ -124,7 +124,7 @@ def reported(
     body: list[dict[str, Any]] = [{"type": "section", "text": told}]
     if fields:
         body.append(_fields(fields[:FIELDS_LIMIT]))
-    return _message(f"{environment}: {title}", sign, body)
+    return _message(f"{environment}: {title}", sign, body, text=f"{environment}: {what}")
 
 
 def _message(

@@ -8,6 +8,7 @@ document, in order, until it is resumed.
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from phaseline.documents import Documents, Stored
@@ -149,7 +150,8 @@ def _activate(request: Request, document: Document, target: Entry) -> Merged:
         mine = (_release(request, active, None),) if active.release == target.release else ()
         return Merged(revise(document, holds=holds), mine, ())
     # The stream's place is kept: what the table said until now stays stale.
-    entry = replace(target, sequence=held.sequence if held else "0")
+    sequence, since = (held.sequence, _after(request.at, held.since)) if held else ("0", request.at)
+    entry = replace(target, sequence=sequence, since=since)
     withdrawn = {key: value for key, value in document.withdrawn.items() if key != name}
     revised = revise(
         document,
@@ -159,6 +161,13 @@ def _activate(request: Request, document: Document, target: Entry) -> Merged:
     )
     release = _release(request, entry, active.version if active else None)
     return Merged(revised, (release,), ())
+
+
+def _after(at: str, earlier: str) -> str:
+    """The time `at`, or a second after `earlier` where that is not past yet: the ledger tells the
+    order of an algorithm's releases by their times, which are whole seconds of several clocks."""
+    following = datetime.fromisoformat(earlier) + timedelta(seconds=1)
+    return max(at, following.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
 
 
 def _release(request: Request, entry: Entry, previous: str | None) -> Release:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
+from local.slack_blocks import problems
 from phaseline import announce
 from phaseline.actions import FailedAction
 from phaseline.announce import Message
@@ -255,3 +256,30 @@ def test_console_links(partition: str, region: str, host: str) -> None:
 def test_durations(seconds: float, said: str) -> None:
     """Durations are rounded to seconds."""
     assert announce.duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("succeeded", "sign"), [(True, "\N{WHITE HEAVY CHECK MARK}"), (False, "\N{CROSS MARK}")]
+)
+def test_reported(succeeded: bool, sign: str) -> None:
+    """A command's report: the sentence, then what is known of facts and links, all escaped."""
+    message = announce.reported(
+        environment="demo",
+        succeeded=succeeded,
+        title="promote opt/a",
+        what="a 1 -> 2 & <!channel>" + "x" * 4_000,
+        facts={"Who": "ana", "Why": None, "Note": "y" * 4_000},
+        links={"Website": "https://x", "Run": None, "Bad": "javascript:x"},
+    )
+    assert message.text.startswith(f"{sign} demo: a 1 -&gt; 2 &amp; &lt;!channel&gt;")
+    header, what, facts = message.blocks
+    assert header["text"]["text"] == f"{sign} demo: promote opt/a"
+    assert what["text"]["type"] == "plain_text"
+    assert [one["text"].partition("\n")[0] for one in facts["fields"]] == [
+        "*Who*",
+        "*Note*",
+        "*Website*",
+        "*Bad*",
+    ]
+    assert facts["fields"][3]["text"] == "*Bad*\nopen"
+    assert problems(list(message.blocks)) == []

@@ -204,6 +204,18 @@ def test_the_same_request_again(intake: Intake, action: str) -> None:
     assert list(intake.ledger.open_releases("opt")) == []
 
 
+def test_within_one_second(intake: Intake) -> None:
+    """Requests of the same second, or by a clock that is behind, are newer than what is there."""
+    release(intake, "1.0", "2.0")
+    since = intake.documents.read("opt").document.algorithms[NAME].since
+    for number, version in enumerate(["9.0", "8.0", "7.0"]):
+        ask(intake, "promote", version, id=f"run-{number}", at=since)
+    versions = [each.version for each in intake.ledger.releases("opt", NAME)]
+    assert versions[:3] == ["7.0", "8.0", "9.0"]
+    ask(intake, "promote", "6.0", id="run-9", at=LATER)
+    assert intake.documents.read("opt").document.algorithms[NAME].since == LATER
+
+
 def test_the_ledger_was_not_reached(intake: Intake) -> None:
     """A request that died after the document was written is recorded when it runs again."""
     first = ask(intake, "promote", "9.0")

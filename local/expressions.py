@@ -105,6 +105,8 @@ class _Reader:
             inner = self.either()
             self._expect(")")
             return inner
+        if not self.kind:
+            raise ValueError("a value is missing in an expression")
         kind, value = self._tokens.pop(0)
         if kind == "text":
             return value[1:-1].replace("''", "'")
@@ -114,7 +116,11 @@ class _Reader:
             raise ValueError(f"unexpected {value!r} in an expression")
         if value in LITERALS:
             return LITERALS[value]
-        return self._called(value) if self._take("(") else self._property(value)
+        if self._take("("):
+            return self._inside(self._called(value))
+        if value not in self._contexts:
+            raise ValueError(f"the context {value} is not known before a run")
+        return self._inside(self._contexts[value])
 
     def _called(self, name: str) -> Any:
         arguments = []
@@ -126,19 +132,22 @@ class _Reader:
             raise ValueError(f"{name}() is not known before a run")
         return FUNCTIONS[name](*arguments)
 
-    def _property(self, name: str) -> Any:
-        if name not in self._contexts:
-            raise ValueError(f"the context {name} is not known before a run")
-        value: Any = self._contexts[name]
+    def _inside(self, value: Any) -> Any:
+        """What properties and indices, if any follow, find in a value."""
         while True:
             if self._take("."):
+                if self.kind != "name":
+                    raise ValueError("a name is missing in an expression")
                 key: Any = self._tokens.pop(0)[1]
             elif self._take("["):
                 key = self.either()
                 self._expect("]")
             else:
                 return value
-            value = value.get(key) if isinstance(value, Mapping) else None
+            if isinstance(value, list) and isinstance(key, int):
+                value = value[key] if key < len(value) else None
+            else:
+                value = value.get(key) if isinstance(value, Mapping) else None
 
     def _take(self, sign: str) -> bool:
         if self._tokens[0] != ("sign", sign):

@@ -236,7 +236,7 @@ class Runner:
                 self._changed.notify_all()
 
     def _execute(self, run: Run) -> None:
-        actions = snapshots.gather(self._settings.git_root, run.origin, run.folder)
+        actions = snapshots.gather(self._settings.git_root, run.origin, run.folder, name=run.name)
         token = f"ghs_{secrets.token_hex(20)}"
         self.hub.tokens[token] = Access("github-actions[bot]", not run.event.from_fork)
         repository = self.hub.repository(run.event.repository)

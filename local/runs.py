@@ -52,6 +52,7 @@ class Run:
     outputs: dict[str, dict[str, str]] = field(default_factory=dict)
     annotations: list[Annotation] = field(default_factory=list)
     summaries: list[str] = field(default_factory=list)
+    _composites: set[tuple[str, ...]] = field(default_factory=set)
 
     @property
     def log(self) -> Path:
@@ -70,12 +71,13 @@ class Run:
 
     def note(self, entry: Mapping[str, Any]) -> str:
         """Take in one line that act printed as JSON; what a person reads of it."""
-        job = str(entry.get("job", "")).removeprefix(f"{self.name}/").strip()
+        job = str(entry.get("job", "")).removeprefix(f"{self.name}/")
+        job = job.replace(f"/{self.name}/", " / ").strip()
         command = entry.get("command")
         if "jobResult" in entry:
             self.jobs[job] = entry["jobResult"]
         elif command == "summary":
-            self.summaries.append(entry["content"])
+            self._summarise(job, entry["stepID"], entry["content"])
         elif command in ("error", "warning", "notice"):
             title = (entry.get("kvPairs") or {}).get("title", "")
             self.annotations.append(Annotation(job, command, title, entry["arg"]))
@@ -83,3 +85,9 @@ class Run:
             self.outputs.setdefault(job, {})[entry["name"]] = entry["arg"]
         text = str(entry.get("msg", "")).rstrip()
         return f"{job}: {text}" if job else text
+
+    def _summarise(self, job: str, step: list[str], content: str) -> None:
+        """Take in a step's summary; after a composite action's steps act repeats the last one."""
+        if (job, *step) not in self._composites:
+            self.summaries.append(content)
+        self._composites.add((job, *step[:-1]))

@@ -1,9 +1,20 @@
 """Copies of repositories at one commit, with workflow files that act can read."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from local import repositories
-from local.workflow_files import Origin, sanitise, sanitise_action, used
+from local.workflow_files import (
+    Origin,
+    Use,
+    excess,
+    parse,
+    sanitise,
+    sanitise_action,
+    used,
+    written,
+)
 
 WORKFLOWS = ".github/workflows"
 STANDINS = Path(__file__).with_name("actions")
@@ -24,56 +35,82 @@ def files(root: Path, name: str, commit: str) -> dict[str, str]:
     }
 
 
-def take(root: Path, origin: Origin, folder: Path) -> dict[str, str]:
-    """Check a repository out into a folder, and sanitise it; the files that act will read.
+def gather(root: Path, origin: Origin, folder: Path, *, name: str) -> dict[str, Path]:
+    """Take a workflow's repository, and all that the workflow uses; `owner/name@ref` -> folder.
 
-    act takes the repository's name from the remote's address.
+    `name` is the workflow's. Its own repository is at `folder / "repository"`. Raises
+    MissingActionError, and ValueError where GitHub would not start the run.
     """
-    bare = repositories.location(root, origin.repository)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    repositories.git("clone", "--quiet", "--no-checkout", str(bare), str(folder), cwd=bare)
-    repositories.git("fetch", "--quiet", "origin", origin.sha, cwd=folder)
-    repositories.git("checkout", "--quiet", "--detach", origin.sha, cwd=folder)
-    address = f"https://github.com/{origin.repository}.git"
-    repositories.git("remote", "set-url", "origin", address, cwd=folder)
-    read = {}
-    for kind, made in (("workflows", sanitise), ("actions", sanitise_action)):
-        for path in sorted((folder / ".github" / kind).rglob("*.y*ml")):
-            own = Origin(
-                origin.repository, origin.ref, origin.sha, path.relative_to(folder).as_posix()
-            )
-            read[own.path] = made(path.read_text(encoding="utf-8"), own)
-            path.write_text(read[own.path], encoding="utf-8")
-    return read
+    gathering = _Gathering(root, folder, name)
+    key = f"{origin.repository}@{origin.sha}"
+    gathering.check_out(key, origin, folder / "repository")
+    gathering.visit(key, origin)
+    return gathering.found
 
 
-def gather(root: Path, origin: Origin, folder: Path) -> dict[str, Path]:
-    """Take a repository, and all that its files use; `owner/name@ref` -> folder.
+class _Gathering:
+    """Follows `uses:` from file to file."""
 
-    Raises MissingActionError, and ValueError for a file that is no workflow.
-    """
-    own = f"{origin.repository}@{origin.sha}"
-    found = {own: folder / "repository"}
-    todo = [take(root, origin, found[own])]
-    while todo:
-        for name, _, ref in used(todo.pop()):
-            if f"{name}@{ref}" in found:
-                continue
-            found[f"{name}@{ref}"] = place = _place(root, name, ref, folder)
-            if place.parent == folder:
-                todo.append(take(root, _origin(root, name, ref), place))
-    return found
+    def __init__(self, root: Path, folder: Path, name: str) -> None:
+        self.found: dict[str, Path] = {}
+        self._name = name
+        self._root = root
+        self._folder = folder
+        self._read: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def check_out(self, key: str, origin: Origin, folder: Path) -> None:
+        """Copy a repository at its commit. act takes its name from the remote's address."""
+        bare = repositories.location(self._root, origin.repository)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        repositories.git("clone", "--quiet", "--no-checkout", str(bare), str(folder), cwd=bare)
+        repositories.git("fetch", "--quiet", "origin", origin.sha, cwd=folder)
+        repositories.git("checkout", "--quiet", "--detach", origin.sha, cwd=folder)
+        address = f"https://github.com/{origin.repository}.git"
+        repositories.git("remote", "set-url", "origin", address, cwd=folder)
+        self.found[key] = folder
+
+    def visit(self, key: str, origin: Origin) -> dict[str, Any]:
+        """Sanitise one file and all that it uses; its content before."""
+        if (key, origin.path) in self._read:
+            return self._read[key, origin.path]
+        file = self.found[key] / origin.path
+        if not file.exists():
+            raise MissingActionError(f"{origin.workflow_ref} is used, and is not there")
+        content = parse(file.read_text(encoding="utf-8"))
+        self._read[key, origin.path] = content
+        is_workflow = "jobs" in content
+        made = (
+            sanitise(content, origin, self._name)
+            if is_workflow
+            else sanitise_action(content, origin)
+        )
+        file.write_text(written(made), encoding="utf-8")
+        for use in used(made):
+            called = self._follow(use, origin)
+            if use.job and (problem := excess(use.job, content, called)):
+                raise ValueError(f"{origin.path}: {problem}")
+        return content
+
+    def _follow(self, use: Use, user: Origin) -> dict[str, Any]:
+        """Find what is used; the content of a workflow or action that is in a repository."""
+        key = f"{use.repository}@{use.ref}"
+        bare = repositories.location(self._root, use.repository)
+        if not bare.exists():
+            self.found[key] = _standin(use.repository)
+            return {}
+        path = use.path if use.path.endswith((".yml", ".yaml")) else f"{use.path}/action.yml"
+        if (use.repository, use.ref) == (user.repository, user.sha):
+            origin = replace(user, path=path)
+        else:
+            sha = repositories.git("rev-parse", "--verify", f"{use.ref}^{{commit}}", cwd=bare)
+            full = use.ref if sha == use.ref else f"refs/heads/{use.ref}"
+            origin = Origin(use.repository, full, sha, path)
+        if key not in self.found:
+            self.check_out(key, origin, self._folder / key.replace("/", "-"))
+        return self.visit(key, origin)
 
 
-def _place(root: Path, name: str, ref: str, folder: Path) -> Path:
-    if repositories.location(root, name).exists():
-        return folder / f"{name}@{ref}".replace("/", "-")
-    if (STANDINS / name / "action.yml").exists():
-        return STANDINS / name
-    raise MissingActionError(f"{name} is used, and local/actions/{name} is not there")
-
-
-def _origin(root: Path, name: str, ref: str) -> Origin:
-    bare = repositories.location(root, name)
-    sha = repositories.git("rev-parse", "--verify", f"{ref}^{{commit}}", cwd=bare)
-    return Origin(name, ref if sha == ref else f"refs/heads/{ref}", sha, "")
+def _standin(name: str) -> Path:
+    if not (STANDINS / name / "action.yml").exists():
+        raise MissingActionError(f"{name} is used, and local/actions/{name} is not there")
+    return STANDINS / name

@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
+import urllib3
 
 from local import github, slack
 from local.edge import Edge
 from local.github.hub import Hub
+from local.github.oidc import ISSUER
 from local.runner import Runner, Settings
 from local.serving import Server, serve
 
@@ -84,6 +86,9 @@ def start(
     )
     if runner:
         runner.url = servers[0].url
+        keys = urllib3.request("GET", f"{runner.url}/.well-known/jwks").json()
+        told = {"issuer": ISSUER, **keys}
+        urllib3.request("POST", f"{endpoint}/_phaseline/oidc", json=told)
     return Standins(
         github_url=servers[0].url,
         slack_url=f"{servers[1].url}/api/",

@@ -3,6 +3,7 @@
 Pure: texts and values in, values out. https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax
 """
 
+import copy
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -14,6 +15,7 @@ import yaml
 # https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows#pull_request
 PULL_REQUEST_TYPES = ("opened", "synchronize", "reopened")
 SELF_HOSTED = "ubuntu-latest"
+LEVELS = ("none", "read", "write")
 HOOK = 'exec python "$ACT_JOB_HOOK"'
 
 
@@ -185,14 +187,16 @@ class Origin:
         return f"{self.repository}/{self.path}@{self.ref}"
 
 
-def sanitise(text: str, origin: Origin) -> str:
+def sanitise(workflow: dict[str, Any], origin: Origin, run: str) -> dict[str, Any]:
     """A workflow that act can run, in which each job reports its beginning and its end.
+
+    `run` is the name of the workflow that was started: `github.workflow` in called ones too.
 
     act refuses a file for `queue`, `environment.deployment`, `timezone` of schedules and `$/`;
     what the first two mean is done by the steps put before and after those of each job
     (local/job.py). References to the file's own repository name its commit.
     """
-    workflow = parse(text)
+    workflow = {**copy.deepcopy(workflow), "name": run}
     workflow.pop("concurrency", None)
     declared = workflow.get("on")
     for schedule in (declared.get("schedule") or []) if isinstance(declared, dict) else []:
@@ -215,16 +219,21 @@ def sanitise(text: str, origin: Origin) -> str:
         }
         begin, end = _hooks(told, environment, group)
         job["steps"] = [begin, *job["steps"], end]
-    return yaml.safe_dump(workflow, sort_keys=False, width=10_000, allow_unicode=True)
+    return workflow
 
 
-def sanitise_action(text: str, origin: Origin) -> str:
+def sanitise_action(action: dict[str, Any], origin: Origin) -> dict[str, Any]:
     """A composite action that act can run: `$/` names the commit of its own repository."""
-    action = parse(text)
+    action = copy.deepcopy(action)
     for step in action.get("runs", {}).get("steps", []):
         if "uses" in step:
             step["uses"] = _own(step["uses"], origin, "$/")
-    return yaml.safe_dump(action, sort_keys=False, width=10_000, allow_unicode=True)
+    return action
+
+
+def written(content: Mapping[str, Any]) -> str:
+    """A file's content as text."""
+    return yaml.safe_dump(dict(content), sort_keys=False, width=10_000, allow_unicode=True)
 
 
 def grants_id_token(permissions: Any) -> bool | None:
@@ -232,6 +241,26 @@ def grants_id_token(permissions: Any) -> bool | None:
     if isinstance(permissions, dict):
         return bool(permissions.get("id-token") == "write")
     return None if permissions is None else bool(permissions == "write-all")
+
+
+def excess(job: Mapping[str, Any], workflow: Mapping[str, Any], called: Mapping[str, Any]) -> str:
+    """What a called workflow asks for beyond the permissions of the job that calls it; or "".
+
+    GitHub does not start such a run. Permissions that nobody declares are the default ones, of
+    which a called workflow takes what it is given.
+    """
+    granted = job.get("permissions", workflow.get("permissions"))
+    if not isinstance(granted, dict):
+        return ""
+    for name, inner in called.get("jobs", {}).items():
+        asked = inner.get("permissions", called.get("permissions"))
+        for scope, level in (asked if isinstance(asked, dict) else {}).items():
+            if LEVELS.index(level) > LEVELS.index(granted.get(scope, "none")):
+                return (
+                    f"The nested job '{name}' is requesting '{scope}: {level}',"
+                    f" but is only allowed '{scope}: {granted.get(scope, 'none')}'."
+                )
+    return ""
 
 
 def _own(uses: str, origin: Origin, *prefixes: str) -> str:
@@ -270,16 +299,27 @@ def _hooks(
     return begin, end
 
 
-def used(files: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
-    """What sanitised files use from repositories: `owner/name`, path inside it, ref."""
-    for text in files.values():
-        content = parse(text)
-        jobs = content.get("jobs", {}).values()
-        steps = [step for job in jobs for step in job.get("steps", [])]
-        steps += content.get("runs", {}).get("steps", [])
-        for item in (*jobs, *steps):
-            uses = item.get("uses", "")
-            if uses and not uses.startswith(("./", "docker://")):
-                place, _, ref = uses.partition("@")
-                owner, name, *path = place.split("/")
-                yield f"{owner}/{name}", "/".join(path), ref
+@dataclass(frozen=True)
+class Use:
+    """Something that a file uses from a repository: `owner/name`, path inside it, and ref.
+
+    `job` is the job that calls a workflow; empty for an action.
+    """
+
+    repository: str
+    path: str
+    ref: str
+    job: Mapping[str, Any]
+
+
+def used(content: Mapping[str, Any]) -> Iterator[Use]:
+    """What a sanitised workflow or action uses."""
+    jobs = content.get("jobs", {}).values()
+    steps = [step for job in jobs for step in job.get("steps", [])]
+    steps += content.get("runs", {}).get("steps", [])
+    for item in (*jobs, *steps):
+        uses = item.get("uses", "")
+        if uses and not uses.startswith(("./", "docker://")):
+            place, _, ref = uses.partition("@")
+            owner, name, *path = place.split("/")
+            yield Use(f"{owner}/{name}", "/".join(path), ref, item if item in jobs else {})

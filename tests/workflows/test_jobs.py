@@ -1,0 +1,396 @@
+"""What surrounds a job: environments, approvals, turns, tokens, and where its files come from."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from github import Auth, Github
+
+from local.repositories import git
+from tests.standins.conftest import call
+from tests.workflows.conftest import NAME, GitHub, eventually
+from tests.workflows.test_events import branch
+
+CHECKOUT = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1"
+DISPATCH = "on: {workflow_dispatch: {inputs: {environment: {type: environment}}}}\n"
+DEPLOY = (
+    "name: Deploy\n"
+    + DISPATCH
+    + """\
+permissions: {}
+jobs:
+  deploy:
+    runs-on: ubuntu-24.04
+    environment: {name: "${{ inputs.environment }}", url: "${{ steps.site.outputs.url }}"}
+    permissions: {id-token: write}
+    steps:
+      - id: site
+        run: echo "url=https://$WHERE.example.org/" >> "$GITHUB_OUTPUT"
+        env: {WHERE: "${{ inputs.environment }}"}
+      - if: inputs.environment == 'broken'
+        run: exit 3
+"""
+)
+TOKEN = """\
+      - id: token
+        run: |
+          curl --silent --fail --header "Authorization: Bearer $ACTIONS_ID_TOKEN_REQUEST_TOKEN" \\
+            "$ACTIONS_ID_TOKEN_REQUEST_URL&audience=sts.amazonaws.com" > "$RUNNER_TEMP/token"
+          echo "token=$(python -c 'import json,sys; print(json.load(sys.stdin)["value"])' \\
+            < "$RUNNER_TEMP/token")" >> "$GITHUB_OUTPUT"
+"""
+
+
+def workflow(name: str) -> str:
+    """The path of a workflow file."""
+    return f".github/workflows/{name}"
+
+
+def start(hub: GitHub, name: str, **inputs: str) -> int:
+    """Start a workflow by hand; the run's number."""
+    asked = {"ref": "main", "inputs": inputs, "return_run_details": True}
+    answer = hub.api(f"/actions/workflows/{name}/dispatches", asked)
+    assert answer.status == 200, answer.body
+    return int(answer.json()["workflow_run_id"])
+
+
+def statuses(hub: GitHub, environment: str) -> list[tuple[str, str]]:
+    """State and address of each status of an environment's newest deployment, oldest first."""
+    newest = hub.api(f"/deployments?environment={environment}").json()[0]
+    found = hub.api(f"/deployments/{newest['id']}/statuses").json()
+    return [(one["state"], one["environment_url"]) for one in reversed(found)]
+
+
+def seen(hub: GitHub, number: int) -> dict[str, Any]:
+    """A run as it is now."""
+    found: dict[str, Any] = hub.control(f"runs/{number}")
+    return found
+
+
+def await_approval(hub: GitHub, number: int) -> None:
+    """Wait until a run waits."""
+    eventually(lambda: seen(hub, number)["status"] == "waiting")
+
+
+def test_environment_is_a_deployment(hub: GitHub, tmp_path: Path) -> None:
+    """A job with an environment is a deployment, with its address and how it ended."""
+    hub.add(NAME, {workflow("deploy.yml"): DEPLOY}, tmp_path / "files")
+
+    start(hub, "deploy.yml", environment="demo")
+    assert hub.run()["conclusion"] == "success"
+    assert statuses(hub, "demo") == [("in_progress", ""), ("success", "https://demo.example.org/")]
+
+    start(hub, "deploy.yml", environment="broken")
+    assert hub.run()["jobs"] == {"deploy": "failure"}
+    assert [state for state, _ in statuses(hub, "broken")] == ["in_progress", "failure"]
+
+
+def test_protected_environment_waits(hub: GitHub, tmp_path: Path) -> None:
+    """Nothing of a job runs before its approval, and nothing after a rejection."""
+    hub.add(NAME, {workflow("deploy.yml"): DEPLOY}, tmp_path / "files")
+    protect = {"repository": NAME, "approval": True}
+    hub.control("environments/demo", protect, method="PUT")
+    for approve, conclusion in ((False, "failure"), (True, "success")):
+        number = start(hub, "deploy.yml", environment="demo")
+        await_approval(hub, number)
+        assert hub.api("/deployments").json() == []
+
+        assert hub.control(f"runs/{number}/approve", {"approve": approve})["decided"] == 1
+        assert hub.run()["conclusion"] == conclusion
+    assert statuses(hub, "demo")[-1][0] == "success"
+
+
+def test_token_says_what_the_job_is(hub: GitHub, tmp_path: Path) -> None:
+    """A job with id-token: write gets a signed token of its environment and defining file."""
+    hub.add(NAME, {workflow("deploy.yml"): DEPLOY + TOKEN}, tmp_path / "files")
+    number = start(hub, "deploy.yml", environment="demo")
+    token = hub.run()["outputs"]["deploy"]["token"]
+
+    keys = jwt.PyJWKClient(f"{hub.url}/.well-known/jwks")
+    key = keys.get_signing_key_from_jwt(token)
+    claims = jwt.decode(token, key, ["RS256"], audience="sts.amazonaws.com")
+    repository = hub.api("").json()
+    owner, identity = repository["owner"]["id"], repository["id"]
+    assert claims["sub"] == f"repo:acme@{owner}/automation@{identity}:environment:demo"
+    assert claims["job_workflow_ref"] == f"{NAME}/.github/workflows/deploy.yml@refs/heads/main"
+    assert (claims["repository_id"], claims["run_id"]) == (str(identity), str(number))
+    assert claims["iss"] == "https://token.actions.githubusercontent.com"
+
+
+def test_job_without_the_permission_gets_no_token(hub: GitHub, tmp_path: Path) -> None:
+    """Without id-token: write there is nothing to ask with, and a guess is refused."""
+    text = DEPLOY.replace("    permissions: {id-token: write}\n", "") + TOKEN
+    hub.add(NAME, {workflow("deploy.yml"): text}, tmp_path / "files")
+    start(hub, "deploy.yml", environment="demo")
+
+    assert hub.run()["conclusion"] == "failure"
+    guess = {"Authorization": "Bearer guess"}
+    assert call(f"{hub.url}/_services/token", headers=guess).status == 401
+
+
+SLOW = (
+    DISPATCH
+    + """\
+concurrency: {group: "g-${{ inputs.environment }}", cancel-in-progress: false%s}
+jobs:
+  slow:
+    runs-on: ubuntu-24.04
+    steps: [{run: "date +%%s%%N >> $TIMES; sleep 0.4; date +%%s%%N >> $TIMES"}]
+"""
+)
+
+
+def test_runs_of_a_group_take_turns(hub: GitHub, tmp_path: Path) -> None:
+    """With queue: max each run of a group waits for those before it, and none is dropped."""
+    times = tmp_path / "times"
+    text = (SLOW % ", queue: max").replace("$TIMES", str(times))
+    hub.add(NAME, {workflow("slow.yml"): text}, tmp_path / "files")
+    for _ in range(3):
+        start(hub, "slow.yml", environment="demo")
+
+    hub.run()
+    assert {run["conclusion"] for run in hub.control("runs")} == {"success"}
+    written = times.read_text().split()
+    assert written == sorted(written)
+    assert len(written) == 6
+
+
+def test_without_a_queue_the_newest_run_waits(hub: GitHub, tmp_path: Path) -> None:
+    """Without queue: max a run that waits is cancelled by the next one, as GitHub does."""
+    text = (SLOW % "").replace("$TIMES", str(tmp_path / "times"))
+    hub.add(NAME, {workflow("slow.yml"): text}, tmp_path / "files")
+    for _ in range(3):
+        start(hub, "slow.yml", environment="demo")
+
+    hub.run()
+    ended = [run["conclusion"] for run in hub.control("runs")]
+    assert ended == ["success", "cancelled", "success"]
+
+
+def test_jobs_of_a_group_take_turns(hub: GitHub, tmp_path: Path) -> None:
+    """A job's own group, named by an expression, holds back the same job of another run."""
+    times = tmp_path / "times"
+    text = (SLOW % ", queue: max").replace("$TIMES", str(times))
+    group, jobs = text.split("\n", 2)[1:]
+    moved = f"{DISPATCH}{jobs.replace('  slow:', f'  slow:{chr(10)}    {group}')}"
+    hub.add(NAME, {workflow("slow.yml"): moved}, tmp_path / "files")
+    for _ in range(3):
+        start(hub, "slow.yml", environment="demo")
+
+    hub.run()
+    written = times.read_text().split()
+    assert (written, len(written)) == (sorted(written), 6)
+
+
+def test_cancelled_run_ends_at_once(hub: GitHub, tmp_path: Path) -> None:
+    """A cancelled run ends with all that it started, and gives up its turn."""
+    text = (SLOW % ", queue: max").replace("sleep 0.4", "sleep 60").replace("$TIMES", "t")
+    hub.add(NAME, {workflow("slow.yml"): text}, tmp_path / "files")
+    number = start(hub, "slow.yml", environment="demo")
+    eventually(lambda: "sleep 60" in Path(seen(hub, number)["log"]).read_text())
+
+    assert hub.api(f"/actions/runs/{number}/cancel", {}).status == 202
+    assert hub.run()["conclusion"] == "cancelled"
+    assert hub.api(f"/actions/runs/{number}/cancel", {}).status == 409
+
+
+REUSABLE = """\
+name: Reusable
+on: {workflow_call: {inputs: {who: {type: string}}, outputs: {said: {value: "${{ jobs.say.outputs.said }}"}}}}
+jobs:
+  say:
+    name: ${{ github.workflow }} says it to ${{ inputs.who }}
+    runs-on: ubuntu-24.04
+    permissions: {contents: read, id-token: write}
+    outputs: {said: "${{ steps.greet.outputs.said }}"}
+    steps:
+      - id: greet
+        uses: $/.github/actions/greet
+        with: {who: "${{ inputs.who }}"}
+"""  # noqa: E501 - one line is shorter than its four
+GREET = """\
+name: Greet
+description: Greets.
+inputs: {who: {description: who}}
+outputs: {said: {description: what, value: "${{ steps.say.outputs.said }}"}}
+runs:
+  using: composite
+  steps:
+    - id: say
+      shell: bash
+      env: {WHO: "${{ inputs.who }}"}
+      run: |
+        cd "$GITHUB_ACTION_PATH/../../.."
+        echo "said=$(cat greeting.txt) $WHO" | tee -a "$GITHUB_OUTPUT" "$GITHUB_STEP_SUMMARY"
+"""
+LIBRARY = {
+    "greeting.txt": "Good day,\n",
+    workflow("reusable.yml"): REUSABLE,
+    ".github/actions/greet/action.yml": GREET,
+}
+CALLER = """\
+name: Caller
+on: workflow_dispatch
+permissions: {}
+jobs:
+  call:
+    permissions: {contents: read, id-token: write}
+    uses: %s
+    with: {who: Ada}
+  after:
+    needs: call
+    runs-on: ubuntu-24.04
+    steps: [{id: show, run: "echo shown='${{ needs.call.outputs.said }}' >> $GITHUB_OUTPUT"}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "uses"),
+    [
+        (NAME, "$/.github/workflows/reusable.yml"),
+        ("acme/shop", f"{NAME}/.github/workflows/reusable.yml@main"),
+    ],
+)
+def test_called_workflow(hub: GitHub, tmp_path: Path, name: str, uses: str) -> None:
+    """A called workflow finds its actions and files in its own repository, not the caller's."""
+    own = LIBRARY if name == NAME else {}
+    hub.add(name, {**own, workflow("caller.yml"): CALLER % uses}, tmp_path / "caller")
+    if not own:
+        hub.add(NAME, LIBRARY, tmp_path / "library")
+
+    hub.api(f"/repos/{name}/actions/workflows/caller.yml/dispatches", {"ref": "main"})
+    run = hub.run("caller.yml")
+    assert run["outputs"]["after"] == {"shown": "Good day, Ada"}, Path(run["log"]).read_text()
+    assert run["summary"] == "said=Good day, Ada\n"
+    assert run["jobs"]["call / Caller says it to Ada"] == "success"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (CALLER.replace(", id-token: write", "") % "$/.github/workflows/reusable.yml", "id-token"),
+        (CALLER % "$/.github/workflows/absent.yml", "is not there"),
+        (CALLER % "other/place/.github/workflows/x.yml@v1", "other/place"),
+    ],
+)
+def test_run_that_cannot_start(hub: GitHub, tmp_path: Path, text: str, problem: str) -> None:
+    """A call beyond its permissions, or of what is not there, fails the run before its jobs."""
+    hub.add(NAME, {**LIBRARY, workflow("caller.yml"): text}, tmp_path / "files")
+    hub.api("/actions/workflows/caller.yml/dispatches", {"ref": "main"})
+
+    run = hub.run()
+    assert run["conclusion"] == "startup_failure"
+    assert problem in run["annotations"][0]["message"]
+
+
+COMMENT = """\
+on: pull_request
+permissions: {pull-requests: write, id-token: write}
+jobs:
+  comment:
+    runs-on: ubuntu-24.04
+    steps:
+      - id: comment
+        env: {GITHUB_TOKEN: "${{ github.token }}", NUMBER: "${{ github.event.number }}"}
+        shell: python
+        run: |
+          import os
+          from github import Auth, Github
+          api = Github(auth=Auth.Token(os.environ["GITHUB_TOKEN"]),
+                       base_url=os.environ["GITHUB_API_URL"], retry=None)
+          pull = api.get_repo(os.environ["GITHUB_REPOSITORY"]).get_pull(int(os.environ["NUMBER"]))
+          pull.create_issue_comment("variable: ${{ vars.COLOUR }}")
+"""
+
+
+def test_job_writes_a_comment(hub: GitHub, tmp_path: Path) -> None:
+    """A job reaches the API with its own token, as GitHub's bot, and knows the variables."""
+    hub.add(NAME, {workflow("comment.yml"): COMMENT, "a": "a\n"}, tmp_path / "files")
+    hub.api("/actions/variables", {"name": "COLOUR", "value": "blue"})
+    branch(hub, NAME, {"a": "b\n"})
+    hub.api("/pulls", {"title": "Change a", "head": "topic", "base": "main"})
+
+    assert hub.run()["conclusion"] == "success", Path(hub.run()["log"]).read_text()
+    (comment,) = hub.api("/issues/1/comments").json()
+    assert comment["body"] == "variable: blue"
+    assert comment["user"]["login"] == "github-actions[bot]"
+
+
+def test_fork_has_neither_rights_nor_variables(hub: GitHub, tmp_path: Path) -> None:
+    """A fork's pull request runs with a token that reads only, and without OIDC or variables."""
+    files = {workflow("comment.yml"): COMMENT + TOKEN.replace("- id", "- if: always()\n        id")}
+    hub.add(NAME, {**files, "a": "a\n"}, tmp_path / "files")
+    hub.add("mallory/automation", {**files, "a": "a\n"}, tmp_path / "fork")
+    fork_of(hub)
+    branch(hub, "mallory/automation", {"a": "b\n"})
+    opened = {"title": "Evil", "head": "mallory:topic", "base": "main"}
+    assert hub.api("/pulls", opened).status == 201
+
+    run = hub.run()
+    assert run["conclusion"] == "failure"
+    assert "Resource not accessible by integration" in Path(run["log"]).read_text()
+    assert "token" not in run["outputs"].get("comment", {})
+    assert hub.api("/issues/1/comments").json() == []
+
+
+def fork_of(hub: GitHub) -> None:
+    """Give the fork the history of the repository, which merging needs."""
+    source, fork = hub.git_root / f"{NAME}.git", hub.git_root / "mallory/automation.git"
+    git("fetch", "-q", "--force", str(source), "main:main", "--update-head-ok", cwd=fork)
+
+
+TELLS = (
+    DISPATCH
+    + """\
+jobs:
+  tell:
+    runs-on: ubuntu-24.04
+    steps:
+      - run: |
+          env | cut -d= -f1 | sort | tr '\\n' ' ' >> "$GITHUB_STEP_SUMMARY"
+          echo "::warning title=Careful::Look here"
+          echo "::add-mask::hidden-value"; echo "hidden-value"
+          python -m pip install --quiet -r requirements.txt
+      - run: echo "::error::It broke"; exit 5
+"""
+)
+
+
+def test_what_came_of_a_run(hub: GitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Summary, annotations and log are kept; nothing of the caller's environment is in the job."""
+    monkeypatch.setenv("CALLERS_SECRET", "x")
+    hub.add(NAME, {workflow("tell.yml"): TELLS}, tmp_path / "files")
+    number = start(hub, "tell.yml", environment="")
+    run = hub.run()
+
+    assert run["conclusion"] == "failure"
+    noted = [(note["level"], note["title"], note["message"]) for note in run["annotations"]]
+    assert noted[0] == ("warning", "Careful", "Look here")
+    variables = run["summary"].split()
+    assert "FROM_SETTINGS" in variables
+    assert not {"CALLERS_SECRET", "GITHUB_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL"} & {*variables}
+    page = call(f"{hub.url}/{NAME}/actions/runs/{number}").body.decode()
+    assert "hidden-value" not in page
+    assert "tell: failure" in page
+
+
+def test_a_library_finds_its_way(hub: GitHub, tmp_path: Path) -> None:
+    """PyGithub starts a workflow, and finds the run, its deployment and an issue."""
+    hub.add(NAME, {workflow("deploy.yml"): DEPLOY}, tmp_path / "files")
+    api = Github(auth=Auth.Token("right"), base_url=hub.url, retry=None)
+    repository = api.get_repo(NAME)
+    workflow_ = repository.get_workflow("deploy.yml")
+
+    assert workflow_.create_dispatch("main", {"environment": "demo"})
+    hub.run()
+    (run,) = workflow_.get_runs()
+    assert (run.conclusion, run.display_title) == ("success", "Deploy")
+    (deployment,) = repository.get_deployments(environment="demo")
+    assert [status.state for status in deployment.get_statuses()] == ["success", "in_progress"]
+    issue = repository.create_issue("Drift", body="x", labels=["drift"])
+    issue.edit(state="closed")
+    found = repository.get_issues(state="closed", labels=["drift"])
+    assert [one.number for one in found] == [issue.number]
+    assert json.loads(json.dumps(repository.raw_data))["default_branch"] == "main"

@@ -21,7 +21,7 @@ demo: setup
 	$(RUN) -m local demo $(if $(CI),--ci)
 
 test: setup
-	$(RUN) -m pytest
+	$(RUN) -m pytest --basetemp .phaseline/tests
 
 lint: .venv/ready
 	.venv/bin/ruff check .

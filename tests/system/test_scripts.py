@@ -1,0 +1,420 @@
+"""The release commands as a person or a job runs them, against the local system."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+
+from local import standins
+from local.demo import BROKEN_BUILD
+from local.system import ENVIRONMENT, ROOT, System
+from phaseline.documents import Documents, Stored
+from tests.system.conftest import COMPLETE, promote
+from tests.system.test_release import executions, settle, until
+from tests.unit.test_release_journal import read_outputs
+
+SLOW_BUILD = "      - sleep 3\n"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command left: its exit code and what it wrote, where."""
+
+    code: int
+    out: str
+    err: str
+    outputs: dict[str, str]
+    summary: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Scripts:
+    """Runs the commands as a step of a job: with an actor and a run, and the files of a step."""
+
+    system: System
+    folder: Path
+
+    def run(self, command: str, *arguments: str, run: str = "1", **variables: str) -> Ran:
+        """Run one command for the environment, as a part of the workflow run `run`."""
+        files = {
+            name: self.folder / f"{name}-{run}" for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")
+        }
+        for file in files.values():
+            file.write_text("")
+        environ = self.system.environ | {name: str(file) for name, file in files.items()}
+        environ |= {"GITHUB_ACTOR": "ana", "GITHUB_RUN_ID": f"{self.folder.name}-{run}"}
+        done = subprocess.run(
+            [sys.executable, "-m", "scripts", command, "--environment", ENVIRONMENT, *arguments],
+            cwd=ROOT,
+            env=environ | variables,
+            capture_output=True,
+            text=True,
+        )
+        assert standins.SLACK_TOKEN not in done.stdout + done.stderr
+        output, summary = (file.read_text() for file in files.values())
+        return Ran(done.returncode, done.stdout, done.stderr, read_outputs(output), summary)
+
+    def release(self, action: str, algorithm: str, version: str = "", **more: str) -> Ran:
+        """Ask for something that concerns an algorithm of the type `opt`."""
+        arguments = ["--action", action, "--type", "opt", "--algorithm", algorithm]
+        arguments += ["--version", version] if version else []
+        return self.run("release", *arguments, "--reason", "asked for", "--json", **more)
+
+    def document(self) -> Stored:
+        """The document `opt` as it is now."""
+        bucket = self.system.outputs["site"]["MetadataBucketName"]
+        return Documents(self.system.client("s3"), bucket, "metadata/", lambda _: None).read("opt")
+
+
+@pytest.fixture
+def scripts(system: System, tmp_path: Path) -> Scripts:
+    """The commands, while no execution is under way."""
+    settle(system)
+    return Scripts(system, tmp_path)
+
+
+def bring(system: System, algorithm: str, *versions: str) -> None:
+    """Take versions through their test flow to the website, one after the other."""
+    for version in versions:
+        promote(system, "opt", algorithm, version)
+    settle(system)
+
+
+def told(system: System, execution: str) -> int:
+    """How many of Slack's messages name an execution, once there is one: it may come late."""
+
+    def count() -> int:
+        return sum(execution in json.dumps(message) for message in system.slack_messages())
+
+    until(count)
+    return count()
+
+
+def written(system: System, scripts: Scripts) -> tuple[Stored, int]:
+    """What a release would change first: the document, and how many executions there are."""
+    settle(system)
+    return scripts.document(), len(executions(system))
+
+
+def test_promote_by_hand(system: System, scripts: Scripts) -> None:
+    """An earlier version is promoted: served, verified with who and why, told once."""
+    bring(system, "by-hand", "1.0.0", "1.1.0")
+    ran = scripts.release("promote", "by-hand", "1.0.0")
+    assert ran.code == 0, ran.err
+    assert system.served_versions("opt")["by-hand"] == "1.0.0"
+    newest = next(system.ledger.releases("opt", "by-hand"))
+    assert (newest.state, newest.who, newest.reason) == ("verified", "ana", "asked for")
+    assert (newest.previous, newest.version) == ("1.1.0", "1.0.0")
+    assert ran.outputs == {
+        "outcome": "done",
+        "release-id": newest.release_id,
+        "execution-id": system.served()["execution"],
+        "execution-url": ran.json["execution_url"],
+        "site-url": system.edge_url,
+        "document-version": newest.document_version,
+    }
+    assert r"by-hand 1.1.0 -\> 1.0.0" in ran.summary
+    assert "| Who | ana |" in ran.summary
+    assert "[6/6] Report: done" in ran.err
+    assert told(system, ran.outputs["execution-id"]) == 1
+
+
+def test_twice(system: System, scripts: Scripts) -> None:
+    """The second of two equal releases finds everything done, says so and leads to it."""
+    bring(system, "twice", "1.0.0", "1.1.0")
+    first = scripts.release("promote", "twice", "1.0.0")
+    before = written(system, scripts)
+    for run in ("1", "2"):
+        again = scripts.release("promote", "twice", "1.0.0", run=run)
+        assert again.code == 0, again.err
+        assert again.outputs == first.outputs | {"outcome": "already-done"}
+        assert "already done" in again.json["result"]
+        assert again.json["execution_url"] in again.summary
+    assert told(system, first.outputs["execution-id"]) == 1
+    assert written(system, scripts) == before
+
+
+def test_at_once(system: System, scripts: Scripts) -> None:
+    """Two at the same moment make one release, by one execution."""
+    bring(system, "at-once", "1.0.0", "1.1.0")
+    before = len(executions(system))
+    with ThreadPoolExecutor(2) as pool:
+        ran = list(
+            pool.map(lambda run: scripts.release("promote", "at-once", "1.0.0", run=run), "12")
+        )
+    settle(system)
+    assert [one.code for one in ran] == [0, 0], [one.err for one in ran]
+    assert len({one.outputs["document-version"] for one in ran}) == 1
+    assert len(executions(system)) == before + 1
+    assert system.served_versions("opt")["at-once"] == "1.0.0"
+
+
+def test_what_the_listener_released(system: System, scripts: Scripts) -> None:
+    """A dispatch's document version that has arrived is already done, and its change is told."""
+    bring(system, "listened", "1.0.0", "2.0.0")
+    newest = next(system.ledger.releases("opt", "listened"))
+    version = str(newest.document_version)
+    ran = scripts.run("release", "--type", "opt", "--document-version", version)
+    assert ran.code == 0, ran.err
+    assert ran.out.startswith("listened 1.0.0 -> 2.0.0: already done")
+    assert ran.outputs["outcome"] == "already-done"
+    assert ran.outputs["release-id"] == newest.release_id
+    assert "| Who | the test flow |" in ran.summary
+
+
+def test_overtaken(system: System, scripts: Scripts) -> None:
+    """A late event about a version that is shown no more ends well, and says so."""
+    bring(system, "overtaken", "1.0.0")
+    first = next(system.ledger.releases("opt", "overtaken"))
+    bring(system, "overtaken", "2.0.0")
+    version = str(first.document_version)
+    ran = scripts.run("release", "--type", "opt", "--document-version", version)
+    assert ran.code == 0, ran.err
+    assert ran.outputs["outcome"] == "superseded"
+    assert system.served_versions("opt")["overtaken"] == "2.0.0"
+
+
+def test_rollback_hold_and_resume(system: System, scripts: Scripts) -> None:
+    """A rollback sticks: what is tested later waits, until the algorithm is resumed."""
+    bring(system, "rolled", "1.0.0", "2.0.0")
+    ran = scripts.release("rollback", "rolled")
+    assert ran.code == 0, ran.err
+    assert system.served_versions("opt")["rolled"] == "1.0.0"
+    again = scripts.release("rollback", "rolled")
+    assert (again.code, again.outputs["outcome"]) == (0, "already-done"), again.err
+    assert "on hold by ana: rolled back: asked for" in scripts.run("status").out
+
+    system.write_algorithm(
+        "rolled", "3.0.0", type_="opt", phase=COMPLETE, title="Rolled", summary=""
+    )
+    until(lambda: scripts.document().document.holds["rolled"].waiting)
+    settle(system)
+    assert system.served_versions("opt")["rolled"] == "1.0.0"
+    refused = scripts.release("promote", "rolled", "3.0.0")
+    assert refused.code == 7
+    assert "on hold by ana" in refused.err
+
+    resumed = scripts.release("resume", "rolled")
+    assert resumed.code == 0, resumed.err
+    assert system.served_versions("opt")["rolled"] == "3.0.0"
+
+
+def test_hold(system: System, scripts: Scripts) -> None:
+    """A hold changes no version, and keeps the next one waiting."""
+    bring(system, "held", "1.0.0")
+    ran = scripts.release("hold", "held")
+    assert ran.code == 0, ran.err
+    system.write_algorithm("held", "1.1.0", type_="opt", phase=COMPLETE, title="Held", summary="")
+    until(lambda: scripts.document().document.holds["held"].waiting)
+    settle(system)
+    assert system.served_versions("opt")["held"] == "1.0.0"
+
+
+@pytest.mark.parametrize("command", ["release", "update-metadata"])
+def test_dry_run(system: System, scripts: Scripts, command: str) -> None:
+    """A dry run says what would change, and changes nothing."""
+    bring(system, f"dry-{command}", "1.0.0", "1.1.0")
+    before = written(system, scripts)
+    arguments = ["--action", "promote", "--type", "opt", "--algorithm", f"dry-{command}"]
+    ran = scripts.run(command, *arguments, "--version", "1.0.0", "--reason", "x", "--dry-run")
+    assert ran.code == 0, ran.err
+    assert f"dry-{command}" in ran.out
+    assert "1.1.0 -> 1.0.0" in ran.out
+    assert written(system, scripts) == before
+    assert list(system.ledger.open_releases("opt")) == []
+
+
+@pytest.mark.parametrize(
+    ("action", "version"), [("promote", "9.9.9"), ("rollback", "9.9.9"), ("rollback", "")]
+)
+def test_refused(system: System, scripts: Scripts, action: str, version: str) -> None:
+    """A version that is not known as good is refused before anything is written."""
+    algorithm = f"refused-{action}-{len(version)}"
+    bring(system, algorithm, "1.0.0")
+    before = written(system, scripts)
+    ran = scripts.release(action, algorithm, version)
+    assert ran.code == 7
+    assert ran.err.splitlines()[-1].startswith(f"error: opt/{algorithm}")
+    assert ran.outputs["outcome"] == "refused"
+    assert written(system, scripts) == before
+
+
+def test_no_such_environment(scripts: Scripts) -> None:
+    """An environment that is not deployed is named, with the command that deploys it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts", "status"],
+        cwd=ROOT,
+        env=scripts.system.environ | {"PHASELINE_ENVIRONMENT": "other"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 3
+    assert "stack phaseline-other-registry" in done.stderr
+    assert "python -m scripts deploy --environment other" in done.stderr
+
+
+@pytest.fixture
+def good_build(system: System) -> Iterator[str]:
+    """The frontend's buildspec, which is there again after the test."""
+    text = (ROOT / "examples/frontend/buildspec.yml").read_text()
+    yield text
+    if system.read_frontend("buildspec.yml") != text:
+        build_with(system, text)
+
+
+def build_with(system: System, text: str) -> None:
+    """Push a buildspec, and wait for what that starts."""
+    before = len(executions(system))
+    system.commit_frontend({"buildspec.yml": text}, "Another build")
+    until(lambda: len(executions(system)) > before)
+    settle(system)
+
+
+def test_a_failing_build(system: System, scripts: Scripts, good_build: str) -> None:
+    """It is told with stage, action, reason and log, once in Slack; mended, it is run again."""
+    bring(system, "unlucky", "1.0.0", "1.1.0")
+    build_with(system, BROKEN_BUILD)
+    ran = scripts.release("promote", "unlucky", "1.0.0", GITHUB_ACTIONS="true")
+    assert ran.code == 4
+    assert "Build / Build failed" in ran.err
+    assert "Its log is https://" in ran.err
+    assert "::error title=Deployment error::" in ran.err
+    assert ran.outputs["outcome"] == "failed"
+    assert ran.outputs["execution-id"] == executions(system)[0]["pipelineExecutionId"]
+    assert "**failed**" in ran.summary
+    assert r"Build / Build failed" in ran.summary
+    assert system.served_versions("opt")["unlucky"] == "1.1.0"
+
+    mended = (ROOT / "examples/frontend/buildspec.yml").read_text()
+    assert mended == good_build
+    build_with(system, mended)
+    again = scripts.release("promote", "unlucky", "1.0.0")
+    assert again.code == 0, again.err
+    assert system.served_versions("opt")["unlucky"] == "1.0.0"
+    assert next(system.ledger.releases("opt", "unlucky")).state == "verified"
+    assert told(system, ran.outputs["execution-id"]) == 1
+
+
+def test_out_of_time(system: System, scripts: Scripts, good_build: str) -> None:
+    """A pipeline that takes too long ends the command, not the release: it is found again."""
+    bring(system, "slow", "1.0.0", "1.1.0")
+    slow = good_build.replace("    commands:\n", f"    commands:\n{SLOW_BUILD}", 1)
+    assert slow != good_build
+    build_with(system, slow)
+    arguments = ["--action", "promote", "--type", "opt", "--algorithm", "slow"]
+    arguments += ["--version", "1.0.0", "--reason", "x"]
+    ran = scripts.run("release", *arguments, "--timeout", "1")
+    assert ran.code == 6
+    assert "its end was not seen within 1 seconds" in ran.err
+    assert "Run this again" in ran.err
+    again = scripts.run("release", *arguments)
+    assert again.code == 0, again.err
+    assert "under way already, adopted" in again.err
+    assert again.outputs["execution-id"] == ran.outputs["execution-id"]
+    assert system.served_versions("opt")["slow"] == "1.0.0"
+
+
+def test_step_by_step(system: System, scripts: Scripts) -> None:
+    """The single commands do together what `release` does."""
+    bring(system, "stepwise", "1.0.0", "1.1.0")
+    arguments = ["--action", "promote", "--type", "opt", "--algorithm", "stepwise"]
+    arguments += ["--version", "1.0.0", "--reason", "x", "--json"]
+    updated = scripts.run("update-metadata", *arguments).json
+    assert updated["changed"]
+    started = scripts.run(
+        "start-pipeline",
+        "--type",
+        "opt",
+        "--document-version",
+        updated["document_version"],
+        "--json",
+    )
+    assert not started.json["started"]
+    assert started.outputs["execution-id"] == started.json["execution"]
+    execution = ("--execution", started.json["execution"])
+    followed = scripts.run("follow-pipeline", *execution, "--json").json
+    assert [one["action"] for one in followed["actions"]][-1] == "Verify"
+    invalidated = scripts.run("invalidate-cache", *execution, "--json").json
+    known = system.client("cloudfront").list_invalidations(
+        DistributionId=system.outputs["site"]["DistributionId"]
+    )["InvalidationList"]["Items"]
+    assert invalidated["invalidation"] in {one["Id"] for one in known}
+    assert system.served_versions("opt")["stepwise"] == "1.0.0"
+
+
+def test_start_with_the_newest(system: System, scripts: Scripts) -> None:
+    """Without a version an execution of the newest of everything is started, and followed."""
+    before = len(executions(system))
+    started = scripts.run("start-pipeline", "--json").json
+    assert started["started"]
+    ran = scripts.run("follow-pipeline", "--execution", started["execution"])
+    assert ran.code == 0, ran.err
+    assert "Verify / Verify: Succeeded" in ran.err
+    assert len(executions(system)) == before + 1
+
+
+def test_follow_a_failure(system: System, scripts: Scripts, good_build: str) -> None:
+    """A failed execution can be looked at later: its actions, then the error."""
+    del good_build
+    build_with(system, BROKEN_BUILD)
+    failed = executions(system)[0]["pipelineExecutionId"]
+    ran = scripts.run("follow-pipeline", "--execution", failed)
+    assert ran.code == 4
+    assert "Build / Build: Failed" in ran.err
+    assert "Build / Build failed" in ran.err.splitlines()[-1]
+
+
+def test_status(system: System, scripts: Scripts) -> None:
+    """What is active and what is served, per document, and the newest executions."""
+    bring(system, "shown", "1.0.0")
+    found = scripts.run("status", "--json").json
+    assert found["documents"]["opt"]["versions"]["shown"] == "1.0.0"
+    assert found["served"]["documents"]["opt"]["versions"]["shown"] == "1.0.0"
+    revision = found["documents"]["opt"]["revision"]
+    assert revision == found["served"]["documents"]["opt"]["revision"]
+    assert found["open_releases"] == []
+    assert found["executions"][0]["status"] == "Succeeded"
+    text = scripts.run("status").out
+    assert f"opt: revision {revision} is active, {revision} is served" in text
+    assert "  shown 1.0.0\n" in text
+
+
+def test_report(system: System, scripts: Scripts) -> None:
+    """A message is posted; one that the pipeline has posted already is not posted again."""
+    what = ["--outcome", "failure", "--type", "opt", "--algorithm", "a", "--reason", "it & <b>"]
+    ran = scripts.run("report", *what, "--json")
+    assert ran.json["posted"]
+    (message,) = (
+        json.dumps(one) for one in system.slack_messages() if "opt a could not be" in one["text"]
+    )
+    assert "it &amp; &lt;b&gt;" in message
+    execution = system.served()["execution"]
+    shown = ["--outcome", "success", "--execution", execution]
+    assert not scripts.run("report", *shown, "--json").json["posted"]
+    assert told(system, execution) == 1
+
+
+@pytest.mark.parametrize("status", [500, 200])
+def test_report_without_slack(system: System, scripts: Scripts, status: int) -> None:
+    """Slack out of order, or a token that it refuses, is told and is no failure."""
+    faults = f"{system.slack_url.removesuffix('api/')}_phaseline/faults"
+    if status != 200:
+        urllib3.request("POST", faults, json={"status": status, "count": 9})
+    try:
+        ran = scripts.run("report", "--outcome", "success", SLACK_BOT_TOKEN="no-token")
+    finally:
+        urllib3.request("DELETE", faults)
+    assert ran.code == 0, ran.err
+    assert "no message could be posted" in ran.out
+    assert "no-token" not in ran.out + ran.err

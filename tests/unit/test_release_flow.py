@@ -1,0 +1,202 @@
+"""What a release makes of what visitors are served, and of a Slack that was told already."""
+
+import io
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from moto import mock_aws
+from pytest_httpserver import HTTPServer
+
+from phaseline import served
+from phaseline.announce import Message
+from phaseline.environment import Environment
+from phaseline.errors import DeploymentError, TimedOutError
+from phaseline.ledger import SUPERSEDED, VERIFIED
+from phaseline.transition import Schema
+from scripts import journal, slack
+from scripts.console import Console
+from scripts.journal import Journal
+from scripts.release import Release
+from scripts.services import Services
+from scripts.slack import Told
+from scripts.subject import Move, Subject
+from tests.unit.calls import Calls
+from tests.unit.site import METADATA, SITE, make_buckets, manifest
+from tests.unit.test_actions import detail
+from tests.unit.test_executions import E1, summary
+from tests.unit.test_ledger import AT, make_table
+from tests.unit.test_served import release as recorded
+from tests.unit.timing import Timer
+
+TOKEN_ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:slack-abc123"
+MESSAGE = Message("text", ({"type": "section", "text": {"type": "plain_text", "text": "x"}},))
+MOVE = Move("a", "0.9.0", "1.0.0", "r", "ana", "why")
+SUBJECT = Subject("opt", "v7", 7, (MOVE,), changed=False, note="revision 7")
+
+
+@pytest.fixture
+def known(httpserver: HTTPServer) -> Iterator[Services]:
+    """An environment whose execution E1 has carried version v7 and seen to its invalidation; the
+    ledger has its release open. Slack is the test's server."""
+    with mock_aws():
+        found = Services("demo")
+        vars(found)["environment"] = Environment(
+            name="demo",
+            algorithms_table="algorithms",
+            ledger_table="ledger",
+            site_bucket=SITE,
+            metadata_bucket=METADATA,
+            distribution="D1",
+            site_url="https://x",
+            pipeline="phaseline-demo",
+            schema=Schema(),
+            slack_channel="C1",
+            slack_api_url=httpserver.url_for("/api/"),
+            slack_token_arn=TOKEN_ARN,
+        )
+        make_buckets(found.s3)
+        make_table(found.ledger.client, "ledger")
+        found.ledger.record([recorded()], at=AT)
+        invalidated = detail("Invalidate", "Succeeded", 1)
+        invalidated["output"]["outputVariables"] = {"invalidation": "I1"}
+        Calls(
+            found.codepipeline,
+            ListPipelineExecutions=lambda _: {
+                "pipelineExecutionSummaries": [summary(E1, "Succeeded", Opt="v7")]
+            },
+            ListActionExecutions=lambda _: {"actionExecutionDetails": [invalidated]},
+        )
+        yield found
+
+
+def run(known: Services, subject: Subject, revision: int, version: str) -> Journal:
+    """Release `subject` where visitors get a revision with this version of the algorithm `a`."""
+    timer, kept = Timer(), Journal("demo", "release opt v7 (demo)")
+    shown = manifest(revision=revision, versions={"a": version})
+    Release(
+        known,
+        Console(total=6, err=io.StringIO(), environ={}),
+        kept,
+        make=lambda: subject,
+        timeout=10,
+        clock=timer.clock,
+        sleep=timer.sleep,
+        fetch=lambda url: served.parse(shown, url),
+    ).run()
+    return kept
+
+
+def state(known: Services) -> str:
+    """The state of the release in the ledger."""
+    return next(known.ledger.releases("opt", "a")).state
+
+
+def test_it_closes_what_it_proved(known: Services) -> None:
+    """A release that the pipeline left open is verified; the next run finds nothing to do."""
+    assert run(known, SUBJECT, 7, "1.0.0").outcome == journal.DONE
+    assert state(known) == VERIFIED
+    again = run(known, SUBJECT, 7, "1.0.0")
+    assert again.outcome == journal.ALREADY_DONE
+    assert [record.step for record in again.records] == [
+        "Metadata",
+        "Pipeline execution",
+        "Pipeline",
+        "Invalidation",
+        "Website",
+        "Report",
+    ]
+
+
+def test_a_newer_one_is_shown(known: Services) -> None:
+    """Where a later revision shows another version, this release is superseded."""
+    assert run(known, SUBJECT, 9, "2.0.0").outcome == journal.SUPERSEDED
+    assert state(known) == SUPERSEDED
+
+
+def test_a_newer_one_shows_the_same(known: Services) -> None:
+    """A later revision that still shows the version proves it too."""
+    assert run(known, SUBJECT, 9, "1.0.0").outcome == journal.DONE
+    assert state(known) == VERIFIED
+
+
+def test_built_from_it_and_shows_another(known: Services) -> None:
+    """A frontend that shows something else than its documents say is a failure."""
+    with pytest.raises(DeploymentError, match="built from revision 7 and shows other versions"):
+        run(known, SUBJECT, 7, "0.9.0")
+
+
+def test_it_never_arrives(known: Services) -> None:
+    """An older revision that stays is told after the bound."""
+    with pytest.raises(TimedOutError, match=r"expected revision 7 .*found revision 6"):
+        run(known, SUBJECT, 6, "0.9.0")
+    assert state(known) == "open"
+
+
+def test_a_withdrawal(known: Services) -> None:
+    """An algorithm that leaves the website is proved by its absence."""
+    gone = replace(SUBJECT, moves=(replace(MOVE, algorithm="b", before="1", after=None),))
+    assert run(known, gone, 7, "1.0.0").outcome == journal.DONE
+
+
+def tell(known: Services, claim: str | None = slack.PUBLISHED) -> Told:
+    """Tell the message about the execution E1."""
+    return slack.tell(known, MESSAGE, execution=E1, claim=claim)
+
+
+@pytest.fixture
+def token(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A bot's token in the environment."""
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "token-of-a-bot")
+    return "token-of-a-bot"
+
+
+def test_told_once(known: Services, token: str, httpserver: HTTPServer) -> None:
+    """One message for one claim, however often it is told; another claim is another message."""
+    answer = {"ok": True, "ts": "1.2"}
+    headers = {"Authorization": f"Bearer {token}"}
+    for _ in range(2):
+        httpserver.expect_ordered_request(
+            "/api/chat.postMessage", "POST", headers=headers
+        ).respond_with_json(answer)
+    assert tell(known) == Told(True, "posted as 1.2")
+    assert not tell(known).posted
+    assert tell(known, slack.FAILED).posted
+    httpserver.check_assertions()
+
+
+def test_the_notifier_told_it(known: Services, token: str, httpserver: HTTPServer) -> None:
+    """What the pipeline's notifier has claimed is left to it, until its claim lapses unsettled."""
+    now = time.time()
+    known.ledger.claim(f"execution#{E1}", slack.PUBLISHED, now=now, lease=30)
+    assert not tell(known).posted
+    known.ledger.claim(f"execution#{E1}", slack.FAILED, now=now - 60, lease=30)
+    httpserver.expect_request("/api/chat.postMessage").respond_with_json({"ok": True, "ts": "1.3"})
+    assert tell(known, slack.FAILED).posted
+
+
+def test_slack_refuses(known: Services, token: str, httpserver: HTTPServer) -> None:
+    """A refusal is told by Slack's code, and is no error."""
+    httpserver.expect_request(
+        "/api/chat.postMessage", headers={"Authorization": f"Bearer {token}"}
+    ).respond_with_json({"ok": False, "error": "channel_not_found"})
+    assert tell(known) == Told(False, "no message could be posted (channel_not_found)")
+
+
+@pytest.mark.parametrize("status", [500, 302, 200])
+def test_slack_answers_nonsense(
+    known: Services, token: str, httpserver: HTTPServer, status: int
+) -> None:
+    """Nor is an answer that is none of Slack's."""
+    httpserver.expect_request("/api/chat.postMessage").respond_with_data(
+        "<html>", status=status, headers={"Location": httpserver.url_for("/away")}
+    )
+    told = tell(known)
+    assert not told.posted
+    assert token not in told.note
+
+
+def test_no_token(known: Services) -> None:
+    """Without a token nothing is posted, and the note says where it was looked for."""
+    assert TOKEN_ARN in tell(known).note

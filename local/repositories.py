@@ -5,7 +5,6 @@ post-receive hook, as GitHub tells a CodeConnections connection.
 """
 
 import os
-import shutil
 import stat
 import subprocess
 import sys
@@ -79,11 +78,7 @@ def ensure(root: Path, name: str, *, folder: Path, push_url: str) -> str:
     if not bare.exists():
         bare.mkdir(parents=True)
         git("init", "--bare", "--quiet", f"--initial-branch={BRANCH}", cwd=bare)
-        with tempfile.TemporaryDirectory() as scratch:
-            work = Path(scratch) / "work"
-            shutil.copytree(folder, work, ignore=shutil.ignore_patterns("dist", "__pycache__"))
-            git("init", "--quiet", f"--initial-branch={BRANCH}", cwd=work)
-            _commit_and_push(work, bare, f"Start from {folder.name}")
+        record(root, name, folder, message=f"Start from {folder.name}")
     hook = bare / "hooks" / "post-receive"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text(HOOK.format(python=sys.executable, name=name, url=push_url), encoding="utf-8")
@@ -91,8 +86,18 @@ def ensure(root: Path, name: str, *, folder: Path, push_url: str) -> str:
     return git("rev-parse", BRANCH, cwd=bare)
 
 
-def commit(root: Path, name: str, changes: Mapping[str, str | None], *, message: str) -> str:
-    """Commit changes (a path's new text; None deletes it) and push them; return the commit."""
+def commit(
+    root: Path,
+    name: str,
+    changes: Mapping[str, str | None],
+    *,
+    message: str,
+    branch: str = BRANCH,
+) -> str:
+    """Commit changes (a path's new text; None deletes it) and push them; return the commit.
+
+    They are made to what the main branch holds, and pushed to `branch`, which may be new.
+    """
     bare = location(root, name)
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch) / "work"
@@ -103,26 +108,28 @@ def commit(root: Path, name: str, changes: Mapping[str, str | None], *, message:
             else:
                 (work / path).parent.mkdir(parents=True, exist_ok=True)
                 (work / path).write_text(text, encoding="utf-8")
-        return _commit_and_push(work, bare, message)
+        return _commit_and_push(work, bare, message, branch)
 
 
-def _commit_and_push(work: Path, bare: Path, message: str) -> str:
+def _commit_and_push(work: Path, bare: Path, message: str, branch: str) -> str:
     """Commit all that is in a work tree and push it, waiting for the hook; return the commit."""
     git("add", "--all", cwd=work)
     git("commit", "--quiet", "-m", message, cwd=work)
-    git("push", "--quiet", str(bare.resolve()), f"HEAD:refs/heads/{BRANCH}", cwd=work)
+    git("push", "--quiet", str(bare.resolve()), f"HEAD:refs/heads/{branch}", cwd=work)
     return git("rev-parse", "HEAD", cwd=work)
 
 
 def record(root: Path, name: str, folder: Path, *, message: str) -> str:
     """Push what a folder holds now, as one commit; the commit, or the head if nothing changed.
 
-    What the folder's .gitignore names is left out; whether it is a git repository is no matter.
+    What the folder's .gitignore names, or `dist`, is left out; whether the folder is a git
+    repository itself is no matter.
     """
     bare = location(root, name)
     with tempfile.TemporaryDirectory() as scratch:
         kept = Path(scratch) / "work"
         git("clone", "--quiet", "--no-checkout", str(bare.resolve()), str(kept), cwd=bare)
+        (kept / ".git/info/exclude").write_text("dist/\n__pycache__/\n", encoding="utf-8")
         tree = (f"--git-dir={kept / '.git'}", f"--work-tree={folder.resolve()}")
         git(*tree, "add", "--all", cwd=folder)
         if not git(*tree, "status", "--porcelain", cwd=folder):

@@ -1,5 +1,6 @@
 """A run of a workflow: where it stands, and what came of it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from typing import Any
 from local.workflow_files import Event, Origin
 
 COMPLETED = "completed"
+COMMAND = re.compile(r"::(\w+)(?:\s+(.*?))?::(.*)", re.DOTALL)
 
 
 def now() -> str:
@@ -24,6 +26,19 @@ class Annotation:
     level: str
     title: str
     message: str
+
+
+def annotation(job: str, line: str) -> Annotation:
+    """What a workflow command says. (act takes all before the last `::` for its properties.)"""
+    level, properties, message = COMMAND.match(line).groups()  # type: ignore[union-attr]  # act's
+    named = dict(
+        item.strip().split("=", 1) for item in (properties or "").split(",") if "=" in item
+    )
+    title, message = (
+        text.replace("%3A", ":").replace("%2C", ",").replace("%0A", "\n").replace("%25", "%")
+        for text in (named.get("title", ""), message)
+    )
+    return Annotation(job, level, title, message)
 
 
 @dataclass
@@ -79,8 +94,7 @@ class Run:
         elif command == "summary":
             self._summarise(job, entry["stepID"], entry["content"])
         elif command in ("error", "warning", "notice"):
-            title = (entry.get("kvPairs") or {}).get("title", "")
-            self.annotations.append(Annotation(job, command, title, entry["arg"]))
+            self.annotations.append(annotation(job, entry["raw"].strip()))
         elif command == "set-output":
             self.outputs.setdefault(job, {})[entry["name"]] = entry["arg"]
         text = str(entry.get("msg", "")).rstrip()

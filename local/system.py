@@ -24,6 +24,7 @@ import boto3
 import urllib3
 
 from local import repositories, standins
+from local.runner import Settings
 from phaseline.errors import RefusedError
 from phaseline.ledger import Ledger
 
@@ -86,7 +87,12 @@ class System:
 
     def deploy(self) -> None:
         """Run `python -m scripts deploy`, as a person would, and point the edge at the result."""
-        parameters = {
+        self.run_deploy("deploy.log", self.parameters())
+        self.follow_stacks()
+
+    def parameters(self) -> dict[str, str]:
+        """The values of this system that the templates ask for."""
+        return {
             "SiteUrl": self.edge_url,
             "GithubApiUrl": self.github_url,
             "GithubTokenArn": self._secret("github", standins.GITHUB_TOKEN),
@@ -96,21 +102,28 @@ class System:
             "SlackChannel": next(iter(standins.CHANNELS.values())),
             "FrontendRepository": FRONTEND,
         }
+
+    def run_deploy(self, log_name: str, parameters: Mapping[str, str], *options: str) -> None:
+        """Run the deploy command with an administrator's rights. Raises RuntimeError."""
         command = [sys.executable, "-m", "scripts", "deploy", "--environment", ENVIRONMENT]
         for name, value in parameters.items():
             command += ["--parameter", f"{name}={value}"]
-        log = self.folder / "deploy.log"
+        log = self.folder / log_name
         with log.open("w") as output:
             deployed = subprocess.run(
-                command, cwd=ROOT, env=self.environ, stdout=output, stderr=output
+                [*command, *options], cwd=ROOT, env=self.environ, stdout=output, stderr=output
             )
         if deployed.returncode:
             raise RuntimeError(
                 f"the deployment failed; its log is {log}:\n{log.read_text()[-3000:]}"
             )
+
+    def follow_stacks(self) -> None:
+        """Learn the stacks' outputs, point the edge at the site, and let others attach."""
         self.outputs = self._outputs()
-        distribution = {"id": self.outputs["site"]["DistributionId"]}
-        urllib3.request("POST", f"{self.edge_url}/_phaseline/distribution", json=distribution)
+        if "site" in self.outputs:
+            distribution = {"id": self.outputs["site"]["DistributionId"]}
+            urllib3.request("POST", f"{self.edge_url}/_phaseline/distribution", json=distribution)
         known = asdict(self) | {"folder": str(self.folder)}
         (self.folder / "system.json").write_text(json.dumps(known))
 
@@ -198,14 +211,20 @@ class System:
         base = self.slack_url.removesuffix("api/")
         return _get_json(f"{base}_phaseline/messages")
 
+    def runs(self) -> list[dict[str, Any]]:
+        """The runs of workflows, oldest first."""
+        return _get_json(f"{self.github_url}/_phaseline/runs")
+
     def dispatches(self) -> list[dict[str, Any]]:
         """The repository_dispatch events that GitHub received, oldest first."""
         return _get_json(f"{self.github_url}/_phaseline/dispatches")
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[System]:
+def running(folder: Path, *, workflows: bool = False) -> Iterator[System]:
     """Start the emulator and the stand-ins, with nothing deployed, and stop them at the end.
+
+    With `workflows`, GitHub has this very repository as it is on disk, and runs its workflows.
 
     `folder` is made anew: each start is the first one of an empty account. Raises RefusedError
     where another process runs a system in it.
@@ -219,8 +238,16 @@ def running(folder: Path) -> Iterator[System]:
             folder=ROOT / "examples/frontend",
             push_url=f"{endpoint}/_phaseline/push",
         )
-        started = standins.start(cloudfront=_client(endpoint, "cloudfront"), endpoint=endpoint)
+        settings = Settings(folder / "git", folder / "runs", {"AWS_ENDPOINT_URL": endpoint})
+        started = standins.start(
+            cloudfront=_client(endpoint, "cloudfront"),
+            endpoint=endpoint,
+            workflows=settings if workflows else None,
+        )
         try:
+            if workflows:
+                push_url = f"{started.github_url}/_phaseline/push"
+                repositories.ensure(folder / "git", AUTOMATION, folder=ROOT, push_url=push_url)
             yield System(folder, endpoint, started.github_url, started.slack_url, started.edge_url)
         finally:
             started.stop()

@@ -350,7 +350,7 @@ jobs:
     steps:
       - run: |
           env | cut -d= -f1 | sort | tr '\\n' ' ' >> "$GITHUB_STEP_SUMMARY"
-          echo "::warning title=Careful::Look here"
+          echo "::warning title=Careful%3A::Look here: a::b"
           echo "::add-mask::hidden-value"; echo "hidden-value"
           python -m pip install --quiet -r requirements.txt
       - run: echo "::error::It broke"; exit 5
@@ -367,7 +367,7 @@ def test_what_came_of_a_run(hub: GitHub, tmp_path: Path, monkeypatch: pytest.Mon
 
     assert run["conclusion"] == "failure"
     noted = [(note["level"], note["title"], note["message"]) for note in run["annotations"]]
-    assert noted[0] == ("warning", "Careful", "Look here")
+    assert noted[0] == ("warning", "Careful:", "Look here: a::b")
     variables = run["summary"].split()
     assert "FROM_SETTINGS" in variables
     assert not {"CALLERS_SECRET", "GITHUB_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL"} & {*variables}

@@ -1,0 +1,96 @@
+"""The automation repository of a running system: set up as a person does it, and used."""
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import urllib3
+
+from local import repositories, standins
+from local.system import AUTOMATION, CREDENTIALS, ENVIRONMENT, ROOT, System
+
+PARAMETERS = f"infra/parameters/{ENVIRONMENT}.json"
+ROLES = {
+    "CLOUDFORMATION_ROLE_ARN": "CloudFormationRoleArn",
+    "DEPLOY_ROLE_ARN": "DeployRoleArn",
+    "PROMOTE_ROLE_ARN": "PromoteRoleArn",
+    "DRIFT_ROLE_ARN": "DriftRoleArn",
+    "PREVIEW_ROLE_ARN": "PreviewRoleArn",
+}
+
+
+def call(system: System, method: str, path: str, body: Any = None) -> Any:
+    """Call GitHub's API of the automation repository, as its owner. Raises RuntimeError."""
+    answer = urllib3.request(
+        method,
+        f"{system.github_url}/repos/{AUTOMATION}{path}",
+        json=body,
+        headers={"Authorization": f"Bearer {standins.GITHUB_TOKEN}", "User-Agent": "local"},
+        retries=False,
+    )
+    if answer.status >= 400:
+        raise RuntimeError(f"{method} {path}: {answer.status} {answer.data.decode()}")
+    return answer.json() if answer.data else None
+
+
+def trust(system: System) -> None:
+    """Let the workflows in: deploy the roles, and name them in the repository's variables."""
+    repository = call(system, "GET", "")
+    parameters = {
+        "Repository": AUTOMATION,
+        "OwnerId": str(repository["owner"]["id"]),
+        "RepositoryId": str(repository["id"]),
+        "SlackTokenArn": system.parameters()["SlackTokenArn"],
+    }
+    system.run_deploy("deploy-github.log", parameters, "--stack", "github")
+    system.follow_stacks()
+    variables = {name: system.outputs["github"][output] for name, output in ROLES.items()}
+    variables |= {
+        "AWS_REGION": CREDENTIALS["AWS_REGION"],
+        "ENVIRONMENTS": json.dumps([ENVIRONMENT]),
+        "DEPLOY_ENVIRONMENT": ENVIRONMENT,
+    }
+    for name, value in variables.items():
+        call(system, "POST", "/actions/variables", {"name": name, "value": value})
+
+
+def push_parameters(system: System) -> str:
+    """Commit this system's parameters file, which a push deploys; the commit."""
+    sections = json.loads((ROOT / PARAMETERS).read_text(encoding="utf-8"))
+    sections["common"] |= system.parameters()
+    return push(system, {PARAMETERS: json.dumps(sections, indent=2) + "\n"}, "Set the parameters")
+
+
+def push(
+    system: System,
+    changes: Mapping[str, str | None],
+    message: str,
+    branch: str = repositories.BRANCH,
+) -> str:
+    """Push a change to a branch of the automation repository; the commit."""
+    root = system.folder / "git"
+    return repositories.commit(root, AUTOMATION, changes, message=message, branch=branch)
+
+
+def dispatch(system: System, workflow: str, **inputs: str) -> int:
+    """Start a workflow by hand; the run's number."""
+    asked = {"ref": repositories.BRANCH, "inputs": inputs, "return_run_details": True}
+    answer = call(system, "POST", f"/actions/workflows/{workflow}/dispatches", asked)
+    return int(answer["workflow_run_id"])
+
+
+def ended(system: System, workflow: str, *, after: int = 0, within: float = 120) -> dict[str, Any]:
+    """The first run of a workflow's file with a number above `after`, once it is completed.
+
+    Raises TimeoutError after `within` seconds.
+    """
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        for run in system.runs():
+            named = Path(run["workflow"]).name == workflow
+            if named and run["id"] > after and run["status"] == "completed":
+                return run
+        time.sleep(0.1)
+    raise TimeoutError(f"{workflow} has no completed run within {within} seconds")

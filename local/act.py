@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local.workflow_files import SELF_HOSTED, Event
+from local.act_files import SELF_HOSTED
+from local.workflow_files import Event
 
 BIN = Path(sys.executable).parent
 HOOK = Path(__file__).with_name("job.py")

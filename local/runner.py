@@ -14,22 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from local import act, repositories, snapshots
-from local.expressions import render
+from local.act_files import Origin
 from local.github.hub import Access, Hub, number_of, user
 from local.job_desk import JobDesk
+from local.run_plan import concurrency, contexts, lends_id_token, title, with_inputs
 from local.runs import COMPLETED, Annotation, Run
 from local.turns import Turns
-from local.workflow_files import (
-    Event,
-    Origin,
-    dispatch_inputs,
-    grants_id_token,
-    parse,
-    typed_inputs,
-    wants,
-)
-
-FULL_TITLE = 200
+from local.workflow_files import Event, parse, wants
 
 
 @dataclass(frozen=True)
@@ -83,9 +74,15 @@ class Runner:
     def receive(self, event: Event) -> list[int]:
         """Start what an event is to start; the runs' ids, in the order of the files' names.
 
-        Raises ValueError for inputs that the workflow of a manual run does not take.
+        A pull request that conflicts with its base starts nothing. Raises ValueError for inputs
+        that the workflow of a manual run does not take.
         """
-        event = self._completed(event)
+        try:
+            event = self._completed(event)
+        except subprocess.CalledProcessError:
+            if event.name == "pull_request":
+                return []
+            raise
         made = []
         for path, text in self.workflows(event.repository, event.sha).items():
             if event.workflow not in ("", path):
@@ -96,7 +93,7 @@ class Runner:
                 self._broken(event, path, str(error))
                 continue
             if event.name == "workflow_dispatch":
-                event = replace(event, payload=_with_inputs(event.payload, workflow))
+                event = replace(event, payload=with_inputs(event.payload, workflow))
             if wants(workflow, event):
                 made.append(self._enqueue(event, path, workflow))
         return [run.id for run in made]
@@ -151,23 +148,32 @@ class Runner:
 
     def _enqueue(self, event: Event, path: str, workflow: Mapping[str, Any]) -> Run:
         run = self._new(event, path, str(workflow.get("name", path)))
-        contexts = self._contexts(run, workflow)
-        group, patient, cancel = _group(workflow, contexts)
-        if "run-name" in workflow:
-            run.title = " ".join(render(workflow["run-name"], contexts).split())[:FULL_TITLE]
-        if group:
-            group = f"{event.repository}/{group}"
-            for holder in self._turns.join(group, str(run.id), patient=patient, cancel=cancel):
-                self.cancel(int(holder))
-        run.lends_id_token = any(
-            grants_id_token(job.get("permissions", workflow.get("permissions")))
-            for job in workflow.get("jobs", {}).values()
-            if "uses" in job
-        )
+        try:
+            group = self._plan(run, workflow)
+        except ValueError as error:
+            self._finish(run, "startup_failure", str(error))
+            return run
         thread = threading.Thread(target=self._carry_out, args=(run, group), daemon=True)
         self._threads.append(thread)
         thread.start()
         return run
+
+    def _plan(self, run: Run, workflow: Mapping[str, Any]) -> str:
+        """Decide what is decided before a run; its concurrency group, or "". Raises ValueError."""
+        variables = self.hub.repository(run.event.repository).values()
+        known = contexts(run, workflow, variables)
+        run.title = title(run.event, workflow, known)
+        run.lends_id_token = lends_id_token(workflow)
+        declared = concurrency(workflow, known)
+        if declared is None:
+            return ""
+        group = f"{run.event.repository}/{declared.name}"
+        gone = self._turns.join(
+            group, str(run.id), patient=declared.patient, cancel=declared.cancel
+        )
+        for holder in gone:
+            self.cancel(int(holder))
+        return group
 
     def _new(self, event: Event, path: str, name: str) -> Run:
         with self._lock:
@@ -178,7 +184,7 @@ class Runner:
                 event=event,
                 origin=Origin(event.repository, event.ref, event.sha, path),
                 name=name,
-                title=_title(event, name),
+                title=name,
                 folder=self._settings.folder / f"{number:03}-{Path(path).stem}",
             )
             run.folder.mkdir(parents=True)
@@ -190,26 +196,6 @@ class Runner:
         """A file that is no workflow: GitHub shows a failed run for it at a push."""
         if event.name == "push":
             self._finish(self._new(event, path, path), "startup_failure", problem)
-
-    def _contexts(self, run: Run, workflow: Mapping[str, Any]) -> dict[str, Any]:
-        event = run.event
-        github = {
-            "event": event.payload,
-            "event_name": event.name,
-            "ref": event.ref,
-            "ref_name": event.ref.split("/", 2)[-1],
-            "head_ref": run.branch if event.name == "pull_request" else "",
-            "sha": event.sha,
-            "actor": event.actor,
-            "repository": event.repository,
-            "repository_owner": event.repository.split("/")[0],
-            "workflow": run.name,
-            "run_id": str(run.id),
-            "run_number": str(run.number),
-        }
-        variables = self.hub.repository(event.repository).values()
-        inputs = typed_inputs(workflow, event.payload.get("inputs") or {})
-        return {"github": github, "inputs": inputs, "vars": variables}
 
     def _carry_out(self, run: Run, group: str) -> None:
         """One run, from its place in the queue to its end."""
@@ -285,26 +271,3 @@ class Runner:
         record = {"annotations": [vars(note) for note in run.annotations], "jobs": run.jobs}
         (run.folder / "result.json").write_text(json.dumps(record, indent=2), encoding="utf-8")
         run.move(COMPLETED, conclusion)
-
-
-def _with_inputs(payload: Mapping[str, Any], workflow: Mapping[str, Any]) -> dict[str, Any]:
-    return {**payload, "inputs": dispatch_inputs(workflow, payload.get("inputs") or {})}
-
-
-def _group(workflow: Mapping[str, Any], contexts: Mapping[str, Any]) -> tuple[str, bool, bool]:
-    """A run's concurrency group, whether it is patient there, and whether it cancels others."""
-    declared = workflow.get("concurrency") or {}
-    if isinstance(declared, str):
-        declared = {"group": declared}
-    cancel = render(str(declared.get("cancel-in-progress", "false")), contexts).lower() == "true"
-    group = render(str(declared.get("group", "")), contexts)
-    return group, declared.get("queue") == "max", cancel
-
-
-def _title(event: Event, name: str) -> str:
-    """What GitHub calls a run that has no name of its own."""
-    if event.name == "push":
-        return str((event.payload.get("head_commit") or {}).get("message", name))
-    if event.name == "pull_request":
-        return str(event.payload["pull_request"]["title"])
-    return str(event.payload["action"]) if event.name == "repository_dispatch" else name

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from local.workflow_files import Event, Origin
+from local.act_files import Origin
+from local.workflow_files import Event
 
 COMPLETED = "completed"
 COMMAND = re.compile(r"::(\w+)(?:\s+(.*?))?::(.*)", re.DOTALL)

@@ -5,16 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from local import repositories
-from local.workflow_files import (
+from local.act_files import (
     Origin,
     Use,
     excess,
-    parse,
     sanitise,
     sanitise_action,
     used,
     written,
 )
+from local.workflow_files import parse
 
 WORKFLOWS = ".github/workflows"
 STANDINS = Path(__file__).with_name("actions")

@@ -15,6 +15,7 @@ from local.github.hub import Hub, Repository
 from local.github.issues import Issues
 from local.github.openapi import RefusedError
 from local.github.pages import Routes, base
+from local.github.pulls import Pulls
 from local.github.workflows import Workflows
 from local.serving import Faults
 
@@ -39,10 +40,12 @@ def serving(hub: Hub, runner: "Runner | None") -> "WSGIApplication":
     routes = Routes(app, hub)
     routes.add("GET", "", _repository)
     issues = Issues(hub)
+    pulls = Pulls(hub, issues)
     issues.register(routes)
+    pulls.register(routes)
     Deployments(hub).register(routes)
     Workflows(hub, runner).register(routes)
-    Control(hub, runner, issues).register(app)
+    Control(hub, runner, pulls).register(app)
 
     @app.errorhandler(RefusedError)
     def refused(error: RefusedError) -> Any:

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, Response, jsonify, request
 
 from local.github.hub import BRANCH, OWNER, Hub
-from local.github.issues import Issues
 from local.github.oidc import Issuer
 from local.github.openapi import RefusedError
 from local.github.pages import base
+from local.github.pulls import Pulls
 from local.serving import CONTROL
 from local.workflow_files import Event
 
@@ -37,10 +37,10 @@ WORKFLOWS = ".github/workflows/"
 class Control:
     """The routes beside the API."""
 
-    def __init__(self, hub: Hub, runner: "Runner | None", issues: Issues) -> None:
+    def __init__(self, hub: Hub, runner: "Runner | None", pulls: Pulls) -> None:
         self._hub = hub
         self._runner = runner
-        self._issues = issues
+        self._pulls = pulls
         self._issuer = Issuer()
 
     def register(self, app: Flask) -> None:
@@ -75,7 +75,7 @@ class Control:
             for number, pull in repository.pulls.items():
                 head = (pull["head"]["repository"], pull["head"]["ref"])
                 if head == (name, branch) and repository.issues[number]["state"] == "open":
-                    started += self._issues.tell(repository, number, "synchronize", OWNER)
+                    started += self._pulls.tell(repository, number, "synchronize", OWNER)
         return jsonify({"started": started})
 
     def schedule(self) -> Response:

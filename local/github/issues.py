@@ -1,4 +1,4 @@
-"""Issues, their comments, and pull requests."""
+"""Issues and pull requests' comments."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,11 +8,10 @@ from flask import Response, request
 from local.github.hub import Access, Hub, Repository, now, user
 from local.github.openapi import RefusedError
 from local.github.pages import Routes, base, page
-from local.workflow_files import Event
 
 
 class Issues:
-    """The operations on issues, comments and pull requests of a hub."""
+    """The operations on issues and comments of a hub."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -28,10 +27,6 @@ class Issues:
         routes.add("GET", "/issues/comments/{comment_id}", self.get_comment)
         routes.add("PATCH", "/issues/comments/{comment_id}", self.update_comment)
         routes.add("DELETE", "/issues/comments/{comment_id}", self.delete_comment, status=204)
-        routes.add("GET", "/pulls", self.pulls)
-        routes.add("POST", "/pulls", self.open_pull, status=201)
-        routes.add("GET", "/pulls/{pull_number}", self.get_pull)
-        routes.add("PATCH", "/pulls/{pull_number}", self.update_pull)
 
     def search(self, repository: Repository, _access: Access, _body: Any) -> Response:
         """Issues by state and labels, newest first."""
@@ -50,19 +45,19 @@ class Issues:
         self, repository: Repository, access: Access, body: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Open an issue."""
-        return self._view(repository, self._new(repository, access, body))
+        return self._view(repository, self.new(repository, access, body))
 
     def get(
         self, repository: Repository, _access: Access, _body: Any, issue_number: int
     ) -> dict[str, Any]:
         """One issue."""
-        return self._view(repository, _found(repository.issues, issue_number))
+        return self._view(repository, found(repository.issues, issue_number))
 
     def update(
         self, repository: Repository, _access: Access, body: Mapping[str, Any], issue_number: int
     ) -> dict[str, Any]:
         """Change an issue's title, body, labels or state."""
-        issue = _found(repository.issues, issue_number)
+        issue = found(repository.issues, issue_number)
         for name in ("title", "body", "state", "state_reason"):
             if name in body:
                 issue[name] = body[name]
@@ -77,7 +72,7 @@ class Issues:
         self, repository: Repository, _access: Access, _body: Any, issue_number: int
     ) -> Response:
         """An issue's comments, oldest first."""
-        _found(repository.issues, issue_number)
+        found(repository.issues, issue_number)
         return page(
             [
                 self._comment_view(repository, comment)
@@ -90,7 +85,7 @@ class Issues:
         self, repository: Repository, access: Access, body: Mapping[str, Any], issue_number: int
     ) -> dict[str, Any]:
         """Comment on an issue or pull request."""
-        _found(repository.issues, issue_number)
+        found(repository.issues, issue_number)
         _checked_length(body["body"])
         number, time = self._hub.number(), now()
         repository.comments[number] = comment = {
@@ -108,13 +103,13 @@ class Issues:
         self, repository: Repository, _access: Access, _body: Any, comment_id: int
     ) -> dict[str, Any]:
         """One comment."""
-        return self._comment_view(repository, _found(repository.comments, comment_id))
+        return self._comment_view(repository, found(repository.comments, comment_id))
 
     def update_comment(
         self, repository: Repository, _access: Access, body: Mapping[str, Any], comment_id: int
     ) -> dict[str, Any]:
         """Change a comment's text."""
-        comment = _found(repository.comments, comment_id)
+        comment = found(repository.comments, comment_id)
         _checked_length(body["body"])
         comment |= {"body": body["body"], "updated_at": now()}
         return self._comment_view(repository, comment)
@@ -123,71 +118,13 @@ class Issues:
         self, repository: Repository, _access: Access, _body: Any, comment_id: int
     ) -> None:
         """Remove a comment."""
-        _found(repository.comments, comment_id)
+        found(repository.comments, comment_id)
         del repository.comments[comment_id]
 
-    def pulls(self, repository: Repository, _access: Access, _body: Any) -> Response:
-        """Pull requests by state, newest first."""
-        state = request.args.get("state", "open")
-        numbers = [
-            number
-            for number in reversed(repository.pulls)
-            if state in ("all", repository.issues[number]["state"])
-        ]
-        return page([self._pull_view(repository, number) for number in numbers])
-
-    def open_pull(
+    def new(
         self, repository: Repository, access: Access, body: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Open a pull request from a branch of this repository, or `owner:branch` of a fork."""
-        owner, _, branch = body["head"].rpartition(":")
-        name = repository.name.split("/")[1]
-        source = self._hub.repository(f"{owner or repository.owner}/{name}")
-        issue = self._new(repository, access, {"title": "", **body})
-        repository.pulls[issue["number"]] = {
-            "head": {"ref": branch, "repository": source.name},
-            "base": {"ref": body["base"], "repository": repository.name},
-        }
-        self.tell(repository, issue["number"], "opened", access.actor)
-        return self._pull_view(repository, issue["number"])
-
-    def get_pull(
-        self, repository: Repository, _access: Access, _body: Any, pull_number: int
-    ) -> dict[str, Any]:
-        """One pull request."""
-        _found(repository.pulls, pull_number)
-        return self._pull_view(repository, pull_number)
-
-    def update_pull(
-        self, repository: Repository, access: Access, body: Mapping[str, Any], pull_number: int
-    ) -> dict[str, Any]:
-        """Change a pull request's title, body or state."""
-        _found(repository.pulls, pull_number)
-        before = repository.issues[pull_number]["state"]
-        self.update(repository, access, body, pull_number)
-        after = repository.issues[pull_number]["state"]
-        if before != after:
-            action = "closed" if after == "closed" else "reopened"
-            self.tell(repository, pull_number, action, access.actor)
-        return self._pull_view(repository, pull_number)
-
-    def tell(self, repository: Repository, number: int, action: str, actor: str) -> list[int]:
-        """Send a pull request's event to its workflows."""
-        pull = self._pull_view(repository, number)
-        event = Event(
-            name="pull_request",
-            repository=repository.name,
-            ref=f"refs/pull/{number}/merge",
-            sha=pull["head"]["sha"],
-            payload={"action": action, "number": number, "pull_request": pull},
-            actor=actor,
-            from_fork=repository.pulls[number]["head"]["repository"] != repository.name,
-        )
-        return self._hub.receive(event)
-
-    def _new(
-        self, repository: Repository, access: Access, body: Mapping[str, Any]
-    ) -> dict[str, Any]:
+        """Keep a new issue, or what a pull request has of one."""
         time, number = now(), len(repository.issues) + 1
         repository.issues[number] = issue = {
             "id": self._hub.number(),
@@ -231,32 +168,9 @@ class Issues:
             "html_url": f"{page_url}#issuecomment-{comment['id']}",
         }
 
-    def _pull_view(self, repository: Repository, number: int) -> dict[str, Any]:
-        pull, issue = repository.pulls[number], repository.issues[number]
-        url = f"{base()}/repos/{repository.name}"
-        return {
-            **issue,
-            "url": f"{url}/pulls/{number}",
-            "issue_url": f"{url}/issues/{number}",
-            "comments_url": f"{url}/issues/{number}/comments",
-            "html_url": f"{base()}/{repository.name}/pull/{number}",
-            "draft": False,
-            "merged": False,
-            **{side: self._side(place) for side, place in pull.items()},
-        }
 
-    def _side(self, place: Mapping[str, str]) -> dict[str, Any]:
-        repository = self._hub.repository(place["repository"])
-        return {
-            "ref": place["ref"],
-            "label": f"{repository.owner}:{place['ref']}",
-            "sha": self._hub.head(repository.name, place["ref"]),
-            "repo": repository.view(base()),
-            "user": user(repository.owner),
-        }
-
-
-def _found(values: Mapping[int, dict[str, Any]], number: int) -> dict[str, Any]:
+def found(values: Mapping[int, dict[str, Any]], number: int) -> dict[str, Any]:
+    """The value with this number. Raises RefusedError."""
     if number not in values:
         raise RefusedError(404, "Not Found")
     return values[number]

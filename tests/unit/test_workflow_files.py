@@ -5,20 +5,15 @@ from typing import Any
 
 import pytest
 
+from local.act_files import Origin, excess, sanitise, sanitise_action, used, written
 from local.workflow_files import (
     Event,
-    Origin,
     dispatch_inputs,
-    excess,
     parse,
-    sanitise,
-    sanitise_action,
     selects,
     triggers,
     typed_inputs,
-    used,
     wants,
-    written,
 )
 
 PUSH = Event("push", "acme/automation", "refs/heads/main", "1" * 40, changed=("docs/a.md", "b.py"))

@@ -245,8 +245,9 @@ class Runner:
         with run.log.open("w", encoding="utf-8") as log:
 
             def note(entry: Mapping[str, Any]) -> None:
-                log.write(run.note(entry) + "\n")
-                log.flush()
+                if text := run.note(entry):
+                    log.write(text + "\n")
+                    log.flush()
 
             code = act.follow(process, note)
         self.hub.tokens.pop(token)

@@ -11,6 +11,7 @@ from local.act_files import Origin
 from local.workflow_files import Event
 
 COMPLETED = "completed"
+NOISE = ("LocalRepositoryCache", "Couldn't get a valid docker connection", "Cleaning up container")
 COMMAND = re.compile(r"::(\w+)(?:\s+(.*?))?::(.*)", re.DOTALL)
 
 
@@ -86,7 +87,7 @@ class Run:
         self.status, self.conclusion, self.updated_at = status, conclusion, now()
 
     def note(self, entry: Mapping[str, Any]) -> str:
-        """Take in one line that act printed as JSON; what a person reads of it."""
+        """Take in one line that act printed as JSON; what a person reads of it, if anything."""
         job = str(entry.get("job", "")).removeprefix(f"{self.name}/")
         job = job.replace(f"/{self.name}/", " / ").strip()
         command = entry.get("command")
@@ -99,6 +100,8 @@ class Run:
         elif command == "set-output":
             self.outputs.setdefault(job, {})[entry["name"]] = entry["arg"]
         text = str(entry.get("msg", "")).rstrip()
+        if text.startswith(NOISE):
+            return ""
         return f"{job}: {text}" if job else text
 
     def _summarise(self, job: str, step: list[str], content: str) -> None:

@@ -11,6 +11,7 @@ from local import system as local_system
 from local.system import AUTOMATION, ENVIRONMENT, System
 from tests.standins.conftest import call
 from tests.system.conftest import promote
+from tests.workflows.conftest import eventually
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +105,28 @@ def test_drift_is_looked_for(system: System) -> None:
     assert call(f"{system.github_url}/_phaseline/schedule", method="POST", body=told).status == 200
 
     succeeded(automation.ended(system, "drift.yml"))
+
+
+def test_a_protected_environment_waits(system: System) -> None:
+    """With a required reviewer a promotion does nothing before the approval."""
+
+    def protect(approval: bool) -> None:
+        told = {"repository": AUTOMATION, "approval": approval}
+        address = f"{system.github_url}/_phaseline/environments/{ENVIRONMENT}"
+        assert call(address, method="PUT", body=told).status == 200
+
+    protect(True)
+    asked = {"environment": ENVIRONMENT, "type": "opt", "algorithm": "route-planner"}
+    number = automation.dispatch(
+        system, "promote.yml", action="hold", reason="Wait for the review", **asked
+    )
+    run = f"{system.github_url}/_phaseline/runs/{number}"
+    eventually(lambda: call(run).json()["status"] == "waiting")
+    assert "Assumed arn:" not in Path(call(run).json()["log"]).read_text()
+
+    assert call(f"{run}/approve", method="POST", body={"approve": True}).status == 200
+    succeeded(automation.ended(system, "promote.yml", after=number - 1))
+    protect(False)
 
 
 QUICK = "lint test:\n\t@echo $@ is done\n.PHONY: lint test\n"

@@ -1,0 +1,145 @@
+"""docs/setup.md is followed, command by command, against the emulator.
+
+`aws` and `gh` are small programs of this test: the first makes the same call through boto3, the
+second answers as GitHub does and writes down what it was told. The push goes to a bare repository.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.emulator.conftest import ROOT, Emulator
+from tests.emulator.test_roles import Account
+from tests.unit.test_trust import claims
+
+AWS = """#!{python}
+import sys
+import boto3, jmespath
+service, operation, *rest = sys.argv[1:]
+options = dict(zip(rest[::2], rest[1::2]))
+query, _ = options.pop("--query"), options.pop("--output")
+values = {{"".join(word.title() for word in name[2:].split("-")): value
+          for name, value in options.items()}}
+for name, value in values.items():
+    if value.startswith("file://"):
+        values[name] = open(value[len("file://"):]).read()
+client = boto3.client(service)
+found = jmespath.search(query, getattr(client, operation.replace("-", "_"))(**values))
+print(found[0] if isinstance(found, list) else found)
+"""
+GH = """#!{python}
+import json, sys
+with open({log!r}, "a") as log:
+    log.write(json.dumps(sys.argv[1:]) + "\\n")
+if "--jq" in sys.argv:
+    print({{".id": 815, ".owner.id": 4711}}[sys.argv[-1]])
+"""
+
+
+def commands() -> list[str]:
+    """The page's shell blocks, in their order; what `make setup` makes is there already."""
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/setup.md").read_text("utf-8"), re.DOTALL)
+    return [block for block in blocks if block != "make setup\n"]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A repository with what a deploy takes, the two programs, and the files of the tokens."""
+    folder = tmp_path / "checkout"
+    for name in ("phaseline", "lambdas", "scripts", "infra"):
+        shutil.copytree(ROOT / name, folder / name)
+    (folder / ".venv").symlink_to(ROOT / ".venv")
+    (folder / "github-token").write_text("github")
+    (folder / "slack-token").write_text("slack")
+    for name, text in (("aws", AWS), ("gh", GH)):
+        program = tmp_path / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(text.format(python=sys.executable, log=str(tmp_path / "gh.log")))
+        program.chmod(0o755)
+    for command in (
+        ["init", "--quiet", "--bare", str(tmp_path / "origin.git")],
+        ["init", "--quiet", str(folder)],
+        ["-C", str(folder), "remote", "add", "origin", str(tmp_path / "origin.git")],
+    ):
+        subprocess.run(["git", *command], check=True)
+    return folder
+
+
+@pytest.fixture
+def new_account(emulator: Emulator) -> Iterator[Emulator]:
+    """The emulator as an account that does not trust GitHub, neither before nor after."""
+
+    def forget() -> None:
+        iam = emulator.client("iam")
+        for provider in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
+            iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=provider["Arn"])
+
+    forget()
+    yield emulator
+    forget()
+
+
+def test_the_page_is_followed(new_account: Emulator, checkout: Path, tmp_path: Path) -> None:
+    """Its commands succeed, and what they leave is enough for the deploy job to deploy."""
+    variables = {
+        "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "AWS_ENDPOINT_URL": new_account.url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        **{f"GIT_{who}_NAME": "Ada" for who in ("AUTHOR", "COMMITTER")},
+        **{f"GIT_{who}_EMAIL": "ada@example.org" for who in ("AUTHOR", "COMMITTER")},
+    }
+    # The emulator knows one region.
+    script = "\n".join(commands()).replace("=eu-central-1", "=us-east-1")
+    followed = subprocess.run(
+        ["bash", "-eu", "-c", script],
+        cwd=checkout,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert followed.returncode == 0, followed.stderr
+    told = [json.loads(line) for line in (tmp_path / "gh.log").read_text().splitlines()]
+    given = {one[2]: one[6] for one in told if one[:2] == ["variable", "set"]}
+    assert given.keys() >= {"DEPLOY_ROLE_ARN", "PROMOTE_ROLE_ARN", "DRIFT_ROLE_ARN"}
+    pushed = subprocess.run(
+        ["git", "show", "main:infra/parameters/production.json"],
+        cwd=tmp_path / "origin.git",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(pushed.stdout)["github"]["OwnerId"] == "4711"
+
+    account = Account(new_account, {"DeployRole": given["DEPLOY_ROLE_ARN"]})
+    account.tell_keys()
+    rights = account.rights("DeployRole", sub=claims("DeployRole")["sub"])
+    passed = f"--role-arn={given['CLOUDFORMATION_ROLE_ARN']}"
+    deployed = subprocess.run(
+        [sys.executable, "-m", "scripts", "deploy", "--environment", "production", passed],
+        cwd=checkout,
+        env={**os.environ, **variables, **rights, "AWS_DEFAULT_REGION": "us-east-1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert deployed.returncode == 0, deployed.stderr
+    assert "phaseline-production-pipeline: created" in deployed.stdout
+
+
+def test_every_variable_of_the_workflows_is_set() -> None:
+    """What the workflows read is what the page sets."""
+    page = "\n".join(commands())
+    workflows = (ROOT / ".github").rglob("*.yml")
+    read = {name for path in workflows for name in re.findall(r"vars\.([A-Z_]+)", path.read_text())}
+    assert {name for name in read if f"variable {name} " not in page} == set()

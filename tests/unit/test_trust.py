@@ -8,7 +8,9 @@ from typing import Any
 import cfnlint  # type: ignore[import-untyped] # it has no types
 import pytest
 
-from tests.contract.test_templates import load
+from phaseline.trust import WORKFLOWS as KNOWN
+from phaseline.trust import by_policy
+from tests.contract.test_templates import ROOT, load
 from tests.templates import Resolved
 from tests.trust import GITHUB, trusts
 
@@ -181,6 +183,16 @@ def test_workflows_may_be_another_repositorys() -> None:
     assert trusts(policy, claims("PromoteRole", job_workflow_ref=f"{workflow}@{commit}"))
     assert not trusts(policy, claims("PromoteRole", job_workflow_ref=f"{workflow}@{MAIN}"))
     assert not trusts(policy, claims("PromoteRole"))
+
+
+def test_the_trusted_workflows_are_there() -> None:
+    """The files that the trust policies name exist, and are those that whoami knows."""
+    for role in ROLES:
+        trust = TEMPLATE.properties(role)["AssumeRolePolicyDocument"]
+        [values] = [one.values for one in by_policy(trust) if one.claim == "job_workflow_ref"]
+        files = [value.partition("@")[0].rsplit("/", 1)[-1] for value in values]
+        assert set(files) == set(KNOWN[role.removesuffix("Role")])
+        assert all((ROOT / ".github/workflows" / name).is_file() for name in files)
 
 
 def test_what_is_not_evaluated_is_told() -> None:

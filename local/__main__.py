@@ -5,12 +5,14 @@ read them there.
 """
 
 import sys
+from pathlib import Path
 
 import click
 from rich.console import Console
 
+from local import automation
 from local import demo as demonstration
-from local.system import ROOT, System
+from local.system import ENVIRONMENT, ROOT, System
 from phaseline.errors import ConfigurationError, DeploymentError, PhaselineError
 from phaseline.transition import NAME_PATTERN, TYPES
 
@@ -84,6 +86,29 @@ def slack() -> None:
     """Print the messages that Slack received."""
     for message in running().slack_messages():
         click.echo(message["text"])
+
+
+@main.command()
+def runs() -> None:
+    """List the workflow runs, and where their logs are."""
+    for run in running().runs():
+        state = run["conclusion"] or run["status"]
+        click.echo(f"{run['id']:>4} {Path(run['workflow']).name:<24}{state:<12}{run['log']}")
+
+
+@main.command()
+@click.argument("file", metavar="WORKFLOW.YML")
+@click.argument("inputs", metavar="[NAME=VALUE]...", nargs=-1)
+def workflow(file: str, inputs: tuple[str, ...]) -> None:
+    """Run a workflow by hand in the environment of the demo, and print its summary."""
+    system = running()
+    pairs = [text.partition("=") for text in inputs]
+    given = {"environment": ENVIRONMENT} | {name: value for name, _, value in pairs}
+    number = automation.dispatch(system, file, **given)
+    run = automation.ended(system, file, after=number - 1)
+    click.echo(run["summary"] or Path(run["log"]).read_text())
+    if run["conclusion"] != "success":
+        sys.exit(DeploymentError.exit_code)
 
 
 if __name__ == "__main__":

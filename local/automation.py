@@ -81,6 +81,11 @@ def dispatch(system: System, workflow: str, **inputs: str) -> int:
     return int(answer["workflow_run_id"])
 
 
+def newest_run(system: System) -> int:
+    """The newest run's number; 0 before the first."""
+    return max((int(run["id"]) for run in system.runs()), default=0)
+
+
 def ended(system: System, workflow: str, *, after: int = 0, within: float = 120) -> dict[str, Any]:
     """The first run of a workflow's file with a number above `after`, once it is completed.
 

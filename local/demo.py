@@ -2,17 +2,21 @@
 
 import signal
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from local import automation
 from local import system as local_system
 from local.system import ROOT, System
 from local.watch import Step, Watch
+from phaseline.errors import DeploymentError
 
+TESTED = "on-version-tested.yml"
 FOLDER = ROOT / ".phaseline/demo"
 COMPLETE, RUNNING = "PACKAGE_TESTS_COMPLETE", "PACKAGE_TESTS_RUNNING"
 Algorithm = tuple[str, str, str, str, str]
@@ -42,7 +46,7 @@ artifacts:
 """
 
 
-def run(*, ci: bool) -> int:
+def run(*, ci: bool, folder: Path = FOLDER) -> int:
     """Start, deploy, release, and stay up until Ctrl-C; with `ci` end after the release.
 
     Returns the exit code: 0 where the website serves the promoted version, 4 where it does not.
@@ -51,18 +55,10 @@ def run(*, ci: bool) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     out.print("Starting the local system: AWS emulator, GitHub, Slack, the edge...")
     try:
-        with local_system.running(FOLDER) as system:
-            started = time.monotonic()
-            system.deploy()
-            out.print(
-                f"Deployed {len(system.outputs)} stacks in {time.monotonic() - started:.1f} s"
-                f" with `python -m scripts deploy`; what it printed: {FOLDER}/deploy.log",
-                soft_wrap=True,
-            )
-            _seed(system, out)
-            released = promote(system, NEXT, out)
-            if ci:
-                return 0 if released else 4
+        with local_system.running(folder, workflows=True) as system:
+            released = _deploy(system, out) and _seed(system, out) and promote(system, NEXT, out)
+            if ci or not released:
+                return 0 if released else DeploymentError.exit_code
             _explain(system, out)
             threading.Event().wait()
     except KeyboardInterrupt:
@@ -74,27 +70,46 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _seed(system: System, out: Console) -> None:
-    """Bring a first version of each type to the website."""
+def _deploy(system: System, out: Console) -> bool:
+    """Deploy as on GitHub, the roles by hand and all else by a push; whether it went well."""
+    out.print("Deploying the roles for the workflows, and pushing the parameters to GitHub...")
+    automation.trust(system)
+    automation.push_parameters(system)
+    went_well = _show_run(automation.ended(system, "deploy.yml"), out)
+    system.follow_stacks()
+    return went_well
+
+
+def _seed(system: System, out: Console) -> bool:
+    """Bring a first version of each type to the website; whether all arrived."""
     out.print("\nFirst versions, one of each type:")
+    known = automation.newest_run(system)
     watches = [Watch(system, *algorithm[:3]) for algorithm in ALGORITHMS]
     for algorithm in ALGORITHMS:
         _write(system, algorithm, COMPLETE)
+    arrived = True
     for watch in watches:
         *_, last = watch.steps()
+        arrived = arrived and not last.failed
         how = f"{last.name} FAILED: {last.detail}" if last.failed else "live"
         out.print(
             f"  {watch.type:<4}{watch.algorithm} {watch.version}: {how} after {last.seconds:.1f} s",
             soft_wrap=True,
         )
     _show_served(system, out)
+    for _ in watches:
+        run = automation.ended(system, TESTED, after=known)
+        known = run["id"]
+        arrived = _show_run(run, out) and arrived
+    return arrived
 
 
 def promote(system: System, algorithm: Algorithm, out: Console) -> bool:
-    """Change a phase and follow the release; whether the website serves it in the end."""
+    """Change a phase and follow the release; whether website and workflow say it arrived."""
     type_, name, version = algorithm[:3]
     _write(system, algorithm, RUNNING)
     out.print(f"\nNow the phase of {name} {version} becomes {COMPLETE}:\n")
+    known = automation.newest_run(system)
     watch = Watch(system, type_, name, version)
     system.set_phase(name, version, COMPLETE)
     last = _show(watch.steps(), out)
@@ -106,7 +121,22 @@ def promote(system: System, algorithm: Algorithm, out: Console) -> bool:
         else f"\nThe website serves {name} {served}, not {version}.",
         style="bold green" if served == version else "bold red",
     )
-    return served == version
+    out.print("\nGitHub Actions, started by the listener, follows and proves it:")
+    run = automation.ended(system, TESTED, after=known)
+    went_well = _show_run(run, out)
+    out.print(f"\n{run['summary'].strip()}", markup=False, soft_wrap=True)
+    return went_well and served == version
+
+
+def _show_run(run: Mapping[str, Any], out: Console) -> bool:
+    """Say how a workflow's run ended and where its log is; whether it ended well."""
+    went_well = bool(run["conclusion"] == "success")
+    out.print(
+        f"  {Path(run['workflow']).name}: {run['conclusion']}; log {run['log']}",
+        style="" if went_well else "red",
+        soft_wrap=True,
+    )
+    return went_well
 
 
 def _write(system: System, algorithm: Algorithm, phase: str) -> None:
@@ -174,6 +204,9 @@ The system stays up. In another terminal, in {ROOT}:
   Withdraw    {python} -m local phase {NEXT[1]} {NEXT[2]} REJECTED
   Break it    {python} -m local break-build   (then: mend-build)
   Slack       {python} -m local slack
+  Roll back   {python} -m local workflow promote.yml action=rollback type={NEXT[0]} \\
+                algorithm={NEXT[1]} reason="Slower than before"
+  Runs        {python} -m local runs
   AWS         {variables}
               (any AWS tool; the algorithms table is {table})
 

@@ -1,0 +1,16 @@
+"""`make demo CI=1`, as it runs for a new user."""
+
+from pathlib import Path
+
+import pytest
+
+from local import demo
+
+
+def test_demo(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """It deploys by workflow, releases by the listener's dispatch, tells each step, and ends."""
+    assert demo.run(ci=True, folder=tmp_path / "state") == 0
+    told = capfd.readouterr().out
+    for step in ("deploy.yml: success", "Build.Build", "edge", "verified", "on-version-tested.yml"):
+        assert step in told
+    assert "route-planner 2.1.0 is live" in told

@@ -15,7 +15,6 @@ from local.workflow_files import Event
 
 BIN = Path(sys.executable).parent
 HOOK = Path(__file__).with_name("job.py")
-SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 @dataclass(frozen=True)
@@ -53,13 +52,13 @@ class Task:
         return [str(BIN / "act"), self.event.name, *options]
 
     def environment(self) -> dict[str, str]:
-        """What act and the steps see: nothing of the environment of whoever runs this.
+        """What act and the steps see: of the environment of whoever runs this, the PATH only.
 
         Steps find this Python and its packages, so that setting up Python needs no download;
         pip may not reach an index, so that no run changes what all runs share.
         """
         return {
-            "PATH": f"{BIN}:{SYSTEM_PATH}",
+            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(self.scratch / "home"),
             "TMPDIR": str(self.scratch / "tmp"),
             "LANG": "C.UTF-8",

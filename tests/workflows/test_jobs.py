@@ -35,11 +35,15 @@ jobs:
 )
 TOKEN = """\
       - id: token
+        shell: python
         run: |
-          curl --silent --fail --header "Authorization: Bearer $ACTIONS_ID_TOKEN_REQUEST_TOKEN" \\
-            "$ACTIONS_ID_TOKEN_REQUEST_URL&audience=sts.amazonaws.com" > "$RUNNER_TEMP/token"
-          echo "token=$(python -c 'import json,sys; print(json.load(sys.stdin)["value"])' \\
-            < "$RUNNER_TEMP/token")" >> "$GITHUB_OUTPUT"
+          import json, os, urllib.request
+          url = os.environ["ACTIONS_ID_TOKEN_REQUEST_URL"] + "&audience=sts.amazonaws.com"
+          bearer = "Bearer " + os.environ["ACTIONS_ID_TOKEN_REQUEST_TOKEN"]
+          asked = urllib.request.Request(url, headers={"Authorization": bearer})
+          token = json.load(urllib.request.urlopen(asked))["value"]
+          with open(os.environ["GITHUB_OUTPUT"], "a") as outputs:
+              outputs.write("token=" + token + "\\n")
 """
 
 

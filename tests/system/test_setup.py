@@ -1,4 +1,4 @@
-"""docs/setup.md is followed, command by command, against the emulator.
+"""docs/setup.md is followed, command by command, on the local system.
 
 `aws` and `gh` are small programs of this test: the first makes the same call through boto3, the
 second answers as GitHub does and writes down what it was told. The push goes to a bare repository.
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from local import system as local_system
 from tests.emulator.conftest import ROOT, Emulator
 from tests.emulator.test_roles import Account
 from tests.unit.test_trust import claims
@@ -73,17 +74,10 @@ def checkout(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def new_account(emulator: Emulator) -> Iterator[Emulator]:
-    """The emulator as an account that does not trust GitHub, neither before nor after."""
-
-    def forget() -> None:
-        iam = emulator.client("iam")
-        for provider in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
-            iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=provider["Arn"])
-
-    forget()
-    yield emulator
-    forget()
+def new_account(tmp_path: Path) -> Iterator[Emulator]:
+    """An empty account of this test's own."""
+    with local_system.running(tmp_path / "state") as system:
+        yield Emulator(system.endpoint, system.folder / "git")
 
 
 def test_the_page_is_followed(new_account: Emulator, checkout: Path, tmp_path: Path) -> None:

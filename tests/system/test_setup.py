@@ -17,7 +17,7 @@ import pytest
 
 from local import system as local_system
 from tests.emulator.conftest import ROOT, Emulator
-from tests.emulator.test_roles import Account
+from tests.system.test_roles import Account
 from tests.unit.test_trust import claims
 
 AWS = """#!{python}

@@ -5,7 +5,9 @@ import os
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -13,6 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from local import system as local_system
 from tests.emulator.conftest import ROOT, Emulator
 from tests.unit.test_trust import IMMUTABLE, claims
 
@@ -85,9 +88,16 @@ class Account:
 
 
 @pytest.fixture(scope="module")
-def account(emulator: Emulator) -> Account:
-    """The roles, deployed by an administrator, and a registry deployed by the deploy role."""
-    account = Account(emulator)
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    """The roles, deployed by an administrator, and what the deploy role has deployed, in an
+    account of these tests' own."""
+    with local_system.running(Path(tmp_path_factory.mktemp("roles")) / "state") as system:
+        account = Account(Emulator(system.endpoint, system.folder / "git"))
+        _prepare(account)
+        yield account
+
+
+def _prepare(account: Account) -> None:
     values = [f"--parameter={name}={value}" for name, value in PARAMETERS.items()]
     done = account.run(ADMINISTRATOR, "deploy", "--stack", "github", "--json", *values)
     assert done.returncode == 0, done.stderr
@@ -96,7 +106,6 @@ def account(emulator: Emulator) -> Account:
     account.tell_keys()
     done = deployed(account, "registry", "site")
     assert done.returncode == 0, done.stderr
-    return account
 
 
 def deployed(account: Account, *stacks: str) -> "subprocess.CompletedProcess[str]":

@@ -16,8 +16,10 @@ ROLES = {
     "CLOUDFORMATION_ROLE_ARN": "CloudFormationRoleArn",
     "DEPLOY_ROLE_ARN": "DeployRoleArn",
     "PROMOTE_ROLE_ARN": "PromoteRoleArn",
-    "DRIFT_ROLE_ARN": "DriftRoleArn",
-    "PREVIEW_ROLE_ARN": "PreviewRoleArn",
+}
+ROLES_BY_ENVIRONMENT = {
+    "DRIFT_ROLE_ARNS": "DriftRoleArn",
+    "PREVIEW_ROLE_ARNS": "PreviewRoleArn",
 }
 
 
@@ -48,12 +50,33 @@ def trust(system: System) -> None:
     system.follow_stacks()
     variables = {name: system.outputs["github"][output] for name, output in ROLES.items()}
     variables |= {
+        name: json.dumps({ENVIRONMENT: system.outputs["github"][output]})
+        for name, output in ROLES_BY_ENVIRONMENT.items()
+    }
+    variables |= {
         "AWS_REGION": CREDENTIALS["AWS_REGION"],
         "ENVIRONMENTS": json.dumps([ENVIRONMENT]),
         "DEPLOY_ENVIRONMENT": ENVIRONMENT,
     }
     for name, value in variables.items():
         call(system, "POST", "/actions/variables", {"name": name, "value": value})
+
+
+def add_repository(system: System, name: str, folder: Path) -> str:
+    """Put a repository `owner/name` on GitHub that holds a folder's files; its commit."""
+    _announce(system, name)
+    root, url = system.folder / "git", f"{system.github_url}/_phaseline/push"
+    return repositories.ensure(root, name, folder=folder, push_url=url)
+
+
+def fork(system: System, name: str) -> str:
+    """Put a fork of the automation repository on GitHub, named `owner/name`; its commit."""
+    repositories.copy(system.folder / "git", AUTOMATION, name)
+    return add_repository(system, name, ROOT)
+
+
+def _announce(system: System, name: str) -> None:
+    urllib3.request("PUT", f"{system.github_url}/_phaseline/repositories/{name}", retries=False)
 
 
 def push_parameters(system: System) -> str:
@@ -81,21 +104,33 @@ def dispatch(system: System, workflow: str, **inputs: str) -> int:
     return int(answer["workflow_run_id"])
 
 
-def newest_run(system: System) -> int:
-    """The newest run's number; 0 before the first."""
-    return max((int(run["id"]) for run in system.runs()), default=0)
+def newest_run(system: System, repository: str = AUTOMATION) -> int:
+    """The number of a repository's newest run; 0 before the first."""
+    return max((int(run["id"]) for run in _runs(system, repository)), default=0)
 
 
-def ended(system: System, workflow: str, *, after: int = 0, within: float = 120) -> dict[str, Any]:
+def ended(
+    system: System,
+    workflow: str,
+    *,
+    after: int = 0,
+    within: float = 120,
+    repository: str = AUTOMATION,
+) -> dict[str, Any]:
     """The first run of a workflow's file with a number above `after`, once it is completed.
 
     Raises TimeoutError after `within` seconds.
     """
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
-        for run in system.runs():
+        for run in _runs(system, repository):
             named = Path(run["workflow"]).name == workflow
             if named and run["id"] > after and run["status"] == "completed":
                 return run
         time.sleep(0.1)
     raise TimeoutError(f"{workflow} has no completed run within {within} seconds")
+
+
+def _runs(system: System, repository: str) -> list[dict[str, Any]]:
+    """The runs of one repository: their numbers grow with time, which others' do not compare to."""
+    return [run for run in system.runs() if run["repository"] == repository]

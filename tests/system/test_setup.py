@@ -104,7 +104,7 @@ def test_the_page_is_followed(new_account: Emulator, checkout: Path, tmp_path: P
     assert followed.returncode == 0, followed.stderr
     told = [json.loads(line) for line in (tmp_path / "gh.log").read_text().splitlines()]
     given = {one[2]: one[6] for one in told if one[:2] == ["variable", "set"]}
-    assert given.keys() >= {"DEPLOY_ROLE_ARN", "PROMOTE_ROLE_ARN", "DRIFT_ROLE_ARN"}
+    assert given.keys() >= {"DEPLOY_ROLE_ARN", "PROMOTE_ROLE_ARN", "DRIFT_ROLE_ARNS"}
     pushed = subprocess.run(
         ["git", "show", "main:infra/parameters/production.json"],
         cwd=tmp_path / "origin.git",

@@ -164,6 +164,15 @@ def narrow_resources(template: Template) -> Iterator[str]:
             yield f"{name} is granted {statement['Action']} on everything"
 
 
+def missing_is_told(template: Template) -> Iterator[str]:
+    """Listing a bucket has no condition on a prefix: a read of a missing key has none to meet it,
+    and is then a 403 in place of a 404."""
+    for name, statement in _statements(template):
+        listing = "s3:ListBucket" in _list(statement.get("Action", []))
+        if listing and "s3:prefix" in json.dumps(statement.get("Condition", {})):
+            yield f"{name} can't tell a missing object from a forbidden one"
+
+
 def one_service_trusted(template: Template) -> Iterator[str]:
     """A role is assumed by one service, or by named jobs on GitHub, and nobody else."""
     for name, role in resources(template, "AWS::IAM::Role"):
@@ -254,6 +263,7 @@ RULES: tuple[Rule, ...] = (
     retained,
     narrow_actions,
     narrow_resources,
+    missing_is_told,
     one_service_trusted,
     role_of_its_own,
     helpful_alarms,

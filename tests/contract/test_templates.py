@@ -110,6 +110,12 @@ BAD: list[tuple[Rule, str, str]] = [
         ROLE % "{Effect: Allow, Action: [s3:GetObject], Resource: '*'}",
     ),
     (
+        rules.missing_is_told,
+        "can't tell a missing object",
+        ROLE % "{Effect: Allow, Action: [s3:ListBucket], Resource: a,"
+        " Condition: {StringLike: {'s3:prefix': 'metadata/*'}}}",
+    ),
+    (
         rules.one_service_trusted,
         "trusts",
         (ROLE % "").replace("lambda.amazonaws.com", "[a.amazonaws.com, b.amazonaws.com]"),

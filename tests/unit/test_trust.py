@@ -267,6 +267,13 @@ def test_nobody_changes_the_stack_of_the_roles() -> None:
                 assert "production-*" not in resources
 
 
+def test_an_environment_whose_name_begins_alike_is_another() -> None:
+    """No role of `production` reaches what is called `phaseline-production-eu-...`."""
+    for role in (*ROLES, "CloudFormationRole"):
+        for statement in statements(role):
+            assert "phaseline-production-*" not in json.dumps(statement["Resource"])
+
+
 def test_no_role_deletes_data_or_a_stack() -> None:
     """What is lost by mistake is lost by a person."""
     forbidden = {

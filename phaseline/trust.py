@@ -35,6 +35,13 @@ WORKFLOWS = {
     "Preview": ("pull-request.yml", "promote.yml"),
 }
 """The files whose jobs may assume the role of a purpose."""
+VARIABLES = {
+    "Deploy": "DEPLOY_ROLE_ARN of the environment or of the repository",
+    "Promote": "PROMOTE_ROLE_ARN of the environment or of the repository",
+    "Drift": "DRIFT_ROLE_ARNS of the repository, with an entry for the environment",
+    "Preview": "PREVIEW_ROLE_ARNS of the repository, with an entry for the environment",
+}
+"""The variables of GitHub Actions that the files take the role of a purpose from."""
 OLD_SUBJECT = re.compile(r"repo:[^@:/]+/[^@:/]+:")
 
 
@@ -96,6 +103,15 @@ def by_name(role_arn: str, claims: Mapping[str, str]) -> list[Wanted]:
         Wanted("sub", tuple(f"{repository}:{one}" for one in context)),
         Wanted("job_workflow_ref", workflows),
     ]
+
+
+def without_role(claims: Mapping[str, str]) -> str:
+    """What to set where a job was given no role, by the workflow file that it is in."""
+    file = claims.get("job_workflow_ref", "").partition("@")[0].rpartition("/")[2]
+    for purpose, files in WORKFLOWS.items():
+        if file in files:
+            return f"Set the variable {VARIABLES[purpose]}: docs/setup.md says to what."
+    return "Give the role's ARN: docs/workflows.md lists the variables that hold one."
 
 
 def compare(wanted: Sequence[Wanted], claims: Mapping[str, str]) -> list[Row]:

@@ -43,6 +43,10 @@ def command(role_arn: str, expected: tuple[tuple[str, str], ...], as_json: bool)
     console = Console(as_json=as_json, total=2)
     with console.step("Ask GitHub who this job is"):
         claims = claims_of(token(os.environ))
+    if not role_arn:
+        raise ConfigurationError(
+            "the role to assume", "its ARN is empty", trust.without_role(claims)
+        )
     with console.step("Look up what the role asks for"):
         wanted, source = asked_by(role_arn, claims)
         console.progress(f"  from {source}")

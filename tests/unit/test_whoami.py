@@ -15,6 +15,7 @@ from phaseline import trust
 from phaseline.errors import ConfigurationError, PhaselineError, RemoteCallError
 from phaseline.trust import Wanted, by_name, by_policy, compare, hints
 from scripts.whoami import asked_by, claims_of, command, token
+from tests.contract.test_templates import ROOT
 from tests.unit.test_trust import IMMUTABLE, MAIN, ROLES, TEMPLATE, assumed, claims
 
 ROLE = "arn:aws:iam::111122223333:role/phaseline-production-github-DeployRole-AbCdEf123456"
@@ -202,6 +203,32 @@ def test_a_difference_is_exit_code_3(httpserver: HTTPServer, tmp_path: Path) -> 
         assert "SIGNATURE" not in text
         assert "REQUEST" not in text
         assert jwt(found).split(".")[1] not in text
+
+
+@pytest.mark.parametrize(
+    ("file", "variable"),
+    [
+        ("reusable-deploy-stack.yml", "DEPLOY_ROLE_ARN of the environment"),
+        ("reusable-deploy-lambdas.yml", "DEPLOY_ROLE_ARN of the environment"),
+        ("reusable-release.yml", "PROMOTE_ROLE_ARN of the environment"),
+        ("drift.yml", "DRIFT_ROLE_ARNS of the repository"),
+        ("pull-request.yml", "PREVIEW_ROLE_ARNS of the repository"),
+        ("promote.yml", "PREVIEW_ROLE_ARNS of the repository"),
+        ("x.yml", "docs/workflows.md"),
+    ],
+)
+def test_without_a_role_the_variable_is_named(
+    httpserver: HTTPServer, file: str, variable: str
+) -> None:
+    """By the workflow file that the job is in; the file does take the role from it."""
+    reference = f"acme/automation/.github/workflows/{file}@{MAIN}"
+    found = claims("DeployRole", job_workflow_ref=reference)
+    result = run(httpserver, found, "--role-arn", "")
+    assert isinstance(result.exception, ConfigurationError)
+    assert "its ARN is empty" in str(result.exception)
+    assert variable in str(result.exception)
+    if (path := ROOT / ".github/workflows" / file).is_file():
+        assert f"vars.{variable.partition(' ')[0]}" in path.read_text()
 
 
 def test_nothing_differs(httpserver: HTTPServer) -> None:

@@ -67,6 +67,7 @@ class Console:
 
     def progress(self, line: str, style: str = "") -> None:
         """One line for people, on stderr."""
+        line = inert(line)
         with self._lock:
             self._spoke = self.clock()
             if _is_colourful(self.err, self.environ):
@@ -78,7 +79,9 @@ class Console:
 
     def result(self, value: Any, lines: Iterable[str]) -> None:
         """What the command found or did, on stdout: `value` with --json, else `lines`."""
-        text = json.dumps(value, indent=2, sort_keys=True) if self.as_json else "\n".join(lines)
+        text = json.dumps(value, indent=2, sort_keys=True)
+        if not self.as_json:
+            text = "\n".join(map(inert, lines))
         print(text, file=self.out, flush=True)
 
     def _beat(self, label: str, started: float, ended: threading.Event) -> None:
@@ -124,12 +127,22 @@ def translated(error: Exception) -> PhaselineError:
 
 def report(error: PhaselineError, err: TextIO, environ: Mapping[str, str]) -> None:
     """Tell `error` on one line; on GitHub Actions also where its users look."""
-    line = " ".join(str(error).split())
+    line = inert(" ".join(str(error).split()))
     print(f"error: {line}", file=err, flush=True)
     if environ.get("GITHUB_ACTIONS") != "true":
         return
     print(annotation(_title(error), line), file=err, flush=True)
     github.write_summary(environ, f"**{_title(error)}:** {github.escape(line)}\n")
+
+
+def inert(text: str) -> str:
+    """`text` as one line that GitHub's runner takes for no command, whatever it quotes: an event
+    of a stack, a property that drifted, somebody's reason. A command begins its line, or in the
+    older form stands anywhere in it.
+    https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions
+    """
+    line = re.sub(r"[\r\n]+", " ", text).replace("##[", "## [")
+    return re.sub(r"^(\s*)::", r"\1: :", line)
 
 
 def annotation(title: str, message: str) -> str:

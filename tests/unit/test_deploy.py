@@ -591,6 +591,28 @@ def test_on_github_an_error_is_also_an_annotation_and_in_the_summary(tmp_path: P
     assert summary.read_text() == "**Remote call error:** s3://b: 100% \\<b\\>of\\_it. Again.\n\n"
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("  ::add-mask::x", "  : :add-mask::x"),
+        ("why\n::stop-commands::x", "why ::stop-commands::x"),
+        ("why ##[set-output name=outcome;]done", "why ## [set-output name=outcome;]done"),
+        ("  stack: Queue CREATE_COMPLETE", "  stack: Queue CREATE_COMPLETE"),
+    ],
+)
+def test_what_is_quoted_is_no_command_of_githubs(text: str, line: str) -> None:
+    """Neither as progress, nor as a result, nor in an error."""
+    out, err = io.StringIO(), io.StringIO()
+    told = console.Console(out=out, err=err, environ={})
+    told.progress(text)
+    told.result({}, [text])
+    assert (out.getvalue(), err.getvalue()) == (f"{line}\n", f"{line}\n")
+    err = io.StringIO()
+    console.report(RefusedError("it", text, "Wait."), err, {})
+    assert "##[" not in err.getvalue()
+    assert not err.getvalue().strip().startswith("::")
+
+
 def test_an_annotation_is_escaped() -> None:
     """A message can't start a workflow command of its own, a title can't end early."""
     assert console.annotation("a:b,c%", "one\n::set-output::x\r") == (

@@ -74,7 +74,7 @@ def carry_out(
 
     Raises InputError for a malformed request and RefusedError for one that is not carried out (a
     version that is unknown, of another type, never verified or marked bad; an algorithm on hold),
-    both before anything is changed.
+    both before anything is changed. One that died on its way may be carried out again.
     """
     check(request)
     stored = documents.read(request.type)
@@ -88,6 +88,9 @@ def carry_out(
         merged = apply(stored.document)
         after = replace(stored, document=merged.document)
     else:
+        if request.action == "rollback" and active and target and active.version != target.version:
+            # First: repeated after the document was written, it no longer knows what it left.
+            ledger.mark_bad(request.type, request.algorithm, active.version, at=request.at)
         after, merged = documents.update(request.type, apply)
     return _outcome(request, stored, after, merged, ledger, dry_run=dry_run)
 
@@ -190,7 +193,9 @@ def _resume(request: Request, document: Document, ledger: Ledger) -> Merged:
     """End the hold and apply what waited, in the order in which it arrived."""
     hold = document.holds.get(request.algorithm)
     if hold is None:
-        return Merged(document, (), ())
+        # As in _activate: what was resumed before the ledger had it is recorded by the repetition.
+        active = document.algorithms.get(request.algorithm)
+        return Merged(document, (_release(request, active, None),) if active else (), ())
     holds = {key: value for key, value in document.holds.items() if key != request.algorithm}
     free = replace(document, holds=holds)
     fallbacks = {
@@ -269,8 +274,6 @@ def _outcome(
     )
     if not dry_run:
         ledger.record(releases, at=request.at)
-        if request.action == "rollback" and was and was != now:
-            ledger.mark_bad(request.type, request.algorithm, was, at=request.at)
     changed = after.document != before.document
     note = _note(request, was, now, changed=changed)
     return Outcome(after, releases[-1] if releases else None, was, now, changed, note)

@@ -1,16 +1,18 @@
 """Requests of people: promote, rollback, hold, resume."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
 
-from phaseline.documents import Documents
+from phaseline.documents import Documents, Stored
 from phaseline.errors import InputError, RefusedError
 from phaseline.intake import Intake
 from phaseline.ledger import VERIFIED, Ledger
+from phaseline.metadata import Document
 from phaseline.outbox import Outbox
 from phaseline.requests import Outcome, Request, TableItem, carry_out
 from phaseline.transition import Schema
@@ -224,6 +226,42 @@ def test_the_ledger_was_not_reached(intake: Intake) -> None:
     ask(intake, "promote", "9.0", at="2026-11-24T23:00:00Z")
     (recorded,) = intake.ledger.releases("opt", NAME)
     assert recorded == first.release
+
+
+def test_a_resumption_that_died_is_recorded_too(intake: Intake) -> None:
+    """What it let become active is in the ledger when it runs again, and once."""
+    release(intake, "1.0")
+    ask(intake, "hold")
+    intake.take([stream_record(3, version="3.0")], Schema())
+    first = ask(intake, "resume")
+    assert first.release
+    intake.ledger.client.delete_item(TableName="ledger", Key=first.release.key)
+    for _ in range(2):
+        again = ask(intake, "resume", at="2026-11-24T23:00:00Z")
+        assert not again.changed
+    recorded = [each.release_id for each in intake.ledger.releases("opt", NAME)]
+    assert recorded.count(first.release.release_id) == 1
+    assert len(recorded) == 2
+
+
+def test_a_rollback_that_died_has_marked_what_it_left(intake: Intake) -> None:
+    """Whether or not its document was written: nothing goes back to that version."""
+    release(intake, "1.0", "2.0")
+
+    class Broken(Documents):
+        def _write(self, document: Document, etag: str) -> Stored | None:
+            super()._write(document, etag)
+            raise ConnectionError
+
+    documents = intake.documents
+    broken = Broken(documents.s3, documents.bucket, documents.prefix, documents.pause)
+    with pytest.raises(ConnectionError):
+        ask(replace(intake, documents=broken), "rollback")
+    again = ask(intake, "rollback")
+    assert (again.after, again.changed) == ("1.0", False)
+    verify(intake)
+    with pytest.raises(RefusedError, match="marked bad"):
+        ask(intake, "rollback", id="run-2")
 
 
 @pytest.mark.parametrize("action", ["promote", "rollback", "hold", "resume"])

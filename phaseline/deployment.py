@@ -27,6 +27,7 @@ from phaseline import package
 from phaseline.change_sets import Declared
 from phaseline.deployment_parameters import assign
 from phaseline.documents import Documents
+from phaseline.environment import PREFIX
 from phaseline.errors import DeploymentError
 from phaseline.package import Package
 from phaseline.stacks import Result, Stacks
@@ -56,7 +57,6 @@ FUNCTIONS = (
     "slack_notifier",
     "release_verifier",
 )
-METADATA_PREFIX = "metadata/"
 
 
 class Steps(Protocol):
@@ -163,7 +163,7 @@ class Apply:
     def documents(self, site_stack: str) -> list[str]:
         """Create those that never existed."""
         bucket = self.stacks.outputs(site_stack)["MetadataBucketName"]
-        return Documents(self.s3, bucket, METADATA_PREFIX, self.stacks.sleep).create_missing()
+        return Documents(self.s3, bucket, PREFIX, self.stacks.sleep).create_missing()
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,7 @@ class Preview:
 
     def documents(self, site_stack: str) -> list[str]:
         """Those that would be created."""
-        keys = [f"{METADATA_PREFIX}{type_}.zip" for type_ in TYPES]
+        keys = [f"{PREFIX}{type_}.zip" for type_ in TYPES]
         if not self._is_deployed(site_stack):
             return keys
         bucket = self.stacks.outputs(site_stack)["MetadataBucketName"]

@@ -17,7 +17,7 @@ from phaseline.change_sets import Declared
 from phaseline.deployment import STACKS, Outcome, Preview, deploy
 from phaseline.errors import PhaselineError
 from phaseline.stacks import Result
-from scripts import aws, github
+from scripts import aws, github, services
 from scripts.comments import Comments
 from scripts.console import Console, json_option
 from scripts.deploy import Assignment, make_plan, make_stacks
@@ -77,7 +77,7 @@ def command(
     stacks = make_stacks(console, timeout)
     executor = Tolerant(stacks, aws.session().client("s3", config=aws.CONFIG))
     outcome = deploy(plan, executor, stacks, console.step)
-    texts = told(environment, outcome, executor.failures, run_url(os.environ))
+    texts = told(environment, outcome, executor.failures, services.run_url() or "")
     done: dict[str, str] = {}
     if comments:
         with console.step(f"Comment on pull request {pull_request}"):
@@ -104,13 +104,6 @@ def told(
         )
         for result in outcome.stacks.values()
     }
-
-
-def run_url(environ: Mapping[str, str]) -> str:
-    """Where the job that this runs in is seen; empty outside of one."""
-    parts = [environ.get(f"GITHUB_{name}") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")]
-    server, repository, run = parts
-    return f"{server}/{repository}/actions/runs/{run}" if all(parts) else ""
 
 
 def as_data(

@@ -12,7 +12,8 @@ from phaseline.deployment import Outcome
 from phaseline.errors import ConfigurationError, DeploymentError, RemoteCallError
 from phaseline.stacks import Result
 from scripts.comments import Comments
-from scripts.preview import run_url, told
+from scripts.preview import told
+from scripts.services import run_url
 from tests.github_comments import NUMBER
 from tests.github_comments import Comments as Served
 
@@ -91,12 +92,14 @@ def test_a_stack_without_preview_has_its_reason() -> None:
     assert "No changes" in texts["r"]
 
 
-def test_the_run_is_linked_where_there_is_one() -> None:
+def test_the_run_is_linked_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """From GitHub's own variables."""
     variables = {"SERVER_URL": "https://github.com", "REPOSITORY": "a/b", "RUN_ID": "5"}
-    environ = {f"GITHUB_{name}": value for name, value in variables.items()}
-    assert run_url(environ) == "https://github.com/a/b/actions/runs/5"
-    assert run_url({}) == ""
+    for name, value in variables.items():
+        monkeypatch.setenv(f"GITHUB_{name}", value)
+    assert run_url() == "https://github.com/a/b/actions/runs/5"
+    monkeypatch.delenv("GITHUB_RUN_ID")
+    assert run_url() is None
 
 
 # ---- One comment, whatever GitHub does --------------------------------------------------------

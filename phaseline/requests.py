@@ -73,7 +73,8 @@ def carry_out(
     """Do what is asked for, or find it done. With `dry_run` only say what would be.
 
     Raises InputError for a malformed request and RefusedError for one that is not carried out (a
-    version that is unknown, of another type, never verified or marked bad; an algorithm on hold),
+    version that is unknown, of another type, never verified or marked bad; an algorithm on hold; a
+    request that was carried out before and has been overtaken since),
     both before anything is changed. One that died on its way may be carried out again.
     """
     check(request)
@@ -220,8 +221,10 @@ def _target(
     tested: Callable[[str, str], TableItem | None],
 ) -> Entry | None:
     """The entry that a promotion or rollback makes active; it must be known to be good."""
-    if active and active.release == _entry(request, active.version, {}).release:
+    if active and _is_mine(request, active.version, active.release):
         return active  # by this very request: a rollback that runs twice goes back once
+    if request.action in {"promote", "rollback"}:
+        _refuse_overtaken(request, active, ledger)
     if request.action == "promote" and request.version is not None:
         item = tested(request.algorithm, request.version)
         if item is None or item.type != request.type:
@@ -235,6 +238,25 @@ def _target(
         release = _earlier(request, active.version if active else None, ledger)
         return _entry(request, str(release.version), release.display)
     return None
+
+
+def _is_mine(request: Request, version: str | None, release: str) -> bool:
+    """Whether `release`, of this version, is what the request made."""
+    if version is None or request.version not in {None, version}:
+        return False
+    return release == _entry(request, version, {}).release
+
+
+def _refuse_overtaken(request: Request, active: Entry | None, ledger: Ledger) -> None:
+    """A workflow run that is run again after others have moved on must not undo what they did."""
+    for release in ledger.releases(request.type, request.algorithm):
+        if _is_mine(request, release.version, release.release_id):
+            raise RefusedError(
+                f"{request.type}/{request.algorithm} {release.version}",
+                f"this {request.action} was carried out before, and"
+                f" {active.version if active else 'a withdrawal'} has taken its place since",
+                "If it is wanted all the same, ask for it in a new run.",
+            )
 
 
 def _earlier(request: Request, active: str | None, ledger: Ledger) -> Release:

@@ -206,6 +206,28 @@ def test_the_same_request_again(intake: Intake, action: str) -> None:
     assert list(intake.ledger.open_releases("opt")) == []
 
 
+@pytest.mark.parametrize("action", ["promote", "rollback"])
+def test_the_same_request_after_a_newer_one(intake: Intake, action: str) -> None:
+    """A run that is run again when others have moved on is refused: it would undo what they did."""
+    release(intake, "1.0", "2.0")
+    version = "9.0" if action == "promote" else None
+    ask(intake, action, version)
+    verify(intake)
+    ask(intake, "resume")
+    ask(intake, "promote", "10.0", id="run-2")
+    before = intake.documents.read("opt")
+    with pytest.raises(RefusedError, match=r"carried out before, and 10\.0 has taken its place"):
+        ask(intake, action, version, at="2026-11-24T23:00:00Z")
+    assert intake.documents.read("opt") == before
+    assert ask(intake, action, version, id="run-3").changed
+
+
+def test_one_run_may_ask_for_two_versions(intake: Intake) -> None:
+    """One after the other: a request is known by its run and by its version."""
+    assert ask(intake, "promote", "9.0").after == "9.0"
+    assert ask(intake, "promote", "8.0").after == "8.0"
+
+
 def test_within_one_second(intake: Intake) -> None:
     """Requests of the same second, or by a clock that is behind, are newer than what is there."""
     release(intake, "1.0", "2.0")

@@ -27,10 +27,6 @@ MESSAGE_LIMIT = 5_000
 """Characters of a failure message.
 https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_FailureDetails.html
 """
-TOKEN_LIMIT = 2_048
-"""Characters of a continuation token, none of them white space.
-https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_PutJobSuccessResult.html
-"""
 ANSWERED = {"JobNotFoundException", "InvalidJobStateException"}
 DENIED = {"AccessDenied", "AccessDeniedException"}
 CUT = " [cut]"

@@ -26,6 +26,8 @@ from scripts.options import ROLE_ARN
 
 URL, TOKEN = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
 TIMEOUT = 10.0
+NAME = "the role's name"
+"""A source that does not tell which repository the role trusts."""
 
 
 @click.command(name="whoami", help=__doc__)
@@ -53,6 +55,8 @@ def command(role_arn: str, expected: tuple[tuple[str, str], ...], as_json: bool)
     wanted = [*wanted, *(Wanted(claim, (value,)) for claim, value in expected)]
     rows = trust.compare(wanted, claims)
     found = list(trust.hints(rows))
+    if all(row.matches for row in rows):
+        found = [unexplained(source)]
     data = {"role_arn": role_arn, "source": source, "claims": [asdict(row) for row in rows]}
     console.result(data | {"hints": found}, as_lines(role_arn, source, rows, found))
     github.write_summary(os.environ, as_markdown(role_arn, rows, found))
@@ -111,8 +115,19 @@ def asked_by(role_arn: str, claims: Mapping[str, str]) -> tuple[list[Wanted], st
         role = client.get_role(RoleName=role_arn.rsplit("/", 1)[-1])["Role"]
     except (ClientError, BotoCoreError):
         # No rights yet, as a rule: that is why this runs.
-        return trust.by_name(role_arn, claims), "the role's name"
+        return trust.by_name(role_arn, claims), NAME
     return trust.by_policy(role["AssumeRolePolicyDocument"]), "its trust policy"
+
+
+def unexplained(source: str) -> str:
+    """What to look at where no claim differs."""
+    asked = "Nothing that is known differs. Does the role exist? Does the account trust GitHub?"
+    if source != NAME:
+        return asked
+    return (
+        f"{asked} Its name does not say whom the role trusts: compare what is found with"
+        " Repository, OwnerId, RepositoryId, WorkflowRepository and WorkflowRef of its stack, github-oidc.yaml."
+    )
 
 
 def as_lines(
@@ -125,8 +140,6 @@ def as_lines(
         if row.expected:
             yield f"      expected {' or '.join(row.expected)}"
         yield f"      found    {'nothing' if row.found is None else row.found}"
-    if all(row.matches for row in rows):
-        yield "Nothing that is known differs. Does the role exist? Does the account trust GitHub?"
     yield from found
 
 

@@ -231,11 +231,14 @@ def test_without_a_role_the_variable_is_named(
         assert f"vars.{variable.partition(' ')[0]}" in path.read_text()
 
 
-def test_nothing_differs(httpserver: HTTPServer) -> None:
-    """Exit code 0, and what else to look at."""
-    result = run(httpserver, claims("DeployRole"))
+def test_nothing_differs(httpserver: HTTPServer, tmp_path: Path) -> None:
+    """Exit code 0, and what else to look at, in the summary too."""
+    summary = tmp_path / "summary.md"
+    result = run(httpserver, claims("DeployRole"), GITHUB_STEP_SUMMARY=str(summary))
     assert result.exit_code == 0, result.exception
-    assert "Does the role exist" in result.output
+    for text in (result.output, summary.read_text()):
+        assert "Does the role exist" in text
+        assert "compare what is found with Repository" in text
     assert "from the role's name" in result.output
 
 

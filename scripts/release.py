@@ -187,8 +187,9 @@ class Release:
 
     def _follow(self, execution: str, *, done: bool) -> None:
         with self.journal.step(self.console, "Pipeline") as record:
-            record.result = "already done"
-            if not done:
+            if done:
+                record.result = "already done"
+            else:
                 ended = follow(self.known, self.console, execution, self.timeout)
                 record.result = f"succeeded, {len(ended)} actions"
 

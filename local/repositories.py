@@ -86,6 +86,14 @@ def ensure(root: Path, name: str, *, folder: Path, push_url: str) -> str:
     return git("rev-parse", BRANCH, cwd=bare)
 
 
+def copy(root: Path, name: str, fork: str) -> None:
+    """Make the repository `fork` with the history of another, unless it is there."""
+    if not location(root, fork).exists():
+        location(root, fork).parent.mkdir(parents=True, exist_ok=True)
+        source = location(root, name).resolve()
+        git("clone", "--quiet", "--bare", str(source), str(location(root, fork)), cwd=root)
+
+
 def commit(
     root: Path,
     name: str,

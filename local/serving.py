@@ -3,7 +3,6 @@
 import json
 import socket
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -53,25 +52,34 @@ class Fault:
 
     With a `status` the request is refused and has no effect. With `drop` it is carried out, and
     then the connection is closed without an answer: the case in which a client can't know.
+    `method` and `path`, the end of a path, say which requests it waits for; empty: any.
     """
 
     status: int = 0
     drop: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
+    method: str = ""
+    path: str = ""
+
+    def meets(self, request: Request) -> bool:
+        """Whether the request is one that this is ordered for."""
+        return self.method in ("", request.method) and request.path.endswith(self.path)
 
 
 class Faults:
     """Ordered faults, each used once, in front of an application.
 
     `POST /_phaseline/faults` takes `{"status": 503, "count": 2, "headers": {...}}` or
-    `{"drop": true}`; `DELETE` forgets those not used yet. `body` is what the service says with a
+    `{"drop": true}`, each with `{"method": "POST", "path": "/comments"}` where it is for some
+    requests only; `DELETE` forgets those not used yet. `body` is what the service says with a
     refusal. Paths under `/_phaseline/` never fail.
     """
 
     def __init__(self, application: "WSGIApplication", body: Callable[[int], Any]) -> None:
         self._application = application
         self._body = body
-        self._pending: deque[Fault] = deque()
+        self._pending: list[Fault] = []
+        self._lock = threading.Lock()
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -83,7 +91,7 @@ class Faults:
         if request.path == f"{CONTROL}faults" and request.method == "DELETE":
             self._pending.clear()
             return Response(status=204)(environ, start_response)
-        fault = None if request.path.startswith(CONTROL) else self._next()
+        fault = None if request.path.startswith(CONTROL) else self._next(request)
         if fault is None:
             return self._application(environ, start_response)
         if fault.drop:
@@ -102,15 +110,17 @@ class Faults:
     def _order(self, request: Request) -> Response:
         """Put faults in the queue."""
         order = request.get_json()
-        fault = Fault(order.get("status", 0), order.get("drop", False), order.get("headers", {}))
+        count = order.pop("count", 1)
+        fault = Fault(**order)
         if bool(fault.status) == fault.drop:
             return Response("a fault has either a status or drop\n", status=400)
-        self._pending.extend([fault] * order.get("count", 1))
+        self._pending.extend([fault] * count)
         return Response(status=204)
 
-    def _next(self) -> Fault | None:
-        """The next fault; None when there is none left."""
-        try:
-            return self._pending.popleft()
-        except IndexError:
-            return None
+    def _next(self, request: Request) -> Fault | None:
+        """The first fault that is for this request; None where there is none."""
+        with self._lock:
+            for place, fault in enumerate(self._pending):
+                if fault.meets(request):
+                    return self._pending.pop(place)
+        return None

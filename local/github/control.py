@@ -4,6 +4,7 @@
 - `POST /_phaseline/push {"repository", "branch", "commit", "before"}`: a branch was pushed; the
   repositories' hook says so
 - `POST /_phaseline/schedule {"repository", "workflow"}`: the time of a workflow's schedule has come
+- `PUT /_phaseline/repositories/OWNER/NAME`: GitHub has this repository from now on
 - `PUT /_phaseline/environments/NAME {"repository", "approval"}`: whether deployments to it wait
 - `GET /_phaseline/runs`, `GET /_phaseline/runs/ID`: runs, with what came of them
 - `POST /_phaseline/runs/ID/approve {"approve", "environment"}`: let what waits go on, or refuse it
@@ -48,6 +49,7 @@ class Control:
         app.get(f"{CONTROL}dispatches")(self.dispatches)
         app.post(f"{CONTROL}push")(self.push)
         app.post(f"{CONTROL}schedule")(self.schedule)
+        app.put(f"{CONTROL}repositories/<owner>/<repo>")(self.add)
         app.put(f"{CONTROL}environments/<name>")(self.environment)
         app.get(f"{CONTROL}runs")(self.runs)
         app.get(f"{CONTROL}runs/<int:number>")(self.run)
@@ -86,6 +88,11 @@ class Control:
         sha = runner.head(name, BRANCH)
         event = Event("schedule", name, f"refs/heads/{BRANCH}", sha, {}, OWNER, path)
         return jsonify({"started": runner.receive(event)})
+
+    def add(self, owner: str, repo: str) -> Response:
+        """Know one repository more: another one of the owner's, or a fork."""
+        self._hub.add(f"{owner}/{repo}")
+        return jsonify({"name": f"{owner}/{repo}"})
 
     def environment(self, name: str) -> Response:
         """Protect an environment, or stop protecting it."""

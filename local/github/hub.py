@@ -107,6 +107,10 @@ class Hub:
             self._last += 1
             return self._last
 
+    def add(self, name: str) -> None:
+        """Know a repository `owner/name` from now on."""
+        self.repositories.setdefault(name.lower(), Repository(name))
+
     def repository(self, name: str) -> Repository:
         """The repository of this name, in any case. Raises RefusedError."""
         try:

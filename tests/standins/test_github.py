@@ -117,6 +117,30 @@ def test_ordered_refusals_have_no_effect(url: str) -> None:
     assert len(received(url)) == 1
 
 
+def test_a_fault_waits_for_its_requests(url: str) -> None:
+    """One that is ordered for some requests only lets the others through."""
+    order = {"status": 502, "method": "POST", "path": "/comments"}
+    assert call(f"{url}/_phaseline/faults", method="POST", body=order).status == 204
+    comments = f"{url}/repos/acme/automation/issues/1/comments"
+    headers = {"Authorization": "Bearer right", "User-Agent": "test"}
+
+    assert dispatch(url).status == 204
+    assert call(comments, headers=headers).status == 404
+    answers = [call(comments, method="POST", body={"body": "x"}, headers=headers) for _ in "12"]
+    assert [answer.status for answer in answers] == [502, 404]
+
+
+def test_another_repository_is_known_once_it_is_told(url: str) -> None:
+    """Until then it is not found; telling it again loses nothing."""
+    headers = {"Authorization": "Bearer right", "User-Agent": "test"}
+    address = f"{url}/repos/mallory/fork"
+    assert call(address, headers=headers).status == 404
+    for _ in range(2):
+        told = call(f"{url}/_phaseline/repositories/mallory/fork", method="PUT")
+        assert told.status == 200
+    assert call(address, headers=headers).json()["full_name"] == "mallory/fork"
+
+
 def test_dropped_reply_has_its_effect(url: str) -> None:
     """With a dropped reply the client sees the connection end, and the dispatch has landed."""
     call(f"{url}/_phaseline/faults", method="POST", body={"drop": True})

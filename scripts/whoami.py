@@ -126,7 +126,7 @@ def unexplained(source: str) -> str:
         return asked
     return (
         f"{asked} Its name does not say whom the role trusts: compare what is found with"
-        " Repository, OwnerId, RepositoryId, WorkflowRepository and WorkflowRef of its stack, github-oidc.yaml."
+        " Repository, OwnerId, RepositoryId, WorkflowRepository and WorkflowRef of its stack."
     )
 
 

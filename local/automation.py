@@ -23,11 +23,13 @@ ROLES_BY_ENVIRONMENT = {
 }
 
 
-def call(system: System, method: str, path: str, body: Any = None) -> Any:
-    """Call GitHub's API of the automation repository, as its owner. Raises RuntimeError."""
+def call(
+    system: System, method: str, path: str, body: Any = None, *, repository: str = AUTOMATION
+) -> Any:
+    """Call GitHub's API of a repository, as its owner. Raises RuntimeError."""
     answer = urllib3.request(
         method,
-        f"{system.github_url}/repos/{AUTOMATION}{path}",
+        f"{system.github_url}/repos/{repository}{path}",
         json=body,
         headers={"Authorization": f"Bearer {standins.GITHUB_TOKEN}", "User-Agent": "local"},
         retries=False,
@@ -64,19 +66,16 @@ def trust(system: System) -> None:
 
 def add_repository(system: System, name: str, folder: Path) -> str:
     """Put a repository `owner/name` on GitHub that holds a folder's files; its commit."""
-    _announce(system, name)
-    root, url = system.folder / "git", f"{system.github_url}/_phaseline/push"
-    return repositories.ensure(root, name, folder=folder, push_url=url)
+    control = f"{system.github_url}/_phaseline"
+    urllib3.request("PUT", f"{control}/repositories/{name}", retries=False)
+    root = system.folder / "git"
+    return repositories.ensure(root, name, folder=folder, push_url=f"{control}/push")
 
 
 def fork(system: System, name: str) -> str:
     """Put a fork of the automation repository on GitHub, named `owner/name`; its commit."""
     repositories.copy(system.folder / "git", AUTOMATION, name)
     return add_repository(system, name, ROOT)
-
-
-def _announce(system: System, name: str) -> None:
-    urllib3.request("PUT", f"{system.github_url}/_phaseline/repositories/{name}", retries=False)
 
 
 def push_parameters(system: System) -> str:
@@ -91,16 +90,25 @@ def push(
     changes: Mapping[str, str | None],
     message: str,
     branch: str = repositories.BRANCH,
+    *,
+    repository: str = AUTOMATION,
 ) -> str:
-    """Push a change to a branch of the automation repository; the commit."""
+    """Push a change to a branch of a repository; the commit."""
     root = system.folder / "git"
-    return repositories.commit(root, AUTOMATION, changes, message=message, branch=branch)
+    return repositories.commit(root, repository, changes, message=message, branch=branch)
 
 
-def dispatch(system: System, workflow: str, **inputs: str) -> int:
+def read(system: System, path: str) -> str:
+    """A file of the automation repository, at its main branch's head."""
+    bare = repositories.location(system.folder / "git", AUTOMATION)
+    return repositories.git("show", f"{repositories.BRANCH}:{path}", cwd=bare) + "\n"
+
+
+def dispatch(system: System, workflow: str, *, repository: str = AUTOMATION, **inputs: str) -> int:
     """Start a workflow by hand; the run's number."""
     asked = {"ref": repositories.BRANCH, "inputs": inputs, "return_run_details": True}
-    answer = call(system, "POST", f"/actions/workflows/{workflow}/dispatches", asked)
+    path = f"/actions/workflows/{workflow}/dispatches"
+    answer = call(system, "POST", path, asked, repository=repository)
     return int(answer["workflow_run_id"])
 
 

@@ -1,21 +1,27 @@
-"""A GitHub of the test's own, with small repositories whose workflows are run by act."""
+"""A GitHub of the test's own with small repositories, and the whole system, deployed once."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
-from local import github, repositories
+from local import automation, github, repositories
+from local import system as local_system
 from local.github.hub import Hub
 from local.runner import Runner, Settings
 from local.serving import serve
+from local.system import AUTOMATION, ENVIRONMENT, System
 from tests.standins.conftest import Answer, call
+from tests.system.conftest import promote
 
 T = TypeVar("T")
 NAME = "acme/automation"
+QUICK = "lint test:\n\t@echo $@ is done\n.PHONY: lint test\n"
+"""A Makefile for pull requests whose checks are not what is tested."""
 
 
 def eventually(look: Callable[[], T], *, within: float = 30) -> T:
@@ -85,3 +91,137 @@ def hub(tmp_path: Path) -> Iterator[GitHub]:
     yield GitHub(server.url, git_root)
     runner.stop()
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """The whole system, deployed once: roles by hand, all else by a push that starts deploy.yml.
+
+    Every test leaves it as it found it, so that each can be run alone.
+    """
+    folder = Path(tmp_path_factory.mktemp("workflows")) / "state"
+    with local_system.running(folder, workflows=True) as running:
+        automation.trust(running)
+        automation.push_parameters(running)
+        succeeded(automation.ended(running, "deploy.yml"))
+        running.follow_stacks()
+        yield running
+
+
+def succeeded(run: dict[str, Any]) -> dict[str, Any]:
+    """The run, which has to have ended well."""
+    assert run["conclusion"] == "success", Path(run["log"]).read_text()
+    return run
+
+
+@pytest.fixture(scope="session")
+def algorithm(system: System) -> str:
+    """An algorithm of type out with two versions, 1.0.0 and 1.1.0, each released by its test."""
+    for version in ("1.0.0", "1.1.0"):
+        promote(system, "out", "parcel-tracker", version)
+    settle(system)
+    return "parcel-tracker"
+
+
+def versions(system: System, algorithm: str) -> tuple[str, str]:
+    """The version that the website shows, and the other one, for the next release."""
+    shown = system.served_versions("out")[algorithm]
+    return shown, {"1.0.0": "1.1.0", "1.1.0": "1.0.0"}[shown]
+
+
+def deployments(
+    system: System, run: Mapping[str, Any], repository: str = AUTOMATION
+) -> list[tuple[str, str]]:
+    """State and address of each of a run's deployments, in the order in which they were made."""
+    found = []
+    for one in reversed(automation.call(system, "GET", "/deployments", repository=repository)):
+        path = f"/deployments/{one['id']}/statuses"
+        statuses = automation.call(system, "GET", path, repository=repository)
+        last = next(status for status in statuses if status["state"] != "inactive")
+        if last["log_url"].endswith(f"/runs/{run['id']}"):
+            found.append((last["state"], last["environment_url"]))
+    return found
+
+
+def started_by_hand(
+    system: System, action: str, algorithm: str, version: str = "", **more: str
+) -> int:
+    """Start promote.yml for an algorithm of type out; the run's number."""
+    asked = {"environment": ENVIRONMENT, "type": "out", "algorithm": algorithm}
+    asked |= {"action": action, "version": version, "reason": f"To {action} it", **more}
+    return automation.dispatch(system, "promote.yml", **asked)
+
+
+def by_hand(
+    system: System, action: str, algorithm: str, version: str = "", **more: str
+) -> dict[str, Any]:
+    """Run promote.yml for an algorithm of type out; the run."""
+    number = started_by_hand(system, action, algorithm, version, **more)
+    return automation.ended(system, "promote.yml", after=number - 1)
+
+
+@contextmanager
+def waiting(system: System, action: str, algorithm: str, version: str = "") -> Iterator[str]:
+    """A run of promote.yml in an environment with a reviewer, as it waits; its address."""
+    environment = f"{system.github_url}/_phaseline/environments/{ENVIRONMENT}"
+    protected = {"repository": AUTOMATION, "approval": True}
+    assert call(environment, method="PUT", body=protected).status == 200
+    try:
+        number = started_by_hand(system, action, algorithm, version)
+        run = f"{system.github_url}/_phaseline/runs/{number}"
+        eventually(lambda: call(run).json()["status"] == "waiting")
+        yield run
+    finally:
+        call(environment, method="PUT", body=protected | {"approval": False})
+
+
+def review(system: System, run: str, *, approve: bool) -> dict[str, Any]:
+    """Approve or reject what waits in a run of promote.yml; the run at its end."""
+    assert call(f"{run}/approve", method="POST", body={"approve": approve}).json()["decided"] == 1
+    return automation.ended(system, "promote.yml", after=call(run).json()["id"] - 1)
+
+
+@contextmanager
+def failing(address: str, *faults: Mapping[str, Any]) -> Iterator[None]:
+    """Order faults of a stand-in; those that nothing met are forgotten at the end."""
+    for fault in faults:
+        assert call(f"{address}/_phaseline/faults", method="POST", body=fault).status == 204
+    try:
+        yield
+    finally:
+        call(f"{address}/_phaseline/faults", method="DELETE")
+
+
+def propose(
+    system: System, branch: str, files: Mapping[str, str], *, source: str = AUTOMATION
+) -> int:
+    """Open a pull request with a change to these files, from this repository or a fork; number."""
+    automation.push(system, files, "Propose", branch=branch, repository=source)
+    head = branch if source == AUTOMATION else f"{source.split('/')[0]}:{branch}"
+    asked = {"title": "Propose", "head": head, "base": "main"}
+    return int(automation.call(system, "POST", "/pulls", asked)["number"])
+
+
+def comments(system: System, number: int) -> list[str]:
+    """What the comments of a pull request say."""
+    found = automation.call(system, "GET", f"/issues/{number}/comments")
+    return [comment["body"] for comment in found]
+
+
+def turn(system: System, number: int, state: str) -> None:
+    """Close a pull request, or open it again, which runs its workflows again."""
+    automation.call(system, "PATCH", f"/pulls/{number}", {"state": state})
+
+
+def settle(system: System) -> None:
+    """Wait until no run of a workflow and no execution of the pipeline is under way."""
+    pipeline = system.client("codepipeline")
+
+    def quiet() -> bool:
+        listed = pipeline.list_pipeline_executions(pipelineName=system.pipeline)
+        executions = listed["pipelineExecutionSummaries"]
+        return all(run["status"] == "completed" for run in system.runs()) and all(
+            found["status"] != "InProgress" for found in executions
+        )
+
+    eventually(quiet, within=90)

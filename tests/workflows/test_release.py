@@ -1,42 +1,23 @@
 """The repository's own workflows on the whole system, started by what starts them on GitHub."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from local import automation
-from local import system as local_system
-from local.system import AUTOMATION, ENVIRONMENT, System
+from local.system import AUTOMATION, System
 from tests.standins.conftest import call
 from tests.system.conftest import promote
-from tests.workflows.conftest import eventually
-
-
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """A system that a push has deployed: roles by hand, all else by deploy.yml."""
-    folder = Path(tmp_path_factory.mktemp("workflows")) / "state"
-    with local_system.running(folder, workflows=True) as running:
-        automation.trust(running)
-        automation.push_parameters(running)
-        succeeded(automation.ended(running, "deploy.yml"))
-        running.follow_stacks()
-        yield running
-
-
-def succeeded(run: dict[str, Any]) -> dict[str, Any]:
-    """The run, which has to have ended well."""
-    assert run["conclusion"] == "success", Path(run["log"]).read_text()
-    return run
-
-
-def deployed(system: System) -> list[tuple[str, str]]:
-    """State and address of the newest deployment, oldest first."""
-    (newest, *_) = automation.call(system, "GET", f"/deployments?environment={ENVIRONMENT}")
-    statuses = automation.call(system, "GET", f"/deployments/{newest['id']}/statuses")
-    return [(status["state"], status["environment_url"]) for status in reversed(statuses)]
+from tests.workflows.conftest import (
+    QUICK,
+    by_hand,
+    comments,
+    deployments,
+    propose,
+    review,
+    succeeded,
+    turn,
+    versions,
+    waiting,
+)
 
 
 def test_a_push_deploys(system: System) -> None:
@@ -44,46 +25,42 @@ def test_a_push_deploys(system: System) -> None:
     assert {"registry", "site", "functions", "pipeline", "github"} == system.outputs.keys()
     run = automation.ended(system, "deploy.yml")
     assert set(run["jobs"].values()) == {"success"}
-    assert deployed(system)[-1][0] == "success"
+    assert [state for state, _ in deployments(system, run)] == ["success"] * 3
 
 
 def test_a_tested_version_is_released(system: System) -> None:
     """The listener's dispatch starts on-version-tested.yml, which proves what is served."""
+    last = automation.newest_run(system)
     promote(system, "opt", "route-planner", "2.1.0")
 
-    run = succeeded(automation.ended(system, "on-version-tested.yml"))
+    run = succeeded(automation.ended(system, "on-version-tested.yml", after=last))
     assert system.served_versions("opt")["route-planner"] == "2.1.0"
     assert "2.1.0" in run["summary"]
-    assert deployed(system)[-1] == ("success", system.edge_url)
+    assert deployments(system, run) == [("success", system.edge_url)]
 
 
-def by_hand(system: System, action: str, version: str = "", **more: str) -> dict[str, Any]:
-    """Run promote.yml for the algorithm of the tests below; the run."""
-    asked = {"environment": ENVIRONMENT, "type": "out", "algorithm": "delivery-forecast"}
-    asked |= {"action": action, "version": version, "reason": f"To {action} it", **more}
-    number = automation.dispatch(system, "promote.yml", **asked)
-    return automation.ended(system, "promote.yml", after=number - 1)
+ALGORITHM = "delivery-forecast"
 
 
 def test_every_action_by_hand(system: System) -> None:
     """promote.yml rolls back, holds, resumes and promotes; the website follows."""
 
     def shown() -> str:
-        return system.served_versions("out")["delivery-forecast"]
+        return system.served_versions("out")[ALGORITHM]
 
-    promote(system, "out", "delivery-forecast", "1.0.0")
-    promote(system, "out", "delivery-forecast", "1.1.0")
+    promote(system, "out", ALGORITHM, "1.0.0")
+    promote(system, "out", ALGORITHM, "1.1.0")
     assert shown() == "1.1.0"
 
-    succeeded(by_hand(system, "promote", "1.0.0", **{"dry-run": "true"}))
+    succeeded(by_hand(system, "promote", ALGORITHM, "1.0.0", **{"dry-run": "true"}))
     assert shown() == "1.1.0"
-    assert "To rollback it" in succeeded(by_hand(system, "rollback"))["summary"]
+    assert "To rollback it" in succeeded(by_hand(system, "rollback", ALGORITHM))["summary"]
     assert shown() == "1.0.0"
-    succeeded(by_hand(system, "resume"))
-    succeeded(by_hand(system, "promote", "1.1.0"))
+    succeeded(by_hand(system, "resume", ALGORITHM))
+    succeeded(by_hand(system, "promote", ALGORITHM, "1.1.0"))
     assert shown() == "1.1.0"
-    succeeded(by_hand(system, "hold"))
-    assert by_hand(system, "promote", "9.9.9")["conclusion"] == "failure"
+    succeeded(by_hand(system, "hold", ALGORITHM))
+    assert by_hand(system, "promote", ALGORITHM, "9.9.9")["conclusion"] == "failure"
 
 
 def test_a_late_dispatch_is_already_done(system: System) -> None:
@@ -91,7 +68,7 @@ def test_a_late_dispatch_is_already_done(system: System) -> None:
     event = system.dispatches()[-1]
     before = system.served()
     told = {name: event[name] for name in ("event_type", "client_payload")}
-    last = max(run["id"] for run in system.runs())
+    last = automation.newest_run(system)
     automation.call(system, "POST", "/dispatches", told)
 
     run = succeeded(automation.ended(system, "on-version-tested.yml", after=last))
@@ -102,45 +79,31 @@ def test_a_late_dispatch_is_already_done(system: System) -> None:
 def test_drift_is_looked_for(system: System) -> None:
     """drift.yml, at its time, finds none."""
     told = {"repository": AUTOMATION, "workflow": "drift.yml"}
+    last = automation.newest_run(system)
     assert call(f"{system.github_url}/_phaseline/schedule", method="POST", body=told).status == 200
 
-    succeeded(automation.ended(system, "drift.yml"))
+    succeeded(automation.ended(system, "drift.yml", after=last))
 
 
-def test_a_protected_environment_waits(system: System) -> None:
+def test_a_protected_environment_waits(system: System, algorithm: str) -> None:
     """With a required reviewer a promotion does nothing before the approval."""
+    shown, wanted = versions(system, algorithm)
+    with waiting(system, "promote", algorithm, wanted) as run:
+        assert "Assumed arn:" not in Path(call(run).json()["log"]).read_text()
+        assert versions(system, algorithm) == (shown, wanted)
 
-    def protect(approval: bool) -> None:
-        told = {"repository": AUTOMATION, "approval": approval}
-        address = f"{system.github_url}/_phaseline/environments/{ENVIRONMENT}"
-        assert call(address, method="PUT", body=told).status == 200
-
-    protect(True)
-    asked = {"environment": ENVIRONMENT, "type": "opt", "algorithm": "route-planner"}
-    number = automation.dispatch(
-        system, "promote.yml", action="hold", reason="Wait for the review", **asked
-    )
-    run = f"{system.github_url}/_phaseline/runs/{number}"
-    eventually(lambda: call(run).json()["status"] == "waiting")
-    assert "Assumed arn:" not in Path(call(run).json()["log"]).read_text()
-
-    assert call(f"{run}/approve", method="POST", body={"approve": True}).status == 200
-    succeeded(automation.ended(system, "promote.yml", after=number - 1))
-    protect(False)
-
-
-QUICK = "lint test:\n\t@echo $@ is done\n.PHONY: lint test\n"
+        succeeded(review(system, run, approve=True))
+    assert versions(system, algorithm) == (wanted, shown)
 
 
 def test_a_pull_request_is_previewed(system: System) -> None:
     """pull-request.yml checks the merge, and shows each stack's changes in a comment of its own."""
-    changes = {"Makefile": QUICK}
-    automation.push(system, changes, "Propose", branch="topic")
-    asked = {"title": "Propose", "head": "topic", "base": "main"}
-    number = automation.call(system, "POST", "/pulls", asked)["number"]
+    last = automation.newest_run(system)
+    number = propose(system, "topic", {"Makefile": QUICK})
 
-    run = succeeded(automation.ended(system, "pull-request.yml"))
+    run = succeeded(automation.ended(system, "pull-request.yml", after=last))
     assert run["jobs"]["Required"] == "success"
-    comments = automation.call(system, "GET", f"/issues/{number}/comments")
-    assert len(comments) == 4
-    assert all("No changes" in comment["body"] for comment in comments)
+    said = comments(system, number)
+    assert len(said) == 4
+    assert all("No changes" in text for text in said)
+    turn(system, number, "closed")

@@ -1,0 +1,254 @@
+"""What goes wrong around the repository's workflows: it is told once, harms nothing, and heals."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from local import automation
+from local.automation import PARAMETERS
+from local.demo import BROKEN_BUILD
+from local.system import System
+from tests.system.conftest import promote
+from tests.workflows.conftest import (
+    QUICK,
+    by_hand,
+    comments,
+    deployments,
+    eventually,
+    failing,
+    propose,
+    review,
+    settle,
+    succeeded,
+    turn,
+    versions,
+    waiting,
+)
+
+TESTED, CHECKED = "on-version-tested.yml", "pull-request.yml"
+PIPELINE = "infra/pipeline.yaml"
+
+
+def failed(run: dict[str, Any], *words: str) -> dict[str, Any]:
+    """The run, which has to have failed, with an annotation and a summary that hold the words."""
+    assert run["conclusion"] == "failure", Path(run["log"]).read_text()
+    (message,) = [note["message"] for note in run["annotations"] if note["level"] == "error"]
+    summary = run["summary"].replace("\\", "")
+    for word in words:
+        assert word in message
+        assert word in summary
+    return run
+
+
+def state(system: System) -> dict[str, Any]:
+    """What a release changes: the document, executions, the ledger, Slack and the website."""
+    s3, pipeline = system.client("s3"), system.client("codepipeline")
+    bucket = system.outputs["site"]["MetadataBucketName"]
+    table = system.outputs["registry"]["LedgerTableName"]
+    listed = pipeline.list_pipeline_executions(pipelineName=system.pipeline)
+    return {
+        "document": s3.head_object(Bucket=bucket, Key="metadata/out.zip")["VersionId"],
+        "executions": len(listed["pipelineExecutionSummaries"]),
+        "ledger": system.client("dynamodb").scan(TableName=table)["Items"],
+        "messages": system.slack_messages(),
+        "served": system.served(),
+    }
+
+
+@contextmanager
+def broken_build(system: System) -> Iterator[None]:
+    """A frontend whose build fails; afterwards a mended one, published."""
+    good, told = system.read_frontend("buildspec.yml"), len(system.slack_messages())
+    system.commit_frontend({"buildspec.yml": BROKEN_BUILD}, "Break the build")
+    eventually(lambda: len(system.slack_messages()) > told)
+    settle(system)
+    try:
+        yield
+    finally:
+        commit = system.commit_frontend({"buildspec.yml": good}, "Mend the build")
+        eventually(lambda: system.served()["commit"] == commit)
+        settle(system)
+
+
+def test_a_failing_build(system: System, algorithm: str) -> None:
+    """Run, deployment and one message tell of it, the site stays; once mended, it arrives.
+
+    The event's own execution may have failed before the command looks, which then tries once more:
+    each of them is told once.
+    """
+    shown, wanted = versions(system, algorithm)
+    page = system.get("/")[1]
+    with broken_build(system):
+        before = state(system)
+        run = by_hand(system, "promote", algorithm, wanted)
+        settle(system)
+        failed(run, "Build / Build failed", "exit status 1", "Correct the cause")
+        assert "| Pipeline | failed |" in run["summary"]
+        assert deployments(system, run) == [("failure", system.edge_url)]
+        executions = state(system)["executions"] - before["executions"]
+        known = len(before["messages"])
+        eventually(lambda: len(system.slack_messages()) >= known + executions)
+        messages = system.slack_messages()[known:]
+        assert len(messages) == executions
+        (execution,) = {
+            values["execution-id"] for values in run["outputs"].values() if "execution-id" in values
+        }
+        (message,) = [one for one in map(json.dumps, messages) if execution in one]
+        assert "Build" in message
+        assert system.get("/")[1] == page
+        assert next(system.ledger.releases("out", algorithm)).state == "open"
+
+    assert versions(system, algorithm) == (wanted, shown)
+    assert next(system.ledger.releases("out", algorithm)).state == "verified"
+    assert "already done" in succeeded(by_hand(system, "promote", algorithm, wanted))["summary"]
+
+
+def pushed(system: System, path: str, text: str) -> dict[str, Any]:
+    """Push a file's new text; the run of deploy.yml that this starts."""
+    last = automation.newest_run(system)
+    automation.push(system, {path: text}, f"Change {path}")
+    return automation.ended(system, "deploy.yml", after=last)
+
+
+def stacks(system: System) -> dict[str, Any]:
+    """When each stack was last changed."""
+    found = system.client("cloudformation").describe_stacks()["Stacks"]
+    return {stack["StackName"]: stack.get("LastUpdatedTime") for stack in found}
+
+
+def test_a_refused_parameter(system: System) -> None:
+    """The job names stack and parameter and what to do; nothing is changed, nor goes on."""
+    good, before = automation.read(system, PARAMETERS), stacks(system)
+    wrong = json.loads(good)
+    wrong.setdefault("functions", {})["SlackChannel"] = "#releases"
+
+    run = pushed(system, PARAMETERS, json.dumps(wrong))
+    failed(run, "phaseline-demo-functions", "'SlackChannel'", "Correct the template or the param")
+    assert run["jobs"]["Foundation / Deploy registry site to demo"] == "success"
+    assert run["jobs"].get("Pipeline / Deploy pipeline to demo", "skipped") == "skipped"
+    assert stacks(system) == before
+
+    run = succeeded(pushed(system, PARAMETERS, good))
+    assert [found for found, _ in deployments(system, run)] == ["success"] * 3
+
+
+def test_a_failing_stack(system: System, algorithm: str) -> None:
+    """The failed resource and its reason are named, all stacks are as before, a push heals it."""
+    good, before, served = automation.read(system, PIPELINE), stacks(system), system.served()
+    wrong = good.replace("ExecutionMode: QUEUED", "ExecutionMode: SOMETIMES")
+
+    run = failed(
+        pushed(system, PIPELINE, wrong),
+        *("phaseline-demo-pipeline", "UPDATE_ROLLBACK_COMPLETE", "AWS::CodePipeline::Pipeline"),
+        *("must be one of QUEUED", "Correct the cause and deploy again"),
+    )
+    assert [found for found, _ in deployments(system, run)] == ["success", "success", "failure"]
+    kept = [name for name in before if name != "phaseline-demo-pipeline"]
+    assert {name: stacks(system)[name] for name in kept} == {name: before[name] for name in kept}
+    pipeline = system.client("codepipeline").get_pipeline(name=system.pipeline)["pipeline"]
+    assert pipeline["executionMode"] == "QUEUED"
+
+    succeeded(pushed(system, PIPELINE, good))
+    settle(system)
+    assert system.served()["documents"] == served["documents"]
+    shown, wanted = versions(system, algorithm)
+    succeeded(by_hand(system, "promote", algorithm, wanted))
+    assert versions(system, algorithm) == (wanted, shown)
+
+
+def test_a_refused_approval(system: System, algorithm: str) -> None:
+    """A reviewer who says no ends the run, and nothing was done."""
+    before = state(system)
+    with waiting(system, "promote", algorithm, versions(system, algorithm)[1]) as run:
+        ended = review(system, run, approve=False)
+    assert ended["conclusion"] == "failure"
+    assert [note["title"] for note in ended["annotations"]] == ["Rejected"]
+    assert "Assumed arn:" not in Path(ended["log"]).read_text()
+    assert deployments(system, ended) == []
+    assert state(system) == before
+
+
+def test_slack_is_down(system: System, algorithm: str) -> None:
+    """A release by hand is served and ends well, with nothing in Slack."""
+    shown, wanted = versions(system, algorithm)
+    told = system.slack_messages()
+    with failing(system.slack_url.removesuffix("/api/"), {"status": 500, "count": 99}):
+        run = succeeded(by_hand(system, "promote", algorithm, wanted))
+        settle(system)
+    assert versions(system, algorithm) == (wanted, shown)
+    assert deployments(system, run) == [("success", system.edge_url)]
+    assert "**done**" in run["summary"]
+    assert next(system.ledger.releases("out", algorithm)).state == "verified"
+    assert system.slack_messages() == told
+
+
+def test_comments_while_github_fails(system: System) -> None:
+    """A preview that could not comment says so; repeated, each comment is there just once."""
+    last = automation.newest_run(system)
+    down = {"method": "POST", "path": "/comments", "status": 502, "count": 99}
+    with failing(system.github_url, down):
+        number = propose(system, "unheard", {"Makefile": QUICK})
+        run = automation.ended(system, CHECKED, after=last)
+    assert run["conclusion"] == "failure"
+    assert run["jobs"]["Required"] == "failure"
+    (message,) = [note["message"] for note in run["annotations"] if "GitHub" in note["message"]]
+    assert f"acme/automation#{number}: GitHub answers 502" in message
+    assert "Run it again" in message
+    assert comments(system, number) == []
+
+    turn(system, number, "closed")
+    refused = {"path": "/comments", "status": 502}
+    lost = {"path": "/comments", "drop": True, "method": "POST"}
+    with failing(system.github_url, refused, lost, lost, refused | {"method": "POST"}):
+        turn(system, number, "open")
+        again = succeeded(automation.ended(system, CHECKED, after=run["id"]))
+    assert again["jobs"]["Required"] == "success"
+    said = comments(system, number)
+    assert len({text.splitlines()[0] for text in said}) == len(said) == 4
+    turn(system, number, "closed")
+
+
+def resend(system: System) -> None:
+    """Call the listener as its schedule does."""
+    system.client("lambda").invoke(
+        FunctionName=system.outputs["functions"]["StreamListenerFunctionName"],
+        Payload=json.dumps({"source": "aws.events"}),
+    )
+
+
+def test_a_refused_dispatch(system: System) -> None:
+    """GitHub refuses the listener's dispatch: the version arrives, and the next one says done."""
+    last, sent = automation.newest_run(system), len(system.dispatches())
+    with failing(system.github_url, {"path": "/dispatches", "status": 502}):
+        promote(system, "in", "refused", "1.0.0")
+    settle(system)
+    assert len(system.dispatches()) == sent
+    assert system.served_versions("in")["refused"] == "1.0.0"
+
+    before = system.served()
+    resend(system)
+    run = succeeded(automation.ended(system, TESTED, after=last))
+    assert "already done" in run["summary"]
+    assert deployments(system, run) == [("success", system.edge_url)]
+    assert system.served() == before
+    resend(system)
+    assert len(system.dispatches()) == sent + 1
+
+
+def test_a_dispatch_whose_answer_is_lost(system: System) -> None:
+    """It is sent again, since nobody can know: the second run finds all done, and tells nothing."""
+    last, sent = automation.newest_run(system), len(system.dispatches())
+    with failing(system.github_url, {"path": "/dispatches", "drop": True}):
+        promote(system, "in", "unanswered", "1.0.0")
+    first = succeeded(automation.ended(system, TESTED, after=last))
+    settle(system)
+    before = (system.served(), system.slack_messages())
+
+    resend(system)
+    second = succeeded(automation.ended(system, TESTED, after=first["id"]))
+    assert "already done" in second["summary"]
+    assert len(system.dispatches()) == sent + 2
+    assert (system.served(), system.slack_messages()) == before
+    assert len(list(system.ledger.releases("in", "unanswered"))) == 1

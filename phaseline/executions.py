@@ -141,14 +141,19 @@ class Executions:
             for found in page["pipelineExecutionSummaries"]
         ]
 
+    def look(
+        self, type_: str, version: str, covered_by: Callable[[], str | None]
+    ) -> Adopted | Missing:
+        """What there is now for `version` of a type's document, or what would start it."""
+        return decide(SOURCES[type_], version, self.newest(), covered_by())
+
     def ensure(self, type_: str, version: str, covered_by: Callable[[], str | None]) -> Ensured:
         """The execution that takes `version` of a type's document to the website.
 
         Raises RemoteCallError where the pipeline takes no execution now.
         """
-        action = SOURCES[type_]
         until, pauses = self.clock() + self.patience, self._pauses()
-        while isinstance(found := decide(action, version, self.newest(), covered_by()), Missing):
+        while isinstance(found := self.look(type_, version, covered_by), Missing):
             pause = next(pauses)
             if not found.expected or self.clock() + pause > until:
                 break
@@ -156,7 +161,7 @@ class Executions:
         if isinstance(found, Adopted):
             return Ensured(found.execution, started=False, done=found.done)
         pinned: SourceRevisionOverrideTypeDef = {
-            "actionName": action,
+            "actionName": SOURCES[type_],
             "revisionType": "S3_OBJECT_VERSION_ID",
             "revisionValue": version,
         }

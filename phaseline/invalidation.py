@@ -4,7 +4,7 @@ It is the one that the pipeline's Invalidate action makes: found by the action's
 with the same reference, which CloudFront answers with the invalidation that exists.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from phaseline import actions, cdn, pipeline, publication
@@ -25,8 +25,8 @@ ARTIFACT = "Publication"
 
 @dataclass(frozen=True)
 class Invalidated:
-    """A completed invalidation; no `id` where the publication changed nothing. `found` is set
-    where the pipeline's action had seen to it."""
+    """A completed invalidation; no `id` where the publication changed nothing, or where it was
+    only looked at. `found` is set where the pipeline's action had seen to it."""
 
     id: str | None
     paths: tuple[str, ...]
@@ -39,6 +39,22 @@ def ensure(
     """See to the invalidation of an execution of the pipeline `name`, and wait until it is done.
 
     Raises DeploymentError for an execution that has published nothing, and TimedOutError.
+    """
+    planned = look(execution, codepipeline=codepipeline, name=name, s3=s3)
+    if planned.found or not planned.paths:
+        return planned
+    progress: Completed | Progress = Progress(started=cdn_.clock())
+    while isinstance(progress, Progress):
+        progress = cdn_.advance(execution, planned.paths, progress)
+    return replace(planned, id=progress.invalidation)
+
+
+def look(
+    execution: str, *, codepipeline: "CodePipelineClient", name: str, s3: "S3Client"
+) -> Invalidated:
+    """What the pipeline has invalidated already, or which paths are to be; changes nothing.
+
+    Raises DeploymentError for an execution that has published nothing.
     """
     details = actions.details(codepipeline, name, execution)
     for detail in details:
@@ -54,12 +70,9 @@ def ensure(
         )
     done = publication.parse(pipeline.read(s3, artifact) or b"", artifact.where)
     paths = cdn.paths(done.changed)
-    if done.outcome == publication.SUPERSEDED or not paths:
+    if done.outcome == publication.SUPERSEDED:
         return Invalidated(None, (), found=False)
-    progress: Completed | Progress = Progress(started=cdn_.clock())
-    while isinstance(progress, Progress):
-        progress = cdn_.advance(execution, paths, progress)
-    return Invalidated(progress.invalidation, paths, found=False)
+    return Invalidated(None, paths, found=False)
 
 
 def _publication(details: "Iterable[ActionExecutionDetailTypeDef]") -> Artifact | None:

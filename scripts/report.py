@@ -4,12 +4,14 @@ With --execution the message counts as the pipeline's own of that execution: whe
 told it already, nothing is posted.
 """
 
+from dataclasses import asdict
+
 import click
 
 from phaseline import announce
 from scripts import services, slack
 from scripts.console import Console, json_option
-from scripts.options import NAME, environment_option, execution_option, type_option
+from scripts.options import NAME, dry_run_option, environment_option, execution_option, type_option
 from scripts.services import Services
 
 
@@ -22,6 +24,7 @@ from scripts.services import Services
 @click.option("--version", type=NAME, help="The algorithm's version.")
 @click.option("--reason", help="Why, in a sentence.")
 @click.option("--url", help="Where to read more; the workflow's run unless told otherwise.")
+@dry_run_option
 @json_option
 def command(
     environment: str,
@@ -32,6 +35,7 @@ def command(
     version: str | None,
     reason: str | None,
     url: str | None,
+    dry_run: bool,
     as_json: bool,
 ) -> None:
     known = Services(environment)
@@ -49,6 +53,11 @@ def command(
             "Run": url or services.run_url(),
         },
     )
+    if dry_run:
+        Console(as_json=as_json).result(
+            {"dry_run": True, "message": asdict(message)}, [f"would post: {message.text}"]
+        )
+        return
     told = slack.tell(
         known,
         message,

@@ -7,13 +7,19 @@ them one is started with the newest of everything.
 
 import os
 import uuid
+from collections.abc import Callable
 
 import click
 
-from phaseline.executions import Ensured
+from phaseline.executions import Adopted, Ensured
 from scripts import github
 from scripts.console import Console, json_option
-from scripts.options import document_version_option, environment_option, type_option
+from scripts.options import (
+    document_version_option,
+    dry_run_option,
+    environment_option,
+    type_option,
+)
 from scripts.services import Services
 
 
@@ -21,13 +27,22 @@ from scripts.services import Services
 @environment_option()
 @type_option()
 @document_version_option
+@dry_run_option
 @json_option
 def command(
-    environment: str, type_: str | None, document_version: str | None, as_json: bool
+    environment: str,
+    type_: str | None,
+    document_version: str | None,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     if (type_ is None) != (document_version is None):
         raise click.UsageError("--type and --document-version go together.")
     known = Services(environment)
+    if dry_run:
+        would = foresee(known, type_, document_version)
+        Console(as_json=as_json).result({"dry_run": True, "would": would}, [would])
+        return
     if type_ and document_version:
         revision = known.documents.read_version(type_, document_version).document.revision
         found = ensure(known, type_, document_version, revision)
@@ -47,16 +62,33 @@ def command(
     )
 
 
+def foresee(known: Services, type_: str | None, version: str | None) -> str:
+    """What would be done, in a sentence; nothing is changed."""
+    if type_ is None or version is None:
+        return "would start an execution with the newest of everything"
+    revision = known.documents.read_version(type_, version).document.revision
+    found = known.executions.look(type_, version, covered_by(known, type_, revision))
+    if isinstance(found, Adopted):
+        ended = "has done it already" if found.done else "would be adopted"
+        return f"execution {found.execution} {ended}"
+    return f"would start an execution pinned to {type_} {version}"
+
+
 def ensure(known: Services, type_: str, version: str, revision: int) -> Ensured:
     """The execution that takes a version of a document to the website."""
+    return known.executions.ensure(type_, version, covered_by(known, type_, revision))
 
-    def covered_by() -> str | None:
+
+def covered_by(known: Services, type_: str, revision: int) -> Callable[[], str | None]:
+    """Finds the execution whose verified publication shows this revision or a later one."""
+
+    def find() -> str | None:
         published = known.site.published()[0]
         if published is None or published.revisions.get(type_, -1) < revision:
             return None
         return published.execution
 
-    return known.executions.ensure(type_, version, covered_by)
+    return find
 
 
 def describe(found: Ensured) -> str:

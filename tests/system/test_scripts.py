@@ -235,6 +235,28 @@ def test_dry_run(system: System, scripts: Scripts, command: str) -> None:
     assert list(system.ledger.open_releases("opt")) == []
 
 
+def test_dry_run_of_the_steps(system: System, scripts: Scripts) -> None:
+    """The single commands say what they would do as well, and do none of it."""
+    bring(system, "foreseen", "1.0.0")
+    settle(system)
+    newest = executions(system)[0]["pipelineExecutionId"]
+    before = (len(executions(system)), system.slack_messages(), written(system, scripts))
+    version = system.served()["documents"]["opt"]["version_id"]
+    pinned = ["--type", "opt", "--document-version", version]
+    foreseen = [
+        scripts.run("start-pipeline", "--dry-run", "--json").json["would"],
+        scripts.run("start-pipeline", *pinned, "--dry-run", "--json").json["would"],
+        scripts.run("invalidate-cache", "--execution", newest, "--dry-run").out,
+        scripts.run("report", "--outcome", "success", "--dry-run").out,
+    ]
+    assert foreseen[0] == "would start an execution with the newest of everything"
+    assert foreseen[1] == f"execution {newest} has done it already"
+    assert "already done by the pipeline" in foreseen[2]
+    assert foreseen[3].startswith("would post: ")
+    after = (len(executions(system)), system.slack_messages(), written(system, scripts))
+    assert after == before
+
+
 @pytest.mark.parametrize(
     ("action", "version"), [("promote", "9.9.9"), ("rollback", "9.9.9"), ("rollback", "")]
 )

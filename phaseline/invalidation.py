@@ -7,10 +7,10 @@ with the same reference, which CloudFront answers with the invalidation that exi
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from phaseline import actions, cdn, pipeline, publication
+from phaseline import actions, cdn, jobs, publication
 from phaseline.cdn import Cdn, Completed, Progress
 from phaseline.errors import DeploymentError
-from phaseline.pipeline import Artifact
+from phaseline.jobs import Artifact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,7 +68,7 @@ def look(
             "it has published nothing, so there is nothing to invalidate",
             f"Follow it first: python -m scripts follow-pipeline --execution {execution}",
         )
-    done = publication.parse(pipeline.read(s3, artifact) or b"", artifact.where)
+    done = publication.parse(jobs.read(s3, artifact) or b"", artifact.where)
     paths = cdn.paths(done.changed)
     if done.outcome == publication.SUPERSEDED:
         return Invalidated(None, (), found=False)

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from phaseline import pipeline, publication, revisions, served
+from phaseline import jobs, publication, revisions, served
 from phaseline.errors import InputError, RemoteCallError, TimedOutError
-from phaseline.pipeline import Artifact, Continue, Done, Job
+from phaseline.jobs import Artifact, Continue, Done, Job
 from phaseline.publication import OVERTAKEN, SUPERSEDED, Publication
 from phaseline.served import ServedManifest
 from phaseline.site import STATE_KEY, Site
@@ -135,12 +135,12 @@ def _stored_plan(job: Job, site: Site, build: Build, target: Artifact) -> Public
 
     After half an upload the bucket no longer tells what was changed; the stored plan does.
     """
-    data = pipeline.read(site.s3, target)
+    data = jobs.read(site.s3, target)
     if data is None:
         made = _begin(job.parameter("execution"), site, build)
-        if pipeline.write(site.s3, target, publication.render(made)):
+        if jobs.write(site.s3, target, publication.render(made)):
             return made
-        data = pipeline.read(site.s3, target) or b""  # another invocation was faster
+        data = jobs.read(site.s3, target) or b""  # another invocation was faster
     return publication.parse(data, target.where)
 
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from phaseline import arrival, pipeline, publication, served
+from phaseline import arrival, jobs, publication, served
 from phaseline.errors import DeploymentError, InputError, RemoteCallError, TimedOutError
+from phaseline.jobs import Continue, Done, Job
 from phaseline.ledger import SUPERSEDED, VERIFIED, Ledger
-from phaseline.pipeline import Continue, Done, Job
 from phaseline.publication import OVERTAKEN, Publication
 from phaseline.served import ServedManifest
 from phaseline.site import Site
@@ -41,7 +41,7 @@ class Verification:
         Raises TimedOutError, saying what is served instead, after AGE_LIMIT.
         """
         source = job.input("Publication")
-        done = publication.parse(pipeline.read(self.site.s3, source) or b"", source.where)
+        done = publication.parse(jobs.read(self.site.s3, source) or b"", source.where)
         if done.outcome == publication.SUPERSEDED:
             return Done({"outcome": publication.SUPERSEDED})
         if self._overtaken(done):

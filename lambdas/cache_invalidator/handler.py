@@ -8,9 +8,9 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from phaseline import cdn, pipeline, publication
+from phaseline import cdn, jobs, publication
 from phaseline.cdn import Cdn, Completed, Progress
-from phaseline.pipeline import Continue, Done, Job
+from phaseline.jobs import Continue, Done, Job
 
 _DISTRIBUTION_ID = os.environ["DISTRIBUTION_ID"]
 _ORIGIN_DOMAIN = os.environ["ORIGIN_DOMAIN"]
@@ -25,12 +25,12 @@ _CLOUDFRONT = boto3.client("cloudfront", config=_CONFIG)
 def handler(event: dict[str, Any], context: object) -> None:
     """Invalidate what the publication of a CodePipeline job changed."""
     del context
-    pipeline.answer(event, _invalidate, client=_CODEPIPELINE)
+    jobs.answer(event, _invalidate, client=_CODEPIPELINE)
 
 
 def _invalidate(job: Job) -> Done | Continue:
     source = job.input("Publication")
-    done = publication.parse(pipeline.read(_S3, source) or b"", source.where)
+    done = publication.parse(jobs.read(_S3, source) or b"", source.where)
     paths = cdn.paths(done.changed)
     if done.outcome == publication.SUPERSEDED or not paths:
         return Done({"outcome": "nothing to invalidate"})

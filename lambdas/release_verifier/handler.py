@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from phaseline import pipeline, served
+from phaseline import jobs, served
 from phaseline.ledger import WRITERS, Ledger
 from phaseline.site import Site
 from phaseline.verify import Verification
@@ -36,4 +36,4 @@ _VERIFICATION = Verification(
 def handler(event: dict[str, Any], context: object) -> None:
     """Verify the publication of a CodePipeline job."""
     del context
-    pipeline.answer(event, _VERIFICATION.run, client=_CODEPIPELINE)
+    jobs.answer(event, _VERIFICATION.run, client=_CODEPIPELINE)

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import boto3
 from botocore.config import Config
 
-from phaseline import pipeline, publish
+from phaseline import jobs, publish
 from phaseline.site import Site
 
 MARGIN = 40.0
@@ -37,7 +37,7 @@ _SITE = Site(
 def handler(event: dict[str, Any], context: Context) -> None:
     """Publish the build of a CodePipeline job."""
     until = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - MARGIN
-    pipeline.answer(
+    jobs.answer(
         event,
         lambda job: publish.run(job, _SITE, time_left=lambda: until - time.monotonic()),
         client=_CODEPIPELINE,

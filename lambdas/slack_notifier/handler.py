@@ -25,12 +25,12 @@ from slack_sdk.http_retry.builtin_handlers import (
 )
 from slack_sdk.http_retry.response import HttpResponse
 
-from phaseline import actions, announce, metrics, pipeline, revisions
+from phaseline import actions, announce, jobs, metrics, revisions
 from phaseline.actions import Course
 from phaseline.announce import Message
 from phaseline.errors import InputError, PhaselineError, RemoteCallError
+from phaseline.jobs import Done
 from phaseline.ledger import Ledger
-from phaseline.pipeline import Done
 from phaseline.secret import Secret
 from phaseline.transition import TYPES
 
@@ -85,7 +85,7 @@ def handler(event: dict[str, Any], context: Context) -> None:
     """
     until = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - MARGIN
     if "CodePipeline.job" in event:
-        pipeline.succeed(pipeline.job_id(event), Done(), client=_CODEPIPELINE)
+        jobs.succeed(jobs.job_id(event), Done(), client=_CODEPIPELINE)
         _attempt(lambda: _announce_published(event, until))
     elif error := _attempt(lambda: _announce_failed(event, until)):
         raise error
@@ -134,7 +134,7 @@ def _slack_code(error: SlackApiError) -> str:
 
 
 def _announce_published(event: Mapping[str, Any], until: float) -> None:
-    job = pipeline.parse(event)
+    job = jobs.parse(event)
     execution = job.parameter("execution")
     built = revisions.parse(job.parameter("revisions"))
     if job.parameter("outcome") != PUBLISHED:

@@ -26,7 +26,7 @@ KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "SYSTEMROOT")
 
 
 def main() -> None:
-    """Serve until SIGTERM or SIGINT, then end everything that was started."""
+    """Serve until SIGTERM, SIGINT or the starter's end, then end everything that was started."""
     arguments = _arguments()
     temporary = arguments.state / "tmp"
     shutil.rmtree(temporary, ignore_errors=True)
@@ -96,8 +96,17 @@ async def _serve(port: int, git_root: Path) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
+    watching = loop.create_task(_stop_without_parent(stopped, os.getppid()))
     served: Any = push.listening(app, told)
     await serve(served, config, shutdown_trigger=stopped.wait)
+    watching.cancel()
+
+
+async def _stop_without_parent(stopped: asyncio.Event, parent: int) -> None:
+    """Stop once whoever started the emulator is gone: killed, it can't stop it any more."""
+    while os.getppid() == parent:
+        await asyncio.sleep(1)
+    stopped.set()
 
 
 def _end(temporary: Path) -> None:

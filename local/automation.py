@@ -129,14 +129,36 @@ def ended(
 
     Raises TimeoutError after `within` seconds.
     """
+    return all_ended(system, workflow, 1, after=after, within=within, repository=repository)[0]
+
+
+def all_ended(
+    system: System,
+    workflow: str,
+    count: int,
+    *,
+    after: int = 0,
+    within: float = 120,
+    repository: str = AUTOMATION,
+) -> list[dict[str, Any]]:
+    """The runs of a workflow's file with numbers above `after`, once `count` are completed.
+
+    Runs that take turns need not end in the order of their numbers. Raises TimeoutError after
+    `within` seconds.
+    """
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
-        for run in _runs(system, repository):
-            named = Path(run["workflow"]).name == workflow
-            if named and run["id"] > after and run["status"] == "completed":
-                return run
+        completed = [
+            run
+            for run in _runs(system, repository)
+            if Path(run["workflow"]).name == workflow
+            and run["id"] > after
+            and run["status"] == "completed"
+        ]
+        if len(completed) >= count:
+            return completed
         time.sleep(0.1)
-    raise TimeoutError(f"{workflow} has no completed run within {within} seconds")
+    raise TimeoutError(f"{workflow} has not completed {count} runs within {within} seconds")
 
 
 def _runs(system: System, repository: str) -> list[dict[str, Any]]:

@@ -97,9 +97,7 @@ def _seed(system: System, out: Console) -> bool:
             soft_wrap=True,
         )
     _show_served(system, out)
-    for _ in watches:
-        run = automation.ended(system, TESTED, after=known)
-        known = run["id"]
+    for run in automation.all_ended(system, TESTED, len(watches), after=known):
         arrived = _show_run(run, out) and arrived
     return arrived
 

@@ -1,7 +1,6 @@
 """What commands use of one deployed environment, each thing made when it is first wanted."""
 
 import os
-import random
 import time
 import uuid
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from phaseline import environment
+from phaseline import environment, jitter
 from phaseline.cdn import Cdn
 from phaseline.documents import Documents
 from phaseline.environment import PREFIX, Environment
@@ -46,7 +45,7 @@ class Services:
 
     @cached_property
     def documents(self) -> Documents:
-        return Documents(self.s3, self.environment.metadata_bucket, PREFIX, pause)
+        return Documents(self.s3, self.environment.metadata_bucket, PREFIX, jitter.pause)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -70,7 +69,7 @@ class Services:
 
     @cached_property
     def cdn(self) -> Cdn:
-        return Cdn(client("cloudfront"), self.environment.distribution, pause, time.time)
+        return Cdn(client("cloudfront"), self.environment.distribution, jitter.pause, time.time)
 
     @cached_property
     def slack_token(self) -> Secret:
@@ -84,11 +83,6 @@ class Services:
 def client(service: Any) -> Any:
     """A client of the commands' one session."""
     return aws.session().client(service, config=aws.CONFIG)
-
-
-def pause(longest: float) -> None:
-    """Wait for a random time, so that writers that met once do not meet again."""
-    time.sleep(random.uniform(0, longest))  # noqa: S311 - jitter
 
 
 def now() -> str:

@@ -1,14 +1,13 @@
 """The pipeline's Invalidate action: CloudFront forgets what the publication changed."""
 
 import os
-import random
 import time
 from typing import Any
 
 import boto3
 from botocore.config import Config
 
-from phaseline import cdn, jobs, publication
+from phaseline import cdn, jitter, jobs, publication
 from phaseline.cdn import Cdn, Completed, Progress
 from phaseline.jobs import Continue, Done, Job
 
@@ -37,7 +36,7 @@ def _invalidate(job: Job) -> Done | Continue:
     result = Cdn(
         client=_CLOUDFRONT,
         distribution=_DISTRIBUTION_ID or cdn.find(_CLOUDFRONT, _ORIGIN_DOMAIN),
-        pause=lambda longest: time.sleep(random.uniform(0, longest)),  # noqa: S311 - jitter
+        pause=jitter.pause,
         clock=time.time,
     ).advance(
         job.parameter("execution"),

@@ -6,7 +6,6 @@ send dispatches that GitHub did not take (see `phaseline.intake`).
 
 import json
 import os
-import random
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from phaseline import dispatch, metrics
+from phaseline import dispatch, jitter, metrics
 from phaseline.documents import Documents
 from phaseline.errors import PhaselineError
 from phaseline.intake import Intake
@@ -66,7 +65,7 @@ _INTAKE = Intake(
         s3=boto3.client("s3", config=_CONFIG),
         bucket=os.environ["METADATA_BUCKET"],
         prefix=os.environ["METADATA_PREFIX"],
-        pause=lambda longest: time.sleep(random.uniform(0, longest)),  # noqa: S311 - jitter
+        pause=jitter.pause,
     ),
     ledger=Ledger(_DYNAMODB, os.environ["LEDGER_TABLE"]),
     outbox=Outbox(_DYNAMODB, os.environ["LEDGER_TABLE"]),

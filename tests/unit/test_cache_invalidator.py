@@ -1,6 +1,7 @@
 """The Invalidate action, from the job to CloudFront."""
 
 import json
+import random
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -86,7 +87,7 @@ def test_does_not_sleep_its_time_out_away(
     now = [1000.0]
     monkeypatch.setattr(module.time, "time", lambda: now[0])
     monkeypatch.setattr(module.time, "sleep", lambda seconds: now.append(now.pop() + seconds))
-    monkeypatch.setattr(module.random, "uniform", lambda _, longest: longest)
+    monkeypatch.setattr(random, "uniform", lambda _, longest: longest)
     answers = JobAnswers(module._CODEPIPELINE)
     cloudfront(module, status("InProgress"))
     module.handler(EVENT, None)

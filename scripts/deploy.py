@@ -33,44 +33,23 @@ from phaseline.stack_status import Event
 from phaseline.stacks import Stacks
 from scripts import aws, github
 from scripts.console import Console, json_option
-from scripts.options import ROLE_ARN, dry_run_option, environment_option, timeout_option
+from scripts.options import (
+    ROLE_ARN,
+    dry_run_option,
+    environment_option,
+    parameter_option,
+    parameters_option,
+    timeout_option,
+)
 
 REPOSITORY = Path(__file__).parent.parent
 SIGNS = {"Add": "+", "Modify": "~", "Remove": "-"}
 
 
-class Assignment(click.ParamType[tuple[str, str]]):
-    """A `Name=Value` of the command line."""
-
-    name = "Name=Value"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
-        """Name and value; the value may be empty and may hold further equals signs."""
-        if isinstance(value, tuple):
-            return value
-        name, separator, text = value.partition("=")
-        if not (name and separator):
-            self.fail(f"expected Name=Value, found {value!r}", param, ctx)
-        return name, text
-
-
 @click.command(name="deploy", help=__doc__)
 @environment_option("Which one to deploy.")
-@click.option(
-    "--parameters",
-    "parameters_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The parameters file; infra/parameters/<environment>.json unless told otherwise.",
-)
-@click.option(
-    "--parameter",
-    "overrides",
-    type=Assignment(),
-    multiple=True,
-    help="One value more; it goes to every template that declares it. May be repeated.",
-)
+@parameters_option
+@parameter_option
 @click.option(
     "--stack",
     "selected",

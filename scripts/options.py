@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -26,6 +27,23 @@ class Pattern(click.ParamType[str]):
         if not self._pattern.fullmatch(str(value)):
             self.fail(f"expected {self._expected}, found {value!r}", param, ctx)
         return str(value)
+
+
+class Assignment(click.ParamType[tuple[str, str]]):
+    """A `Name=Value` of the command line."""
+
+    name = "Name=Value"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Name and value; the value may be empty and may hold further equals signs."""
+        if isinstance(value, tuple):
+            return value
+        name, separator, text = value.partition("=")
+        if not (name and separator):
+            self.fail(f"expected Name=Value, found {value!r}", param, ctx)
+        return name, text
 
 
 ENVIRONMENT = Pattern(
@@ -84,4 +102,17 @@ document_version_option = click.option(
 )
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Show what would be done, and change nothing."
+)
+parameters_option = click.option(
+    "--parameters",
+    "parameters_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The parameters file; infra/parameters/<environment>.json unless told otherwise.",
+)
+parameter_option = click.option(
+    "--parameter",
+    "overrides",
+    type=Assignment(),
+    multiple=True,
+    help="One value more; it goes to every template that declares it. May be repeated.",
 )

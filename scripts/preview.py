@@ -20,8 +20,13 @@ from phaseline.stacks import Result
 from scripts import aws, github, services
 from scripts.comments import Comments
 from scripts.console import Console, json_option
-from scripts.deploy import Assignment, make_plan, make_stacks
-from scripts.options import environment_option, timeout_option
+from scripts.deploy import make_plan, make_stacks
+from scripts.options import (
+    environment_option,
+    parameter_option,
+    parameters_option,
+    timeout_option,
+)
 
 
 @dataclass(frozen=True)
@@ -43,19 +48,8 @@ class Tolerant(Preview):
 
 @click.command(name="preview", help=__doc__)
 @environment_option("Which one to look at.")
-@click.option(
-    "--parameters",
-    "parameters_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The parameters file; infra/parameters/<environment>.json unless told otherwise.",
-)
-@click.option(
-    "--parameter",
-    "overrides",
-    type=Assignment(),
-    multiple=True,
-    help="One value more; it goes to every template that declares it. May be repeated.",
-)
+@parameters_option
+@parameter_option
 @click.option(
     "--pull-request",
     type=click.IntRange(min=1),

@@ -21,8 +21,7 @@ from phaseline.errors import ConfigurationError, RemoteCallError
 from phaseline.trust import Row, Wanted
 from scripts import aws, github
 from scripts.console import Console, json_option
-from scripts.deploy import Assignment
-from scripts.options import ROLE_ARN
+from scripts.options import ROLE_ARN, Assignment
 
 URL, TOKEN = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
 TIMEOUT = 10.0

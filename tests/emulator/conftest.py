@@ -4,16 +4,17 @@ import io
 import os
 import socket
 import subprocess
-import time
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
 import pytest
+
+from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".phaseline/emulator/bin/python"
@@ -44,16 +45,6 @@ artifacts:
   base-directory: dist
   files: ["**/*"]
 """
-
-
-def eventually(look: Callable[[], T], *, within: float = 30) -> T:
-    """The first truthy value of look; fails if none comes in time (seconds)."""
-    until = time.monotonic() + within
-    while time.monotonic() < until:
-        if found := look():
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"nothing within {within} seconds")
 
 
 def zipped(**files: str) -> bytes:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.emulator.conftest import BUILDSPEC, Emulator, eventually, zipped
+from tests.emulator.conftest import BUILDSPEC, Emulator, zipped
+from tests.waiting import eventually
 
 NAME = "delivery"
 

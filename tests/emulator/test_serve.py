@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.emulator.conftest import PYTHON, ROOT, eventually
+from tests.emulator.conftest import PYTHON, ROOT
+from tests.waiting import eventually
 
 STARTER = """
 import subprocess, sys, time

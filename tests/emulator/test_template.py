@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from tests.emulator.conftest import Emulator, eventually
+from tests.emulator.conftest import Emulator
+from tests.waiting import eventually
 
 TEMPLATE = (Path(__file__).parent / "stack.yaml").read_text()
 

@@ -1,9 +1,8 @@
 """A release on the local system: an item's phase changes, the website serves the version."""
 
 import json
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,21 +13,14 @@ from local.system import ROOT, System
 from local.watch import Watch
 from phaseline.errors import RefusedError
 from tests.system.conftest import COMPLETE, REJECTED, RUNNING, names, promote
+from tests.waiting import eventually
 
+until = partial(eventually, within=60.0)
+"""A whole execution may be waited for."""
 ACTIONS = {
     "Source.Frontend", "Source.In", "Source.Opt", "Source.Out", "Build.Build",
     "Publish.Publish", "Announce.Notify", "Announce.Invalidate", "Verify.Verify",
 }  # fmt: skip
-
-
-def until(condition: Callable[[], Any], timeout: float = 60.0) -> Any:
-    """Wait until `condition` is true, and return what it gave; fail after `timeout` seconds."""
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"not within {timeout:.0f} s")
 
 
 def executions(system: System) -> list[dict[str, Any]]:

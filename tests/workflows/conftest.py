@@ -1,7 +1,6 @@
 """A GitHub of the test's own with small repositories, and the whole system, deployed once."""
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,21 +16,12 @@ from local.serving import serve
 from local.system import AUTOMATION, ENVIRONMENT, System
 from tests.standins.conftest import Answer, call
 from tests.system.conftest import promote
+from tests.waiting import eventually
 
 T = TypeVar("T")
 NAME = "acme/automation"
 QUICK = "lint test:\n\t@echo $@ is done\n.PHONY: lint test\n"
 """A Makefile for pull requests whose checks are not what is tested."""
-
-
-def eventually(look: Callable[[], T], *, within: float = 30) -> T:
-    """The first truthy value of look; fails if none comes in time (seconds)."""
-    until = time.monotonic() + within
-    while time.monotonic() < until:
-        if found := look():
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"nothing within {within} seconds")
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from local.automation import PARAMETERS
 from local.demo import BROKEN_BUILD
 from local.system import System
 from tests.system.conftest import promote
+from tests.waiting import eventually
 from tests.workflows.conftest import (
     QUICK,
     by_hand,
     comments,
     deployments,
-    eventually,
     failing,
     propose,
     review,

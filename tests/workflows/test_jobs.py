@@ -10,7 +10,8 @@ from github import Auth, Github
 
 from local.repositories import git
 from tests.standins.conftest import call
-from tests.workflows.conftest import NAME, GitHub, eventually
+from tests.waiting import eventually
+from tests.workflows.conftest import NAME, GitHub
 from tests.workflows.test_events import branch
 
 CHECKOUT = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1"

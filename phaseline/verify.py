@@ -12,6 +12,7 @@ from phaseline import arrival, jobs, publication, served
 from phaseline.errors import DeploymentError, InputError, RemoteCallError, TimedOutError
 from phaseline.jobs import Continue, Done, Job
 from phaseline.ledger import SUPERSEDED, VERIFIED, Ledger
+from phaseline.live import Live, LiveDocument, Lives
 from phaseline.publication import OVERTAKEN, Publication
 from phaseline.served import ServedManifest
 from phaseline.site import Site
@@ -31,6 +32,7 @@ class Verification:
     site: Site
     site_url: str
     ledger: Ledger
+    lives: Lives
     fetch: Callable[[str], ServedManifest]
     pause: Callable[[float], None]
     clock: Callable[[], float]
@@ -88,7 +90,7 @@ class Verification:
             self.pause(PAUSE)
 
     def _finish(self, done: Publication, manifest: ServedManifest) -> Done:
-        """Close the releases, prune, and remember: each step may be repeated.
+        """Close the releases, note what is live, prune, and remember: each may be repeated.
 
         Pruned and remembered is only as long as no later execution has begun to publish: it may
         want a stale file again, and its doubt must stay.
@@ -114,6 +116,7 @@ class Verification:
         at = datetime.fromtimestamp(self.clock(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         for releases, end in ((verdict.verified, VERIFIED), (verdict.superseded, SUPERSEDED)):
             arrival.close(self.ledger, releases, end, at=at, link=self.site_url)
+        self.lives.record(_live(manifest, at))
         if state is None or state.publishing == done.execution:
             self.site.prune([key for key in done.stale if key in present])
             self.site.remember(done, etag)
@@ -124,3 +127,11 @@ class Verification:
                 "superseded": str(len(verdict.superseded)),
             }
         )
+
+
+def _live(manifest: ServedManifest, at: str) -> Live:
+    documents = {
+        type_: LiveDocument(document.version_id, document.revision)
+        for type_, document in manifest.documents.items()
+    }
+    return Live(at, manifest.execution, manifest.commit, documents)

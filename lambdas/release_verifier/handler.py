@@ -9,6 +9,7 @@ from botocore.config import Config
 
 from phaseline import jobs, served
 from phaseline.ledger import WRITERS, Ledger
+from phaseline.live import Lives
 from phaseline.site import Site
 from phaseline.verify import Verification
 
@@ -18,6 +19,7 @@ _CONFIG = Config(
     read_timeout=10,
     max_pool_connections=WRITERS,
 )
+_DYNAMODB = boto3.client("dynamodb", config=_CONFIG)
 _CODEPIPELINE = boto3.client("codepipeline", config=_CONFIG)
 _VERIFICATION = Verification(
     site=Site(
@@ -26,7 +28,8 @@ _VERIFICATION = Verification(
         metadata_bucket=os.environ["METADATA_BUCKET"],
     ),
     site_url=os.environ["SITE_URL"],
-    ledger=Ledger(boto3.client("dynamodb", config=_CONFIG), os.environ["LEDGER_TABLE"]),
+    ledger=Ledger(_DYNAMODB, os.environ["LEDGER_TABLE"]),
+    lives=Lives(_DYNAMODB, os.environ["LEDGER_TABLE"]),
     fetch=served.fetch,
     pause=time.sleep,
     clock=time.time,

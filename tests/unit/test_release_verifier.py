@@ -12,6 +12,7 @@ from pytest_httpserver import HTTPServer
 
 from phaseline import publication, verify
 from phaseline.ledger import Ledger, Release
+from phaseline.live import Live, LiveDocument, Lives
 from phaseline.publication import Publication
 from tests.conftest import LoadHandler
 from tests.events.jobs import CANARIES, EXECUTION, lambda_job
@@ -33,6 +34,8 @@ from tests.unit.test_ledger import make_table
 
 FILES = {"index.html": b"new", "phaseline.json": manifest(revision=2)}
 AT = "2026-11-24T20:00:00Z"
+VERIFIED_AT = "1970-01-01T00:16:40Z"
+"""1,000 seconds since the epoch, where the tests' clock begins."""
 
 
 def event(progress: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -138,6 +141,8 @@ def test_a_verified_publication(
     assert state["execution"] == EXECUTION
     assert state["keys"] == {key: md5(data) for key, data in FILES.items()}
     assert state["documents"]["opt"]["revision"] == 2
+    live = Lives(ledger.client, ledger.table).newest()
+    assert live == Live(VERIFIED_AT, EXECUTION, "c0ffee0", {"opt": LiveDocument("v2", 2)})
 
 
 def test_an_old_page_at_the_edge_is_waited_for(

@@ -18,7 +18,11 @@ PREFIX = "metadata/"
 
 @dataclass(frozen=True)
 class Environment:
-    """One deployed environment. `schema` is how its algorithms table names things."""
+    """One deployed environment. `schema` is how its algorithms table names things.
+
+    `promotes_from` is the environment before this one, where a version must have been live for
+    `soak_minutes` before it is promoted here; None for one whose versions come from the stream.
+    """
 
     name: str
     algorithms_table: str
@@ -32,6 +36,8 @@ class Environment:
     slack_channel: str
     slack_api_url: str
     slack_token_arn: str
+    promotes_from: str | None
+    soak_minutes: int
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,8 @@ def read(client: "CloudFormationClient", name: str) -> Environment:
         slack_channel=functions.parameter("SlackChannel"),
         slack_api_url=functions.parameter("SlackApiUrl"),
         slack_token_arn=functions.parameter("SlackTokenArn"),
+        promotes_from=functions.parameter("PromotesFrom") or None,
+        soak_minutes=int(functions.output("SoakMinutes")),
     )
 
 

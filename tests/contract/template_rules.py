@@ -144,10 +144,13 @@ def _statements(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
         for policy in role.get("Policies", []):
             for statement in policy["PolicyDocument"]["Statement"]:
                 yield name, statement
+    for name, policy in resources(template, "AWS::IAM::Policy"):
+        for statement in policy["PolicyDocument"]["Statement"]:
+            yield name, statement
 
 
 def narrow_actions(template: Template) -> Iterator[str]:
-    """No role is granted an action with a wildcard, or everything but something."""
+    """Nobody is granted an action with a wildcard, or everything but something."""
     for name, statement in _statements(template):
         if statement.keys() & {"NotAction", "NotResource"}:
             yield f"{name} is granted all but something"

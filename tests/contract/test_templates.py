@@ -14,6 +14,7 @@ from phaseline.deployment import EVERY, TEMPLATES
 from phaseline.deployment_parameters import read
 from tests.contract import template_rules as rules
 from tests.contract.template_rules import RULES, Rule, Template, resources
+from tests.templates import Resolved
 
 ROOT = Path(__file__).parents[2]
 PATHS = sorted((ROOT / "infra").glob("*.yaml"))
@@ -103,6 +104,12 @@ BAD: list[tuple[Rule, str, str]] = [
         "  Table: {Type: AWS::DynamoDB::Table, DeletionPolicy: Retain}",
     ),
     (rules.narrow_actions, "s3:Get*", ROLE % "{Effect: Allow, Action: 's3:Get*', Resource: a}"),
+    (
+        rules.narrow_actions,
+        "s3:Put*",
+        "  Policy: {Type: AWS::IAM::Policy, Properties: {PolicyDocument: {Statement:"
+        " [{Effect: Allow, Action: 's3:Put*', Resource: a}]}}}",
+    ),
     (rules.narrow_actions, "all but", ROLE % "{Effect: Allow, NotAction: a, Resource: a}"),
     (
         rules.narrow_resources,
@@ -350,6 +357,15 @@ def test_mapping() -> None:
         "FailureBucket",
         "Arn",
     ]
+
+
+@pytest.mark.parametrize(("before", "enabled"), [("", True), ("staging", False)])
+def test_a_later_environment_takes_nothing_from_the_stream(before: str, enabled: bool) -> None:
+    """Its versions come by promotion from the environment before it, and on no other way."""
+    parameters = {"PromotesFrom": before, "RegistryStack": "r", "SiteStack": "s"}
+    template = Resolved("functions", parameters)
+    enable = template.template["Resources"]["StreamMapping"]["Properties"]["Enabled"]
+    assert template.value(enable) is enabled
 
 
 def test_pipeline() -> None:

@@ -26,6 +26,7 @@ VALUES: dict[str, dict[str, dict[str, str]]] = {
         }
     },
     "functions": {
+        "Outputs": {"SoakMinutes": "0"},
         "Parameters": {
             "SiteUrl": "",
             "Phase": "DONE",
@@ -37,7 +38,8 @@ VALUES: dict[str, dict[str, dict[str, str]]] = {
             "SlackChannel": "C1",
             "SlackApiUrl": "https://slack.com/api/",
             "SlackTokenArn": "arn:token",
-        }
+            "PromotesFrom": "",
+        },
     },
     "pipeline": {"Outputs": {"PipelineName": "phaseline-demo"}},
 }
@@ -88,6 +90,8 @@ def test_read() -> None:
         slack_channel="C1",
         slack_api_url="https://slack.com/api/",
         slack_token_arn="arn:token",
+        promotes_from=None,
+        soak_minutes=0,
     )
     assert [asked["StackName"] for asked in deployed.calls.of("DescribeStacks")] == [
         f"phaseline-demo-{name}" for name in VALUES
@@ -99,6 +103,15 @@ def test_an_address_of_its_own() -> None:
     deployed = Deployed()
     deployed.values["functions"]["Parameters"]["SiteUrl"] = "https://www.example.com"
     assert environment.read(deployed.client, "demo").site_url == "https://www.example.com"
+
+
+def test_a_later_environment() -> None:
+    """It knows which one is before it, and for how long a version must be live there."""
+    deployed = Deployed()
+    deployed.values["functions"]["Parameters"]["PromotesFrom"] = "staging"
+    deployed.values["functions"]["Outputs"]["SoakMinutes"] = "90"
+    found = environment.read(deployed.client, "demo")
+    assert (found.promotes_from, found.soak_minutes) == ("staging", 90)
 
 
 @pytest.mark.parametrize("name", VALUES)

@@ -55,6 +55,8 @@ def known(httpserver: HTTPServer) -> Iterator[Services]:
             slack_channel="C1",
             slack_api_url=httpserver.url_for("/api/"),
             slack_token_arn=TOKEN_ARN,
+            promotes_from=None,
+            soak_minutes=0,
         )
         make_buckets(found.s3)
         make_table(found.ledger.client, "ledger")

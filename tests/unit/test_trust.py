@@ -288,6 +288,23 @@ def test_no_role_deletes_data_or_a_stack() -> None:
         assert not forbidden & actions(role)
 
 
+def test_the_environment_before_is_only_read() -> None:
+    """Its stacks' names, its releases and its documents, by those who promote or preview, and
+    only where there is one."""
+    later = Resolved("github-oidc", PARAMETERS | {"PromotesFrom": "staging"})
+    assert later.template["Resources"]["EarlierEnvironmentPolicy"]["Condition"] == "IsLater"
+    policy = later.properties("EarlierEnvironmentPolicy")
+    assert policy["Roles"] == ["<PromoteRole>", "<PreviewRole>"]
+    for statement in policy["PolicyDocument"]["Statement"]:
+        granted = statement["Action"]
+        for action in granted if isinstance(granted, list) else [granted]:
+            assert action.partition(":")[2].startswith(("Describe", "Get", "List", "Query"))
+        resources = json.dumps(statement["Resource"])
+        assert "phaseline-staging-" in resources
+        assert "phaseline-staging-*" not in resources
+        assert "production" not in resources
+
+
 def test_a_preview_executes_nothing() -> None:
     """Writes nothing, and makes no change set of a name that a deploy would take for its own."""
     written = {

@@ -18,6 +18,8 @@ INSTALLED = Path(sysconfig.get_path("purelib"))
 SIZE_LIMIT = 200_000
 """Bytes of a zip. Code is read from it at every cold start; phaseline/ is about 20,000 and the
 modules of slack_sdk that the notifier reaches are about 100,000."""
+ZONES_LIMIT = 400_000
+"""What time zones may add: there are 600, of about 400 bytes each."""
 SUPPLIED = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six.py", "urllib3")
 """What the runtime brings: boto3 and what it stands on."""
 PROGRAM = """
@@ -25,6 +27,11 @@ import sys
 sys.path[:0] = sys.argv[1:3]
 import handler
 assert callable(handler.handler)
+"""
+ZONE = """
+import zoneinfo
+zoneinfo.reset_tzpath(())
+zoneinfo.ZoneInfo("Europe/Berlin")
 """
 
 
@@ -78,23 +85,28 @@ def test_two_builds_are_equal(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_nothing_too_much_is_packed(name: str, tmp_path: Path) -> None:
-    """Modules only, none that the runtime brings, slack_sdk for the notifier alone."""
+    """Modules only, none that the runtime brings; slack_sdk for the notifier alone, and the
+    zones' data for those that read windows."""
     package = built(name, ROOT, tmp_path / "f.zip")
     found = names(package)
     tops = {entry.partition("/")[0] for entry in found}
-    assert all(entry.endswith(".py") for entry in found)
+    windows = "phaseline/windows.py" in found
+    assert all(entry.endswith(".py") or entry.startswith("tzdata/") for entry in found)
     assert tops.isdisjoint(SUPPLIED)
-    assert tops <= {"handler.py", "phaseline"} | (
-        {"slack_sdk"} if name == "slack_notifier" else set()
+    assert tops <= (
+        {"handler.py", "phaseline"}
+        | ({"slack_sdk"} if name == "slack_notifier" else set())
+        | ({"cronsim", "tzdata"} if windows else set())
     )
     assert not any(entry.startswith(("phaseline/stack", "phaseline/deploy")) for entry in found)
-    assert package.size < SIZE_LIMIT
+    assert package.size < SIZE_LIMIT + (ZONES_LIMIT if windows else 0)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_the_package_starts_as_the_template_starts_it(name: str, tmp_path: Path) -> None:
     """Its handler, and each module in it, can be imported where there is only the zip, what the
-    runtime brings, and the environment variables of the template."""
+    runtime brings, and the environment variables of the template; a time zone is found where
+    the system knows none."""
     package = built(name, ROOT, tmp_path / "f.zip")
     runtime = tmp_path / "runtime"
     runtime.mkdir()
@@ -103,8 +115,11 @@ def test_the_package_starts_as_the_template_starts_it(name: str, tmp_path: Path)
     modules = [
         entry.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         for entry in names(package)
+        if entry.endswith(".py")
     ]
     program = PROGRAM + "".join(f"import {module}\n" for module in modules)
+    if "phaseline.windows" in modules:
+        program += ZONE
     # -I and -S: neither this directory, nor the packages of this environment.
     ended = subprocess.run(
         [sys.executable, "-I", "-S", "-c", program, str(package.path), str(runtime)],

@@ -27,6 +27,10 @@ LONGEST_PAUSE = 2.0
 CONFLICTS = {"PreconditionFailed", "ConditionalRequestConflict"}
 UNKNOWN_VERSION = {"NoSuchVersion", "NoSuchKey", "InvalidArgument", "MethodNotAllowed"}
 """What S3 answers for a version id that there is not, that is none, or that marks a deletion."""
+REVISION_SUMMARY = "revision {}"
+"""What CodePipeline shows beside a document's version id: it takes it from the object's metadata.
+https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ArtifactRevision.html
+"""
 VERSION_SEARCH = 50
 """How many object versions are looked at, for the last good one or for the one before."""
 
@@ -128,6 +132,7 @@ class Documents:
                 Key=self._key(document.type),
                 Body=render(document),
                 ContentType="application/zip",
+                Metadata=_metadata(document),
                 IfMatch=etag,
             )
         except ClientError as error:
@@ -151,12 +156,14 @@ class Documents:
             self.read(type_)  # raises, and names the last good version
         if listed.get("Versions"):
             return False
+        first = Document(type=type_)
         try:
             self.s3.put_object(
                 Bucket=self.bucket,
                 Key=key,
-                Body=render(Document(type=type_)),
+                Body=render(first),
                 ContentType="application/zip",
+                Metadata=_metadata(first),
                 IfNoneMatch="*",
             )
         except ClientError as error:
@@ -190,3 +197,7 @@ class Documents:
 
     def _where(self, key: str) -> str:
         return f"s3://{self.bucket}/{key}"
+
+
+def _metadata(document: Document) -> dict[str, str]:
+    return {"codepipeline-artifact-revision-summary": REVISION_SUMMARY.format(document.revision)}

@@ -29,9 +29,11 @@ def from_s3(context: Context) -> Outcome:
             ) from error
         raise
     context.store(found["Body"].read())
+    told = found["Metadata"].get("codepipeline-artifact-revision-summary")
+    summary = told or f"Amazon S3 version id: {version}"
     context.run.revision = {
         "revisionId": version,
-        "revisionSummary": f"Amazon S3 version id: {version}",
+        "revisionSummary": summary,
         "revisionUrl": f"https://console.aws.amazon.com/s3/object/{bucket}/{key}?region={REGION}",
     }
     variables = {
@@ -40,7 +42,7 @@ def from_s3(context: Context) -> Outcome:
         "ObjectKey": key,
         "VersionId": version,
     }
-    return Outcome(variables, external_id=version, summary=f"Amazon S3 version id: {version}")
+    return Outcome(variables, external_id=version, summary=summary)
 
 
 def from_connection(context: Context, connections: Connections, root: Path) -> Outcome:

@@ -9,6 +9,7 @@ import pytest
 from phaseline import actions
 from phaseline.actions import Course, FailedAction
 from tests.unit.calls import Calls
+from tests.unit.pipeline import source
 
 
 def at(minute: int) -> datetime:
@@ -77,3 +78,33 @@ def test_reason_and_log(result: dict[str, Any], reason: str, url: str | None) ->
     """The most telling reason there is, and the log's address where there is one."""
     told, _ = course([detail("Build", "Failed", 1, **result)])
     assert told.failed == FailedAction("Build stage", "Build", reason, url)
+
+
+def test_runs_in_the_order_of_their_start() -> None:
+    """Of a listing, newest first, each run is told oldest first, a failure with its reason."""
+    details: Any = [
+        detail("Build", "InProgress", 9),
+        detail("Build", "Failed", 5, errorDetails={"message": "x" * 999}),
+        detail("Source", "Succeeded", 1, externalExecutionId="id"),
+    ]
+    told = actions.ran(details)
+    assert [(each.action, each.state) for each in told] == [
+        ("Source", "Succeeded"),
+        ("Build", "Failed"),
+        ("Build", "InProgress"),
+    ]
+    assert told[0].external_id == "id"
+    assert told[1].reason == "x" * actions.REASON_LIMIT
+    assert told[1].started == "2026-11-24T20:05:00.000Z"
+
+
+def test_what_the_sources_took() -> None:
+    """A commit or a version id, the newest where a source was retried; builds take nothing."""
+    details: Any = [
+        source("Build", 3, VersionId="none of a source"),
+        source("Opt", 2, VersionId="new"),
+        source("Opt", 2, VersionId="old"),
+        source("Frontend", 1, CommitId="c0ffee0", BranchName="main"),
+    ]
+    details[0]["input"]["actionTypeId"]["category"] = "Build"
+    assert actions.taken(details) == {"Opt": "new", "Frontend": "c0ffee0"}

@@ -1,0 +1,67 @@
+"""A CodePipeline that tells of made-up executions, for tests."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+
+from tests.unit.calls import Calls
+
+PIPELINE = "phaseline-demo"
+BEGIN = datetime(2026, 11, 25, 10, 0, tzinfo=UTC)
+
+
+def at(seconds: float) -> str:
+    """A time so many seconds after BEGIN, in whole ones, as the ledger has it."""
+    return (BEGIN + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def source(action: str, second: float, **variables: str) -> dict[str, Any]:
+    """A source action that began at a second, took one, and says what it took."""
+    return detail("Source", action, second, second + 1, variables=variables)
+
+
+def detail(
+    stage: str,
+    action: str,
+    started: float,
+    updated: float,
+    state: str = "Succeeded",
+    variables: Mapping[str, str] | None = None,
+    **result: Any,
+) -> dict[str, Any]:
+    """One action execution, as ListActionExecutions tells it; times are seconds after BEGIN."""
+    category = "Source" if stage == "Source" else "Invoke"
+    return {
+        "stageName": stage,
+        "actionName": action,
+        "status": state,
+        "startTime": BEGIN + timedelta(seconds=started),
+        "lastUpdateTime": BEGIN + timedelta(seconds=updated),
+        "input": {
+            "actionTypeId": {"category": category, "owner": "AWS", "provider": "P", "version": "1"}
+        },
+        "output": {"executionResult": result, "outputVariables": dict(variables or {})},
+    }
+
+
+class Pipeline:
+    """A client of CodePipeline whose answers a test sets: `state`, `actions`, `summaries`."""
+
+    def __init__(self, state: str, actions: Sequence[dict[str, Any]]) -> None:
+        self.state, self.actions = state, list(actions)
+        self.summaries: dict[str, str] = {}
+        self.client = boto3.client("codepipeline")
+        self.calls = Calls(
+            self.client,
+            GetPipelineExecution=lambda _: self._execution(),
+            ListActionExecutions=lambda _: {"actionExecutionDetails": self.actions[::-1]},
+        )
+
+    def _execution(self) -> dict[str, Any]:
+        revisions = [
+            {"name": "Artifact", "revisionId": version, "revisionSummary": summary}
+            for version, summary in self.summaries.items()
+        ]
+        return {"pipelineExecution": {"status": self.state, "artifactRevisions": revisions}}

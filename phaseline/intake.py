@@ -8,14 +8,17 @@ does what is missing.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from phaseline import commit
+from phaseline.commit import fallbacks
 from phaseline.documents import Documents, Stored
 from phaseline.errors import PhaselineError, RemoteCallError
 from phaseline.ledger import Ledger, Release
-from phaseline.metadata import Merged, merge
+from phaseline.metadata import Document, Merged, let_go, merge
 from phaseline.outbox import Dispatch, Outbox
 from phaseline.transition import TYPES, Change, Ignored, Schema, decide
 
@@ -121,36 +124,47 @@ class Intake:
         )
 
     def _write(self, type_: str, changes: Sequence[Change]) -> tuple[Stored, Merged]:
-        fallbacks = {
-            change.sequence: release
-            for change in changes
-            if change.action == "withdraw" and (release := self._fall_back(change)) is not None
-        }
-        stored, merged = self.documents.update(
-            type_, lambda document: merge(document, changes, fallbacks)
-        )
-        releases = tuple(
-            replace(
-                release,
-                document_version=stored.version_id,
-                revision=stored.document.revision,
-            )
-            for release in merged.releases
-        )
-        self.ledger.record(releases, at=self.now())
-        return stored, replace(merged, releases=releases)
+        for change in changes:
+            if change.action == "withdraw":
+                self.ledger.withdraw(
+                    change.type,
+                    change.algorithm,
+                    change.version,
+                    before=change.order,
+                    at=change.requested_at,
+                )
+        now = self.now()
+        at = datetime.fromisoformat(now)
 
-    def _fall_back(self, change: Change) -> Release | None:
-        return self.ledger.withdraw(
-            change.type,
-            change.algorithm,
-            change.version,
-            before=change.order,
-            at=change.requested_at,
-        )
+        def apply(document: Document) -> Merged:
+            _, due = let_go(document, at)
+            return merge(document, changes, fallbacks(self.ledger, (*due, *changes)), at)
+
+        return commit.write(self.documents, self.ledger, type_, apply, at=now)
+
+    def let_go(self) -> tuple[PhaselineError, ...]:
+        """Apply what no hold keeps back any more, and owe its dispatches; what went wrong."""
+        return tuple(error for type_ in TYPES if (error := self._let_go(type_)))
+
+    def _let_go(self, type_: str) -> PhaselineError | None:
+        waiting = list(self.ledger.waiting(type_))
+        try:
+            stored, merged = self._write(type_, ())
+        except PhaselineError as error:
+            return error
+        known = {release.release_id for release in (*merged.releases, *merged.aside)}
+        left = [release for release in waiting if release.release_id not in known]
+        carried = commit.settle(self.ledger, left, stored, at=self.now())
+        if merged.releases or carried:
+            self._owe(stored, (*merged.releases, *carried))
+        return None
 
     def _dispatch(self, stored: Stored, releases: Iterable[Release]) -> PhaselineError | None:
         """Owe and send the dispatch for one version of a document, unless it was sent."""
+        owed = self._owe(stored, releases)
+        return self._send(owed) if owed else None
+
+    def _owe(self, stored: Stored, releases: Iterable[Release]) -> Dispatch | None:
         type_ = stored.document.type
         before = self.outbox.newest(type_)
         if before and before.sent and before.document_version == stored.version_id:
@@ -159,7 +173,7 @@ class Intake:
         names = dict.fromkeys([*waiting, *(release.release_id for release in releases)])
         owed = Dispatch(type_, stored.version_id, stored.document.revision, tuple(names), False)
         self.outbox.owe(owed)
-        return self._send(owed)
+        return owed
 
     def send_owed(self) -> tuple[PhaselineError, ...]:
         """Send what GitHub did not take when it was due; the errors of what it still refuses."""

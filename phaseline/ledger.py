@@ -4,16 +4,23 @@ Table layout (infra/registry.yaml)::
 
     pk                          sk                              what it is
     algorithm#<type>#<name>     release#<time>#<sequence>#<id>  a release; `open` = its type until
-                                                                it is verified or superseded
+                                                                it is verified or superseded,
+                                                                waiting#<type> behind a hold
     dispatch#<type>             latest                          the outbox (phaseline/outbox.py)
-    execution#<id>              slack#<state>                   a claim: who does a thing once
+    live                        <time>#<execution>              what was live (phaseline/live.py)
+    executions                  <started>#<id>                  a pipeline execution that ended
+                                                                (phaseline/recorder.py)
+    message#<type>#<revision>   slack                           a message (phaseline/messages.py)
+    any of them                 slack#<what>                    a claim: who does a thing once
+
+Indexes: `open` (open, sk) and `time` (type, sk), in both of which only releases have their place.
 
 Every write is conditional or idempotent, so that a step that runs twice, or at once with
 another, changes nothing the second time.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -24,11 +31,13 @@ from botocore.exceptions import ClientError
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-OPEN, VERIFIED, SUPERSEDED = "open", "verified", "superseded"
-GIVEN_UP = {"step_withdrawn", "step_bad"}
-"""Stamps of a release whose version nothing goes back to."""
+WAITING, OPEN, VERIFIED, SUPERSEDED = "waiting", "open", "verified", "superseded"
+"""The states of a release: behind a hold; in a document and not seen served yet; seen; overtaken.
+"""
 CLAIM_LIFETIME = 30 * 24 * 3600
 """Seconds that a claim is kept: far beyond any redelivery (24 hours) of the event it guards."""
+NEWEST_PAGE = 50
+"""Releases that are read at once where the newest are asked for, which are few."""
 WRITERS = 16
 """Concurrent ledger writes of one batch: more than DynamoDB's latency needs, few enough for a
 small Lambda's connection pool."""
@@ -38,13 +47,26 @@ _deserialize = TypeDeserializer().deserialize
 
 
 @dataclass(frozen=True)
+class Step:
+    """One step of a release: when it ended, when it began where that is known, and where to look.
+
+    Times are ISO 8601, UTC. `link` is an address, or the id by which the step is found.
+    """
+
+    at: str
+    started: str | None = None
+    link: str | None = None
+
+
+@dataclass(frozen=True)
 class Release:
     """One change of one algorithm's active version, from the request to what is served.
 
-    `sequence` is the stream record's sequence number; `requested_at` is when the item changed
-    (ISO 8601, UTC). `who` asked for it, None where the table's stream did. `version` is the
-    version that becomes active, or None where a withdrawal leaves none. `document_version` and
-    `revision` name the metadata document that carries it.
+    `release_id` is the correlation id. `sequence` is the stream record's sequence number;
+    `requested_at` is when the item changed (ISO 8601, UTC). `who` asked for it, None where the
+    table's stream did, and `run_url` is the workflow run by which. `version` is the version that
+    becomes active, or None where none is left. `document_version` and `revision` name the metadata
+    document that carries it. `steps` are what the ledger knows of its course.
     """
 
     release_id: str
@@ -61,6 +83,8 @@ class Release:
     state: str = OPEN
     document_version: str | None = None
     revision: int | None = None
+    run_url: str | None = None
+    steps: Mapping[str, Step] = field(default_factory=dict, compare=False)
 
     @property
     def key(self) -> dict[str, Any]:
@@ -82,43 +106,54 @@ class Ledger:
     def record(self, releases: Iterable[Release], *, at: str) -> None:
         """Write each of `releases` once, with the time `at` which its document held it.
 
-        One that an earlier delivery wrote stays as it is, stamps and final state included.
+        One that an earlier delivery wrote stays as it is, stamps and final state included; only
+        one that waited goes on from there.
         """
         with ThreadPoolExecutor(WRITERS) as pool:
             list(pool.map(lambda release: self._record(release, at), releases))
 
     def _record(self, release: Release, at: str) -> None:
-        item = vars(release) | {
-            "open": release.type,
-            "display": json.dumps(release.display, sort_keys=True),
-            "step_document": {"at": at, "link": release.document_version},
-        }
-        known = {name: serialize(value) for name, value in item.items() if value is not None}
-        try:
-            self.client.put_item(
-                TableName=self.table,
-                Item=release.key | known,
-                ConditionExpression="attribute_not_exists(pk)",
-            )
-        except ClientError as error:
-            unless_condition_failed(error)
+        known = {name: value for name, value in vars(release).items() if value is not None}
+        del known["steps"]
+        known["display"] = json.dumps(release.display, sort_keys=True)
+        stamp = {"at": at}
+        if release.document_version:
+            stamp["link"] = release.document_version
+        if release.state in {OPEN, WAITING}:
+            known["open"] = _index_key(release.type, release.state)
+        step = "step_document" if release.state == OPEN else f"step_{release.state}"
+        sets = [f"#{name} = :{name}" for name in known]
+        sets.append(f"#{step} = if_not_exists(#{step}, :{step})")
+        item = known | {step: stamp}
+        self._update(
+            release,
+            f"SET {', '.join(sets)}" + ("" if "open" in known else " REMOVE #open"),
+            "attribute_not_exists(pk) OR #state = :waiting",
+            {f"#{name}": name for name in item} | {"#open": "open"},
+            {f":{name}": serialize(value) for name, value in item.items()}
+            | {":waiting": {"S": WAITING}},
+        )
 
     def open_releases(self, type_: str) -> Iterator[Release]:
         """The releases of one type that nobody has seen served yet, oldest first."""
+        return self._unfinished(type_, OPEN)
+
+    def waiting(self, type_: str) -> Iterator[Release]:
+        """The releases of one type that wait behind a hold, oldest first."""
+        return self._unfinished(type_, WAITING)
+
+    def _unfinished(self, type_: str, state: str) -> Iterator[Release]:
         items = self._query(
             IndexName="open",
-            KeyConditionExpression="#open = :type",
+            KeyConditionExpression="#open = :open",
             ExpressionAttributeNames={"#open": "open"},
-            ExpressionAttributeValues={":type": {"S": type_}},
+            ExpressionAttributeValues={":open": {"S": _index_key(type_, state)}},
         )
         return map(_release, items)
 
     def releases(self, type_: str, algorithm: str) -> Iterator[Release]:
         """The releases of one algorithm, newest first."""
-        return map(_release, self._items(type_, algorithm))
-
-    def _items(self, type_: str, algorithm: str) -> Iterator[dict[str, Any]]:
-        return self._query(
+        items = self._query(
             KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
             ExpressionAttributeValues={
                 ":pk": {"S": f"algorithm#{type_}#{algorithm}"},
@@ -127,38 +162,79 @@ class Ledger:
             ScanIndexForward=False,
             ConsistentRead=True,
         )
+        return map(_release, items)
 
-    def withdraw(
-        self, type_: str, algorithm: str, version: str, *, before: int, at: str
-    ) -> Release | None:
-        """Mark the releases of `version` as withdrawn; the release to fall back to, if any.
+    def read(self, keys: Sequence[Mapping[str, Any]]) -> list[Release]:
+        """The releases with these primary keys, at most 100, in their order, as they are now."""
+        found: dict[tuple[str, str], Release] = {}
+        left: Any = {self.table: {"Keys": list(keys), "ConsistentRead": True}} if keys else {}
+        while left:
+            answer = self.client.batch_get_item(RequestItems=left)
+            for item in answer["Responses"].get(self.table, ()):
+                found[item["pk"]["S"], item["sk"]["S"]] = _release(item)
+            left = answer.get("UnprocessedKeys")
+        order = ((key["pk"]["S"], key["sk"]["S"]) for key in keys)
+        return [found[key] for key in order if key in found]
 
-        That is the newest verified one of another version that was not withdrawn itself. Releases
-        with a sequence number from `before` on are newer than the withdrawal and stay as they are.
+    def between(self, type_: str, since: str, until: str) -> Iterator[Release]:
+        """The releases of one type that were asked for from `since` to `until`, oldest first."""
+        items = self._query(
+            IndexName="time",
+            KeyConditionExpression="#type = :type AND sk BETWEEN :since AND :until",
+            ExpressionAttributeNames={"#type": "type"},
+            ExpressionAttributeValues={
+                ":type": {"S": type_},
+                ":since": {"S": f"release#{since}"},
+                ":until": {"S": f"release#{until}$"},  # "$" is the character after "#"
+            },
+        )
+        return map(_release, items)
+
+    def newest(self, type_: str) -> Iterator[Release]:
+        """The releases of one type, newest first."""
+        items = self._query(
+            IndexName="time",
+            KeyConditionExpression="#type = :type",
+            ExpressionAttributeNames={"#type": "type"},
+            ExpressionAttributeValues={":type": {"S": type_}},
+            ScanIndexForward=False,
+            PaginationConfig={"PageSize": NEWEST_PAGE},
+        )
+        return map(_release, items)
+
+    def find(self, release_id: str) -> Release | None:
+        """The release of this id, or None.
+
+        An id is type, algorithm, version and digest with hyphens between, and names have hyphens
+        too: each way to split it is asked for, which are as many as it has hyphens.
+        """
+        type_, *words = release_id.split("-")
+        for end in range(1, len(words)):
+            for release in self.releases(type_, "-".join(words[:end])):
+                if release.release_id == release_id:
+                    return release
+        return None
+
+    def withdraw(self, type_: str, algorithm: str, version: str, *, before: int, at: str) -> None:
+        """Mark the releases of `version` as withdrawn: nothing goes back to them.
+
+        Releases with a sequence number from `before` on are newer than the withdrawal and stay as
+        they are.
         """
         for release in self.releases(type_, algorithm):
             if release.version == version and int(release.sequence) < before:
                 self.stamp(release, "withdrawn", at=at)
-        for release in self.candidates(type_, algorithm):
-            if release.version != version and int(release.sequence) < before:
-                return release
-        return None
 
     def candidates(self, type_: str, algorithm: str) -> list[Release]:
-        """The releases that a rollback may go back to, newest first: verified and not given up."""
+        """The releases that may be gone back to, newest first: verified and not withdrawn.
+
+        The document knows which versions are bad.
+        """
         return [
             release
-            for item in self._items(type_, algorithm)
-            if not GIVEN_UP & item.keys()
-            and (release := _release(item)).state == VERIFIED
-            and release.version
+            for release in self.releases(type_, algorithm)
+            if release.state == VERIFIED and release.version and "withdrawn" not in release.steps
         ]
-
-    def mark_bad(self, type_: str, algorithm: str, version: str, *, at: str) -> None:
-        """Mark each release of `version` as bad: nothing goes back to it by itself."""
-        for release in self.releases(type_, algorithm):
-            if release.version == version:
-                self.stamp(release, "bad", at=at)
 
     def _query(self, **query: Any) -> Iterator[dict[str, Any]]:
         pages = self.client.get_paginator("query").paginate(TableName=self.table, **query)
@@ -171,6 +247,7 @@ class Ledger:
         step: str,
         *,
         at: str,
+        started: str | None = None,
         link: str | None = None,
         state: str | None = None,
     ) -> None:
@@ -179,15 +256,26 @@ class Ledger:
         `state` verified or superseded also ends the release: it leaves the index of open ones. One
         that has ended is not ended again, nor stamped so.
         """
-        stamp = {"at": at} | ({"link": link} if link else {})
+        stamp = {"at": at, "started": started, "link": link}
         names = {"#step": f"step_{step}"}
-        values = {":stamp": serialize(stamp)}
+        values = {":stamp": serialize({k: v for k, v in stamp.items() if v is not None})}
         expression, condition = "SET #step = :stamp", "attribute_not_exists(#step)"
         if state is not None:
             names |= {"#state": "state", "#open": "open"}
             values[":state"] = {"S": state}
             expression += ", #state = :state REMOVE #open"
             condition += " AND attribute_exists(#open)"
+        self._update(release, expression, condition, names, values)
+
+    def _update(
+        self,
+        release: Release,
+        expression: str,
+        condition: str,
+        names: Mapping[str, str],
+        values: Mapping[str, Any],
+    ) -> None:
+        """Change a release's item where `condition` holds, or nothing."""
         try:
             self.client.update_item(
                 TableName=self.table,
@@ -244,12 +332,25 @@ def plain(item: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _deserialize(value) for name, value in item.items()}
 
 
+def _index_key(type_: str, state: str) -> str:
+    """Where the index `open` holds a release."""
+    return type_ if state == OPEN else f"{state}#{type_}"
+
+
 def _release(item: Mapping[str, Any]) -> Release:
     known = plain(item)
-    fields: dict[str, Any] = {name: known.get(name) for name in Release.__dataclass_fields__}
-    if fields["revision"] is not None:
-        fields["revision"] = int(fields["revision"])
-    fields["display"] = json.loads(fields["display"] or "{}")
+    fields: dict[str, Any] = {
+        name: known[name] for name in Release.__dataclass_fields__ if name in known
+    }
+    fields |= {name: None for name in ("version", "previous") if name not in known}
+    fields["display"] = json.loads(known.get("display", "{}"))
+    fields["steps"] = {
+        name.removeprefix("step_"): Step(**stamp)
+        for name, stamp in known.items()
+        if name.startswith("step_")
+    }
+    if "revision" in known:
+        fields["revision"] = int(known["revision"])
     return Release(**fields)
 
 

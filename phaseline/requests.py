@@ -1,40 +1,68 @@
-"""What a person asks for: promote, rollback, hold, resume.
+"""What a person asks for: promote, rollback, hold, resume, clear.
 
-Each is one compare-and-swap of a metadata document. A rollback also puts the algorithm on hold, so
-that the version which was left can't return by itself; what arrives during a hold waits in the
-document, in order, until it is resumed.
+Each is one compare-and-swap of a metadata document, for one algorithm, for several or for the whole
+type. A rollback also marks the version that it leaves as bad and puts the algorithm on hold, in the
+same write, so that the version can't return by itself; what arrives during a hold waits in the
+document, in order, until the hold ends.
 """
 
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
+from phaseline import commit, windows
 from phaseline.documents import Documents, Stored
 from phaseline.errors import InputError, RefusedError
 from phaseline.ledger import Ledger, Release
-from phaseline.metadata import Document, Entry, Hold, Merged, merge, revise
+from phaseline.live import Live
+from phaseline.metadata import (
+    Document,
+    Entry,
+    Hold,
+    Mark,
+    Merged,
+    Tombstone,
+    let_go,
+    merge,
+    revise,
+)
 from phaseline.transition import NAME_PATTERN, TYPES
 
-ACTIONS = ("promote", "rollback", "hold", "resume")
+ACTIONS = ("promote", "rollback", "hold", "resume", "clear")
+ALGORITHMS_LIMIT = 100
+"""Algorithms that one request may name, or a rollback to a time may change: each costs a read of
+the ledger, and each is told."""
 
 
 @dataclass(frozen=True)
 class Request:
     """One request. `at` is ISO 8601, UTC; `id` names the request, so that its repetition is known.
 
-    `version` is what to promote, or where to roll back to: None for the last verified version.
+    `algorithms` are those it is about; none means the whole type, which a rollback `as_of` a time,
+    a hold and a resumption may be about. `version` is what to promote or to clear, or where to roll
+    back to: None for the last verified version. `as_of` rolls back to what was live at a time.
+    `until` and `window` bound a hold. `run_url` is the workflow run by which it is asked.
     """
 
     action: str
     type: str
-    algorithm: str
-    version: str | None
+    algorithms: tuple[str, ...]
     reason: str
     who: str
     at: str
     id: str
+    version: str | None = None
+    as_of: str | None = None
+    until: str | None = None
+    window: str | None = None
+    run_url: str | None = None
+
+    @property
+    def subject(self) -> str:
+        """What it is about, in a word or a few."""
+        return f"{self.type}/{', '.join(self.algorithms)}" if self.algorithms else self.type
 
 
 @dataclass(frozen=True)
@@ -45,19 +73,56 @@ class TableItem:
     display: Mapping[str, Any]
 
 
+class Lives(Protocol):
+    """What was live (phaseline/live.py)."""
+
+    def at(self, time: str) -> Live | None: ...
+
+
+class Upstream(Protocol):
+    """The environment that versions come from (phaseline/upstream.py)."""
+
+    def verified(self, type_: str, algorithm: str, version: str | None, *, at: str) -> Release: ...
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where a request finds what it is about: the algorithms table, or the environment before this
+    one where there is such an order; the ledger; what was live."""
+
+    ledger: Ledger
+    tested: Callable[[str, str], TableItem | None]
+    lives: Lives
+    upstream: Upstream | None = None
+
+
+@dataclass(frozen=True)
+class Move:
+    """One algorithm's active version before and after a request; None where there is none.
+
+    `release` is the release by which it is so.
+    """
+
+    algorithm: str
+    before: str | None
+    after: str | None
+    release: str | None
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What a request made of its document.
 
-    `release` is the release it started, if its algorithm's active version changed; `before` and
-    `after` are that version. `changed` is False where all was as asked for already; `note` says
-    in a sentence what happened.
+    `releases` are those that it started, `aside` those that waited and were overtaken. `moves` are
+    the algorithms that it named or changed. `changed` is False where all was as asked for already;
+    `note` says in a sentence what happened.
     """
 
+    before: Stored
     document: Stored
-    release: Release | None
-    before: str | None
-    after: str | None
+    releases: tuple[Release, ...]
+    aside: tuple[Release, ...]
+    moves: tuple[Move, ...]
     changed: bool
     note: str
 
@@ -66,105 +131,204 @@ def carry_out(
     request: Request,
     *,
     documents: Documents,
-    ledger: Ledger,
-    tested: Callable[[str, str], TableItem | None],
+    sources: Sources,
+    seen: Document | None = None,
     dry_run: bool = False,
 ) -> Outcome:
     """Do what is asked for, or find it done. With `dry_run` only say what would be.
 
+    `seen` is the document on which the request was decided, None for the newest: what somebody else
+    has changed since is not changed by it.
+
     Raises InputError for a malformed request and RefusedError for one that is not carried out (a
-    version that is unknown, of another type, never verified or marked bad; an algorithm on hold; a
-    request that was carried out before and has been overtaken since),
-    both before anything is changed. One that died on its way may be carried out again.
+    version that is unknown, of another type, never verified, withdrawn or marked bad; an algorithm
+    on hold; one that somebody else changed at the same time; a request that was carried out before
+    and has been overtaken since), both before anything is changed. One that died on its way may be
+    carried out again.
     """
     check(request)
-    stored = documents.read(request.type)
-    active = stored.document.algorithms.get(request.algorithm)
-    target = _target(request, active, ledger, tested)
+    waiting = list(sources.ledger.waiting(request.type)) if request.action == "resume" else []
+    before = documents.read(request.type)
+    targets = _targets(request, before.document, documents, sources)
 
     def apply(document: Document) -> Merged:
-        return decide(request, document, target, ledger)
+        _refuse(request, seen or before.document, document, targets)
+        return decide(request, document, targets, sources.ledger)
 
     if dry_run:
-        merged = apply(stored.document)
-        after = replace(stored, document=merged.document)
+        merged = apply(before.document)
+        after = replace(before, document=merged.document)
     else:
-        if request.action == "rollback" and active and target and active.version != target.version:
-            # First: repeated after the document was written, it no longer knows what it left.
-            ledger.mark_bad(request.type, request.algorithm, active.version, at=request.at)
-        after, merged = documents.update(request.type, apply)
-    return _outcome(request, stored, after, merged, ledger, dry_run=dry_run)
+        after, merged = commit.write(documents, sources.ledger, request.type, apply, at=request.at)
+        known = {release.release_id for release in (*merged.releases, *merged.aside)}
+        left = [release for release in waiting if release.release_id not in known]
+        carried = commit.settle(sources.ledger, left, after, at=request.at)
+        merged = replace(merged, releases=(*merged.releases, *carried))
+    return _outcome(request, before, after, merged)
 
 
 def check(request: Request) -> None:
     """Raise InputError, naming the field, for a request that can't be meant."""
-    names = {"algorithm": request.algorithm, "version": request.version}
-    wrong: list[tuple[str, str | None]] = [
-        (name, value)
-        for name, value in names.items()
-        if value is not None and not NAME_PATTERN.fullmatch(value)
-    ]
-    if request.action not in ACTIONS:
-        wrong.append(("action", request.action))
-    if request.type not in TYPES:
-        wrong.append(("type", request.type))
-    if not request.reason.strip():
-        wrong.append(("reason", request.reason))
-    if request.action == "promote" and request.version is None:
-        wrong.append(("version", request.version))
-    for name, value in wrong:
+    for name, value in _wrong(request):
         raise InputError(
-            f"the request to {request.action} {request.algorithm}",
+            f"the request to {request.action} {request.subject}",
             f"'{name}' can't be {value!r}",
             f"Actions are {', '.join(ACTIONS)}; types {', '.join(TYPES)}; names and versions have"
-            " letters, digits, '.', '_' and '-'; a reason is required.",
+            " letters, digits, '.', '_' and '-'; times are such as 2026-11-24T20:00:00Z; a reason"
+            " is required. promote and clear want a version; rollback wants algorithms or a time"
+            f" to go back to; at most {ALGORITHMS_LIMIT} algorithms.",
         )
+    if request.window is not None:
+        windows.parse(request.window, f"the hold of {request.subject}")
 
 
-def decide(request: Request, document: Document, target: Entry | None, ledger: Ledger) -> Merged:
-    """What the request makes of `document`. `target` is the entry to make active, if any."""
-    name = request.algorithm
-    hold = document.holds.get(name)
+def _wrong(request: Request) -> list[tuple[str, object]]:
+    """The fields that are malformed or do not go together."""
+    action, single = request.action, len(request.algorithms) == 1
+    rules: list[tuple[str, object, bool]] = [
+        ("action", action, action in ACTIONS),
+        ("type", request.type, request.type in TYPES),
+        ("reason", request.reason, bool(request.reason.strip())),
+        *(("algorithm", name, bool(NAME_PATTERN.fullmatch(name))) for name in request.algorithms),
+        ("algorithm", request.algorithms, len(request.algorithms) <= ALGORITHMS_LIMIT),
+        ("version", request.version, _is_name(request.version)),
+        ("as-of", request.as_of, _is_time(request.as_of)),
+        ("until", request.until, _is_time(request.until)),
+        (
+            "algorithm",
+            request.algorithms,
+            bool(request.algorithms or action in {"hold", "resume"} or request.as_of),
+        ),
+        ("version", request.version, single or request.version is None),
+        ("version", request.version, action != "clear" or request.version is not None),
+        (
+            "version",
+            request.version,
+            action in {"promote", "rollback", "clear"} or request.version is None,
+        ),
+        ("as-of", request.as_of, action == "rollback" or request.as_of is None),
+        ("as-of", request.as_of, request.version is None or request.as_of is None),
+        ("until", request.until, action == "hold" or request.until is None),
+        ("until", request.until, _is_later(request.until, request.at)),
+        ("window", request.window, action == "hold" or request.window is None),
+    ]
+    return [(name, value) for name, value, holds in rules if not holds]
+
+
+def _is_name(value: str | None) -> bool:
+    return value is None or bool(NAME_PATTERN.fullmatch(value))
+
+
+def _is_time(value: str | None) -> bool:
+    if value is None:
+        return True
+    try:
+        return datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        return False
+
+
+def _is_later(value: str | None, at: str) -> bool:
+    if value is None or not _is_time(value):
+        return True
+    return datetime.fromisoformat(value) > datetime.fromisoformat(at)
+
+
+def decide(
+    request: Request, document: Document, targets: Mapping[str, Entry | None], ledger: Ledger
+) -> Merged:
+    """What the request makes of `document`. `targets` has the entry to make active, or None for
+    none, for each algorithm that a promotion or rollback is about."""
     if request.action == "hold":
-        made = hold or Hold(request.reason, request.who, request.at)
-        return Merged(revise(document, holds={**document.holds, name: made}), (), ())
+        return Merged(_held(request, document))
     if request.action == "resume":
-        return _resume(request, document, ledger)
-    if target is None:
-        raise ValueError(request.action)
-    if request.action == "promote" and hold:
-        raise RefusedError(
-            f"{request.type}/{name}",
-            f"it is on hold by {hold.who} since {hold.since}: {hold.reason}",
-            "Resume it first.",
-        )
-    return _activate(request, document, target)
+        return _resumed(request, document, ledger)
+    if request.action == "clear":
+        return Merged(_cleared(request, document))
+    return _activated(request, document, targets)
 
 
-def _activate(request: Request, document: Document, target: Entry) -> Merged:
-    name = request.algorithm
-    active = document.algorithms.get(name)
-    tombstone = document.withdrawn.get(name)
-    held = active or tombstone
+def _held(request: Request, document: Document) -> Document:
+    """The document with a hold of each algorithm, or of the whole type.
+
+    Who asks again for what is held already changes until when and why, never what waits.
+    """
+
+    def hold(known: Hold | None) -> Hold:
+        until = _utc(request.until)
+        if known and (known.until, known.window) == (until, request.window):
+            return known
+        waiting = known.waiting if known else ()
+        return Hold(request.reason, request.who, request.at, until, request.window, waiting)
+
+    if not request.algorithms:
+        return revise(document, freeze=hold(document.freeze))
+    made = {name: hold(document.holds.get(name)) for name in request.algorithms}
+    return revise(document, holds={**document.holds, **made})
+
+
+def _resumed(request: Request, document: Document, ledger: Ledger) -> Merged:
+    """End the holds and apply what waited, in the order in which it arrived."""
+    ended = replace(request, until=request.at)
+
+    def over(hold: Hold | None) -> Hold | None:
+        return replace(hold, until=ended.until) if hold else None
+
+    if request.algorithms:
+        holds = {name: over(document.holds.get(name)) for name in request.algorithms}
+        kept = {name: hold for name, hold in holds.items() if hold}
+        free = replace(document, holds={**document.holds, **kept})
+    else:
+        free = replace(document, freeze=over(document.freeze))
+    if free == document:
+        return Merged(document)
+    at = datetime.fromisoformat(request.at)
+    _, due = let_go(free, at)
+    return merge(free, (), commit.fallbacks(ledger, due), at)
+
+
+def _cleared(request: Request, document: Document) -> Document:
+    """The document without the bad mark of the version."""
+    (name,) = request.algorithms
+    marks = {
+        key: mark for key, mark in document.bad.get(name, {}).items() if key != request.version
+    }
+    others = {key: value for key, value in document.bad.items() if key != name}
+    return revise(document, bad={**others, name: marks} if marks else others)
+
+
+def _activated(request: Request, document: Document, targets: Mapping[str, Entry | None]) -> Merged:
+    """Make each target active; a rollback also holds what it changes and marks what it leaves."""
+    algorithms, withdrawn = dict(document.algorithms), dict(document.withdrawn)
     holds = dict(document.holds)
-    if request.action == "rollback" and name not in holds:
-        holds[name] = Hold(f"rolled back: {request.reason}", request.who, request.at)
-    if active and active.version == target.version:
-        # A release whose request died before the ledger had it is recorded by its repetition.
-        mine = (_release(request, active, None),) if active.release == target.release else ()
-        return Merged(revise(document, holds=holds), mine, ())
-    # The stream's place is kept: what the table said until now stays stale.
-    sequence, since = (held.sequence, _after(request.at, held.since)) if held else ("0", request.at)
-    entry = replace(target, sequence=sequence, since=since)
-    withdrawn = {key: value for key, value in document.withdrawn.items() if key != name}
-    revised = revise(
-        document,
-        algorithms={**document.algorithms, name: entry},
-        withdrawn=withdrawn,
-        holds=holds,
-    )
-    release = _release(request, entry, active.version if active else None)
-    return Merged(revised, (release,), ())
+    bad = {name: dict(marks) for name, marks in document.bad.items()}
+    releases = []
+    for name, target in targets.items():
+        active = algorithms.get(name)
+        if request.action == "rollback" and name not in holds:
+            holds[name] = Hold(f"rolled back: {request.reason}", request.who, request.at)
+        if (active.version if active else None) == (target.version if target else None):
+            # A release whose request died before the ledger had it is recorded by its repetition.
+            if active and target and active.release == target.release:
+                releases.append(_release(request, name, active, None))
+            continue
+        if request.action == "rollback" and active:
+            mark = Mark(request.reason, request.who, request.at)
+            bad.setdefault(name, {}).setdefault(active.version, mark)
+        held = algorithms.pop(name, None) or withdrawn.pop(name, None)
+        # The stream's place is kept: what the table said until now stays stale.
+        sequence = held.sequence if held else "0"
+        since = _after(request.at, held.since) if held else request.at
+        made: Entry | Tombstone
+        if target:
+            made = algorithms[name] = replace(target, sequence=sequence, since=since)
+        else:
+            made = withdrawn[name] = Tombstone(
+                _release_id(request, name, None), sequence, since, request.who
+            )
+        releases.append(_release(request, name, made, active.version if active else None))
+    revised = revise(document, algorithms=algorithms, withdrawn=withdrawn, holds=holds, bad=bad)
+    return Merged(revised, tuple(releases))
 
 
 def _after(at: str, earlier: str) -> str:
@@ -174,141 +338,236 @@ def _after(at: str, earlier: str) -> str:
     return max(at, following.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
 
 
-def _release(request: Request, entry: Entry, previous: str | None) -> Release:
+def _utc(time: str | None) -> str | None:
+    if time is None:
+        return None
+    return datetime.fromisoformat(time).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _release(
+    request: Request, algorithm: str, made: Entry | Tombstone, previous: str | None
+) -> Release:
     return Release(
-        release_id=entry.release,
+        release_id=made.release,
         type=request.type,
-        algorithm=request.algorithm,
-        version=entry.version,
+        algorithm=algorithm,
+        version=made.version if isinstance(made, Entry) else None,
         action=request.action,
         previous=previous,
-        requested_at=entry.since,
-        sequence=entry.sequence,
+        requested_at=made.since,
+        sequence=made.sequence,
         reason=request.reason,
         who=request.who,
-        display=entry.display,
+        run_url=request.run_url,
+        display=made.display if isinstance(made, Entry) else {},
     )
 
 
-def _resume(request: Request, document: Document, ledger: Ledger) -> Merged:
-    """End the hold and apply what waited, in the order in which it arrived."""
-    hold = document.holds.get(request.algorithm)
-    if hold is None:
-        # As in _activate: what was resumed before the ledger had it is recorded by the repetition.
-        active = document.algorithms.get(request.algorithm)
-        return Merged(document, (_release(request, active, None),) if active else (), ())
-    holds = {key: value for key, value in document.holds.items() if key != request.algorithm}
-    free = replace(document, holds=holds)
-    fallbacks = {
-        change.sequence: release
-        for change in hold.waiting
-        if change.action == "withdraw"
-        and (release := _fall_back(ledger, request, change.version)) is not None
-    }
-    merged = merge(free, hold.waiting, fallbacks)
-    return replace(merged, document=replace(merged.document, revision=document.revision + 1))
+def _targets(
+    request: Request, document: Document, documents: Documents, sources: Sources
+) -> dict[str, Entry | None]:
+    """What a promotion or rollback makes active, for each algorithm that it is about."""
+    if request.action not in {"promote", "rollback"}:
+        return {}
+    if request.as_of is not None:
+        return _as_of(request, request.as_of, document, documents, sources)
+    return {name: _target(request, name, document, sources) for name in request.algorithms}
 
 
-def _fall_back(ledger: Ledger, request: Request, version: str) -> Release | None:
-    others = ledger.candidates(request.type, request.algorithm)
-    return next((release for release in others if release.version != version), None)
-
-
-def _target(
-    request: Request,
-    active: Entry | None,
-    ledger: Ledger,
-    tested: Callable[[str, str], TableItem | None],
-) -> Entry | None:
+def _target(request: Request, name: str, document: Document, sources: Sources) -> Entry:
     """The entry that a promotion or rollback makes active; it must be known to be good."""
-    if active and _is_mine(request, active.version, active.release):
+    active = document.algorithms.get(name)
+    if active and _is_mine(request, name, active.version, active.release):
         return active  # by this very request: a rollback that runs twice goes back once
-    if request.action in {"promote", "rollback"}:
-        _refuse_overtaken(request, active, ledger)
-    if request.action == "promote" and request.version is not None:
-        item = tested(request.algorithm, request.version)
-        if item is None or item.type != request.type:
-            raise RefusedError(
-                f"{request.type}/{request.algorithm} {request.version}",
-                "the algorithms table has no such version of this type that passed its tests",
-                "Look at the item's type and phase.",
-            )
-        return _entry(request, request.version, item.display)
+    _refuse_overtaken(request, name, active, sources.ledger)
     if request.action == "rollback":
-        release = _earlier(request, active.version if active else None, ledger)
-        return _entry(request, str(release.version), release.display)
-    return None
+        release = _earlier(request, name, document, sources.ledger)
+        return _entry(request, name, str(release.version), release.display)
+    return _promoted(request, name, sources)
 
 
-def _is_mine(request: Request, version: str | None, release: str) -> bool:
+def _promoted(request: Request, name: str, sources: Sources) -> Entry:
+    if sources.upstream:
+        release = sources.upstream.verified(request.type, name, request.version, at=request.at)
+        return _entry(request, name, str(release.version), release.display)
+    if request.version is None:
+        raise InputError(
+            f"the request to promote {request.type}/{name}",
+            "'version' can't be None",
+            "Name the version to promote.",
+        )
+    item = sources.tested(name, request.version)
+    if item is None or item.type != request.type:
+        raise RefusedError(
+            f"{request.type}/{name} {request.version}",
+            "the algorithms table has no such version of this type that passed its tests",
+            "Look at the item's type and phase.",
+        )
+    return _entry(request, name, request.version, item.display)
+
+
+def _as_of(
+    request: Request, time: str, document: Document, documents: Documents, sources: Sources
+) -> dict[str, Entry | None]:
+    """What was live at a time, of the algorithms that are not like that now."""
+    live = sources.lives.at(str(_utc(time)))
+    known = live.documents.get(request.type) if live else None
+    if known is None:
+        raise RefusedError(
+            f"document '{request.type}'",
+            f"nothing is known to have been live at {time}",
+            "Look at what was: python -m scripts history --at TIME.",
+        )
+    then = documents.read_version(request.type, known.version_id).document
+    names = request.algorithms or sorted(then.algorithms.keys() | document.algorithms.keys())
+    targets: dict[str, Entry | None] = {}
+    for name in names:
+        entry, active = then.algorithms.get(name), document.algorithms.get(name)
+        if active and _is_mine(request, name, active.version, active.release):
+            targets[name] = active
+        elif (entry.version if entry else None) != (active.version if active else None):
+            targets[name] = _entry(request, name, entry.version, entry.display) if entry else None
+    if len(targets) > ALGORITHMS_LIMIT:
+        raise RefusedError(
+            f"document '{request.type}'",
+            f"{len(targets)} algorithms are not as they were at {time}; at most {ALGORITHMS_LIMIT}"
+            " go back at once",
+            "Name the algorithms, some at a time.",
+        )
+    for name, target in targets.items():
+        if target and target is not document.algorithms.get(name):
+            _refuse_overtaken(request, name, document.algorithms.get(name), sources.ledger)
+            _earlier(replace(request, version=target.version), name, document, sources.ledger)
+    return targets
+
+
+def _is_mine(request: Request, name: str, version: str | None, release: str) -> bool:
     """Whether `release`, of this version, is what the request made."""
-    if version is None or request.version not in {None, version}:
+    if request.version not in {None, version}:
         return False
-    return release == _entry(request, version, {}).release
+    return release == _release_id(request, name, version)
 
 
-def _refuse_overtaken(request: Request, active: Entry | None, ledger: Ledger) -> None:
+def _refuse_overtaken(request: Request, name: str, active: Entry | None, ledger: Ledger) -> None:
     """A workflow run that is run again after others have moved on must not undo what they did."""
-    for release in ledger.releases(request.type, request.algorithm):
-        if _is_mine(request, release.version, release.release_id):
+    for release in ledger.releases(request.type, name):
+        if _is_mine(request, name, release.version, release.release_id):
             raise RefusedError(
-                f"{request.type}/{request.algorithm} {release.version}",
+                f"{request.type}/{name} {release.version}",
                 f"this {request.action} was carried out before, and"
                 f" {active.version if active else 'a withdrawal'} has taken its place since",
                 "If it is wanted all the same, ask for it in a new run.",
             )
 
 
-def _earlier(request: Request, active: str | None, ledger: Ledger) -> Release:
+def _refuse(
+    request: Request,
+    before: Document,
+    document: Document,
+    targets: Mapping[str, Entry | None],
+) -> None:
+    """Raise RefusedError where `document`, perhaps newer than `before`, does not let the targets
+    become active: a hold, a bad version, a change that somebody else made meanwhile."""
+    for name, target in targets.items():
+        made = target.release if target else _release_id(request, name, None)
+        seen, now = _held_by(before, name), _held_by(document, name)
+        if now and now.release == made:
+            continue  # by this very request
+        if now and now.release != (seen.release if seen else None):
+            version = now.version if isinstance(now, Entry) else "a withdrawal"
+            raise RefusedError(
+                f"{request.type}/{name}",
+                f"{now.who or 'the table'} made {version} active at the same time ({now.release})",
+                "Nothing was changed. Look at it, then ask again if it is still wanted.",
+            )
+        hold = document.hold(name, datetime.fromisoformat(request.at))
+        if hold and request.action == "promote":
+            raise RefusedError(
+                f"{request.type}/{name}",
+                f"it is on hold by {hold.who} since {hold.since}: {hold.reason}",
+                "Resume it first.",
+            )
+        if target:
+            _refuse_bad(request, name, target.version, document)
+
+
+def _held_by(document: Document, name: str) -> Entry | Tombstone | None:
+    return document.algorithms.get(name) or document.withdrawn.get(name)
+
+
+def _refuse_bad(request: Request, name: str, version: str, document: Document) -> None:
+    mark = document.mark(name, version)
+    if mark:
+        raise RefusedError(
+            f"{request.type}/{name} {version}",
+            f"it was marked bad by {mark.who}, {mark.since}: {mark.reason}",
+            "Use another version. If the mark is wrong, clear it first: --action clear.",
+        )
+
+
+def _earlier(request: Request, name: str, document: Document, ledger: Ledger) -> Release:
     """The release to go back to: of the version asked for, or the newest that is not active."""
-    candidates = ledger.candidates(request.type, request.algorithm)
+    if request.version:
+        _refuse_bad(request, name, request.version, document)
+    active = document.algorithms.get(name)
+    candidates = [
+        release
+        for release in ledger.candidates(request.type, name)
+        if not document.mark(name, release.version)
+    ]
     for release in candidates:
-        if release.version == request.version or not (request.version or release.version == active):
+        if request.version == release.version:
+            return release
+        if request.version is None and (active is None or release.version != active.version):
             return release
     known = ", ".join(dict.fromkeys(str(release.version) for release in candidates)) or "none"
     raise RefusedError(
-        f"{request.type}/{request.algorithm}",
+        f"{request.type}/{name}",
         f"{request.version or 'an earlier version'} is not known as verified, or was withdrawn or"
         f" marked bad (verified: {known})",
         "Roll back to one that was verified, or promote a tested one.",
     )
 
 
-def _entry(request: Request, version: str, display: Mapping[str, Any]) -> Entry:
-    digest = hashlib.sha256(f"{request.action} {request.id}".encode()).hexdigest()
-    release = f"{request.type}-{request.algorithm}-{version}-{digest[:8]}"
-    return Entry(version, display, release, "0", request.at)
-
-
-def _outcome(
-    request: Request,
-    before: Stored,
-    after: Stored,
-    merged: Merged,
-    ledger: Ledger,
-    *,
-    dry_run: bool,
-) -> Outcome:
-    was, now = (_active(each.document, request.algorithm) for each in (before, after))
-    releases = tuple(
-        replace(release, document_version=after.version_id, revision=after.document.revision)
-        for release in merged.releases
+def _entry(request: Request, name: str, version: str, display: Mapping[str, Any]) -> Entry:
+    return Entry(
+        version, display, _release_id(request, name, version), "0", request.at, request.who
     )
-    if not dry_run:
-        ledger.record(releases, at=request.at)
-    changed = after.document != before.document
-    note = _note(request, was, now, changed=changed)
-    return Outcome(after, releases[-1] if releases else None, was, now, changed, note)
 
 
-def _active(document: Document, algorithm: str) -> str | None:
-    entry = document.algorithms.get(algorithm)
-    return entry.version if entry else None
+def _release_id(request: Request, name: str, version: str | None) -> str:
+    digest = hashlib.sha256(f"{request.action} {request.id}".encode()).hexdigest()
+    return f"{request.type}-{name}-{version or 'none'}-{digest[:8]}"
 
 
-def _note(request: Request, was: str | None, now: str | None, *, changed: bool) -> str:
-    if was != now:
-        return f"{request.algorithm}: {was or 'nothing'} -> {now or 'nothing'}"
+def _outcome(request: Request, before: Stored, after: Stored, merged: Merged) -> Outcome:
+    old, new = before.document, after.document
+    names = dict.fromkeys([*request.algorithms, *(one.algorithm for one in merged.releases)])
+    moves = tuple(_move(name, old, new) for name in names)
+    changed = new != old
+    note = _note(request, moves, changed=changed)
+    return Outcome(before, after, merged.releases, merged.aside, moves, changed, note)
+
+
+def _move(name: str, old: Document, new: Document) -> Move:
+    was, now = old.algorithms.get(name), new.algorithms.get(name)
+    held = _held_by(new, name)
+    return Move(
+        algorithm=name,
+        before=was.version if was else None,
+        after=now.version if now else None,
+        release=held.release if held else None,
+    )
+
+
+def _note(request: Request, moves: tuple[Move, ...], *, changed: bool) -> str:
+    moved = [move for move in moves if move.before != move.after]
+    if moved:
+        return "; ".join(
+            f"{move.algorithm}: {move.before or 'nothing'} -> {move.after or 'nothing'}"
+            for move in moved
+        )
+    at = ", ".join(f"{move.algorithm} at {move.after or 'nothing'}" for move in moves)
     if changed:
-        return f"{request.algorithm} stays at {now or 'nothing'}; {request.action} is recorded"
-    return f"{request.algorithm}: already done, it is at {now or 'nothing'}"
+        return f"{at or request.type} stays; {request.action} is recorded"
+    return f"{at or request.type}: already done"

@@ -43,6 +43,13 @@ def link(label: str, url: str | None) -> str:
     return f"[{escape(label)}]({safe})"
 
 
+def fenced(text: str, language: str) -> list[str]:
+    """`text` as a block of code that nothing in it can end."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return [f"{fence}{language}", *text.splitlines(), fence] if text else []
+
+
 def _append(path: str, text: str) -> None:
     with Path(path).open("a", encoding="utf-8") as file:
         file.write(f"{text}\n")

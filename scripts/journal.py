@@ -1,14 +1,14 @@
 """What a release did, step by step, as data, as a job's summary and as a step's outputs."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from phaseline.errors import InputError, PhaselineError, RefusedError
 from scripts.console import Console, duration
-from scripts.github import escape, link
+from scripts.github import escape, fenced, link
 from scripts.subject import Move, Subject
 
 DONE, ALREADY_DONE, SUPERSEDED, DRY_RUN = "done", "already-done", "superseded", "dry-run"
@@ -21,6 +21,19 @@ SIGNS = {
     DRY_RUN: "\N{LEFT-POINTING MAGNIFYING GLASS}",
 }
 MOVES_SHOWN = 20
+SENTENCES_SHOWN = 50
+DIFF_SHOWN = 20_000
+"""Characters of a diff in a summary, of which GitHub takes a mebibyte; --json has the whole."""
+
+
+@dataclass(frozen=True)
+class Differences:
+    """What a dry run found: what would change in the documents and on the website, in sentences,
+    and the documents' text as a unified diff."""
+
+    documents: tuple[str, ...]
+    website: tuple[str, ...]
+    text: str
 
 
 @dataclass
@@ -43,12 +56,13 @@ class Journal:
     environment: str
     request: str
     clock: Callable[[], float] = time.monotonic
-    subject: Subject | None = None
+    subjects: tuple[Subject, ...] = ()
     execution: str | None = None
     execution_url: str | None = None
     site_url: str | None = None
     outcome: str = INTERRUPTED
     did: bool = False
+    differences: Differences | None = None
     error: PhaselineError | None = None
     records: list[Record] = field(default_factory=list)
 
@@ -79,7 +93,7 @@ class Journal:
 
     @property
     def moves(self) -> tuple[Move, ...]:
-        return self.subject.moves if self.subject else ()
+        return tuple(move for subject in self.subjects for move in subject.moves)
 
     @property
     def sentence(self) -> str:
@@ -97,14 +111,14 @@ class Journal:
 
     def outputs(self) -> dict[str, str]:
         """The outputs of a step of GitHub Actions."""
-        version = self.subject.document_version if self.subject else None
+        versions = [one.document_version for one in self.subjects if one.document_version]
         return {
             "outcome": self.outcome,
             "release-id": ",".join(move.release for move in self.moves if move.release),
             "execution-id": self.execution or "",
             "execution-url": self.execution_url or "",
             "site-url": self.site_url or "",
-            "document-version": version or "",
+            "document-version": ",".join(versions),
         }
 
     def data(self) -> dict[str, Any]:
@@ -114,7 +128,8 @@ class Journal:
             "outcome": self.outcome,
             "request": self.request,
             "result": self.sentence,
-            "subject": asdict(self.subject) if self.subject else None,
+            "subjects": [subject.data() for subject in self.subjects],
+            "differences": asdict(self.differences) if self.differences else None,
             "execution": self.execution,
             "execution_url": self.execution_url,
             "site_url": self.site_url,
@@ -125,6 +140,10 @@ class Journal:
     def lines(self) -> Iterator[str]:
         """What is printed for people."""
         yield self.sentence
+        if self.differences:
+            yield from (f"document: {line}" for line in self.differences.documents)
+            yield from (f"website: {line}" for line in self.differences.website)
+            yield from self.differences.text.splitlines()
         yield from (url for url in (self.execution_url, self.site_url) if url)
 
     def markdown(self) -> str:
@@ -148,4 +167,16 @@ class Journal:
             f"| {escape(one.step)} | {link(one.result, one.url)} | {duration(one.seconds)} |"
             for one in self.records
         ]
+        if self.differences:
+            lines += ["", "### Documents", "", *_bullets(self.differences.documents)]
+            lines += ["", "### Website", "", *_bullets(self.differences.website)]
+            lines += ["", *fenced(self.differences.text[:DIFF_SHOWN], "diff")]
         return "\n".join([*lines, ""])
+
+
+def _bullets(sentences: Sequence[str]) -> Iterator[str]:
+    yield from (f"- {escape(sentence)}" for sentence in sentences[:SENTENCES_SHOWN])
+    if len(sentences) > SENTENCES_SHOWN:
+        yield f"- and {len(sentences) - SENTENCES_SHOWN} more"
+    if not sentences:
+        yield "Nothing changes."

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
+from phaseline.requests import ACTIONS
 from phaseline.transition import NAME_PATTERN, TYPES
 
 EXECUTION = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -46,6 +48,37 @@ class Assignment(click.ParamType[tuple[str, str]]):
         return name, text
 
 
+class Names(click.ParamType[tuple[str, ...]]):
+    """Names of algorithms, separated by commas or blanks."""
+
+    name = "names"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """The names, each once."""
+        if isinstance(value, tuple):
+            return value
+        words = value.replace(",", " ").split()
+        return tuple(dict.fromkeys(NAME.convert(word, param, ctx) for word in words))
+
+
+class Moment(click.ParamType[str]):
+    """A time with its zone."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The time as ISO 8601 in UTC, in whole seconds."""
+        try:
+            time = datetime.fromisoformat(value)
+        except ValueError:
+            time = None
+        if time is None or time.tzinfo is None:
+            self.fail(f"expected such as 2026-11-24T20:00:00Z, found {value!r}", param, ctx)
+        return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 ENVIRONMENT = Pattern(
     "name",
     r"[a-z][a-z0-9-]{0,9}",
@@ -53,6 +86,8 @@ ENVIRONMENT = Pattern(
 )
 NAME = Pattern("name", NAME_PATTERN, "letters, digits, '.', '_' and '-'")
 TYPE = click.Choice(TYPES)
+ALL = "all"
+MOMENT = Moment()
 ROLE_ARN = Pattern("arn", r"|arn:[a-z-]+:iam::[0-9]{12}:role/[\w+=,.@/-]+", "the ARN of a role")
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -72,6 +107,49 @@ def type_option(*, required: bool = False) -> Decorator:
         required=required,
         help="The algorithm's type, which is also its document.",
     )
+
+
+def request_options(*, required: bool) -> Decorator:
+    """What is asked for: --action, what it is about, and why."""
+    options = [
+        click.option("--action", type=click.Choice(ACTIONS), required=required, help="What to do."),
+        click.option(
+            "--type",
+            "type_",
+            type=click.Choice([*TYPES, ALL]),
+            required=True,
+            help="The algorithms' type, which is also their document; all of them for a hold, its"
+            " end, or a rollback to a time.",
+        ),
+        click.option(
+            "--algorithm",
+            "algorithms",
+            type=Names(),
+            default=(),
+            help="Names, separated by commas; none means the whole type.",
+        ),
+        click.option(
+            "--version",
+            type=NAME,
+            help="Which version; for a rollback: the last verified one unless given.",
+        ),
+        click.option("--as-of", type=MOMENT, help="Roll back to what was live at this time."),
+        click.option("--until", type=MOMENT, help="When the hold ends by itself."),
+        click.option(
+            "--window",
+            help="When the hold is in force, such as '0 18 * * 5 for 62h in Europe/Berlin'.",
+        ),
+        click.option(
+            "--reason", required=required, help="Why, in a sentence; it is kept with the release."
+        ),
+    ]
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
 
 
 def execution_option(*, required: bool = True) -> Decorator:

@@ -2,35 +2,45 @@
 
 Every step looks first whether it is done, so that running it twice, or at once with another,
 releases once; what is done already ends as "already done", with a link and exit code 0. Give
-either a request (--action, --algorithm, --reason and mostly --version) or a version of a document
-that was written already (--document-version).
+either a request (--action, --reason and what it is about) or a version of a document that was
+written already (--document-version).
+
+\b
+  release --action promote --type opt --algorithm route-planner --version 2.1.0 --reason ...
+  release --action rollback --type opt --algorithm route-planner,lane-change --reason ...
+  release --action rollback --type opt --as-of 2026-11-24T20:00:00Z --reason ...
+  release --action hold --type all --until 2026-12-01T08:00:00Z --reason ...
+  release --action hold --type opt --window "0 18 * * 5 for 62h in Europe/Berlin" --reason ...
+  release --action resume --type opt --algorithm route-planner --reason ...
+  release --action clear --type opt --algorithm route-planner --version 2.1.0 --reason ...
 """
 
 import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from phaseline import announce, arrival, served
-from phaseline.errors import DeploymentError, PhaselineError
+from phaseline import announce, arrival, difference, served
+from phaseline.errors import DeploymentError, InputError, PhaselineError, RemoteCallError
 from phaseline.executions import SOURCES, Adopted, decide
 from phaseline.ledger import SUPERSEDED, VERIFIED
-from phaseline.requests import ACTIONS
 from phaseline.served import ServedManifest
+from phaseline.transition import TYPES
 from scripts import github, invalidate_cache, journal, services, slack, start_pipeline, subject
 from scripts.console import Console, json_option, translated
 from scripts.follow_pipeline import FOLLOW_TIMEOUT, follow
-from scripts.journal import Journal
+from scripts.journal import Differences, Journal
 from scripts.options import (
-    NAME,
+    ALL,
     document_version_option,
     dry_run_option,
     environment_option,
+    request_options,
     timeout_option,
-    type_option,
 )
 from scripts.services import Services
 from scripts.subject import Subject
@@ -44,33 +54,24 @@ UNVERIFIED = "slack#unverified"
 
 @click.command(name="release", help=__doc__)
 @environment_option()
-@click.option("--action", type=click.Choice(ACTIONS), help="What to do with the algorithm.")
-@type_option(required=True)
-@click.option("--algorithm", type=NAME, help="The algorithm's name.")
-@click.option("--version", type=NAME, help="Which version; for a rollback: the last verified one.")
-@click.option("--reason", help="Why, in a sentence; it is kept with the release.")
+@request_options(required=False)
 @document_version_option
 @timeout_option("for the pipeline's end", FOLLOW_TIMEOUT)
 @dry_run_option
 @json_option
 def command(
     environment: str,
-    action: str | None,
-    type_: str,
-    algorithm: str | None,
-    version: str | None,
-    reason: str | None,
     document_version: str | None,
     timeout: float,
     dry_run: bool,
     as_json: bool,
+    **asked: Any,
 ) -> None:
     known = Services(environment)
-    title, make = _wanted(
-        known, action, type_, algorithm, version, reason, document_version, dry_run=dry_run
-    )
+    title, make = _wanted(known, document_version, asked, dry_run=dry_run)
     kept = Journal(environment, title)
-    console = Console(as_json=as_json, total=2 if dry_run else 6)
+    documents = len(TYPES) if asked["type_"] == ALL else 1
+    console = Console(as_json=as_json, total=2 + documents * (1 if dry_run else 4))
     release = Release(known, console, kept, make, timeout)
     try:
         if dry_run:
@@ -89,43 +90,41 @@ def command(
 
 
 def _wanted(
-    known: Services,
-    action: str | None,
-    type_: str,
-    algorithm: str | None,
-    version: str | None,
-    reason: str | None,
-    document_version: str | None,
-    *,
-    dry_run: bool,
-) -> tuple[str, Callable[[], Subject]]:
-    """What the options ask for: its title, and what makes or finds the version of the document."""
-    if document_version and not (action or algorithm or version or reason):
+    known: Services, document_version: str | None, asked: Mapping[str, Any], *, dry_run: bool
+) -> tuple[str, Callable[[], tuple[Subject, ...]]]:
+    """What the options ask for: its title, and what makes or finds the documents' versions."""
+    type_, request = asked["type_"], {k: v for k, v in asked.items() if k != "type_" and v}
+    if document_version and not request and type_ != ALL:
         title = f"release {type_} {document_version[:16]} ({known.name})"
-        return title, lambda: subject.of_version(known, type_, document_version)
-    if not (action and algorithm and reason) or document_version:
+        return title, lambda: (subject.of_version(known, type_, document_version),)
+    if document_version or not {"action", "reason"} <= request.keys():
         raise click.UsageError(
-            "Give --action, --algorithm and --reason (and a --version), or --document-version."
+            "Give --action, --reason and what it is about, or --type and --document-version."
         )
 
-    def make() -> Subject:
-        request = requested(action, type_, algorithm, version, reason)
-        outcome = update(known, request, dry_run=dry_run)
-        return subject.of_request(request, outcome, dry_run=dry_run)
+    requests = requested(**asked)
 
-    words = (action, f"{type_}/{algorithm}", version, f"({known.name})")
+    def make() -> tuple[Subject, ...]:
+        outcomes = update(known, requests, dry_run=dry_run)
+        return tuple(
+            subject.of_request(one, outcome, dry_run=dry_run)
+            for one, outcome in zip(requests, outcomes, strict=True)
+        )
+
+    about = "/".join([type_, ", ".join(asked["algorithms"])]).rstrip("/")
+    words = (asked["action"], about, asked["version"] or asked["as_of"], f"({known.name})")
     return " ".join(word for word in words if word), make
 
 
 @dataclass(frozen=True)
 class Release:
-    """One release: `make` writes or finds the document's version, the journal keeps what is done,
+    """One release: `make` writes or finds the documents' versions, the journal keeps what is done,
     `timeout` bounds the pipeline, in seconds."""
 
     known: Services
     console: Console
     journal: Journal
-    make: Callable[[], Subject]
+    make: Callable[[], tuple[Subject, ...]]
     timeout: float
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -133,40 +132,83 @@ class Release:
 
     def preview(self) -> None:
         """Say what would be done, and change nothing."""
-        found = self._ensure_metadata()
-        with self.journal.step(self.console, "Pipeline execution") as record:
-            if found.document_version is None:
-                record.result = "the new version of the document would start one"
-            else:
-                newest = self.known.executions.newest()
-                carried = decide(SOURCES[found.type], found.document_version, newest, None)
-                record.result = "one would be started, unless its event does"
-                if isinstance(carried, Adopted):
-                    self._adopt(carried.execution)
-                    record.result = f"{carried.execution} would be adopted"
+        subjects = self._ensure_metadata()
+        with self.journal.step(self.console, "Differences") as record:
+            shown = self.journal.differences = self._differences(subjects)
+            record.result = f"documents: {len(shown.documents)}, website: {len(shown.website)}"
+        for found in subjects:
+            with self.journal.step(self.console, "Pipeline execution") as record:
+                record.result = self._foresee(found)
         self.journal.outcome = journal.DRY_RUN
+
+    def _differences(self, subjects: tuple[Subject, ...]) -> Differences:
+        """What would change, on the website also by what is not served yet of earlier changes."""
+        after = {found.type: found.after for found in subjects}
+        for type_ in TYPES:
+            if type_ not in after:
+                after[type_] = self.known.documents.read(type_).document
+        try:
+            shown = self.fetch(self.known.environment.site_url)
+        except (RemoteCallError, InputError) as error:
+            website: tuple[str, ...] = (f"it shows nothing to compare with: {error.found}",)
+        else:
+            website = tuple(map(str, difference.site(shown, after.values())))
+        return Differences(
+            documents=tuple(
+                str(one)
+                for found in subjects
+                for one in difference.documents(found.before, found.after)
+            ),
+            website=website,
+            text="".join(difference.text(found.before, found.after) for found in subjects),
+        )
+
+    def _foresee(self, found: Subject) -> str:
+        if found.document_version is None:
+            return "the new version of the document would start one"
+        newest = self.known.executions.newest()
+        carried = decide(SOURCES[found.type], found.document_version, newest, None)
+        if isinstance(carried, Adopted):
+            self._adopt(carried.execution)
+            return f"{carried.execution} would be adopted"
+        return "one would be started, unless its event does"
 
     def run(self) -> None:
         """Every step, in order; each may find itself done."""
-        found = self._ensure_metadata()
-        execution, done = self._ensure_execution(found)
-        self._follow(execution, done=done)
-        self._ensure_invalidation(execution)
-        shown = self._verify(found)
+        started = services.now()
+        subjects = self._ensure_metadata()
+        shown = [self._see_through(found) for found in subjects]
         self.journal.outcome = journal.DONE if self.journal.did else journal.ALREADY_DONE
-        if not shown:
+        if not all(shown):
             self.journal.outcome = journal.SUPERSEDED
         with self.journal.step(self.console, "Report") as record:
+            self._stamp(subjects, started)
             record.result = "nothing to tell"
             if self.journal.outcome == journal.DONE:
                 record.result = self.tell(None).note
 
-    def _ensure_metadata(self) -> Subject:
+    def _see_through(self, found: Subject) -> bool:
+        """From the document's version to the proof; False where something newer is shown."""
+        execution, done = self._ensure_execution(found)
+        self._follow(execution, done=done)
+        self._ensure_invalidation(execution)
+        return self._verify(found)
+
+    def _stamp(self, subjects: tuple[Subject, ...], started: str) -> None:
+        """Note in the ledger which workflow run saw the releases through."""
+        run = services.run_url()
+        for release in (release for found in subjects for release in found.releases):
+            if run:
+                self.known.ledger.stamp(
+                    release, "workflow", at=services.now(), started=started, link=run
+                )
+
+    def _ensure_metadata(self) -> tuple[Subject, ...]:
         with self.journal.step(self.console, "Metadata") as record:
             self.journal.site_url = self.known.environment.site_url
-            found = self.journal.subject = self.make()
-            self.journal.did |= found.changed
-            record.result = found.note
+            found = self.journal.subjects = self.make()
+            self.journal.did |= any(one.changed for one in found)
+            record.result = "; ".join(one.note for one in found)
         return found
 
     def _ensure_execution(self, found: Subject) -> tuple[str, bool]:

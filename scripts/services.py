@@ -4,7 +4,7 @@ import os
 import time
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +14,13 @@ from phaseline.documents import Documents
 from phaseline.environment import PREFIX, Environment
 from phaseline.executions import Executions
 from phaseline.ledger import Ledger
+from phaseline.live import Lives
+from phaseline.recorder import Recorder
 from phaseline.registry import Registry
+from phaseline.requests import Sources
 from phaseline.secret import Secret
 from phaseline.site import Site
+from phaseline.upstream import Upstream
 from scripts import aws
 
 if TYPE_CHECKING:
@@ -55,6 +59,29 @@ class Services:
     def registry(self) -> Registry:
         known = self.environment
         return Registry(client("dynamodb"), known.algorithms_table, known.schema)
+
+    @cached_property
+    def lives(self) -> Lives:
+        return Lives(self.ledger.client, self.environment.ledger_table)
+
+    @cached_property
+    def recorder(self) -> Recorder:
+        known = self.environment
+        return Recorder(self.codepipeline, known.pipeline, self.ledger.client, known.ledger_table)
+
+    @cached_property
+    def upstream(self) -> Upstream | None:
+        """The environment that versions come from, where there is such an order."""
+        if self.environment.promotes_from is None:
+            return None
+        before = Services(self.environment.promotes_from)
+        soak = timedelta(minutes=self.environment.soak_minutes)
+        return Upstream(before.name, before.documents, before.ledger, soak)
+
+    @property
+    def sources(self) -> Sources:
+        """Where a request finds what it is about."""
+        return Sources(self.ledger, self.registry.tested, self.lives, self.upstream)
 
     @cached_property
     def executions(self) -> Executions:

@@ -1,10 +1,10 @@
 """What is released: a version of a document, and the active versions that it changes."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from phaseline.documents import Stored
-from phaseline.ledger import Ledger
+from phaseline.ledger import Ledger, Release
 from phaseline.metadata import Document, Entry, Tombstone
 from phaseline.requests import Outcome, Request
 from scripts.services import Services
@@ -33,36 +33,53 @@ class Move:
 
 @dataclass(frozen=True)
 class Subject:
-    """What is released: a version of a document, and what it changes. `changed` is set where this
-    run has written it."""
+    """What is released: a version of a document, `after`, and what it changes of the one `before`.
 
-    type: str
+    `changed` is set where this run has written it; `document_version` is None where a dry run would
+    have. `releases` are those of the ledger that it is about.
+    """
+
+    before: Document
+    after: Document
     document_version: str | None
-    revision: int
     moves: tuple[Move, ...]
     changed: bool
     note: str
+    releases: tuple[Release, ...] = ()
+
+    @property
+    def type(self) -> str:
+        return self.after.type
+
+    @property
+    def revision(self) -> int:
+        return self.after.revision
+
+    def data(self) -> dict[str, Any]:
+        """What --json prints of it."""
+        return {
+            "type": self.type,
+            "document_version": self.document_version,
+            "revision": self.revision,
+            "moves": [asdict(move) for move in self.moves],
+            "changed": self.changed,
+            "note": self.note,
+        }
 
 
 def of_request(request: Request, outcome: Outcome, *, dry_run: bool) -> Subject:
     """What a request made, or found made already."""
     stored = outcome.document
-    known = stored.document.algorithms.get(request.algorithm)
-    move = Move(
-        algorithm=request.algorithm,
-        before=outcome.before,
-        after=outcome.after,
-        release=known.release if known else None,
-        who=request.who,
-        reason=request.reason,
-    )
     return Subject(
-        type=request.type,
+        before=outcome.before.document,
+        after=stored.document,
         document_version=None if dry_run and outcome.changed else stored.version_id,
-        revision=stored.document.revision,
-        moves=(move,),
+        moves=tuple(
+            Move(**vars(move), who=request.who, reason=request.reason) for move in outcome.moves
+        ),
         changed=outcome.changed,
         note=outcome.note,
+        releases=outcome.releases,
     )
 
 
@@ -70,37 +87,42 @@ def of_version(known: Services, type_: str, version_id: str) -> Subject:
     """What a version of a document changed, by the version before it. Raises RefusedError for one
     that does not exist."""
     stored = known.documents.read_version(type_, version_id)
-    moves = tuple(_moves(known.ledger, stored, known.documents.before(stored)))
+    earlier = known.documents.before(stored)
+    before = earlier.document if earlier else Document(type_)
+    found = list(_moves(known.ledger, before, stored.document))
     return Subject(
-        type=type_,
+        before=before,
+        after=stored.document,
         document_version=version_id,
-        revision=stored.document.revision,
-        moves=moves,
+        moves=tuple(move for move, _ in found),
         changed=False,
         note=f"document {type_}, revision {stored.document.revision}",
+        releases=tuple(release for _, release in found if release),
     )
 
 
-def _moves(ledger: Ledger, stored: Stored, earlier: Stored | None) -> Iterator[Move]:
-    document = stored.document
-    old, new = _versions(earlier.document if earlier else Document(document.type)), document
-    held: dict[str, Entry | Tombstone] = {**new.withdrawn, **new.algorithms}
-    different = [name for name in sorted(held) if old.get(name) != _versions(new).get(name)]
+def _moves(
+    ledger: Ledger, before: Document, after: Document
+) -> Iterator[tuple[Move, Release | None]]:
+    old, new = _versions(before), _versions(after)
+    held: dict[str, Entry | Tombstone] = {**after.withdrawn, **after.algorithms}
+    different = [name for name in sorted(held) if old.get(name) != new.get(name)]
     for name in different[:MOVES_LIMIT]:
         released = (
             release
-            for release in ledger.releases(document.type, name)
+            for release in ledger.releases(after.type, name)
             if release.release_id == held[name].release
         )
         release = next(released, None)
-        yield Move(
+        move = Move(
             algorithm=name,
             before=old.get(name),
-            after=_versions(new).get(name),
+            after=new.get(name),
             release=held[name].release,
-            who=(release.who if release else None) or TEST_FLOW,
+            who=held[name].who or TEST_FLOW,
             reason=release.reason if release else "",
         )
+        yield move, release
 
 
 def _versions(document: Document) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """Listens to the algorithms table's stream: a version that passed its tests becomes active.
 
 Invoked by the event source mapping with stream records, and by a schedule every few minutes to
-send dispatches that GitHub did not take (see `phaseline.intake`).
+let go of what no hold keeps back any more, and to send dispatches that GitHub did not take (see
+`phaseline.intake`).
 """
 
 import json
@@ -84,7 +85,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, list[dict[str, 
     """
     del context
     if "Records" not in event:
+        unfinished = _INTAKE.let_go()
         _report("DispatchFailed", *_INTAKE.send_owed())
+        if unfinished:
+            raise unfinished[0]
         return {"batchItemFailures": []}
     result = _INTAKE.take(event["Records"], _SCHEMA)
     for release in result.releases:

@@ -11,7 +11,7 @@ from moto import mock_aws
 from phaseline.documents import ATTEMPTS, Documents
 from phaseline.errors import DocumentError, RefusedError, RemoteCallError
 from phaseline.metadata import Document, Merged, merge
-from tests.unit.test_metadata import active, change
+from tests.unit.test_metadata import NOW, active, change
 
 BUCKET = "metadata-bucket"
 
@@ -38,7 +38,7 @@ def documents(s3: Any) -> Documents:
 
 def promote(sequence: int, algorithm: str) -> Callable[[Document], Merged]:
     """A merge that promotes one version of `algorithm`."""
-    return lambda document: merge(document, [change(sequence, algorithm=algorithm)], {})
+    return lambda document: merge(document, [change(sequence, algorithm=algorithm)], {}, NOW)
 
 
 def versions(s3: Any) -> int:

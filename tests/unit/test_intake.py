@@ -1,7 +1,8 @@
 """A batch of records on its way to the documents, the ledger and GitHub."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -11,13 +12,16 @@ from moto import mock_aws
 from phaseline.documents import Documents
 from phaseline.errors import RemoteCallError
 from phaseline.intake import RELEASES_IN_A_DISPATCH, Intake
-from phaseline.ledger import VERIFIED, Ledger
+from phaseline.ledger import VERIFIED, Ledger, Release
+from phaseline.metadata import Hold, Merged, revise
 from phaseline.outbox import Outbox
 from phaseline.transition import Schema
 from tests.events import stream_record
 from tests.unit.test_documents import BUCKET, never
 from tests.unit.test_ledger import AT, make_table
 from tests.unit.test_metadata import active
+
+LATER = "2026-11-24T22:00:00Z"
 
 
 class Github:
@@ -88,7 +92,7 @@ def test_large_batch(intake: Intake, calls: Counter[str], github: Github) -> Non
     assert result.failed is None
     assert len(result.releases) == 1000
     assert (calls["GetObject"], calls["PutObject"]) == (3, 3)
-    assert calls["PutItem"] == 1000 + 2 * 3
+    assert (calls["UpdateItem"], calls["PutItem"]) == (1000, 2 * 3)
     assert len(github.payloads) == 3
     for type_ in ("in", "opt", "out"):
         assert set(active_in(intake, type_).values()) == {"1.9.0"}
@@ -200,3 +204,69 @@ def test_dispatch_stays_within_githubs_limits(intake: Intake, github: Github) ->
     assert payload["release_count"] == RELEASES_IN_A_DISPATCH + 50
     assert len(str(payload)) < 65_535
     assert len(payload) < 10
+
+
+def frozen(intake: Intake, until: str) -> None:
+    """Hold the type `opt` until a time."""
+    hold = Hold("release day", "ana", AT, until=until)
+    intake.documents.update("opt", lambda known: Merged(revise(known, freeze=hold)))
+
+
+def test_waits_in_the_ledger(intake: Intake, github: Github) -> None:
+    """What arrives during a hold is in the ledger, in order, and nobody is told to release it."""
+    frozen(intake, LATER)
+    for number, version in ((1, "1.0"), (2, "2.0"), (1, "1.0")):
+        intake.take([stream_record(number, version=version)], Schema())
+    assert [one.version for one in intake.ledger.waiting("opt")] == ["1.0", "2.0"]
+    assert (active_in(intake, "opt"), github.payloads) == ({}, [])
+
+
+def test_let_go_by_the_clock(intake: Intake, github: Github) -> None:
+    """When a hold ends by itself, the newest is released and dispatched, the others overtaken."""
+    frozen(intake, LATER)
+    for number in (1, 2):
+        intake.take([stream_record(number, version=f"{number}.0")], Schema())
+    assert intake.let_go() == ()
+    assert active_in(intake, "opt") == {}
+    later = replace(intake, now=lambda: LATER)
+    for _ in range(2):
+        assert later.let_go() == ()
+        later.send_owed()
+    assert active_in(intake, "opt") == {"route-planner": "2.0"}
+    newest, overtaken = intake.ledger.releases("opt", "route-planner")
+    assert (newest.state, overtaken.state) == ("open", "superseded")
+    (payload,) = github.payloads
+    assert payload["releases"] == [newest.release_id]
+
+
+def test_let_go_and_died(intake: Intake, github: Github) -> None:
+    """Who died after the document was written is followed: the ledger and GitHub are told."""
+    frozen(intake, LATER)
+    for number in (1, 2):
+        intake.take([stream_record(number, version=f"{number}.0")], Schema())
+
+    class Dead(Ledger):
+        def record(self, releases: Iterable[Release], *, at: str) -> None:
+            if list(releases):
+                raise RemoteCallError("the ledger", "it was not reached", at)
+
+    ledger = intake.ledger
+    dead = replace(intake, now=lambda: LATER, ledger=Dead(ledger.client, ledger.table))
+    (error,) = dead.let_go()
+    assert "not reached" in str(error)
+    assert active_in(intake, "opt") == {"route-planner": "2.0"}
+    replace(intake, now=lambda: LATER).let_go()
+    newest, overtaken = ledger.releases("opt", "route-planner")
+    assert (newest.state, newest.revision, overtaken.state) == ("open", 4, "superseded")
+    intake.send_owed()
+    assert github.payloads[-1]["releases"] == [newest.release_id]
+
+
+def test_let_go_beside_a_bad_document(intake: Intake) -> None:
+    """A document that can't be read is told, and the others are seen to."""
+    documents = intake.documents
+    documents.s3.put_object(Bucket=BUCKET, Key="metadata/in.zip", Body=b"")
+    frozen(intake, AT)
+    (error,) = intake.let_go()
+    assert "in.zip" in str(error)
+    assert documents.read("opt").document.freeze is None

@@ -8,7 +8,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from phaseline.ledger import SUPERSEDED, VERIFIED, Ledger, Release
+from phaseline.ledger import SUPERSEDED, VERIFIED, WAITING, Ledger, Release, Step
 from phaseline.outbox import Dispatch, Outbox
 
 AT = "2026-11-24T20:00:00Z"
@@ -20,20 +20,21 @@ def make_table(client: Any, name: str) -> None:
     client.create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": n} | text for n in ("pk", "sk", "open")],
+        AttributeDefinitions=[{"AttributeName": n} | text for n in ("pk", "sk", "open", "type")],
         KeySchema=[
             {"AttributeName": "pk", "KeyType": "HASH"},
             {"AttributeName": "sk", "KeyType": "RANGE"},
         ],
         GlobalSecondaryIndexes=[
             {
-                "IndexName": "open",
+                "IndexName": name,
                 "KeySchema": [
-                    {"AttributeName": "open", "KeyType": "HASH"},
+                    {"AttributeName": attribute, "KeyType": "HASH"},
                     {"AttributeName": "sk", "KeyType": "RANGE"},
                 ],
                 "Projection": {"ProjectionType": "ALL"},
             }
+            for name, attribute in (("open", "open"), ("time", "type"))
         ],
     )
 
@@ -108,29 +109,62 @@ def test_first_stamp_stays(ledger: Ledger) -> None:
     assert item["state"] == {"S": VERIFIED}
 
 
-def test_withdrawal_falls_back_to_verified(ledger: Ledger) -> None:
-    """The fallback is the newest verified version that was not withdrawn itself."""
+def test_candidates(ledger: Ledger) -> None:
+    """What may be gone back to: verified and not withdrawn, newest first."""
     ledger.record([release(n, f"{n}.0") for n in (1, 2, 3, 4)], at=AT)
     for n in (1, 2, 4):
         ledger.stamp(release(n, f"{n}.0"), "verified", at=AT, state=VERIFIED)
-    fallback = ledger.withdraw("opt", "a", "4.0", before=5, at=AT)
-    assert fallback is not None
-    assert fallback.version == "2.0"
-    after = ledger.withdraw("opt", "a", "2.0", before=6, at=AT)
-    assert after is not None
-    assert after.version == "1.0"
-    assert ledger.withdraw("opt", "a", "1.0", before=7, at=AT) is None
+    ledger.withdraw("opt", "a", "4.0", before=5, at=AT)
+    assert [one.version for one in ledger.candidates("opt", "a")] == ["2.0", "1.0"]
 
 
 def test_late_withdrawal(ledger: Ledger) -> None:
     """A withdrawal delivered late leaves a newer release of the same version alone."""
     ledger.record([release(1, "1.0"), release(5, "1.0")], at=AT)
     ledger.withdraw("opt", "a", "1.0", before=3, at=AT)
-    items = [
-        ledger.client.get_item(TableName="ledger", Key=release(n, "1.0").key)["Item"]
-        for n in (1, 5)
-    ]
-    assert ["step_withdrawn" in item for item in items] == [True, False]
+    newer, older = ledger.releases("opt", "a")
+    assert ("withdrawn" in newer.steps, "withdrawn" in older.steps) == (False, True)
+
+
+def test_a_release_that_waited(ledger: Ledger) -> None:
+    """It is no open one, goes on once its hold has ended, and keeps the time it began to wait."""
+    waiting = replace(release(1), state=WAITING, document_version=None, revision=None)
+    ledger.record([waiting], at="first")
+    ledger.record([waiting], at="second")
+    assert list(ledger.open_releases("opt")) == []
+    ledger.record([release(1)], at="third")
+    ledger.record([waiting], at="fourth")
+    (found,) = ledger.open_releases("opt")
+    assert (found.state, found.revision) == ("open", 1)
+    assert found.steps == {"waiting": Step("first"), "document": Step("third", link="v1")}
+
+
+def test_a_release_that_waited_in_vain(ledger: Ledger) -> None:
+    """One that a later one overtook behind the hold ends as superseded, and was never open."""
+    waiting = replace(release(1), state=WAITING)
+    ledger.record([waiting], at=AT)
+    ledger.record([replace(waiting, state=SUPERSEDED)], at=AT)
+    ledger.record([release(1)], at=AT)
+    (found,) = ledger.releases("opt", "a")
+    assert (found.state, set(found.steps)) == (SUPERSEDED, {"superseded", "waiting"})
+    assert list(ledger.open_releases("opt")) == []
+
+
+def test_between_two_times(ledger: Ledger) -> None:
+    """The releases that were asked for in a span, both ends included, oldest first."""
+    ledger.record([release(n) for n in (1, 2, 3, 4)], at=AT)
+    found = ledger.between("opt", release(2).requested_at, release(3).requested_at)
+    assert list(found) == [release(2), release(3)]
+    assert list(ledger.between("in", "2026", "2027")) == []
+
+
+def test_found_by_its_id(ledger: Ledger) -> None:
+    """A release is found by its id alone, whatever hyphens its names have."""
+    long = replace(release(1), algorithm="a-b-c", release_id="opt-a-b-c-1.0-rc-1-0badcafe")
+    ledger.record([long, release(2)], at=AT)
+    assert ledger.find(long.release_id) == long
+    assert ledger.find("opt-a-b-c-2.0-0badcafe") is None
+    assert ledger.find("opt") is None
 
 
 def test_claim(ledger: Ledger) -> None:

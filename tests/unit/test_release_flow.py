@@ -14,6 +14,7 @@ from phaseline.announce import Message
 from phaseline.environment import Environment
 from phaseline.errors import DeploymentError, TimedOutError
 from phaseline.ledger import SUPERSEDED, VERIFIED
+from phaseline.metadata import Document
 from phaseline.transition import Schema
 from scripts import journal, slack
 from scripts.console import Console
@@ -33,7 +34,9 @@ from tests.unit.timing import Timer
 TOKEN_ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:slack-abc123"
 MESSAGE = Message("text", ({"type": "section", "text": {"type": "plain_text", "text": "x"}},))
 MOVE = Move("a", "0.9.0", "1.0.0", "r", "ana", "why")
-SUBJECT = Subject("opt", "v7", 7, (MOVE,), changed=False, note="revision 7")
+SUBJECT = Subject(
+    Document("opt", 6), Document("opt", 7), "v7", (MOVE,), changed=False, note="revision 7"
+)
 
 
 @pytest.fixture
@@ -81,7 +84,7 @@ def run(known: Services, subject: Subject, revision: int, version: str) -> Journ
         known,
         Console(total=6, err=io.StringIO(), environ={}),
         kept,
-        make=lambda: subject,
+        make=lambda: (subject,),
         timeout=10,
         clock=timer.clock,
         sleep=timer.sleep,

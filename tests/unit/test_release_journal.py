@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phaseline.errors import DeploymentError, InputError, PhaselineError, RefusedError
+from phaseline.metadata import Document
 from scripts import console, github
 from scripts.__main__ import main
 from scripts.console import Console
@@ -25,14 +26,15 @@ from tests.unit.timing import Timer
 
 MOVE = Move("route-planner", "2.0.3", "2.1.0", "opt-route-planner-2.1.0-1a2b", "ana", "faster")
 ALPHABET = st.characters(exclude_characters="\r", exclude_categories=["Cs"])
-SUBJECT = Subject("opt", "v7", 7, (MOVE,), True, "route-planner: 2.0.3 -> 2.1.0")
+NOTE = "route-planner: 2.0.3 -> 2.1.0"
+SUBJECT = Subject(Document("opt", 6), Document("opt", 7), "v7", (MOVE,), True, NOTE)
 
 
 def journal(**facts: Any) -> Journal:
     """The journal of a promotion, one step of which took two seconds."""
     timer = Timer()
     kept = Journal("demo", "promote opt/route-planner 2.1.0 (demo)", clock=timer.clock)
-    kept.subject, kept.outcome = SUBJECT, DONE
+    kept.subjects, kept.outcome = (SUBJECT,), DONE
     kept.execution, kept.execution_url = "e1", "https://console.example/e1"
     kept.site_url = "https://www.example.com"
     with kept.step(quiet(), "Metadata") as record:
@@ -70,7 +72,7 @@ def test_summary() -> None:
 @given(st.text())
 def test_no_text_breaks_the_summary(text: str) -> None:
     """Whatever a person gives as the reason, the tables keep their rows and their columns."""
-    kept = journal(subject=replace(SUBJECT, moves=(replace(MOVE, reason=text, who=text),)))
+    kept = journal(subjects=(replace(SUBJECT, moves=(replace(MOVE, reason=text, who=text),)),))
     rows = [line for line in kept.markdown().split("\n") if line.startswith("|")]
     plain = [line.replace("\\\\", "").replace("\\|", "") for line in rows]
     facts = 7 if text.split() else 5  # without a reason there is no row for it
@@ -197,7 +199,8 @@ RELEASE = ["release", "--environment", "demo", "--type", "opt"]
     [
         RELEASE,
         [*RELEASE, "--action", "promote", "--algorithm", "a", "--version", "1"],
-        [*RELEASE, "--action", "promote", "--reason", "x"],
+        [*RELEASE, "--action", "promote", "--algorithm", "$(reboot)", "--reason", "x"],
+        [*RELEASE, "--action", "hold", "--until", "2026-12-01T08:00:00", "--reason", "no zone"],
         [*RELEASE, "--document-version", "v", "--action", "hold"],
         [*RELEASE, "--document-version", "a b"],
         ["release", "--environment", "Demo", "--type", "opt", "--document-version", "v"],

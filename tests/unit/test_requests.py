@@ -1,7 +1,6 @@
-"""Requests of people: promote, rollback, hold, resume."""
+"""Requests of people: promote, rollback, hold, resume, clear."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
@@ -12,9 +11,10 @@ from phaseline.documents import Documents, Stored
 from phaseline.errors import InputError, RefusedError
 from phaseline.intake import Intake
 from phaseline.ledger import VERIFIED, Ledger
-from phaseline.metadata import Document
+from phaseline.live import Live, LiveDocument, Lives
+from phaseline.metadata import Document, Merged
 from phaseline.outbox import Outbox
-from phaseline.requests import Outcome, Request, TableItem, carry_out
+from phaseline.requests import Outcome, Request, Sources, TableItem, carry_out
 from phaseline.transition import Schema
 from tests.events import stream_record
 from tests.unit.test_documents import BUCKET, never
@@ -44,31 +44,44 @@ def intake() -> Iterator[Intake]:
         )
 
 
-def release(intake: Intake, *versions: str) -> None:
+def release(intake: Intake, *versions: str, algorithm: str = NAME) -> None:
     """Promote each version by the stream, and see it verified."""
     for number, version in enumerate(versions, start=1):
-        intake.take([stream_record(number, version=version)], Schema())
+        record = stream_record(number, algorithm=algorithm, version=version)
+        intake.take([record], Schema())
         verify(intake)
 
 
 def verify(intake: Intake) -> None:
-    """Close the open releases as verified."""
+    """Close the open releases as verified, and note what is live then."""
     for each in list(intake.ledger.open_releases("opt")):
-        intake.ledger.stamp(each, "verified", at=AT, state=VERIFIED)
+        intake.ledger.stamp(each, "verified", at=each.requested_at, state=VERIFIED)
+    stored = intake.documents.read("opt")
+    document = LiveDocument(stored.version_id, stored.document.revision)
+    at = f"2026-11-24T20:{stored.document.revision:02}:00Z"
+    live = Live(at, f"execution-{stored.document.revision}", "c0ffee", {"opt": document})
+    Lives(intake.ledger.client, "ledger").record(live)
 
 
 def ask(intake: Intake, action: str, version: str | None = None, **fields: Any) -> Outcome:
     """Carry out one request for the algorithm."""
-    dry_run = fields.pop("dry_run", False)
-    known: dict[str, Any] = {"type": "opt", "reason": "because", "id": "run-1", "at": LATER}
-    request = Request(action=action, algorithm=NAME, version=version, who="ana", **(known | fields))
-    return carry_out(
-        request,
-        documents=intake.documents,
-        ledger=intake.ledger,
-        tested=lambda name, version: TableItem("opt", {}) if version != "untested" else None,
-        dry_run=dry_run,
-    )
+    dry_run, documents = fields.pop("dry_run", False), fields.pop("documents", intake.documents)
+    upstream = fields.pop("upstream", None)
+    known: dict[str, Any] = {
+        "type": "opt", "reason": "because", "id": "run-1", "at": LATER, "algorithms": (NAME,),
+    }  # fmt: skip
+    request = Request(action=action, version=version, who="ana", **(known | fields))
+
+    def tested(name: str, version: str) -> TableItem | None:
+        return TableItem("opt", {"of": name}) if version != "untested" else None
+
+    sources = Sources(intake.ledger, tested, Lives(intake.ledger.client, "ledger"), upstream)
+    return carry_out(request, documents=documents, sources=sources, dry_run=dry_run)
+
+
+def moved(outcome: Outcome) -> dict[str, tuple[str | None, str | None]]:
+    """What a request did to each algorithm's active version."""
+    return {move.algorithm: (move.before, move.after) for move in outcome.moves}
 
 
 def now(intake: Intake) -> str | None:
@@ -79,9 +92,9 @@ def now(intake: Intake) -> str | None:
 def test_promote(intake: Intake) -> None:
     """A promotion by hand makes the version active and is a release with who and why."""
     outcome = ask(intake, "promote", "5.0")
-    assert (outcome.before, outcome.after, outcome.changed) == (None, "5.0", True)
+    assert (moved(outcome), outcome.changed) == ({NAME: (None, "5.0")}, True)
     (recorded,) = intake.ledger.open_releases("opt")
-    assert recorded == outcome.release
+    assert (recorded,) == outcome.releases
     assert (recorded.who, recorded.reason, recorded.version) == ("ana", "because", "5.0")
 
 
@@ -120,11 +133,18 @@ def test_refused(intake: Intake, action: str, version: str | None, fields: dict[
         {"reason": " "},
         {"version": "$(reboot)"},
         {"version": None},
+        {"algorithms": ("$(reboot)",)},
+        {"algorithms": ()},
+        {"algorithms": ("a", "b")},
+        {"as_of": AT},
+        {"until": LATER},
+        {"window": "0 18 * * 5 for 62h in Europe/Berlin"},
     ],
 )
 def test_malformed(intake: Intake, fields: dict[str, Any]) -> None:
     """A malformed request is refused, and the field named."""
-    field = next(iter(fields))
+    known = {"algorithms": "(algorithm|version)", "as_of": "as-of"}
+    field = known.get(name := next(iter(fields)), name)
     with pytest.raises(InputError, match=f"'{field}'"):
         ask(intake, **({"action": "promote", "version": "1.0"} | fields))
 
@@ -133,7 +153,7 @@ def test_rollback_sticks(intake: Intake) -> None:
     """A rollback goes to the verified version before, and later events wait."""
     release(intake, "1.0", "2.0")
     outcome = ask(intake, "rollback")
-    assert (outcome.before, outcome.after) == ("2.0", "1.0")
+    assert moved(outcome) == {NAME: ("2.0", "1.0")}
     intake.take([stream_record(2, version="2.0")], Schema())
     intake.take([stream_record(9, version="2.0")], Schema())
     assert now(intake) == "1.0"
@@ -148,7 +168,7 @@ def test_rollback_skips_bad_versions(intake: Intake) -> None:
     intake.take([stream_record(9, version="3.0")], Schema())
     verify(intake)
     outcome = ask(intake, "rollback", id="run-3", at="2026-11-24T22:00:00Z")
-    assert outcome.after == "1.0"
+    assert moved(outcome)[NAME][1] == "1.0"
     with pytest.raises(RefusedError, match="marked bad"):
         ask(intake, "rollback", "2.0", id="run-4")
 
@@ -165,9 +185,9 @@ def test_hold_and_resume(intake: Intake) -> None:
     with pytest.raises(RefusedError, match="on hold by ana"):
         ask(intake, "promote", "5.0")
     outcome = ask(intake, "resume")
-    assert (outcome.before, outcome.after) == ("1.0", "3.0")
-    assert outcome.release is not None
-    assert outcome.release.previous == "1.0"
+    assert moved(outcome) == {NAME: ("1.0", "3.0")}
+    assert [one.previous for one in outcome.releases] == ["1.0"]
+    assert [(one.version, one.state) for one in outcome.aside] == [("2.0", "superseded")]
     assert intake.documents.read("opt").document.holds == {}
 
 
@@ -178,7 +198,7 @@ def test_withdrawal_during_a_hold(intake: Intake) -> None:
     left = stream_record(3, version="2.0", old_phase="PACKAGE_TESTS_COMPLETE", phase="REJECTED")
     intake.take([left], Schema())
     assert now(intake) == "2.0"
-    assert ask(intake, "resume").after == "1.0"
+    assert moved(ask(intake, "resume")) == {NAME: ("2.0", "1.0")}
 
 
 @pytest.mark.parametrize("action", ["hold", "resume"])
@@ -199,10 +219,9 @@ def test_the_same_request_again(intake: Intake, action: str) -> None:
     first = ask(intake, action, version)
     verify(intake)
     again = ask(intake, action, version, at="2026-11-24T23:00:00Z")
-    assert (again.after, again.changed) == (first.after, False)
+    assert (moved(again)[NAME][1], again.changed) == (moved(first)[NAME][1], False)
     recorded = [each.release_id for each in intake.ledger.releases("opt", NAME)]
-    assert first.release
-    assert recorded.count(first.release.release_id) == 1
+    assert recorded.count(first.releases[0].release_id) == 1
     assert list(intake.ledger.open_releases("opt")) == []
 
 
@@ -224,8 +243,8 @@ def test_the_same_request_after_a_newer_one(intake: Intake, action: str) -> None
 
 def test_one_run_may_ask_for_two_versions(intake: Intake) -> None:
     """One after the other: a request is known by its run and by its version."""
-    assert ask(intake, "promote", "9.0").after == "9.0"
-    assert ask(intake, "promote", "8.0").after == "8.0"
+    assert moved(ask(intake, "promote", "9.0")) == {NAME: (None, "9.0")}
+    assert moved(ask(intake, "promote", "8.0")) == {NAME: ("9.0", "8.0")}
 
 
 def test_within_one_second(intake: Intake) -> None:
@@ -243,47 +262,183 @@ def test_within_one_second(intake: Intake) -> None:
 def test_the_ledger_was_not_reached(intake: Intake) -> None:
     """A request that died after the document was written is recorded when it runs again."""
     first = ask(intake, "promote", "9.0")
-    assert first.release
-    intake.ledger.client.delete_item(TableName="ledger", Key=first.release.key)
+    intake.ledger.client.delete_item(TableName="ledger", Key=first.releases[0].key)
     ask(intake, "promote", "9.0", at="2026-11-24T23:00:00Z")
-    (recorded,) = intake.ledger.releases("opt", NAME)
-    assert recorded == first.release
+    assert tuple(intake.ledger.releases("opt", NAME)) == first.releases
+
+
+class Dying(Documents):
+    """Documents whose writer dies when it has written."""
+
+    def _write(self, document: Document, etag: str) -> Stored | None:
+        super()._write(document, etag)
+        raise ConnectionError
+
+
+def dying(documents: Documents) -> Documents:
+    return Dying(documents.s3, documents.bucket, documents.prefix, documents.pause)
 
 
 def test_a_resumption_that_died_is_recorded_too(intake: Intake) -> None:
-    """What it let become active is in the ledger when it runs again, and once."""
+    """What it let become active, and what was overtaken, is in the ledger when it runs again."""
     release(intake, "1.0")
     ask(intake, "hold")
-    intake.take([stream_record(3, version="3.0")], Schema())
-    first = ask(intake, "resume")
-    assert first.release
-    intake.ledger.client.delete_item(TableName="ledger", Key=first.release.key)
+    for number in (3, 4):
+        intake.take([stream_record(number, version=f"{number}.0")], Schema())
+    with pytest.raises(ConnectionError):
+        ask(intake, "resume", documents=dying(intake.documents))
+    assert now(intake) == "4.0"
     for _ in range(2):
-        again = ask(intake, "resume", at="2026-11-24T23:00:00Z")
-        assert not again.changed
-    recorded = [each.release_id for each in intake.ledger.releases("opt", NAME)]
-    assert recorded.count(first.release.release_id) == 1
-    assert len(recorded) == 2
+        assert not ask(intake, "resume", at="2026-11-24T23:00:00Z").changed
+    recorded = intake.ledger.releases("opt", NAME)
+    assert [one.state for one in recorded] == ["open", "superseded", "verified"]
 
 
 def test_a_rollback_that_died_has_marked_what_it_left(intake: Intake) -> None:
-    """Whether or not its document was written: nothing goes back to that version."""
+    """The mark, the hold and the earlier version are one write; its repetition changes nothing."""
     release(intake, "1.0", "2.0")
-
-    class Broken(Documents):
-        def _write(self, document: Document, etag: str) -> Stored | None:
-            super()._write(document, etag)
-            raise ConnectionError
-
-    documents = intake.documents
-    broken = Broken(documents.s3, documents.bucket, documents.prefix, documents.pause)
     with pytest.raises(ConnectionError):
-        ask(replace(intake, documents=broken), "rollback")
+        ask(intake, "rollback", documents=dying(intake.documents))
     again = ask(intake, "rollback")
-    assert (again.after, again.changed) == ("1.0", False)
+    assert (moved(again), again.changed) == ({NAME: ("1.0", "1.0")}, False)
     verify(intake)
     with pytest.raises(RefusedError, match="marked bad"):
         ask(intake, "rollback", id="run-2")
+
+
+def test_several_algorithms_go_back_at_once(intake: Intake) -> None:
+    """One write, or none: where one of them can't go back, nothing is changed."""
+    release(intake, "1.0", "2.0")
+    release(intake, "5.0", "6.0", algorithm="other")
+    before = intake.documents.read("opt")
+    with pytest.raises(RefusedError, match="opt/third"):
+        ask(intake, "rollback", algorithms=(NAME, "other", "third"))
+    assert intake.documents.read("opt") == before
+    outcome = ask(intake, "rollback", algorithms=(NAME, "other"))
+    assert moved(outcome) == {NAME: ("2.0", "1.0"), "other": ("6.0", "5.0")}
+    assert outcome.document.document.revision == before.document.revision + 1
+    assert outcome.document.document.holds.keys() == {NAME, "other"}
+    assert len({one.release_id for one in outcome.releases}) == 2
+
+
+def test_a_document_goes_back_to_a_time(intake: Intake) -> None:
+    """Each algorithm is as it was live then, one that is new since is taken off the website."""
+    release(intake, "1.0", "2.0", "3.0")
+    release(intake, "8.0", algorithm="late")
+    live = [one.at for one in Lives(intake.ledger.client, "ledger").between("2026", "2027")]
+    outcome = ask(intake, "rollback", algorithms=(), as_of=live[1])
+    assert moved(outcome) == {NAME: ("3.0", "2.0"), "late": ("8.0", None)}
+    document = outcome.document.document
+    assert document.holds.keys() == {NAME, "late"}
+    assert [[*document.bad[name]] for name in (NAME, "late")] == [["3.0"], ["8.0"]]
+    again = ask(intake, "rollback", algorithms=(), as_of=live[1])
+    assert not again.changed
+
+
+def test_a_time_of_which_nothing_is_known(intake: Intake) -> None:
+    """Going back before the first publication is refused."""
+    release(intake, "1.0")
+    with pytest.raises(RefusedError, match="nothing is known to have been live"):
+        ask(intake, "rollback", algorithms=(), as_of="2020-01-01T00:00:00Z")
+
+
+def test_a_time_whose_version_is_bad_since(intake: Intake) -> None:
+    """A version that was live then and is bad now is not gone back to."""
+    release(intake, "1.0", "2.0")
+    live = [one.at for one in Lives(intake.ledger.client, "ledger").between("2026", "2027")]
+    ask(intake, "rollback")
+    with pytest.raises(RefusedError, match="marked bad by ana"):
+        ask(intake, "rollback", id="run-2", algorithms=(), as_of=live[-1])
+
+
+def test_a_bad_version_can_be_cleared(intake: Intake) -> None:
+    """A mark that was wrong is taken back by a person, who says why; until then it is refused."""
+    release(intake, "1.0", "2.0")
+    ask(intake, "rollback")
+    ask(intake, "resume")
+    with pytest.raises(RefusedError, match="marked bad by ana"):
+        ask(intake, "promote", "2.0", id="run-2")
+    assert ask(intake, "clear", "2.0").changed
+    assert not ask(intake, "clear", "2.0").changed
+    assert moved(ask(intake, "promote", "2.0", id="run-3")) == {NAME: ("1.0", "2.0")}
+
+
+def test_freeze(intake: Intake) -> None:
+    """A whole type is held and resumed; a rollback goes through."""
+    release(intake, "1.0", "2.0")
+    ask(intake, "hold", algorithms=())
+    intake.take([stream_record(8, version="8.0", algorithm="other")], Schema())
+    with pytest.raises(RefusedError, match="on hold by ana"):
+        ask(intake, "promote", "5.0")
+    assert moved(ask(intake, "rollback")) == {NAME: ("2.0", "1.0")}
+    outcome = ask(intake, "resume", algorithms=())
+    assert moved(outcome) == {"other": (None, "8.0")}
+    assert outcome.document.document.holds.keys() == {NAME}
+
+
+def test_a_hold_is_changed(intake: Intake) -> None:
+    """Who holds what is held already changes until when; what waits goes on waiting."""
+    ask(intake, "hold")
+    intake.take([stream_record(8, version="8.0")], Schema())
+    ask(intake, "hold", until="2026-11-25T08:00:00+01:00", reason="until tomorrow")
+    hold = intake.documents.read("opt").document.holds[NAME]
+    assert (hold.until, hold.reason) == ("2026-11-25T07:00:00Z", "until tomorrow")
+    assert [change.version for change in hold.waiting] == ["8.0"]
+
+
+class Raced(Documents):
+    """Documents to which somebody else writes between a request's read and its write."""
+
+    meanwhile: Callable[[], object]
+
+    def update(self, type_: str, merge: Callable[[Document], Merged]) -> tuple[Stored, Merged]:
+        self.meanwhile()
+        return super().update(type_, merge)
+
+
+def raced(intake: Intake, meanwhile: Callable[[], object]) -> Documents:
+    documents = intake.documents
+    made = Raced(documents.s3, documents.bucket, documents.prefix, documents.pause)
+    object.__setattr__(made, "meanwhile", meanwhile)
+    return made
+
+
+@pytest.mark.parametrize("action", ["promote", "rollback"])
+@pytest.mark.parametrize("by", ["promote", "rollback", "the table"])
+def test_two_at_once(intake: Intake, action: str, by: str) -> None:
+    """Of two changes of one algorithm at once one wins, and the loser is told who and what."""
+    release(intake, "1.0", "2.0", "3.0")
+
+    def meanwhile() -> None:
+        if by == "the table":
+            intake.take([stream_record(9, version="4.0")], Schema())
+        elif by == "promote":
+            ask(intake, "promote", "4.0", id="other")
+        else:
+            ask(intake, "rollback", id="other")
+
+    documents = raced(intake, meanwhile)
+    version = "1.0" if action == "rollback" else "5.0"
+    won = "2.0" if by == "rollback" else "4.0"
+    who = "the table" if by == "the table" else "ana"
+    with pytest.raises(RefusedError, match=f"{who} made {won} active at the same time"):
+        ask(intake, action, version, documents=documents)
+    assert now(intake) == won
+    assert [one.version for one in intake.ledger.open_releases("opt")] == [won]
+
+
+def test_a_hold_at_once(intake: Intake) -> None:
+    """A promotion that a hold overtakes is refused."""
+    documents = raced(intake, lambda: ask(intake, "hold"))
+    with pytest.raises(RefusedError, match="on hold by ana"):
+        ask(intake, "promote", "5.0", documents=documents)
+
+
+def test_another_algorithm_at_once(intake: Intake) -> None:
+    """Changes of different algorithms at once both win."""
+    documents = raced(intake, lambda: ask(intake, "promote", "1.0", algorithms=("other",)))
+    ask(intake, "promote", "5.0", documents=documents)
+    assert active(intake.documents.read("opt").document) == {NAME: "5.0", "other": "1.0"}
 
 
 @pytest.mark.parametrize("action", ["promote", "rollback", "hold", "resume"])
@@ -297,7 +452,7 @@ def test_dry_run(intake: Intake, action: str) -> None:
     version = "9.0" if action == "promote" else None
     outcome = ask(intake, action, version, dry_run=True)
     expected = {"promote": "9.0", "rollback": "1.0", "hold": "2.0", "resume": "9.0"}
-    assert outcome.after == expected[action]
+    assert moved(outcome)[NAME][1] == expected[action]
     assert outcome.changed
     assert intake.documents.read("opt") == before
     assert list(intake.ledger.open_releases("opt")) == []

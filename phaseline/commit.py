@@ -1,0 +1,68 @@
+"""Writes a document, then what the ledger knows of it: the one order in which both may change.
+
+The document comes first, since it decides who wins. A writer that dies before the ledger knows is
+followed by its repetition, or by `settle`: what waits in the ledger and in no document any more.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from phaseline.documents import Documents, Stored
+from phaseline.ledger import OPEN, SUPERSEDED, Ledger, Release
+from phaseline.metadata import Document, Merged
+from phaseline.transition import Change
+
+
+def write(
+    documents: Documents,
+    ledger: Ledger,
+    type_: str,
+    merge: Callable[[Document], Merged],
+    *,
+    at: str,
+) -> tuple[Stored, Merged]:
+    """Store what `merge` makes of a document and record its releases, with the version that
+    carries them; `at` is the time (ISO 8601, UTC)."""
+    stored, merged = documents.update(type_, merge)
+    carried = replace(merged, releases=tuple(carry(one, stored) for one in merged.releases))
+    ledger.record((*carried.aside, *carried.releases), at=at)
+    return stored, carried
+
+
+def carry(release: Release, stored: Stored) -> Release:
+    """The release as this version of its document carries it."""
+    return replace(
+        release, document_version=stored.version_id, revision=stored.document.revision, state=OPEN
+    )
+
+
+def settle(
+    ledger: Ledger, waiting: Iterable[Release], stored: Stored, *, at: str
+) -> tuple[Release, ...]:
+    """Record what became of those of `waiting` that the document does not keep back any more; the
+    ones that it carries.
+
+    `waiting` must have been read before the document: what is new there stands in the document
+    first.
+    """
+    kept = {change.sequence for change in stored.document.waiting()}
+    active = {entry.release for entry in stored.document.algorithms.values()}
+    active |= {tombstone.release for tombstone in stored.document.withdrawn.values()}
+    gone = [release for release in waiting if release.sequence not in kept]
+    carried = tuple(carry(one, stored) for one in gone if one.release_id in active)
+    overtaken = [replace(one, state=SUPERSEDED) for one in gone if one.release_id not in active]
+    ledger.record((*carried, *overtaken), at=at)
+    return carried
+
+
+def fallbacks(ledger: Ledger, changes: Iterable[Change]) -> Mapping[str, list[Release]]:
+    """For each withdrawal among `changes`, the releases whose version may come back."""
+    return {
+        change.sequence: [
+            release
+            for release in ledger.candidates(change.type, change.algorithm)
+            if int(release.sequence) < change.order
+        ]
+        for change in changes
+        if change.action == "withdraw"
+    }

@@ -7,9 +7,9 @@ shows is what a deploy does::
           \\   |
            \\  documents, packages
             \\ |
-         functions
-              |
-          pipeline
+      functions  watch
+          |
+      pipeline
 
 The roles of GitHub's workflows are a stack of their own, which only an administrator deploys.
 """
@@ -36,7 +36,7 @@ from phaseline.transition import TYPES
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-WAVES = (("github",), ("registry", "site"), ("functions",), ("pipeline",))
+WAVES = (("github",), ("registry", "site"), ("functions", "watch"), ("pipeline",))
 """The stacks in the order of their needs; those of one wave go at once."""
 EVERY = tuple(stack for wave in WAVES for stack in wave)
 STACKS = tuple(stack for stack in EVERY if stack != "github")
@@ -48,15 +48,19 @@ NEEDS = {
     "registry": (),
     "site": (),
     "functions": ("registry", "site"),
+    "watch": ("registry", "site"),
     "pipeline": ("site", "functions"),
 }
-FUNCTIONS = (
-    "stream_listener",
-    "site_publisher",
-    "cache_invalidator",
-    "slack_notifier",
-    "release_verifier",
-)
+FUNCTIONS = {
+    "stream_listener": "functions",
+    "site_publisher": "functions",
+    "cache_invalidator": "functions",
+    "slack_notifier": "functions",
+    "release_verifier": "functions",
+    "execution_recorder": "watch",
+    "automatic_rollback": "watch",
+}
+"""The Lambdas, and the stack of each."""
 
 
 class Steps(Protocol):
@@ -90,9 +94,13 @@ class Plan:
         waves = [[name for name in wave if name in self.selected] for wave in WAVES]
         return [wave for wave in waves if wave]
 
+    def functions(self) -> list[str]:
+        """The Lambdas of the selected stacks."""
+        return [name for name, stack in FUNCTIONS.items() if stack in self.selected]
+
     def steps(self) -> int:
         """How many steps carrying it out takes."""
-        extra = 2 * ("functions" in self.selected) + ("site" in self.selected)
+        extra = 2 * bool(self.functions()) + ("site" in self.selected)
         return 1 + len(self.waves()) + extra
 
 
@@ -225,15 +233,16 @@ def deploy(plan: Plan, executor: Executor, stacks: Stacks, step: Steps) -> Outco
     with step("Check templates and parameters"):
         parameters = _parameters(plan, stacks)
     built = []
-    if "functions" in plan.selected:
-        with step(f"Build {len(FUNCTIONS)} packages"):
+    if plan.functions():
+        with step(f"Build {len(plan.functions())} packages"):
             built = _build(plan)
     for wave in plan.waves():
-        if "functions" in wave:
+        if coded := set(FUNCTIONS.values()) & set(wave):
             with step("Upload packages"):
                 bucket = executor.code_bucket(plan.stack("site"))
                 outcome.packages = [executor.upload(bucket, one) for one in built]
-            parameters["functions"] |= _code_parameters(bucket, outcome.packages)
+            for name in coded:
+                parameters[name] |= _code_parameters(bucket, outcome.packages, name)
         with step(f"Deploy {' and '.join(wave)}"):
             outcome.stacks |= _deploy_wave(plan, executor, wave, parameters, outcome.stacks)
         if "site" in wave:
@@ -270,12 +279,16 @@ def _build(plan: Plan) -> list[Package]:
             paths,
             plan.repository / "build" / "lambdas" / f"{name}.zip",
         )
-        for name in FUNCTIONS
+        for name in plan.functions()
     ]
 
 
-def _code_parameters(bucket: str, uploaded: Sequence[Uploaded]) -> dict[str, str]:
-    keys = {_key_parameter(one.package.name): one.key for one in uploaded}
+def _code_parameters(bucket: str, uploaded: Sequence[Uploaded], stack: str) -> dict[str, str]:
+    keys = {
+        _key_parameter(one.package.name): one.key
+        for one in uploaded
+        if FUNCTIONS[one.package.name] == stack
+    }
     return {"CodeBucket": bucket} | keys
 
 

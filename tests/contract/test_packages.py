@@ -49,7 +49,8 @@ TemplateLoader.add_multi_constructor("!", some_text)
 
 def variables(name: str) -> dict[str, str]:
     """The environment that the template gives a function."""
-    template = yaml.load((ROOT / "infra" / "functions.yaml").read_text(), TemplateLoader)  # noqa: S506 - it is a SafeLoader
+    text = (ROOT / f"infra/{FUNCTIONS[name]}.yaml").read_text()
+    template = yaml.load(text, TemplateLoader)  # noqa: S506 - it is a SafeLoader
     logical = "".join(word.capitalize() for word in name.split("_"))
     given = template["Resources"][logical]["Properties"]["Environment"]["Variables"]
     return {key: value if isinstance(value, str) else "value" for key, value in given.items()}

@@ -10,7 +10,7 @@ import pytest
 from cfnlint.api import lint_file  # type: ignore[import-untyped] # it has no types
 from cfnlint.decode import decode, decode_str  # type: ignore[import-untyped] # it has no types
 
-from phaseline.deployment import EVERY, TEMPLATES
+from phaseline.deployment import EVERY, FUNCTIONS, TEMPLATES
 from phaseline.deployment_parameters import read
 from tests.contract import template_rules as rules
 from tests.contract.template_rules import RULES, Rule, Template, resources
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 PATHS = sorted((ROOT / "infra").glob("*.yaml"))
 PARAMETERS = sorted((ROOT / "infra/parameters").glob("*.json"))
 HANDLERS = sorted((ROOT / "lambdas").glob("*/handler.py"))
-STACKS = ("registry", "site", "functions", "pipeline")
+STACKS = ("registry", "site", "functions", "watch", "pipeline")
 GIVEN_BY_DEPLOY = {
     "Environment",
     "PipelineName",
@@ -312,7 +312,7 @@ def test_parameter_values(path: Path) -> None:
 def test_environment_variables(path: Path) -> None:
     """A function gets the variables that its handler reads, and no others."""
     name = "".join(word.title() for word in path.parent.name.split("_"))
-    function = properties(load("functions"), name)
+    function = properties(load(FUNCTIONS[path.parent.name]), name)
     assert _variables(path.read_text("utf-8")) == function["Environment"]["Variables"].keys()
 
 
@@ -441,13 +441,15 @@ def test_alarmed_metrics() -> None:
     """Every metric that the code emits has its alarm."""
     alarms = [
         alarm
-        for _, alarm in resources(load("functions"), "AWS::CloudWatch::Alarm")
+        for stack in ("functions", "watch")
+        for _, alarm in resources(load(stack), "AWS::CloudWatch::Alarm")
         if alarm["Namespace"] == "Phaseline"
     ]
     assert {alarm["MetricName"] for alarm in alarms} == {
         "DispatchFailed",
         "SlackMessageLost",
         "RecordRejected",
+        "AutomaticRollback",
     }
     for alarm in alarms:
         assert alarm["Dimensions"] == [{"Name": "Environment", "Value": {"Ref": "Environment"}}]

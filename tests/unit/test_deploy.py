@@ -45,11 +45,19 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_s3 import S3Client
 
+
+def keys_of(stack: str) -> str:
+    """The parameters for the code of a stack's functions."""
+    names = [name for name, owner in FUNCTIONS.items() if owner == stack]
+    return " ".join(f"{name.title().replace('_', '')}CodeKey" for name in names)
+
+
 TEMPLATES = {
     "registry": "Environment",
     "site": "Environment PipelineName Alias?",
     "functions": "Environment RegistryStack SiteStack PipelineName SlackChannel CodeBucket "
-    + " ".join(f"{name.title().replace('_', '')}CodeKey" for name in FUNCTIONS),
+    + keys_of("functions"),
+    "watch": "Environment RegistryStack SiteStack PipelineName CodeBucket " + keys_of("watch"),
     "pipeline": "Environment SiteStack FunctionsStack PipelineName",
     "github": "Environment PipelineName",
 }
@@ -75,7 +83,9 @@ def assigned(sections: dict[str, Any], **overrides: str) -> dict[str, dict[str, 
             "SiteStack": "s",
             "FunctionsStack": "f",
         },
-        later=frozenset(word for word in TEMPLATES["functions"].split() if "Code" in word),
+        later=frozenset(
+            word for text in TEMPLATES.values() for word in text.split() if "Code" in word
+        ),
         defaults={"PipelineName": "phaseline-demo"},
         selected=STACKS,
     )
@@ -102,9 +112,8 @@ def test_the_nearer_value_wins() -> None:
     found = assigned(sections)
     assert (found["pipeline"]["PipelineName"], found["site"]["PipelineName"]) == ("two", "three")
     everywhere = assigned(sections, PipelineName="four")
-    assert {everywhere[name]["PipelineName"] for name in ("site", "functions", "pipeline")} == {
-        "four"
-    }
+    stacks = ("site", "functions", "watch", "pipeline")
+    assert {everywhere[name]["PipelineName"] for name in stacks} == {"four"}
 
 
 @pytest.mark.parametrize(
@@ -187,7 +196,7 @@ class Recorder:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A repository with the five functions, each a handler and no more."""
+    """A repository with the functions, each a handler and no more."""
     for name in FUNCTIONS:
         directory = tmp_path / "lambdas" / name
         directory.mkdir(parents=True)
@@ -231,19 +240,22 @@ def carried_out(plan: Plan, executor: Executor) -> tuple[Outcome, list[str]]:
 
 
 def test_everything_is_deployed_in_the_order_of_its_needs(repository: Path) -> None:
-    """Registry and site, documents, packages, functions, pipeline; each knows what it needs."""
+    """Registry and site, documents, packages, what runs them, pipeline; each knows its needs."""
     recorder = Recorder()
     whole = plan(repository)
     _, titles = carried_out(whole, recorder)
     told = recorder.told
     assert sorted(told[:2]) == ["phaseline-demo-registry", "phaseline-demo-site"]
     assert told[2] == "documents of phaseline-demo-site"
-    assert told[3:8] == [f"{name} to bucket of phaseline-demo-site" for name in FUNCTIONS]
-    assert told[8:] == ["phaseline-demo-functions", "phaseline-demo-pipeline"]
+    assert told[3:10] == [f"{name} to bucket of phaseline-demo-site" for name in FUNCTIONS]
+    assert sorted(told[10:12]) == ["phaseline-demo-functions", "phaseline-demo-watch"]
+    assert told[12:] == ["phaseline-demo-pipeline"]
     assert len(titles) == whole.steps() == 7
     functions = recorder.parameters["phaseline-demo-functions"]
     assert functions["CodeBucket"] == "bucket of phaseline-demo-site"
     assert re.fullmatch(r"code/site_publisher/[0-9a-f]{64}\.zip", functions["SitePublisherCodeKey"])
+    watch = recorder.parameters["phaseline-demo-watch"]
+    assert {name for name in watch if name.endswith("CodeKey")} == set(keys_of("watch").split())
     needs = recorder.needs["phaseline-demo-pipeline"]
     assert {name: done and done.action for name, done in needs.items()} == {
         "phaseline-demo-site": "update",
@@ -275,6 +287,14 @@ def test_every_stack_is_made_as_the_given_role(repository: Path) -> None:
         (["registry"], ["phaseline-demo-registry"]),
         (["site"], ["phaseline-demo-site", "documents of phaseline-demo-site"]),
         (["pipeline"], ["phaseline-demo-pipeline"]),
+        (
+            ["watch"],
+            [
+                "execution_recorder to bucket of phaseline-demo-site",
+                "automatic_rollback to bucket of phaseline-demo-site",
+                "phaseline-demo-watch",
+            ],
+        ),
     ],
 )
 def test_one_stack_alone(repository: Path, selected: list[str], told: list[str]) -> None:
@@ -288,7 +308,9 @@ def test_one_stack_alone(repository: Path, selected: list[str], told: list[str])
 
 def test_a_broken_package_changes_nothing(repository: Path) -> None:
     """Packages are built before the first stack is touched."""
-    (repository / "lambdas" / FUNCTIONS[-1] / "handler.py").write_text("import absent\n")
+    (repository / "lambdas" / next(reversed(FUNCTIONS)) / "handler.py").write_text(
+        "import absent\n"
+    )
     recorder = Recorder()
     with pytest.raises(ConfigurationError, match="absent"):
         carried_out(plan(repository), recorder)

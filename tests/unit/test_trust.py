@@ -23,7 +23,7 @@ PARAMETERS = {
     "SlackTokenArn": "arn:aws:secretsmanager:eu-central-1:111122223333:secret:slack-AbCdEf",
 }
 TEMPLATE = Resolved("github-oidc", PARAMETERS)
-STACKS = ("registry", "site", "functions", "pipeline")
+STACKS = ("registry", "site", "functions", "watch", "pipeline")
 ROLES = ("DeployRole", "PromoteRole", "DriftRole", "PreviewRole")
 WORKFLOWS = {
     "DeployRole": "reusable-deploy-stack.yml",
@@ -436,7 +436,7 @@ def handlers() -> dict[str, dict[str, list[str]]]:
 
 
 def needed(*operations: str) -> set[str]:
-    """What these operations need on the types of the four stacks."""
+    """What these operations need on the types of the five stacks."""
     types = {one["Type"] for name in STACKS for one in load(name)["Resources"].values()}
     known = handlers()
     assert types - NO_SCHEMA <= known.keys()
@@ -450,7 +450,7 @@ def needed(*operations: str) -> set[str]:
 
 
 def test_cloudformation_may_do_what_its_handlers_need() -> None:
-    """Create, read, update and delete every type of the four stacks, but for what holds data."""
+    """Create, read, update and delete every type of the five stacks, but for what holds data."""
     lacking = needed("create", "read", "update", "delete") - actions("CloudFormationRole")
     assert lacking == {"dynamodb:DeleteTable", "s3:DeleteBucket", "sqs:DeleteQueue"}
 

@@ -22,7 +22,8 @@ from tests.workflows.conftest import (
 
 def test_a_push_deploys(system: System) -> None:
     """deploy.yml has deployed every stack, under the deploy role, job after job."""
-    assert {"registry", "site", "functions", "pipeline", "github"} == system.outputs.keys()
+    stacks = {"registry", "site", "functions", "watch", "pipeline", "github"}
+    assert system.outputs.keys() == stacks
     run = automation.ended(system, "deploy.yml")
     assert set(run["jobs"].values()) == {"success"}
     assert [state for state, _ in deployments(system, run)] == ["success"] * 3

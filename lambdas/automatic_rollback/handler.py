@@ -1,0 +1,99 @@
+"""Takes back the promotions of an execution that failed, once EventBridge says that it did."""
+
+import os
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from phaseline import jitter, metrics
+from phaseline.automatic import AutomaticRollback
+from phaseline.documents import Documents
+from phaseline.errors import InputError, RefusedError
+from phaseline.executions import Executions
+from phaseline.ledger import WRITERS, Ledger
+from phaseline.live import Lives
+from phaseline.requests import Sources
+
+METRIC = "AutomaticRollback"
+"""Counts the releases that were made; nothing is counted where nothing was rolled back."""
+
+_CONFIG = Config(
+    retries={"mode": "standard", "max_attempts": 4},
+    connect_timeout=3,
+    read_timeout=10,
+    max_pool_connections=WRITERS,
+)
+_DYNAMODB = boto3.client("dynamodb", config=_CONFIG)
+_LIVES = Lives(_DYNAMODB, os.environ["LEDGER_TABLE"])
+_ROLLBACK = AutomaticRollback(
+    executions=Executions(
+        boto3.client("codepipeline", config=_CONFIG),
+        os.environ["PIPELINE_NAME"],
+        clock=time.monotonic,
+        sleep=time.sleep,
+    ),
+    documents=Documents(
+        boto3.client("s3", config=_CONFIG),
+        os.environ["METADATA_BUCKET"],
+        os.environ["METADATA_PREFIX"],
+        jitter.pause,
+    ),
+    sources=Sources(
+        ledger=Ledger(_DYNAMODB, os.environ["LEDGER_TABLE"]),
+        tested=lambda algorithm, version: None,  # noqa: ARG005 - nothing is promoted here
+        lives=_LIVES,
+    ),
+    lives=_LIVES,
+    now=lambda: datetime.now(UTC),
+)
+_ENVIRONMENT = os.environ["ENVIRONMENT"]
+
+
+def handler(event: dict[str, Any], context: object) -> None:
+    """Roll back what the execution of an event failed for, or say why not, on one line.
+
+    Whatever else fails raises, so that Lambda tries again.
+    """
+    del context
+    execution, failed_at = _failed(event)
+    try:
+        outcomes = _ROLLBACK.react(execution, failed_at=failed_at)
+    except RefusedError as refusal:
+        _tell(execution, 0, str(refusal))
+        return
+    # What an earlier try did is not counted again.
+    done = [outcome for outcome in outcomes if outcome.changed]
+    _tell(
+        execution,
+        sum(len(outcome.releases) for outcome in done),
+        "; ".join(outcome.note for outcome in outcomes),
+        releases=" ".join(one.release_id for outcome in outcomes for one in outcome.releases),
+    )
+
+
+def _tell(execution: str, count: int, decision: str, **properties: str) -> None:
+    metrics.emit(
+        METRIC,
+        count,
+        environment=_ENVIRONMENT,
+        now=time.time(),
+        execution=execution,
+        decision=" ".join(decision.split()),
+        **properties,
+    )
+
+
+def _failed(event: Mapping[str, Any]) -> tuple[str, datetime]:
+    """The execution of an event, and when it failed."""
+    try:
+        return str(event["detail"]["execution-id"]), datetime.fromisoformat(event["time"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            "event of automatic_rollback",
+            f"expected the id and time of a failed pipeline execution, found none: {error!r}",
+            "Compare the event rule with infra/watch.yaml.",
+        ) from error

@@ -69,10 +69,10 @@ def suspects(failure: Failure, live: Live | None, *, now: datetime) -> dict[str,
 def promoted(
     failure: Failure, carried: Document, shown: Document, releases: Mapping[str, Release]
 ) -> tuple[str, ...]:
-    """Pure: the algorithms that a promotion changed from what is `shown` to what was `carried`.
+    """Pure: the algorithms whose version was promoted between what is `shown` and `carried`.
 
     `releases` are those of the type that nobody has seen served yet, by their ids. Raises
-    RefusedError for a change that is no promotion.
+    RefusedError for another change, or where there is no version to go back to.
     """
     names = []
     for name in sorted(carried.algorithms.keys() | shown.algorithms.keys()):
@@ -85,6 +85,9 @@ def promoted(
             raise _left(
                 failure.execution.id, f"{carried.type}/{name} was changed by {what}, no promotion"
             )
+        if before is None or before.version == release.version:
+            what = "is shown otherwise" if before else "was not shown before"
+            raise _left(failure.execution.id, f"{carried.type}/{name} {release.version} {what}")
         names.append(name)
     return tuple(names)
 

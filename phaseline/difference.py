@@ -48,7 +48,7 @@ class Difference:
             case "waiting":
                 return f"{subject}: waiting {_listed(self.before)} -> {_listed(self.after)}"
             case "bad":
-                state = f"{self.name} is bad, marked"
+                subject, state = f"{subject} {self.name}", "bad, marked"
             case _:
                 state = "on hold"
         if self.after is None:

@@ -11,6 +11,7 @@ https://www.rfc-editor.org/rfc/rfc5545#section-3.3.6
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import islice
 from zoneinfo import ZoneInfo
 
@@ -81,6 +82,7 @@ class Window:
         return last.astimezone(UTC) + self.time
 
 
+@lru_cache  # many algorithms may be on hold by one window
 def parse(text: str, where: str) -> Window:
     """The window that `text` describes: a cron expression, a duration, a zone of the IANA.
 

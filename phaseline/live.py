@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from phaseline.ledger import plain, serialize
+from phaseline.served import ServedManifest
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -40,6 +41,15 @@ class Live:
     execution: str
     commit: str
     documents: Mapping[str, LiveDocument]
+
+
+def of(manifest: ServedManifest, at: str) -> Live:
+    """What visitors are served, by the manifest that they were seen to get at a time."""
+    documents = {
+        type_: LiveDocument(document.version_id, document.revision)
+        for type_, document in manifest.documents.items()
+    }
+    return Live(at, manifest.execution, manifest.commit, documents)
 
 
 @dataclass(frozen=True)

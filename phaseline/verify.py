@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from phaseline import arrival, jobs, publication, served
+from phaseline import arrival, jobs, live, publication, served
 from phaseline.errors import DeploymentError, InputError, RemoteCallError, TimedOutError
 from phaseline.jobs import Continue, Done, Job
 from phaseline.ledger import SUPERSEDED, VERIFIED, Ledger
-from phaseline.live import Live, LiveDocument, Lives
+from phaseline.live import Lives
 from phaseline.publication import OVERTAKEN, Publication
 from phaseline.served import ServedManifest
 from phaseline.site import Site
@@ -116,7 +116,7 @@ class Verification:
         at = datetime.fromtimestamp(self.clock(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         for releases, end in ((verdict.verified, VERIFIED), (verdict.superseded, SUPERSEDED)):
             arrival.close(self.ledger, releases, end, at=at, link=self.site_url)
-        self.lives.record(_live(manifest, at))
+        self.lives.record(live.of(manifest, at))
         if state is None or state.publishing == done.execution:
             self.site.prune([key for key in done.stale if key in present])
             self.site.remember(done, etag)
@@ -127,11 +127,3 @@ class Verification:
                 "superseded": str(len(verdict.superseded)),
             }
         )
-
-
-def _live(manifest: ServedManifest, at: str) -> Live:
-    documents = {
-        type_: LiveDocument(document.version_id, document.revision)
-        for type_, document in manifest.documents.items()
-    }
-    return Live(at, manifest.execution, manifest.commit, documents)

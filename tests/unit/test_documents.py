@@ -150,6 +150,18 @@ def test_create_missing(documents: Documents, s3: Any) -> None:
     assert active(documents.read("opt").document) == {"a": "1.0.0"}
 
 
+def test_codepipeline_is_told_the_revision(documents: Documents, s3: Any) -> None:
+    """Each version has its revision where CodePipeline takes its summary from, the first too."""
+    key: Any = {"Bucket": BUCKET, "Key": "metadata/opt.zip"}
+    told = [s3.head_object(**key)["Metadata"]]
+    documents.update("opt", promote(1, "a"))
+    told.append(s3.head_object(**key)["Metadata"])
+    assert [one["codepipeline-artifact-revision-summary"] for one in told] == [
+        "revision 0",
+        "revision 1",
+    ]
+
+
 def test_a_version_and_the_one_before(documents: Documents) -> None:
     """Each version can be read again, and leads to the one before; the first leads nowhere."""
     first = documents.read("opt")

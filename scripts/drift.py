@@ -35,7 +35,7 @@ SIGNS = {
     "selected",
     type=click.Choice(STACKS),
     multiple=True,
-    help="Look at this one only. May be repeated; all four unless told otherwise.",
+    help="Look at this one only. May be repeated; all five unless told otherwise.",
 )
 @timeout_option("for one stack", 600)
 @json_option

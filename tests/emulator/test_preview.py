@@ -8,6 +8,7 @@ import sys
 import pytest
 from pytest_httpserver import HTTPServer
 
+from phaseline.deployment import STACKS
 from tests.emulator.conftest import ROOT, Emulator
 from tests.github_comments import NUMBER, Comments
 
@@ -59,14 +60,14 @@ def test_each_stack_has_a_comment_that_is_updated(emulator: Emulator, comments: 
     """Of a new environment, and again after a part of it is deployed; no stack is left behind."""
     first = previewed(emulator, comments)
     assert first.returncode == 0, first.stderr
-    stacks = [f"phaseline-{ENVIRONMENT}-{name}" for name in ("registry", "site", "functions")]
-    stacks.append(f"phaseline-{ENVIRONMENT}-pipeline")
+    stacks = [f"phaseline-{ENVIRONMENT}-{name}" for name in STACKS]
     assert json.loads(first.stdout)["comments"] == dict.fromkeys(stacks, "created")
     by_stack = {
         name: [one for one in comments.bodies.values() if f"`{name}`" in one] for name in stacks
     }
     assert all(len(found) == 1 for found in by_stack.values())
-    [registry], [functions] = by_stack[stacks[0]], by_stack[stacks[2]]
+    [registry] = by_stack[f"phaseline-{ENVIRONMENT}-registry"]
+    [functions] = by_stack[f"phaseline-{ENVIRONMENT}-functions"]
     assert "| Add | Ledger | AWS::DynamoDB::Table |" in registry
     assert "its changes can be told after the deploy of" in functions
     left = emulator.client("cloudformation").describe_stacks()["Stacks"]
@@ -77,10 +78,11 @@ def test_each_stack_has_a_comment_that_is_updated(emulator: Emulator, comments: 
     assert second.returncode == 0, second.stderr
     done = json.loads(second.stdout)["comments"]
     assert done == dict.fromkeys(stacks, "unchanged") | {
-        stacks[0]: "updated",
-        stacks[2]: "updated",
+        f"phaseline-{ENVIRONMENT}-{name}": "updated" for name in ("registry", "functions", "watch")
     }
-    assert f"### `{stacks[0]}`: No changes" in "\n".join(comments.bodies.values())
+    assert f"### `phaseline-{ENVIRONMENT}-registry`: No changes" in "\n".join(
+        comments.bodies.values()
+    )
     assert len(comments.bodies) == len(stacks)
 
 

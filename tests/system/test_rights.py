@@ -16,7 +16,8 @@ Attempt = Callable[[System, Callable[[str], Any]], object]
 
 def as_function(system: System, function: str) -> Callable[[str], Any]:
     """Makes clients that act with the role of a function (StreamListener)."""
-    name = system.outputs["functions"][f"{function}FunctionName"]
+    outputs = system.outputs["functions"] | system.outputs["watch"]
+    name = outputs[f"{function}FunctionName"]
     role = system.client("lambda").get_function_configuration(FunctionName=name)["Role"]
     session = system.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
 
@@ -98,6 +99,9 @@ SITE, METADATA = "SiteBucketName", "MetadataBucketName"
         ("SlackNotifier", invalidate),
         ("ReleaseVerifier", put(SITE, "index.html")),
         ("ReleaseVerifier", invalidate),
+        ("ExecutionRecorder", get(METADATA, "metadata/opt.zip")),
+        ("ExecutionRecorder", change_item),
+        ("ExecutionRecorder", read_secret("slack")),
     ],
 )
 def test_a_role_cannot_do_what_its_function_never_does(

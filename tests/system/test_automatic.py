@@ -1,0 +1,130 @@
+"""Automatic rollback on the local system: what a promotion breaks is mended without anybody."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local import system as local_system
+from local.demo import BROKEN_BUILD
+from local.system import System
+from phaseline.automatic import WHO
+from phaseline.ledger import Release
+from tests.system.conftest import COMPLETE, RUNNING, promote
+from tests.waiting import eventually
+
+until = partial(eventually, within=90.0)
+"""Two executions may be waited for."""
+
+
+@pytest.fixture(scope="module")
+def careful(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """A system of its own, in which failures are rolled back."""
+    with local_system.running(Path(tmp_path_factory.mktemp("careful")) / "state") as running:
+        parameters = running.parameters() | {"RollBackOnFailure": "true"}
+        running.run_deploy("deploy.log", parameters)
+        running.follow_stacks()
+        yield running
+
+
+def executions(system: System) -> list[dict[str, Any]]:
+    """The pipeline's executions, newest first."""
+    found: list[dict[str, Any]] = system.client("codepipeline").list_pipeline_executions(
+        pipelineName=system.pipeline
+    )["pipelineExecutionSummaries"]
+    return found
+
+
+def settled(system: System) -> bool:
+    """Whether no execution runs."""
+    return all(one["status"] != "InProgress" for one in executions(system))
+
+
+def poison(system: System, algorithm: str, version: str) -> None:
+    """Let a version pass its tests whose title is a number, which the frontend refuses."""
+    system.write_algorithm(
+        algorithm, version, type_="opt", phase=RUNNING, title=algorithm, summary=""
+    )
+    system.client("dynamodb").update_item(
+        TableName=system.outputs["registry"]["AlgorithmsTableName"],
+        Key={"algorithm": {"S": algorithm}, "version": {"S": version}},
+        UpdateExpression="SET display = :display",
+        ExpressionAttributeValues={":display": {"M": {"title": {"N": "7"}}}},
+    )
+    system.set_phase(algorithm, version, COMPLETE)
+
+
+def newest(system: System, algorithm: str) -> Release:
+    """The newest release of an algorithm."""
+    return next(system.ledger.releases("opt", algorithm))
+
+
+def decision(system: System, execution: str) -> str:
+    """What the function logged about an execution."""
+    name = system.outputs["watch"]["AutomaticRollbackFunctionName"]
+    configuration = system.client("lambda").get_function_configuration(FunctionName=name)
+    group, logs = configuration["LoggingConfig"]["LogGroup"], system.client("logs")
+
+    def found() -> list[str]:
+        events = logs.filter_log_events(logGroupName=group, filterPattern=f'"{execution}"')
+        return [event["message"] for event in events["events"]]
+
+    return str(until(found)[-1])
+
+
+def test_a_promotion_that_breaks_the_build_goes_back_and_sticks(careful: System) -> None:
+    """By itself: the website is whole again, and the version does not return."""
+    promote(careful, "opt", "guide", "1.0.0")
+    until(lambda: settled(careful))
+    poison(careful, "guide", "2.0.0")
+    until(lambda: newest(careful, "guide").who == WHO)
+    until(lambda: newest(careful, "guide").state == "verified")
+    release = newest(careful, "guide")
+    assert (release.action, release.previous, release.version) == ("rollback", "2.0.0", "1.0.0")
+    assert release.reason.startswith("Build failed in execution ")
+    careful.set_phase("guide", "2.0.0", RUNNING)
+    careful.set_phase("guide", "2.0.0", COMPLETE)
+    promote(careful, "opt", "other", "1.0.0")
+    until(lambda: settled(careful))
+    assert careful.served_versions("opt") == {"guide": "1.0.0", "other": "1.0.0"}
+    assert executions(careful)[0]["status"] == "Succeeded"
+
+
+def test_a_rollback_whose_build_fails_goes_no_further(careful: System) -> None:
+    """The build fails whatever is built: the promotion goes back once, and that is all."""
+    for version in ("1.0.0", "2.0.0"):
+        promote(careful, "opt", "deep", version)
+        until(lambda: settled(careful))
+    project = careful.outputs["pipeline"]["BuildProjectName"]
+    codebuild = careful.client("codebuild")
+    source = codebuild.batch_get_projects(names=[project])["projects"][0]["source"]
+    codebuild.update_project(name=project, source=source | {"buildspec": BROKEN_BUILD})
+    before = len(executions(careful))
+    try:
+        careful.write_algorithm(
+            "deep", "3.0.0", type_="opt", phase=COMPLETE, title="Deep", summary=""
+        )
+        until(lambda: newest(careful, "deep").who == WHO)
+        until(lambda: len(executions(careful)) == before + 2 and settled(careful))
+        last = executions(careful)[0]
+        assert last["status"] == "Failed"
+        line = decision(careful, last["pipelineExecutionId"])
+        assert "it carried nothing that visitors do not get already" in line
+        assert newest(careful, "deep").version == "2.0.0"
+    finally:
+        codebuild.update_project(name=project, source=source)
+
+
+def test_the_frontend_is_not_mended_by_a_rollback(careful: System) -> None:
+    """A commit that breaks the build leaves every version where it is, and the log says why."""
+    good = careful.read_frontend("buildspec.yml")
+    careful.commit_frontend({"buildspec.yml": BROKEN_BUILD}, "Break the build")
+    try:
+        until(lambda: executions(careful)[0]["status"] == "Failed")
+        line = decision(careful, executions(careful)[0]["pipelineExecutionId"])
+        assert "it is the first with the frontend's commit" in line
+    finally:
+        careful.commit_frontend({"buildspec.yml": good}, "Mend the build")
+    until(lambda: executions(careful)[0]["status"] == "Succeeded")

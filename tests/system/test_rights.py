@@ -80,6 +80,17 @@ def change_item(system: System, client: Callable[[str], Any]) -> object:
     )
 
 
+def find_open(state: str) -> Attempt:
+    """A look for the releases of a type that have not come to their end."""
+    return lambda system, client: client("dynamodb").query(
+        TableName=system.outputs["registry"]["LedgerTableName"],
+        IndexName="open",
+        KeyConditionExpression="#open = :open",
+        ExpressionAttributeNames={"#open": "open"},
+        ExpressionAttributeValues={":open": {"S": state}},
+    )
+
+
 SITE, METADATA = "SiteBucketName", "MetadataBucketName"
 
 
@@ -102,6 +113,7 @@ SITE, METADATA = "SiteBucketName", "MetadataBucketName"
         ("ExecutionRecorder", get(METADATA, "metadata/opt.zip")),
         ("ExecutionRecorder", change_item),
         ("ExecutionRecorder", read_secret("slack")),
+        ("ExecutionRecorder", find_open("opt")),
     ],
 )
 def test_a_role_cannot_do_what_its_function_never_does(
@@ -118,6 +130,7 @@ def test_a_role_cannot_do_what_its_function_never_does(
     [
         ("StreamListener", get(METADATA, "metadata/opt.zip")),
         ("StreamListener", read_secret("github")),
+        ("StreamListener", find_open("waiting#opt")),
         ("CacheInvalidator", invalidate),
         ("SlackNotifier", read_secret("slack")),
     ],

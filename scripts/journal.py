@@ -156,6 +156,7 @@ class Journal:
         rows = [
             ("Result", f"**{self.outcome}** after {duration(self.seconds)}"),
             *(("Change", escape(str(move))) for move in self.moves[:MOVES_SHOWN]),
+            ("Release", escape(", ".join(move.release for move in self.moves if move.release))),
             ("Who", escape(", ".join(dict.fromkeys(move.who for move in self.moves)))),
             ("Why", escape("; ".join(dict.fromkeys(move.reason for move in self.moves)))),
             ("Links", ", ".join(links)),

@@ -137,7 +137,7 @@ def request_options(*, required: bool) -> Decorator:
         click.option("--until", type=MOMENT, help="When the hold ends by itself."),
         click.option(
             "--window",
-            help="When the hold is in force, such as '0 18 * * 5 for 62h in Europe/Berlin'.",
+            help="When the hold is in force, such as '0 18 * * 5 for 2d14h in Europe/Berlin'.",
         ),
         click.option(
             "--reason", required=required, help="Why, in a sentence; it is kept with the release."

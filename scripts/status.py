@@ -1,6 +1,6 @@
-"""Shows what is active, what visitors are served, what is open, and the newest executions."""
+"""Shows what is active, served, on hold, waiting, bad and open, and the newest executions."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -9,6 +9,7 @@ import click
 from phaseline import served
 from phaseline.documents import Stored
 from phaseline.errors import PhaselineError
+from phaseline.ledger import Release
 from phaseline.transition import TYPES
 from scripts.console import Console, json_option
 from scripts.options import environment_option
@@ -27,9 +28,8 @@ def command(environment: str, as_json: bool) -> None:
         "site_url": known.environment.site_url,
         "documents": {type_: _document(known.documents.read(type_)) for type_ in TYPES},
         "served": _served(known.environment.site_url),
-        "open_releases": [
-            asdict(release) for type_ in TYPES for release in known.ledger.open_releases(type_)
-        ],
+        "waiting": _releases(known.ledger.waiting),
+        "open_releases": _releases(known.ledger.open_releases),
         "executions": [
             {
                 "id": one.id,
@@ -44,6 +44,10 @@ def command(environment: str, as_json: bool) -> None:
     Console(as_json=as_json).result(found, lines(found))
 
 
+def _releases(find: Callable[[str], Iterator[Release]]) -> list[dict[str, Any]]:
+    return [asdict(release) for type_ in TYPES for release in find(type_)]
+
+
 def _document(stored: Stored) -> dict[str, Any]:
     document = stored.document
     return {
@@ -51,6 +55,11 @@ def _document(stored: Stored) -> dict[str, Any]:
         "version_id": stored.version_id,
         "versions": {name: entry.version for name, entry in document.algorithms.items()},
         "holds": {name: asdict(hold) for name, hold in document.holds.items()},
+        "freeze": asdict(document.freeze) if document.freeze else None,
+        "bad": {
+            name: {version: asdict(mark) for version, mark in marks.items()}
+            for name, marks in document.bad.items()
+        },
     }
 
 
@@ -79,9 +88,22 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
             served_version = shown["versions"].get(name)
             late = "" if served_version == version else f", served: {served_version or 'nothing'}"
             hold = document["holds"].get(name)
-            held = f", on hold by {hold['who']}: {hold['reason']}" if hold else ""
-            yield f"  {name} {version}{late}{held}"
-    for release in found["open_releases"]:
-        yield f"open: {release['release_id']}, since {release['requested_at']}"
+            yield f"  {name} {version}{late}{_held(hold)}"
+        if document["freeze"]:
+            yield f"  the whole type{_held(document['freeze'])}"
+        for name, marks in sorted(document["bad"].items()):
+            for version, mark in sorted(marks.items()):
+                yield f"  {name} {version} is bad, said {mark['who']}: {mark['reason']}"
+    for state, releases in (("waiting", found["waiting"]), ("open", found["open_releases"])):
+        for release in releases:
+            yield f"{state}: {release['release_id']}, since {release['requested_at']}"
     for one in found["executions"]:
         yield f"execution {one['id']}: {one['status']}, {one['url']}"
+
+
+def _held(hold: Mapping[str, Any] | None) -> str:
+    if hold is None:
+        return ""
+    when = f" until {hold['until']}" if hold["until"] else ""
+    when += f" at {hold['window']}" if hold["window"] else ""
+    return f", on hold{when} by {hold['who']}: {hold['reason']}"

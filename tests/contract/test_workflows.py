@@ -248,7 +248,7 @@ def test_an_empty_variable_is_none() -> None:
         environ.setenv("PHASELINE_ENVIRONMENT", "demo")
         environ.setenv("PHASELINE_TYPE", "opt")
         values = command.make_context("release", []).params
-    given = {name: value for name, value in values.items() if value not in (None, False)}
+    given = {name: value for name, value in values.items() if value not in (None, False, ())}
     assert given.keys() == {"environment", "type_", "timeout"}
 
 

@@ -59,6 +59,7 @@ def test_summary() -> None:
         "|-|-|",
         "| Result | **done** after 2.0 s |",
         r"| Change | route-planner 2.0.3 -\> 2.1.0 |",
+        "| Release | opt-route-planner-2.1.0-1a2b |",
         "| Who | ana |",
         "| Why | faster |",
         "| Links | [website](https://www.example.com), [pipeline](https://console.example/e1) |",
@@ -75,7 +76,7 @@ def test_no_text_breaks_the_summary(text: str) -> None:
     kept = journal(subjects=(replace(SUBJECT, moves=(replace(MOVE, reason=text, who=text),)),))
     rows = [line for line in kept.markdown().split("\n") if line.startswith("|")]
     plain = [line.replace("\\\\", "").replace("\\|", "") for line in rows]
-    facts = 7 if text.split() else 5  # without a reason there is no row for it
+    facts = 8 if text.split() else 6  # without a reason there is no row for it
     assert [line.count("|") for line in plain] == [3] * facts + [4] * 3
 
 

@@ -8,7 +8,6 @@ from tests.standins.conftest import call
 from tests.system.conftest import promote
 from tests.workflows.conftest import (
     QUICK,
-    by_hand,
     comments,
     deployments,
     propose,
@@ -38,30 +37,6 @@ def test_a_tested_version_is_released(system: System) -> None:
     assert system.served_versions("opt")["route-planner"] == "2.1.0"
     assert "2.1.0" in run["summary"]
     assert deployments(system, run) == [("success", system.edge_url)]
-
-
-ALGORITHM = "delivery-forecast"
-
-
-def test_every_action_by_hand(system: System) -> None:
-    """promote.yml rolls back, holds, resumes and promotes; the website follows."""
-
-    def shown() -> str:
-        return system.served_versions("out")[ALGORITHM]
-
-    promote(system, "out", ALGORITHM, "1.0.0")
-    promote(system, "out", ALGORITHM, "1.1.0")
-    assert shown() == "1.1.0"
-
-    succeeded(by_hand(system, "promote", ALGORITHM, "1.0.0", **{"dry-run": "true"}))
-    assert shown() == "1.1.0"
-    assert "To rollback it" in succeeded(by_hand(system, "rollback", ALGORITHM))["summary"]
-    assert shown() == "1.0.0"
-    succeeded(by_hand(system, "resume", ALGORITHM))
-    succeeded(by_hand(system, "promote", ALGORITHM, "1.1.0"))
-    assert shown() == "1.1.0"
-    succeeded(by_hand(system, "hold", ALGORITHM))
-    assert by_hand(system, "promote", ALGORITHM, "9.9.9")["conclusion"] == "failure"
 
 
 def test_a_late_dispatch_is_already_done(system: System) -> None:

@@ -1,0 +1,95 @@
+"""promote.yml: what people ask for, by hand, on the whole system."""
+
+import time
+from typing import Any
+
+from local.system import System
+from phaseline import served
+from scripts import services
+from tests.system.conftest import COMPLETE, promote
+from tests.waiting import eventually
+from tests.workflows.conftest import by_hand, succeeded
+
+NAMES = ("delivery-forecast", "stock-forecast")
+
+
+def shown(system: System) -> dict[str, str | None]:
+    """The versions of the algorithms that the website shows."""
+    versions = system.served_versions("out")
+    return {name: versions.get(name) for name in NAMES}
+
+
+def ask(system: System, action: str, algorithm: str = "", version: str = "", **more: str) -> Any:
+    """Run promote.yml, which has to end well; the run."""
+    fields = {name.replace("_", "-"): value for name, value in more.items()}
+    return succeeded(by_hand(system, action, algorithm, version, **fields))
+
+
+def refused(system: System, *asked: str, **more: str) -> str:
+    """The log of a run of promote.yml that has to be refused."""
+    run = by_hand(system, *asked, **more)
+    assert run["conclusion"] == "failure"
+    return str(run["summary"])
+
+
+def test_every_action(system: System) -> None:
+    """A version is rolled back, stays out until it is cleared, and is promoted again; the website
+    follows each of them, and the summary says what and why."""
+    one = NAMES[0]
+    promote(system, "out", one, "1.0.0")
+    promote(system, "out", one, "1.1.0")
+
+    foreseen = ask(system, "rollback", one, dry_run="true")["summary"]
+    assert "delivery-forecast 1.1.0 -\\> 1.0.0" in foreseen
+    assert '-   "version": "1.1.0"' in foreseen
+    assert shown(system)[one] == "1.1.0"
+
+    assert "To rollback it" in ask(system, "rollback", one)["summary"]
+    assert shown(system)[one] == "1.0.0"
+    assert "on hold" in refused(system, "promote", one, "1.1.0")
+    ask(system, "resume", one)
+    assert "marked bad" in refused(system, "promote", one, "1.1.0")
+    ask(system, "clear", one, "1.1.0")
+    ask(system, "promote", one, "1.1.0")
+    assert shown(system)[one] == "1.1.0"
+
+
+def test_a_document_as_of_a_time(system: System) -> None:
+    """All algorithms of a type go back to what was live at a time, then several to what was before;
+    each time in one write, and what they left is bad."""
+    for name in NAMES:
+        promote(system, "out", name, "3.0.0")
+    time.sleep(1)  # times are whole seconds
+    then = services.now()
+    for version in ("3.1.0", "3.2.0"):
+        for name in NAMES:
+            promote(system, "out", name, version)
+
+    ask(system, "rollback", as_of=then)
+    assert shown(system) == dict.fromkeys(NAMES, "3.0.0")
+    for name in NAMES:
+        assert "marked bad" in refused(system, "promote", name, "3.2.0")
+    both = ", ".join(NAMES)
+    ask(system, "resume", both)
+    for name in NAMES:
+        ask(system, "promote", name, "3.1.0")
+    before = served.fetch(system.edge_url).documents["out"].revision
+    ask(system, "rollback", both)
+    assert shown(system) == dict.fromkeys(NAMES, "3.0.0")
+    assert served.fetch(system.edge_url).documents["out"].revision == before + 1
+    ask(system, "resume", both)
+
+
+def test_a_freeze(system: System) -> None:
+    """Every type is held, in a window and until a time; what is tested meanwhile waits, and is
+    released when the freeze is ended."""
+    name = NAMES[0]
+    always = "* * * * * for 1h in Europe/Berlin"
+    ask(system, "hold", type="all", until="2999-01-01T00:00:00Z", window=always)
+    system.write_algorithm(name, "4.0.0", type_="out", phase=COMPLETE, title=name, summary="4.0.0")
+    eventually(lambda: [*system.ledger.waiting("out")])
+    assert "on hold" in refused(system, "promote", name, "4.0.0")
+    assert shown(system)[name] != "4.0.0"
+    ask(system, "resume", type="all")
+    assert shown(system)[name] == "4.0.0"
+    assert [*system.ledger.waiting("out")] == []

@@ -4,9 +4,11 @@ Exits with 4 where it fails, and names the stage, the action, the reason and the
 its end is not seen in time.
 """
 
+from contextlib import suppress
 from dataclasses import asdict
 
 import click
+from botocore.exceptions import BotoCoreError, ClientError
 
 from phaseline.executions import Step
 from scripts.console import Console, duration, json_option
@@ -33,12 +35,17 @@ def command(environment: str, execution: str, timeout: float, as_json: bool) -> 
 
 
 def follow(known: Services, console: Console, execution: str, timeout: float) -> list[Step]:
-    """Tell each action of an execution as it starts and ends; those that ended."""
+    """Tell each action of an execution as it starts and ends, and record it; those that ended."""
     ended = []
-    for step in known.executions.follow(execution, limit=timeout):
-        console.progress(f"  {line(step)}", "red" if step.status == "Failed" else "")
-        if step.seconds is not None:
-            ended.append(step)
+    try:
+        for step in known.executions.follow(execution, limit=timeout):
+            console.progress(f"  {line(step)}", "red" if step.status == "Failed" else "")
+            if step.seconds is not None:
+                ended.append(step)
+    finally:
+        # Its event records it too, unless AWS loses that; nothing here may hide why it failed.
+        with suppress(BotoCoreError, ClientError):
+            known.recorder.record(execution)
     return ended
 
 

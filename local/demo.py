@@ -12,7 +12,7 @@ from rich.table import Table
 
 from local import automation
 from local import system as local_system
-from local.system import ROOT, System
+from local.system import ENVIRONMENT, ROOT, System
 from local.watch import Step, Watch
 from phaseline.errors import DeploymentError
 
@@ -207,6 +207,8 @@ The system stays up. In another terminal, in {ROOT}:
   Runs        {python} -m local runs
   AWS         {variables}
               (any AWS tool; the algorithms table is {table})
+  Explain     the same, then {python} -m scripts history --environment {ENVIRONMENT}
+              (or status, diff, dora, drift; --help tells more)
 
 Ctrl-C stops it; `make clean` removes what it made.""",
         soft_wrap=True,

@@ -32,7 +32,7 @@ class LiveDocument:
 
 @dataclass(frozen=True)
 class Live:
-    """What visitors are served since `at` (ISO 8601, UTC), when it was verified.
+    """What visitors are served since `at` (ISO 8601, UTC, in milliseconds), when it was verified.
 
     `execution` published it, from the frontend's `commit` and a document of each type.
     """
@@ -92,11 +92,11 @@ class Lives:
 
     def at(self, time: str) -> Live | None:
         """What was live at a `time`; None before the first verified publication."""
-        return next(self._query(START, f"{time}#{END}", newest_first=True), None)
+        return next(self._query(START, time, newest_first=True), None)
 
     def between(self, since: str, until: str) -> Iterator[Live]:
         """What became live from `since` to `until`, both included, oldest first."""
-        return self._query(since, f"{until}#{END}")
+        return self._query(since, until)
 
     def _query(self, first: str, last: str, *, newest_first: bool = False) -> Iterator[Live]:
         pages = self.client.get_paginator("query").paginate(
@@ -104,8 +104,9 @@ class Lives:
             KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
             ExpressionAttributeValues={
                 ":pk": {"S": "live"},
-                ":first": {"S": first},
-                ":last": {"S": last},
+                # A time in whole seconds stands around the milliseconds of that second so.
+                ":first": {"S": first.removesuffix("Z")},
+                ":last": {"S": last.removesuffix("Z") + END},
             },
             ScanIndexForward=not newest_first,
             ConsistentRead=True,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from phaseline import arrival, jobs, live, publication, served
+from phaseline import actions, arrival, jobs, live, publication, served
 from phaseline.errors import DeploymentError, InputError, RemoteCallError, TimedOutError
 from phaseline.jobs import Continue, Done, Job
 from phaseline.ledger import SUPERSEDED, VERIFIED, Ledger
@@ -113,10 +113,11 @@ class Verification:
                 for release in self.ledger.open_releases(type_)
             ],
         )
-        at = datetime.fromtimestamp(self.clock(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        now = datetime.fromtimestamp(self.clock(), UTC)
+        at = now.strftime("%Y-%m-%dT%H:%M:%SZ")
         for releases, end in ((verdict.verified, VERIFIED), (verdict.superseded, SUPERSEDED)):
             arrival.close(self.ledger, releases, end, at=at, link=self.site_url)
-        self.lives.record(live.of(manifest, at))
+        self.lives.record(live.of(manifest, actions.instant(now)))
         if state is None or state.publishing == done.execution:
             self.site.prune([key for key in done.stale if key in present])
             self.site.remember(done, etag)

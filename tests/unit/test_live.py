@@ -45,6 +45,20 @@ def test_nothing_was_live_yet(lives: Lives) -> None:
     assert lives.newest() is None
 
 
+def test_two_in_one_second(lives: Lives) -> None:
+    """They are told apart by their milliseconds, and belong to that second."""
+    first = replace(live(8, "b"), at="2026-11-25T08:00:00.100Z")
+    second = replace(live(8, "a"), at="2026-11-25T08:00:00.900Z")
+    for each in (first, second):
+        lives.record(each)
+    assert lives.newest() == second
+    assert lives.at("2026-11-25T08:00:00Z") == second
+    assert lives.at("2026-11-25T08:00:00.500Z") == first
+    assert lives.at("2026-11-25T07:59:59Z") is None
+    found = lives.between("2026-11-25T08:00:00Z", "2026-11-25T08:00:00Z")
+    assert list(found) == [first, second]
+
+
 def test_what_became_live_between_two_times(lives: Lives) -> None:
     """Both ends count, and the oldest comes first."""
     known = [live(hour, f"e{hour}") for hour in range(8, 13)]

@@ -92,7 +92,7 @@ def read(client: "CloudFormationClient", name: str) -> Environment:
         slack_api_url=functions.parameter("SlackApiUrl"),
         slack_token_arn=functions.parameter("SlackTokenArn"),
         promotes_from=functions.parameter("PromotesFrom") or None,
-        soak_minutes=int(functions.output("SoakMinutes")),
+        soak_minutes=int(functions.parameter("SoakMinutes")),
     )
 
 

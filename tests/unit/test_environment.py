@@ -26,7 +26,6 @@ VALUES: dict[str, dict[str, dict[str, str]]] = {
         }
     },
     "functions": {
-        "Outputs": {"SoakMinutes": "0"},
         "Parameters": {
             "SiteUrl": "",
             "Phase": "DONE",
@@ -39,6 +38,7 @@ VALUES: dict[str, dict[str, dict[str, str]]] = {
             "SlackApiUrl": "https://slack.com/api/",
             "SlackTokenArn": "arn:token",
             "PromotesFrom": "",
+            "SoakMinutes": "0",
         },
     },
     "pipeline": {"Outputs": {"PipelineName": "phaseline-demo"}},
@@ -109,7 +109,7 @@ def test_a_later_environment() -> None:
     """It knows which one is before it, and for how long a version must be live there."""
     deployed = Deployed()
     deployed.values["functions"]["Parameters"]["PromotesFrom"] = "staging"
-    deployed.values["functions"]["Outputs"]["SoakMinutes"] = "90"
+    deployed.values["functions"]["Parameters"]["SoakMinutes"] = "90"
     found = environment.read(deployed.client, "demo")
     assert (found.promotes_from, found.soak_minutes) == ("staging", 90)
 

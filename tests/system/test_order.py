@@ -1,0 +1,80 @@
+"""Two environments in an order: what one verified is what the next one is promoted to."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from local.edge import Edge
+from local.serving import serve
+from local.system import ENVIRONMENT, System
+from phaseline import environment
+from phaseline.documents import Documents
+from phaseline.environment import PREFIX, Environment
+from tests.system.conftest import promote
+from tests.system.test_scripts import Ran, Scripts, scripts
+
+__all__ = ["scripts"]
+
+LATER = "later"
+NAME = "lane-keeper"
+
+
+@pytest.fixture(scope="module")
+def later(system: System) -> Iterator[Environment]:
+    """A second environment of the same account, whose versions come from the first one."""
+    cloudfront = system.client("cloudfront")
+    edge = Edge(cloudfront=cloudfront, endpoint=system.endpoint)
+    server = serve(edge)
+    order = {"SiteUrl": server.url, "PromotesFrom": ENVIRONMENT}
+    system.run_deploy("later.log", system.parameters() | order, "--environment", LATER)
+    found = environment.read(system.client("cloudformation"), LATER)
+    edge.serve_distribution(found.distribution)
+    yield found
+    server.stop()
+
+
+def ask(scripts: Scripts, *arguments: str, action: str = "promote", run: str = "1") -> Ran:
+    """Ask for something in the second environment."""
+    about = ["--environment", LATER, "--action", action, "--type", "opt", "--algorithm", NAME]
+    return scripts.run("release", *about, "--reason", "next", "--json", *arguments, run=run)
+
+
+def entry(system: System, found: Environment) -> object:
+    """The algorithm's entry in an environment's document, as it is shown."""
+    documents = Documents(system.client("s3"), found.metadata_bucket, PREFIX, lambda _: None)
+    known = documents.read("opt").document.algorithms.get(NAME)
+    return (known.version, known.display) if known else None
+
+
+def test_staging_to_production(system: System, later: Environment, scripts: Scripts) -> None:
+    """A version that was verified in the first is promoted to the second, the same to the byte; the
+    second hears nothing from the table, and takes nothing that was not verified."""
+    first = environment.read(system.client("cloudformation"), ENVIRONMENT)
+    promote(system, "opt", NAME, "1.0.0")
+    assert entry(system, later) is None
+
+    difference = scripts.run("diff", "--environment", LATER, "--from", ENVIRONMENT, "--json")
+    assert NAME in difference.out
+    foreseen = ask(scripts, "--dry-run").json["differences"]
+    assert any(NAME in line and "1.0.0" in line for line in foreseen["website"])
+    unknown = ask(scripts, "--version", "9.9.9", run="2")
+    assert (unknown.code, f"not known as verified in {ENVIRONMENT}" in unknown.err) == (7, True)
+
+    promoted = ask(scripts)
+    assert promoted.code == 0, promoted.err
+    assert entry(system, later) == entry(system, first)
+    assert ask(scripts).json["outcome"] == "already-done"
+
+
+def test_soak(system: System, later: Environment, scripts: Scripts) -> None:
+    """A version that was not live in the first for long enough is refused, and told from when on
+    it is not."""
+    order = {"SiteUrl": later.site_url, "PromotesFrom": ENVIRONMENT, "SoakMinutes": "60"}
+    system.run_deploy("soak.log", system.parameters() | order, "--environment", LATER)
+    promote(system, "opt", NAME, "1.1.0")
+    refused = ask(scripts, run="3")
+    assert refused.code == 7
+    assert f"it was live in {ENVIRONMENT} for 0 min of the 60" in refused.err
+    assert "Ask again at" in refused.err
+    first = environment.read(system.client("cloudformation"), ENVIRONMENT)
+    assert entry(system, later) != entry(system, first)

@@ -14,7 +14,7 @@ shows is what a deploy does::
 The roles of GitHub's workflows are a stack of their own, which only an administrator deploys.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ from phaseline.documents import Documents
 from phaseline.environment import PREFIX
 from phaseline.errors import DeploymentError
 from phaseline.package import Package
-from phaseline.stacks import Result, Stacks
+from phaseline.stacks import Parameters, Result, Stacks
 from phaseline.transition import TYPES
 
 if TYPE_CHECKING:
@@ -61,6 +61,20 @@ FUNCTIONS = {
     "automatic_rollback": "watch",
 }
 """The Lambdas, and the stack of each."""
+
+
+def resource(function: str) -> str:
+    """What the templates call a function: `site_publisher` -> SitePublisher."""
+    return "".join(word.capitalize() for word in function.split("_"))
+
+
+def key_parameter(function: str) -> str:
+    """The template's parameter for a function's key: `site_publisher` -> SitePublisherCodeKey."""
+    return f"{resource(function)}CodeKey"
+
+
+UPLOADED = frozenset({"CodeBucket", *map(key_parameter, FUNCTIONS)})
+"""The parameters that say where the code is, which only a deploy's upload can tell."""
 
 
 class Steps(Protocol):
@@ -231,11 +245,14 @@ def deploy(plan: Plan, executor: Executor, stacks: Stacks, step: Steps) -> Outco
     """
     outcome = Outcome()
     with step("Check templates and parameters"):
-        parameters = _parameters(plan, stacks)
+        with ThreadPoolExecutor(len(plan.templates)) as pool:
+            found = pool.map(stacks.parameters, plan.templates.keys(), plan.templates.values())
+        declared = dict(zip(plan.templates, found, strict=True))
+        parameters = parameters_of(plan, declared, selected=plan.selected)
     built = []
     if plan.functions():
         with step(f"Build {len(plan.functions())} packages"):
-            built = _build(plan)
+            built = build(plan)
     for wave in plan.waves():
         if coded := set(FUNCTIONS.values()) & set(wave):
             with step("Upload packages"):
@@ -251,9 +268,11 @@ def deploy(plan: Plan, executor: Executor, stacks: Stacks, step: Steps) -> Outco
     return outcome
 
 
-def _parameters(plan: Plan, stacks: Stacks) -> dict[str, dict[str, str]]:
-    with ThreadPoolExecutor(len(plan.templates)) as pool:
-        found = pool.map(stacks.parameters, plan.templates.keys(), plan.templates.values())
+def parameters_of(
+    plan: Plan, declared: Mapping[str, Parameters], *, selected: Iterable[str]
+) -> dict[str, dict[str, str]]:
+    """The parameters of each stack but for its code; `declared` are the templates'. Those of the
+    stacks in `selected` are complete, or ConfigurationError is raised."""
     computed = {
         "Environment": plan.environment,
         "RegistryStack": plan.stack("registry"),
@@ -261,17 +280,18 @@ def _parameters(plan: Plan, stacks: Stacks) -> dict[str, dict[str, str]]:
         "FunctionsStack": plan.stack("functions"),
     }
     return assign(
-        dict(zip(plan.templates, found, strict=True)),
+        declared,
         plan.sections,
         plan.overrides,
         computed=computed,
-        later=frozenset({"CodeBucket", *map(_key_parameter, FUNCTIONS)}),
+        later=UPLOADED,
         defaults={"PipelineName": f"phaseline-{plan.environment}"},
-        selected=plan.selected,
+        selected=selected,
     )
 
 
-def _build(plan: Plan) -> list[Package]:
+def build(plan: Plan) -> list[Package]:
+    """The packages of the selected stacks' Lambdas."""
     paths = [plan.repository, *plan.environment_paths]
     return [
         package.build(
@@ -285,7 +305,7 @@ def _build(plan: Plan) -> list[Package]:
 
 def _code_parameters(bucket: str, uploaded: Sequence[Uploaded], stack: str) -> dict[str, str]:
     keys = {
-        _key_parameter(one.package.name): one.key
+        key_parameter(one.package.name): one.key
         for one in uploaded
         if FUNCTIONS[one.package.name] == stack
     }
@@ -321,8 +341,3 @@ def _exists(s3: "S3Client", bucket: str, key: str) -> bool:
             raise
         return False
     return True
-
-
-def _key_parameter(function: str) -> str:
-    """The template's parameter for a function's key: `site_publisher` -> SitePublisherCodeKey."""
-    return "".join(word.capitalize() for word in function.split("_")) + "CodeKey"

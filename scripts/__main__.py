@@ -15,7 +15,7 @@ from scripts import console
 HERE = Path(__file__).parent
 SHARED = {
     "__init__", "__main__", "aws", "comments", "console", "github", "journal", "options",
-    "services", "slack", "subject",
+    "services", "slack", "subject", "templates",
 }  # fmt: skip
 """Modules that commands use; every other one defines `command`."""
 

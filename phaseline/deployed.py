@@ -1,0 +1,64 @@
+"""A stack as CloudFormation shows it: its status, and what it was given and gives."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A deployed stack: `short` is its name in the environment, `exports` what others import."""
+
+    short: str
+    name: str
+    arn: str
+    status: str
+    parameters: Mapping[str, str]
+    outputs: Mapping[str, str]
+    exports: Mapping[str, str]
+
+    @property
+    def changing(self) -> bool:
+        """Whether a deploy of it is under way."""
+        return self.status.endswith("_IN_PROGRESS")
+
+    def pseudo(self) -> dict[str, str]:
+        """The pseudo parameters of its template."""
+        _, partition, _, region, account, _ = self.arn.split(":", 5)
+        return {
+            "AWS::AccountId": account,
+            "AWS::Partition": partition,
+            "AWS::Region": region,
+            "AWS::StackId": self.arn,
+            "AWS::StackName": self.name,
+        }
+
+
+def describe(client: "CloudFormationClient", environment: str, short: str) -> Stack | None:
+    """The environment's stack, or None where it is not deployed."""
+    name = f"phaseline-{environment}-{short}"
+    try:
+        found = client.describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" in error.response["Error"]["Message"]:
+            return None
+        raise
+    if found["StackStatus"] == "REVIEW_IN_PROGRESS":
+        return None
+    outputs = found.get("Outputs", [])
+    return Stack(
+        short=short,
+        name=name,
+        arn=found["StackId"],
+        status=found["StackStatus"],
+        parameters={
+            one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])
+        },
+        outputs={one["OutputKey"]: one["OutputValue"] for one in outputs},
+        exports={one["ExportName"]: one["OutputValue"] for one in outputs if "ExportName" in one},
+    )

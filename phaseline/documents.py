@@ -7,6 +7,7 @@ what was written changes nothing, so nothing is written twice.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 """
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from phaseline.transition import TYPES
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ObjectVersionTypeDef
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, ObjectVersionTypeDef
 
 ATTEMPTS = 10
 """Reads and writes before a conflict is given up: with the pauses below about 10 seconds."""
@@ -31,17 +32,25 @@ REVISION_SUMMARY = "revision {}"
 """What CodePipeline shows beside a document's version id: it takes it from the object's metadata.
 https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ArtifactRevision.html
 """
+DIGEST, EDITED = "phaseline-digest", "phaseline-edited"
+"""The object's metadata by which a version is known as written by this program, and which names the
+newest version before it that is not. A copy of an object takes both along.
+"""
 VERSION_SEARCH = 50
 """How many object versions are looked at, for the last good one or for the one before."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A document as one version of its object."""
+    """A document as one version of its object.
+
+    `edited` is the newest version that somebody else wrote, this one or one that it goes back to.
+    """
 
     document: Document
     etag: str
     version_id: str
+    edited: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +86,7 @@ class Documents:
                 error.found + self._last_good(type_),
                 "It is left as it is: copy the good version over it, then try again.",
             ) from error
-        return Stored(document, answer["ETag"], answer.get("VersionId", "null"))
+        return _stored(document, answer, data, answer.get("VersionId", "null"))
 
     def read_version(self, type_: str, version_id: str) -> Stored:
         """One version of a document. Raises RefusedError for one that does not exist."""
@@ -92,8 +101,9 @@ class Documents:
                 f"it has no version {version_id}",
                 "Name the object version of a document: python -m scripts status lists the newest.",
             ) from error
-        document = parse(answer["Body"].read(), type_, f"{self._where(key)} version {version_id}")
-        return Stored(document, answer["ETag"], version_id)
+        data = answer["Body"].read()
+        document = parse(data, type_, f"{self._where(key)} version {version_id}")
+        return _stored(document, answer, data, version_id)
 
     def before(self, stored: Stored) -> Stored | None:
         """The version of a document before this one; None where it is the first or far back."""
@@ -114,7 +124,7 @@ class Documents:
             merged = merge(stored.document)
             if merged.document == stored.document:
                 return stored, merged
-            written = self._write(merged.document, stored.etag)
+            written = self._write(merged.document, stored)
             if written is not None:
                 return written, merged
             self.pause(min(LONGEST_PAUSE, 0.05 * 2**attempt))
@@ -124,22 +134,43 @@ class Documents:
             "It is safe to run this again.",
         )
 
-    def _write(self, document: Document, etag: str) -> Stored | None:
-        """Store `document` over the version with `etag`; None where another writer was faster."""
+    def last_own(self, type_: str, before: str) -> Stored | None:
+        """The newest version of a document that this program wrote before the version `before`;
+        None where there is none, or only far back."""
+        key = self._key(type_)
+        listed = self.s3.list_object_versions(
+            Bucket=self.bucket,
+            Prefix=key,
+            KeyMarker=key,
+            VersionIdMarker=before,
+            MaxKeys=VERSION_SEARCH,
+        )
+        for version in listed.get("Versions", []):
+            try:
+                stored = self.read_version(type_, version["VersionId"])
+            except DocumentError:
+                continue
+            if stored.edited != stored.version_id:
+                return stored
+        return None
+
+    def _write(self, document: Document, over: Stored) -> Stored | None:
+        """Store `document` over what was read; None where another writer was faster."""
+        body = render(document)
         try:
             answer = self.s3.put_object(
                 Bucket=self.bucket,
                 Key=self._key(document.type),
-                Body=render(document),
+                Body=body,
                 ContentType="application/zip",
-                Metadata=_metadata(document),
-                IfMatch=etag,
+                Metadata=_metadata(document, body, over.edited),
+                IfMatch=over.etag,
             )
         except ClientError as error:
             if error.response["Error"]["Code"] not in CONFLICTS:
                 raise
             return None
-        return Stored(document, answer["ETag"], answer.get("VersionId", "null"))
+        return Stored(document, answer["ETag"], answer.get("VersionId", "null"), over.edited)
 
     def create_missing(self) -> list[str]:
         """Create each document that never existed, empty; the keys of those created.
@@ -157,13 +188,14 @@ class Documents:
         if listed.get("Versions"):
             return False
         first = Document(type=type_)
+        body = render(first)
         try:
             self.s3.put_object(
                 Bucket=self.bucket,
                 Key=key,
-                Body=render(first),
+                Body=body,
                 ContentType="application/zip",
-                Metadata=_metadata(first),
+                Metadata=_metadata(first, body, None),
                 IfNoneMatch="*",
             )
         except ClientError as error:
@@ -199,5 +231,21 @@ class Documents:
         return f"s3://{self.bucket}/{key}"
 
 
-def _metadata(document: Document) -> dict[str, str]:
-    return {"codepipeline-artifact-revision-summary": REVISION_SUMMARY.format(document.revision)}
+def _stored(
+    document: Document, answer: "GetObjectOutputTypeDef", data: bytes, version: str
+) -> Stored:
+    known = answer["Metadata"]
+    is_own = known.get(DIGEST) == _digest(data)
+    return Stored(document, answer["ETag"], version, known.get(EDITED) if is_own else version)
+
+
+def _metadata(document: Document, body: bytes, edited: str | None) -> dict[str, str]:
+    known = {
+        "codepipeline-artifact-revision-summary": REVISION_SUMMARY.format(document.revision),
+        DIGEST: _digest(body),
+    }
+    return known | ({EDITED: edited} if edited else {})
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

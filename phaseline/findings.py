@@ -6,7 +6,7 @@ or a person explains is no finding; what could not be looked at is a failure, ne
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -102,3 +102,15 @@ class Report:
             return ""
         keys = sorted({finding.key for finding in self.findings})
         return hashlib.sha256("\n".join(keys).encode()).hexdigest()[:16]
+
+
+def together(reports: Sequence[Report]) -> Report:
+    """Several checks' reports of one environment as one, `at` the time of the first."""
+    return Report(
+        environment=reports[0].environment,
+        at=reports[0].at,
+        findings=tuple(one for report in reports for one in report.findings),
+        explained=tuple(one for report in reports for one in report.explained),
+        unchecked=tuple(one for report in reports for one in report.unchecked),
+        failures=tuple(one for report in reports for one in report.failures),
+    )

@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
+from urllib.parse import quote
 
 from phaseline.errors import ConfigurationError, InputError, RemoteCallError
 from phaseline.ledger import Release
@@ -112,11 +113,29 @@ def fetch(
     Raises ConfigurationError for an address that is not http or https, RemoteCallError where no
     answer of use arrives, InputError where the answer is no manifest.
     """
+    return parse(_read(site_url, NAME, timeout, clock), f"{site_url.rstrip('/')}/{NAME}")
+
+
+def fetch_digest(
+    site_url: str,
+    key: str,
+    *,
+    timeout: float = TIMEOUT,
+    clock: Callable[[], float] = time.monotonic,
+) -> str:
+    """The MD5, in hex, of a file as visitors get it; `key` is its key in the website's bucket.
+
+    Raises as `fetch` does.
+    """
+    return digest(_read(site_url, quote(key), timeout, clock))
+
+
+def _read(site_url: str, path: str, timeout: float, clock: Callable[[], float]) -> bytes:
     if not site_url.startswith(("https://", "http://")):
         raise ConfigurationError(
             site_url or "SITE_URL", "expected an http or https address", "Correct the SiteUrl."
         )
-    url = f"{site_url.rstrip('/')}/{NAME}"
+    url = f"{site_url.rstrip('/')}/{path}"
     request = urllib.request.Request(url, headers={"User-Agent": "phaseline"})  # noqa: S310
     until = clock() + timeout
     data = bytearray()
@@ -135,7 +154,7 @@ def fetch(
         raise RemoteCallError(
             url, f"expected at most {SIZE_LIMIT} bytes, found more", "Look at what is served there."
         )
-    return parse(bytes(data), url)
+    return bytes(data)
 
 
 def compare(manifest: ServedManifest, releases: Iterable[Release]) -> Verdict:

@@ -1,0 +1,428 @@
+"""Where the algorithms table, the documents, the ledger and the website are not the same.
+
+Pure: from what was read to findings, or to what explains a difference. Linear in the number of
+algorithms.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from phaseline import difference, served
+from phaseline.documents import Stored
+from phaseline.errors import InputError
+from phaseline.findings import Explained, Finding, Repair
+from phaseline.ledger import Release
+from phaseline.metadata import Document, Entry
+from phaseline.outbox import Dispatch
+from phaseline.publication import Published
+from phaseline.registry import Item
+from phaseline.served import ServedManifest
+from phaseline.transition import Change
+
+Key = tuple[str, str]
+"""An algorithm: its type and its name."""
+SHOWN = 5
+"""Differences or files that a sentence names; it counts the others."""
+WEBSITE = "website"
+BUILD, INVALIDATE = Repair("build"), Repair("invalidate")
+_CHUNK = re.compile(r"(\d+)|([A-Za-z]+)")
+_END = (1, 0, "")
+
+
+def version_order(version: str) -> tuple[tuple[int, int, str], ...]:
+    """Sorts versions as people read them: 2.9 before 2.10, and 2.1.0-rc.1 before 2.1.0.
+
+    Numbers count as numbers and come after words, and the end of a version after a word and before
+    a number. The text decides between those that are alike.
+    """
+    chunks = [
+        (2, int(number), "") if number else (0, 0, word.lower())
+        for number, word in _CHUNK.findall(version)
+    ]
+    return (*chunks, _END, (0, 0, version))
+
+
+@dataclass
+class Tested:
+    """What the algorithms table has, by algorithm: no more than one version of each, and what can't
+    be told from the documents.
+
+    `newest` is the highest tested version that is not bad, `bad` are the tested ones that are,
+    `active` the algorithms whose active version is tested, `malformed` the items that are none.
+    """
+
+    newest: dict[Key, str] = field(default_factory=dict)
+    active: set[Key] = field(default_factory=set)
+    bad: list[tuple[Key, str]] = field(default_factory=list)
+    malformed: list[InputError] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Unreleased:
+    """A tested version above the active one. `waits` where it does so behind a hold."""
+
+    type: str
+    algorithm: str
+    version: str
+    active: Entry | None
+    waits: bool
+
+    @property
+    def subject(self) -> str:
+        return f"{self.type}/{self.algorithm}"
+
+
+@dataclass(frozen=True)
+class Untested:
+    """An active version that is not tested. `waits` where its withdrawal does so behind a hold."""
+
+    type: str
+    algorithm: str
+    active: Entry
+    waits: bool
+
+
+@dataclass(frozen=True)
+class Website:
+    """What was read of the website.
+
+    `bucket` is its bucket's listing (key -> MD5), `manifest` the one there, `published` what was
+    last verified. `served` is the manifest that visitors get, or what is wrong with it, or None
+    where it could not be looked at; `pages` are the MD5s of pages as visitors get them. `sources`
+    has the documents' versions that `manifest` names, where they exist.
+    """
+
+    bucket: Mapping[str, str]
+    manifest: ServedManifest | None
+    published: Published | None
+    served: ServedManifest | InputError | None
+    pages: Mapping[str, str]
+    sources: Mapping[str, Document]
+
+
+def tested(items: Iterable[Change | InputError], documents: Mapping[str, Document]) -> Tested:
+    """What the table's `items` come to, for the types that there are documents of."""
+    found = Tested()
+    for item in items:
+        if isinstance(item, InputError):
+            found.malformed.append(item)
+            continue
+        if item.type not in documents:
+            continue
+        key, document = (item.type, item.algorithm), documents[item.type]
+        entry, newest = document.algorithms.get(item.algorithm), found.newest.get(key)
+        if entry and entry.version == item.version:
+            found.active.add(key)
+        if document.mark(item.algorithm, item.version):
+            found.bad.append((key, item.version))
+        elif newest is None or version_order(newest) < version_order(item.version):
+            found.newest[key] = item.version
+    return found
+
+
+def unreleased(documents: Mapping[str, Document], table: Tested) -> Iterator[Unreleased]:
+    """The algorithms whose newest tested version is above the active one."""
+    waiting = _waiting(documents, "promote")
+    for (type_, name), version in table.newest.items():
+        entry = documents[type_].algorithms.get(name)
+        if entry is None or version_order(entry.version) < version_order(version):
+            yield Unreleased(type_, name, version, entry, (type_, name, version) in waiting)
+
+
+def untested(documents: Mapping[str, Document], table: Tested) -> Iterator[Untested]:
+    """The algorithms whose active version is not tested."""
+    waiting = _waiting(documents, "withdraw")
+    for type_, document in documents.items():
+        for name, entry in document.algorithms.items():
+            if (type_, name) not in table.active:
+                yield Untested(type_, name, entry, (type_, name, entry.version) in waiting)
+
+
+def _waiting(documents: Mapping[str, Document], action: str) -> set[tuple[str, str, str]]:
+    return {
+        (type_, change.algorithm, change.version)
+        for type_, document in documents.items()
+        for change in document.waiting()
+        if change.action == action
+    }
+
+
+def marked(documents: Mapping[str, Document], table: Tested) -> Iterator[Explained]:
+    """The bad versions that are above the active one, and tested."""
+    for (type_, name), version in table.bad:
+        document = documents[type_]
+        entry, mark = document.algorithms.get(name), document.mark(name, version)
+        if mark and (entry is None or version_order(entry.version) < version_order(version)):
+            yield Explained(
+                f"{type_}/{name}",
+                f"{version} is tested, and {mark.who} marked it bad: {mark.reason}",
+            )
+
+
+def malformed(error: InputError) -> Finding:
+    """An item that is in the phase and can be no release."""
+    return Finding("lost-promotion", error.where, error.found, str(error))
+
+
+def decided(releases: Iterable[Release], version: str) -> Release | None:
+    """The release by which `version` had its turn, among an algorithm's; None where it had none
+    since it last entered the phase."""
+    for release in releases:
+        if release.version == version and "withdrawn" not in release.steps:
+            return release
+    return None
+
+
+def promotion(
+    found: Unreleased, document: Document, releases: Iterable[Release], at: datetime
+) -> Finding | Explained:
+    """Whether the promotion of a version above the active one was lost, by the algorithm's
+    `releases`, the newest first; they are read only as far as needed."""
+    active = found.active.version if found.active else "nothing"
+    if found.waits:
+        return Explained(
+            found.subject, f"{found.version} is tested and waits behind a hold; {active} is active"
+        )
+    if release := decided(releases, found.version):
+        known = f"{found.version} is tested and had its turn ({release.release_id});"
+        if found.active and found.active.who:
+            return Explained(
+                found.subject, f"{known} {found.active.who} made {active} active after it"
+            )
+        return Explained(found.subject, f"{known} {active} came after it")
+    hold = document.hold(found.algorithm, at)
+    remedy = (
+        f"It is on hold by {hold.who} ({hold.reason}): resume it first."
+        if hold
+        else "Promote it; look whether the stream's listener is well."
+    )
+    return Finding(
+        kind="lost-promotion",
+        subject=found.subject,
+        found=f"{found.version} is tested, {active} is active",
+        sentence=f"{found.version} is tested and was never released, {active} is active. {remedy}",
+        repair=None
+        if hold
+        else Repair(
+            "release",
+            {"type": found.type, "algorithm": found.algorithm, "version": found.version},
+        ),
+    )
+
+
+def withdrawal(found: Untested, item: Item | None, phase: str) -> Finding | Explained | None:
+    """Whether the withdrawal of an active version was lost, by the `item` that the table has of it
+    now; None where that is in the `phase`.
+
+    That an item is removed takes nothing off the website (phaseline/transition.py). Where a person
+    made the version active, that explains it.
+    """
+    subject, version = f"{found.type}/{found.algorithm}", found.active.version
+    if found.waits:
+        return Explained(subject, f"{version} was withdrawn, which waits behind a hold")
+    if item is None:
+        if found.active.who:
+            return Explained(
+                subject, f"{found.active.who} made {version} active; its item is gone since"
+            )
+        why, state = "has no item", "the algorithms table has no item of it any more"
+    elif item.type != found.type:
+        why, state = "is of another type", f"its item is of the type {item.type!r}"
+    elif item.phase != phase:
+        why, state = "has left the phase", f"its item has the phase {item.phase!r}, not {phase!r}"
+    else:
+        return None
+    return Finding(
+        kind="lost-withdrawal",
+        subject=subject,
+        found=f"{version} is active and {why}",
+        sentence=f"{version} is active, though {state}. Roll it back if it is not wanted; correct"
+        " its item if it is.",
+    )
+
+
+def edited(stored: Stored, made: Stored, base: Stored | None) -> Finding | Explained:
+    """What somebody else wrote as the version `made`, where it still stands in what is `stored`.
+
+    `base` is the last version before it that Phaseline wrote.
+    """
+    type_ = stored.document.type
+    subject, where = f"document {type_}", f"version {made.version_id}"
+    against, found = "none before it that Phaseline wrote is left to compare it with", ""
+    if base:
+        left = _still(base.document, made.document, stored.document)
+        if left == base.document:
+            return Explained(subject, f"{where} was not written by Phaseline; nothing of it stands")
+        against = f"compared with version {base.version_id}, the last that Phaseline wrote before"
+        differences = difference.documents(base.document, left)
+        found = f": {listed(differences)}" if differences else ""
+    return Finding(
+        kind="edited-document",
+        subject=subject,
+        found=where,
+        sentence=f"{where} of the document was not written by Phaseline{found} ({against})."
+        " Promote or roll back what is wanted, which replaces it; no repair writes over it.",
+    )
+
+
+def _still(base: Document, made: Document, now: Document) -> Document:
+    """`base` with those of the changes of `made` that `now` still has."""
+    parts: dict[str, Any] = {}
+    for part in ("algorithms", "withdrawn", "holds", "bad"):
+        before, after, current = (getattr(one, part) for one in (base, made, now))
+        changed = {
+            name
+            for name in before.keys() | after.keys()
+            if before.get(name) != after.get(name) == current.get(name)
+        }
+        kept = {name: value for name, value in before.items() if name not in changed}
+        parts[part] = kept | {name: after[name] for name in changed if name in after}
+    if base.freeze != made.freeze == now.freeze:
+        parts["freeze"] = made.freeze
+    return replace(base, **parts)
+
+
+def website(site: Website, newest: Mapping[str, Stored]) -> Iterator[Finding]:
+    """What the website shows otherwise than the `newest` documents, its last verified state and
+    its own bucket say."""
+    yield from _bucket(site, newest)
+    if site.manifest:
+        for stored in newest.values():
+            yield from _source(site, site.manifest, stored)
+        yield from _cache(site, site.manifest)
+
+
+def _bucket(site: Website, newest: Mapping[str, Stored]) -> Iterator[Finding]:
+    expected = site.published.keys if site.published else {}
+    found = ""
+    if site.manifest is None:
+        if site.published or any(stored.document.revision for stored in newest.values()):
+            found = f"its bucket has no {served.NAME} that can be read"
+    elif site.published and site.published.publishing:
+        found = f"execution {site.published.publishing} began to publish, which was never verified"
+    elif site.published and expected != site.bucket:
+        names = {key for key, _ in expected.items() ^ site.bucket.items()}
+        found = f"its bucket is not as it was published: {listed(sorted(names))}"
+    if found:
+        yield _built("wrong-site", found, f"The website is in doubt: {found}.")
+
+
+def _source(site: Website, manifest: ServedManifest, stored: Stored) -> Iterator[Finding]:
+    type_, document = stored.document.type, stored.document
+    shown, source = manifest.documents.get(type_), site.sources.get(type_)
+    revision = shown.revision if shown else 0
+    if revision > document.revision:
+        yield Finding(
+            kind="edited-document",
+            subject=f"document {type_}",
+            found=f"revision {document.revision} after {revision}",
+            sentence=f"An older document was put back: it has revision {document.revision}, the"
+            f" website was built from {revision} and refuses a lower one. Put version"
+            f" {shown.version_id if shown else ''} back, and roll back what is not wanted.",
+        )
+    elif document.revision and (shown is None or shown.version_id != stored.version_id):
+        pending = difference.site(manifest, [document])
+        yield _built(
+            "old-site",
+            f"{type_} {shown.version_id if shown else 'none'} instead of {stored.version_id}",
+            f"The website was built from revision {revision} of the document '{type_}', the newest"
+            f" is {document.revision}"
+            f" ({listed(pending) or 'visitors would see no other version'}).",
+        )
+    if shown and source:
+        wrong = difference.site(manifest, [source])
+        if wrong or source.revision != revision:
+            yield _built(
+                "wrong-site",
+                f"{type_} {shown.version_id}: {listed(wrong)}",
+                f"The website's manifest is not what its version {shown.version_id} of the document"
+                f" '{type_}' says ({listed(wrong) or f'revision {source.revision}'}).",
+            )
+
+
+def _cache(site: Website, manifest: ServedManifest) -> Iterator[Finding]:
+    if site.served is None:
+        return
+    if isinstance(site.served, InputError):
+        found = f"no {served.NAME} that can be read"
+    elif site.served.digest != manifest.digest:
+        found = f"{served.NAME} of execution {site.served.execution}, not {manifest.execution}"
+    else:
+        stale = sorted(key for key, digest in site.pages.items() if site.bucket.get(key) != digest)
+        if not stale:
+            return
+        found = f"other content than its bucket: {listed(stale)}"
+    yield Finding(
+        kind="old-cache",
+        subject=WEBSITE,
+        found=found,
+        sentence=f"The CDN serves {found}. Invalidate it; then check the distribution's origin.",
+        repair=INVALIDATE,
+    )
+
+
+def _built(kind: Any, found: str, sentence: str) -> Finding:
+    """A finding that a build mends."""
+    remedy = "No execution is under way: start the pipeline."
+    return Finding(kind, WEBSITE, found, f"{sentence} {remedy}", BUILD)
+
+
+def unclosed(manifest: ServedManifest, releases: Iterable[Release]) -> Iterator[Finding]:
+    """The open `releases` that visitors are served, or were overtaken, by the served `manifest`."""
+    verdict = served.compare(manifest, releases)
+    for release in (*verdict.verified, *verdict.superseded):
+        yield Finding(
+            kind="open-release",
+            subject=f"{release.type}/{release.algorithm}",
+            found=release.release_id,
+            sentence=f"Release {release.release_id} is open in the ledger, though the website shows"
+            f" its document's revision {release.revision}, or a later one. Close it.",
+            repair=Repair("close", {"type": release.type, "release": release.release_id}),
+        )
+
+
+def owed(dispatch: Dispatch) -> Finding:
+    """A dispatch that GitHub should have by now."""
+    return Finding(
+        kind="owed-dispatch",
+        subject=f"document {dispatch.type}",
+        found=f"revision {dispatch.revision}",
+        sentence=f"GitHub was not told of revision {dispatch.revision}"
+        f" ({listed(dispatch.releases)}). The listener's schedule tells it every few minutes:"
+        " look at its log and at the token. The release goes on without.",
+    )
+
+
+def under_way(finding: Finding, execution: str) -> Explained:
+    """What an execution that runs or waits is about to mend."""
+    return Explained(finding.subject, f"{finding.found}; execution {execution} is under way")
+
+
+def why_not(
+    document: Document, name: str, entry: Entry, seen: Entry | None, at: datetime
+) -> str | None:
+    """Why `entry`, of a version that was found lost, is not to be made active; None where it is, or
+    is so by this very release. `seen` is what was active when that was decided.
+    """
+    active, version = document.algorithms.get(name), entry.version
+    if active and active.release == entry.release:
+        return None
+    if active and active.version == version:
+        return f"{version} is active already"
+    if active != seen:
+        return f"{active.version if active else 'nothing'} was made active meanwhile"
+    if hold := document.hold(name, at):
+        return f"it is on hold by {hold.who}: {hold.reason}"
+    if mark := document.mark(name, version):
+        return f"{version} was marked bad by {mark.who}: {mark.reason}"
+    return None
+
+
+def listed(values: Sequence[object]) -> str:
+    """The first of `values`, and how many there are beside."""
+    names = [str(value) for value in values[:SHOWN]]
+    more = [f"and {len(values) - SHOWN} more"] if len(values) > SHOWN else []
+    return ", ".join([*names, *more])

@@ -12,7 +12,7 @@ from local.demo import BROKEN_BUILD
 from local.system import System
 from phaseline.automatic import WHO
 from phaseline.ledger import Release
-from tests.system.conftest import COMPLETE, RUNNING, promote
+from tests.system.conftest import COMPLETE, RUNNING, names, promote
 from tests.waiting import eventually
 
 until = partial(eventually, within=90.0)
@@ -76,7 +76,7 @@ def decision(system: System, execution: str) -> str:
 
 def test_a_promotion_that_breaks_the_build_goes_back_and_sticks(careful: System) -> None:
     """By itself: the website is whole again, and the version does not return."""
-    promote(careful, "opt", "guide", "1.0.0")
+    assert "verified" in names(promote(careful, "opt", "guide", "1.0.0"))
     until(lambda: settled(careful))
     poison(careful, "guide", "2.0.0")
     until(lambda: newest(careful, "guide").who == WHO)
@@ -95,7 +95,7 @@ def test_a_promotion_that_breaks_the_build_goes_back_and_sticks(careful: System)
 def test_a_rollback_whose_build_fails_goes_no_further(careful: System) -> None:
     """The build fails whatever is built: the promotion goes back once, and that is all."""
     for version in ("1.0.0", "2.0.0"):
-        promote(careful, "opt", "deep", version)
+        assert "verified" in names(promote(careful, "opt", "deep", version))
         until(lambda: settled(careful))
     project = careful.outputs["pipeline"]["BuildProjectName"]
     codebuild = careful.client("codebuild")

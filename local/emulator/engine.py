@@ -136,7 +136,7 @@ class Engine:
                     self._store.changed.notify_all()
                     return False
                 free = gate.holder is None and gate.waiting[0] == execution.id
-                if free or execution.mode == "PARALLEL":
+                if gate.transition["enabled"] and (free or execution.mode == "PARALLEL"):
                     gate.waiting.remove(execution.id)
                     gate.latest = execution.id
                     gate.holder = None if execution.mode == "PARALLEL" else execution.id

@@ -1,6 +1,6 @@
 """Where the emulator is attached to ministack. Everything that depends on its inside is here.
 
-ministack has no public way to add a service, so its tables get an entry and nine functions are
+ministack has no public way to add a service, so its tables get entries and nine functions are
 wrapped. tests/emulator/test_seams.py fails when a new version moves one of them.
 """
 
@@ -13,9 +13,10 @@ from typing import Any
 from ministack import app as ministack
 from ministack.core import iam_actions, router
 from ministack.services import codebuild, eventbridge, s3, sts
+from ministack.services.cloudformation import drift as detection
 from ministack.services.cloudformation import provisioners
 
-from local.emulator import cloudformation, permissions, web_identity
+from local.emulator import cloudformation, drift, permissions, web_identity
 from local.emulator import codebuild as builds
 from local.emulator.actions import performer
 from local.emulator.connections import Connections
@@ -58,6 +59,7 @@ def attach(endpoint: str, git_root: Path) -> tuple[CodePipeline, WebIdentity]:
     }
     router.SERVICE_PATTERNS |= _PATTERNS
     provisioners._RESOURCE_HANDLERS |= cloudformation.handlers(service, connections)
+    detection._DRIFT_READERS |= drift.READERS
     project = provisioners._RESOURCE_HANDLERS["AWS::CodeBuild::Project"]
     for step in ("create", "update"):
         project[step] = builds.keeping_log_group(project[step])

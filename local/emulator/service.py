@@ -31,6 +31,8 @@ class CodePipeline:
             "StartPipelineExecution": self._start,
             "StopPipelineExecution": self._stop,
             "RetryStageExecution": self._retry,
+            "DisableStageTransition": self._disable_transition,
+            "EnableStageTransition": self._enable_transition,
             "GetPipelineState": self._get_state,
             "GetPipelineExecution": self._get_execution,
             "ListPipelineExecutions": self._list_executions,
@@ -162,6 +164,26 @@ class CodePipeline:
         pipeline, execution = self._execution(request)
         self._engine.retry(pipeline, execution, request["stageName"], request["retryMode"])
         return {"pipelineExecutionId": execution.id}
+
+    def _disable_transition(self, request: dict[str, Any]) -> dict[str, Any]:
+        return self._transition(request, {"enabled": False, "disabledReason": request["reason"]})
+
+    def _enable_transition(self, request: dict[str, Any]) -> dict[str, Any]:
+        return self._transition(request, {"enabled": True})
+
+    def _transition(self, request: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
+        """Close or open the way into a stage; who waits there waits on or goes in."""
+        pipeline = self.pipeline(request["pipelineName"])
+        name = request["stageName"]
+        if request["transitionType"] != "Inbound":
+            raise ServiceError("UnsupportedOperationException", "Only Inbound is emulated")
+        if name not in {stage["name"] for stage in pipeline.declaration["stages"]}:
+            raise ServiceError("StageNotFoundException", f"Stage {name} not found")
+        changed = {"lastChangedBy": iam_evaluator.caller_arn(), "lastChangedAt": now()}
+        with self._store.changed:
+            pipeline.gate(name).transition = {**state, **changed}
+            self._store.changed.notify_all()
+        return {}
 
     def _get_state(self, request: dict[str, Any]) -> dict[str, Any]:
         pipeline = self.pipeline(request["name"])

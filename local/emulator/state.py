@@ -95,11 +95,13 @@ class Execution:
 
 @dataclass
 class Gate:
-    """The entry of a stage: who is inside, who waits in order of arrival, who was inside last."""
+    """The entry of a stage: who is inside, who waits in order of arrival, who was inside last, and
+    whether its transition lets anybody in, as the API shows that."""
 
     holder: str | None = None
     waiting: list[str] = field(default_factory=list)
     latest: str | None = None
+    transition: dict[str, Any] = field(default_factory=lambda: {"enabled": True})
 
 
 @dataclass

@@ -142,7 +142,7 @@ def _stage(pipeline: Pipeline, stage: dict[str, Any]) -> dict[str, Any]:
     gate = pipeline.gate(name)
     shown: dict[str, Any] = {
         "stageName": name,
-        "inboundTransitionState": {"enabled": True},
+        "inboundTransitionState": gate.transition,
         "actionStates": [],
     }
     waiting = [{"pipelineExecutionId": id_, "status": "InProgress"} for id_ in gate.waiting]

@@ -320,6 +320,27 @@ def test_stop(stack: Emulator) -> None:
     client.delete_pipeline(name="stopped")
 
 
+def test_a_closed_stage(stack: Emulator) -> None:
+    """An execution waits before a stage whose transition is disabled, until somebody enables it;
+    the pipeline's state says who disabled it and why."""
+    client = stack.client("codepipeline")
+    finished(stack, small_pipeline(stack, "closed", "QUEUED"), name="closed")
+    way: Any = {"pipelineName": "closed", "stageName": "Release", "transitionType": "Inbound"}
+    client.disable_stage_transition(**way, reason="Not today")
+    execution = start(stack, name="closed")
+
+    def waits() -> dict[str, Any] | None:
+        release = client.get_pipeline_state(name="closed")["stageStates"][1]
+        inbound: dict[str, Any] = release.get("inboundExecution", {})
+        return release if inbound.get("pipelineExecutionId") == execution else None
+
+    transition = (eventually(waits, within=20) or {})["inboundTransitionState"]
+    assert (transition["enabled"], transition["disabledReason"]) == (False, "Not today")
+    client.enable_stage_transition(**way)
+    assert finished(stack, execution, name="closed")["status"] == "Succeeded"
+    client.delete_pipeline(name="closed")
+
+
 def test_bare_object_fails_the_build(stack: Emulator) -> None:
     """CodeBuild unzips each input artifact, so an object that is no zip fails the build."""
     s3 = stack.client("s3")

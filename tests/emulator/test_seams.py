@@ -9,11 +9,11 @@ SEAMS = """
 import inspect, json
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime, router
-from ministack.services import codebuild, eventbridge, iam, s3, sts
-from ministack.services.cloudformation import provisioners
+from ministack.services import codebuild, eventbridge, iam, lambda_svc, s3, sts
+from ministack.services.cloudformation import drift, provisioners
 
 tables = [app.SERVICE_HANDLERS, router.SERVICE_PATTERNS, provisioners._RESOURCE_HANDLERS,
-          iam_actions.SERVICE_TO_IAM_NAMESPACE]
+          iam_actions.SERVICE_TO_IAM_NAMESPACE, drift._DRIFT_READERS]
 functions = [eventbridge._invoke_target, eventbridge._dispatch_event, eventbridge._put_events,
              eventbridge._pattern_event_view, eventbridge._apply_input_transformer,
              s3._fire_s3_event, codebuild._start_build, codebuild._make_build_record,
@@ -21,13 +21,15 @@ functions = [eventbridge._invoke_target, eventbridge._dispatch_event, eventbridg
              iam_evaluator.enforce,
              iam_evaluator.evaluate_trust_policy, sts.register_session, lambda_runtime.reset,
              provisioners._physical_name, sts._web_identity_trust_denied,
-             sts._web_identity_principal, iam._create_oidc_provider]
+             sts._web_identity_principal, iam._create_oidc_provider,
+             eventbridge._rule_key, provisioners._eb_rule_bus_name]
 print(json.dumps({
     "tables": [type(table).__name__ for table in tables],
     "functions": {f.__name__: list(inspect.signature(f).parameters) for f in functions},
     "lacking": [name for name in ("codepipeline", "codeconnections") if name in tables[0]],
     "roles": hasattr(iam._roles, "get_scoped"),
     "providers": hasattr(iam._oidc_providers, "pop"),
+    "stores": all(hasattr(one, "get") for one in (eventbridge._rules, lambda_svc._esms)),
 }))
 """
 
@@ -38,10 +40,11 @@ def test_seams_are_where_they_were() -> None:
         [PYTHON, "-c", SEAMS], cwd=ROOT, capture_output=True, text=True, check=True
     )
     found = json.loads(done.stdout.splitlines()[-1])
-    assert found["tables"] == ["dict"] * 4
+    assert found["tables"] == ["dict"] * 5
     assert found["lacking"] == []
     assert found["roles"]
     assert found["providers"]
+    assert found["stores"]
     functions = found["functions"]
     assert functions["_invoke_target"] == ["target", "event", "rule", "view"]
     assert functions["_dispatch_event"] == ["event", "view"]
@@ -62,3 +65,5 @@ def test_seams_are_where_they_were() -> None:
     assert functions["_web_identity_trust_denied"] == ["role_arn", "params", "use_json"]
     assert functions["_web_identity_principal"] == ["token", "provider_id", "role_arn"]
     assert functions["_create_oidc_provider"] == ["p"]
+    assert functions["_rule_key"] == ["rule_name", "bus_name"]
+    assert functions["_eb_rule_bus_name"] == ["props"]

@@ -95,8 +95,17 @@ class ReleaseCheck:
         return Report(
             environment=self.environment,
             at=f"{self.now():%Y-%m-%dT%H:%M:%SZ}",
-            findings=tuple(one for one in results if isinstance(one, Finding)),
-            explained=tuple(one for one in results if isinstance(one, Explained)),
+            findings=tuple(
+                sorted(
+                    (one for one in results if isinstance(one, Finding)), key=lambda one: one.key
+                )
+            ),
+            explained=tuple(
+                sorted(
+                    (one for one in results if isinstance(one, Explained)),
+                    key=lambda one: one.subject,
+                )
+            ),
             unchecked=tuple(one for one in results if isinstance(one, str)),
             failures=tuple(one for one in results if isinstance(one, Failure)),
         )
@@ -156,7 +165,7 @@ class ReleaseCheck:
         return _tried("algorithms table", lambda: self._compare(documents))
 
     def _compare(self, documents: Mapping[str, Document]) -> Iterator[Result]:
-        table = release_drift.tested(self.registry.scan(), documents)
+        table = release_drift.gather(self.registry.scan(), documents)
         at = self.now()
 
         def promotion(found: Unreleased) -> Result:

@@ -46,7 +46,7 @@ def version_order(version: str) -> tuple[tuple[int, int, str], ...]:
 
 
 @dataclass
-class Tested:
+class Table:
     """What the algorithms table has, by algorithm: no more than one version of each, and what can't
     be told from the documents.
 
@@ -103,9 +103,9 @@ class Website:
     sources: Mapping[str, Document]
 
 
-def tested(items: Iterable[Change | InputError], documents: Mapping[str, Document]) -> Tested:
+def gather(items: Iterable[Change | InputError], documents: Mapping[str, Document]) -> Table:
     """What the table's `items` come to, for the types that there are documents of."""
-    found = Tested()
+    found = Table()
     for item in items:
         if isinstance(item, InputError):
             found.malformed.append(item)
@@ -123,7 +123,7 @@ def tested(items: Iterable[Change | InputError], documents: Mapping[str, Documen
     return found
 
 
-def unreleased(documents: Mapping[str, Document], table: Tested) -> Iterator[Unreleased]:
+def unreleased(documents: Mapping[str, Document], table: Table) -> Iterator[Unreleased]:
     """The algorithms whose newest tested version is above the active one."""
     waiting = _waiting(documents, "promote")
     for (type_, name), version in table.newest.items():
@@ -132,7 +132,7 @@ def unreleased(documents: Mapping[str, Document], table: Tested) -> Iterator[Unr
             yield Unreleased(type_, name, version, entry, (type_, name, version) in waiting)
 
 
-def untested(documents: Mapping[str, Document], table: Tested) -> Iterator[Untested]:
+def untested(documents: Mapping[str, Document], table: Table) -> Iterator[Untested]:
     """The algorithms whose active version is not tested."""
     waiting = _waiting(documents, "withdraw")
     for type_, document in documents.items():
@@ -150,7 +150,7 @@ def _waiting(documents: Mapping[str, Document], action: str) -> set[tuple[str, s
     }
 
 
-def marked(documents: Mapping[str, Document], table: Tested) -> Iterator[Explained]:
+def marked(documents: Mapping[str, Document], table: Table) -> Iterator[Explained]:
     """The bad versions that are above the active one, and tested."""
     for (type_, name), version in table.bad:
         document = documents[type_]

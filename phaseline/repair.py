@@ -165,7 +165,7 @@ class Repairs:
             return None
         for failure in (one for one in results if isinstance(one, Failure)):
             return Repaired(repair, failure.sentence, done=False)
-        return Repaired(repair, f"the website needs no {repair.action} any more")
+        return Repaired(repair, "not needed any more: the website is as it should be")
 
     def _close(self, group: Sequence[Repair]) -> Sequence[Repaired]:
         """End the open releases that visitors are served, or that were overtaken."""

@@ -10,7 +10,7 @@ from moto import mock_aws
 
 from phaseline.documents import ATTEMPTS, Documents
 from phaseline.errors import DocumentError, RefusedError, RemoteCallError
-from phaseline.metadata import Document, Merged, merge
+from phaseline.metadata import Document, Merged, merge, render
 from tests.unit.test_metadata import NOW, active, change
 
 BUCKET = "metadata-bucket"
@@ -178,3 +178,44 @@ def test_a_version_that_there_is_not(documents: Documents, version: str) -> None
     """It is refused, by bucket, key and version."""
     with pytest.raises(RefusedError, match=f"opt.zip: it has no version {version}"):
         documents.read_version("opt", version)
+
+
+def test_what_this_program_wrote_is_known(documents: Documents, s3: Any) -> None:
+    """A version by somebody else is known as such, also once something was written over it."""
+    own, _ = documents.update("opt", promote(1, "a"))
+    assert own.edited is None
+    data = s3.get_object(Bucket=BUCKET, Key="metadata/opt.zip")["Body"].read()
+    other = s3.put_object(Bucket=BUCKET, Key="metadata/opt.zip", Body=data)["VersionId"]
+    assert documents.read("opt").edited == other
+
+    written, _ = documents.update("opt", promote(1, "b"))
+    later, _ = documents.update("opt", promote(1, "c"))
+
+    assert (written.edited, later.edited) == (other, other)
+    assert documents.read("opt") == later
+    assert documents.last_own("opt", other) == own
+
+
+def test_other_content_under_our_metadata_is_not_ours(documents: Documents, s3: Any) -> None:
+    """Who uploads with the metadata of an earlier version is not taken for this program."""
+    known = s3.head_object(Bucket=BUCKET, Key="metadata/opt.zip")["Metadata"]
+    data = render(Document("opt", revision=7))
+    s3.put_object(Bucket=BUCKET, Key="metadata/opt.zip", Body=data, Metadata=known)
+
+    stored = documents.read("opt")
+
+    assert stored.edited == stored.version_id
+
+
+def test_the_last_version_of_ours_may_be_gone(documents: Documents, s3: Any) -> None:
+    """None of ours before a version is no error; a corrupt one is passed over."""
+    first = documents.read("opt").version_id
+    s3.put_object(Bucket=BUCKET, Key="metadata/opt.zip", Body=b"no zip")
+    last = s3.put_object(Bucket=BUCKET, Key="metadata/opt.zip", Body=b"no zip")["VersionId"]
+
+    found = documents.last_own("opt", last)
+    s3.delete_object(Bucket=BUCKET, Key="metadata/opt.zip", VersionId=first)
+
+    assert found
+    assert found.version_id == first
+    assert documents.last_own("opt", last) is None

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from phaseline.findings import Explained, Failure, Finding, Report
+from phaseline.findings import Explained, Failure, Finding, Report, together
 
 LOST = Finding(
     "lost-promotion",
@@ -41,3 +41,15 @@ def test_nothing_found_has_no_fingerprint() -> None:
     )
 
     assert clean.fingerprint == ""
+
+
+def test_reports_of_several_checks_are_one() -> None:
+    """Nothing of a part is lost, whatever the others found."""
+    part = Report("production", "2026-11-25T10:01:00Z", unchecked=("stack a: Queue",))
+
+    whole = together([report(LOST), part, report(OLD)])
+
+    assert whole.findings == (LOST, OLD)
+    assert whole.unchecked == ("stack a: Queue",)
+    assert whole.at == "2026-11-25T10:00:00Z"
+    assert whole.fingerprint == report(OLD, LOST).fingerprint

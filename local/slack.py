@@ -10,6 +10,7 @@ names (https://docs.slack.dev/reference/methods/chat.postMessage#errors). Contro
 
 import json
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,7 @@ class Workspace:
         self.messages: list[dict[str, Any]] = []
         self._ids = set(channels.values())
         self._names = {f"#{name}": id_ for name, id_ in channels.items()} | dict(channels)
+        self._newest = 0.0
         self._lock = threading.Lock()
 
     def post(self, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,7 +50,9 @@ class Workspace:
         content = read_content(fields)
         thread = fields.get("thread_ts")
         with self._lock:
-            ts = f"1700000000.{len(self.messages) + 1:06d}"
+            # The time of posting, as Slack's are, and another for each message.
+            self._newest = max(time.time(), self._newest + 0.000001)
+            ts = f"{self._newest:.6f}"
             message = {"channel": channel, "ts": ts, **content, "history": [content["text"]]}
             if thread:
                 message["thread_ts"] = thread

@@ -4,6 +4,7 @@ Looks only where a person could look: the ledger, the pipeline, CloudFront, the 
 """
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -75,8 +76,7 @@ class Watch:
             yield "invalidation", id_, False
         if self.system.served_versions(self.type).get(self.algorithm) == self.version:
             yield "edge", f"serves {self.version}", False
-        for message in self.system.slack_messages()[self._messages :]:
-            yield "slack", message["text"], False
+        yield from self._look_at_slack(self._release)
 
     def _look_at_ledger(self) -> Iterator[tuple[str, str, bool]]:
         newest = next(iter(self.system.ledger.releases(self.type, self.algorithm)), None)
@@ -92,6 +92,13 @@ class Watch:
         for dispatch in self.system.dispatches():
             if release.release_id in json.dumps(dispatch):
                 yield "dispatch", "repository_dispatch received by GitHub", False
+
+    def _look_at_slack(self, release: Release) -> Iterator[tuple[str, str, bool]]:
+        """The release's message, once its last edit says how it ended."""
+        for message in self.system.slack_messages()[self._messages :]:
+            ended = re.search(r"is live|failed|was superseded", message["text"])
+            if ended and "thread_ts" not in message and release.release_id in json.dumps(message):
+                yield "slack", message["text"], False
 
     def _look_at_pipeline(self, release: Release) -> Iterator[tuple[str, str, bool]]:
         pipeline = self.system.client("codepipeline")

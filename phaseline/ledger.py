@@ -13,14 +13,15 @@ Table layout (infra/registry.yaml)::
     message#<type>#<revision>   slack                           a message (phaseline/messages.py)
     any of them                 slack#<what>                    a claim: who does a thing once
 
-Indexes: `open` (open, sk) and `time` (type, sk), in both of which only releases have their place.
+Indexes: `time` (type, sk), in which only releases have their place, and `open` (open, sk), in which
+there are also the messages that may still change.
 
 Every write is conditional or idempotent, so that a step that runs twice, or at once with
 another, changes nothing the second time.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -164,17 +165,15 @@ class Ledger:
         )
         return map(_release, items)
 
-    def read(self, keys: Sequence[Mapping[str, Any]]) -> list[Release]:
-        """The releases with these primary keys, at most 100, in their order, as they are now."""
-        found: dict[tuple[str, str], Release] = {}
-        left: Any = {self.table: {"Keys": list(keys), "ConsistentRead": True}} if keys else {}
-        while left:
-            answer = self.client.batch_get_item(RequestItems=left)
-            for item in answer["Responses"].get(self.table, ()):
-                found[item["pk"]["S"], item["sk"]["S"]] = _release(item)
-            left = answer.get("UnprocessedKeys")
-        order = ((key["pk"]["S"], key["sk"]["S"]) for key in keys)
-        return [found[key] for key in order if key in found]
+    def read(self, keys: Iterable[Mapping[str, Any]]) -> list[Release]:
+        """The releases with these primary keys that there are, in their order, as they are now."""
+        with ThreadPoolExecutor(WRITERS) as pool:
+            items = list(pool.map(self._get, keys))
+        return [_release(item) for item in items if item]
+
+    def _get(self, key: Mapping[str, Any]) -> Mapping[str, Any]:
+        answer = self.client.get_item(TableName=self.table, Key=key, ConsistentRead=True)
+        return answer.get("Item", {})
 
     def between(self, type_: str, since: str, until: str) -> Iterator[Release]:
         """The releases of one type that were asked for from `since` to `until`, oldest first."""

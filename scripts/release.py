@@ -48,6 +48,8 @@ from scripts.update_metadata import requested, update
 
 VERIFY_TIMEOUT = 600.0
 """Seconds until visitors must get what was published: the cache was invalidated before."""
+PIPELINE = "Pipeline"
+"""The step whose failure the pipeline tells by itself."""
 UNVERIFIED = "slack#unverified"
 """The claim of a message about an execution that went well without its release being proved."""
 
@@ -228,7 +230,7 @@ class Release:
         return self.journal.execution_url
 
     def _follow(self, execution: str, *, done: bool) -> None:
-        with self.journal.step(self.console, "Pipeline") as record:
+        with self.journal.step(self.console, PIPELINE) as record:
             if done:
                 record.result = "already done"
             else:
@@ -272,7 +274,7 @@ class Release:
         return shown
 
     def tell(self, error: Exception | None) -> slack.Told:
-        """Tell Slack how the release ended, unless the pipeline itself does."""
+        """Tell Slack how the release ended, where the pipeline's own messages do not."""
         kept = self.journal
         request = next(iter(kept.moves), None)
         message = announce.reported(
@@ -292,8 +294,15 @@ class Release:
         )
         claim = slack.PUBLISHED
         if error is not None:
-            claim = slack.FAILED if isinstance(error, DeploymentError) else UNVERIFIED
-        return slack.tell(self.known, message, execution=kept.execution, claim=claim)
+            of_pipeline = isinstance(error, DeploymentError) and kept.records[-1].step == PIPELINE
+            claim = slack.FAILED if of_pipeline else UNVERIFIED
+        return slack.tell(
+            self.known,
+            message,
+            execution=kept.execution,
+            claim=claim,
+            revisions=[(one.type, one.revision) for one in kept.subjects],
+        )
 
 
 def _is_shown(found: Subject, versions: Mapping[str, str]) -> bool:

@@ -1,7 +1,7 @@
-"""Posts one message about a release to Slack; whatever Slack does, it does not fail.
+"""Tells Slack how a release ended; whatever Slack does, it does not fail.
 
-With --execution the message counts as the pipeline's own of that execution: where the pipeline has
-told it already, nothing is posted.
+Where the pipeline's message about the release, or about --execution, tells it, that is brought up
+to date and nothing is posted beside it.
 """
 
 from dataclasses import asdict
@@ -63,5 +63,18 @@ def command(
         message,
         execution=execution,
         claim=slack.PUBLISHED if succeeded else slack.FAILED,
+        revisions=_revisions(known, type_, algorithm, version),
     )
     Console(as_json=as_json).result({"posted": told.posted, "note": told.note}, [told.note])
+
+
+def _revisions(
+    known: Services, type_: str | None, algorithm: str | None, version: str | None
+) -> list[tuple[str, int]]:
+    """The revision that holds the newest release of the version, where there is one."""
+    if not (type_ and algorithm and version):
+        return []
+    for release in known.ledger.releases(type_, algorithm):
+        if release.version == version and release.revision is not None:
+            return [(type_, release.revision)]
+    return []

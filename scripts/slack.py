@@ -1,11 +1,18 @@
-"""A command's message to Slack. Whatever Slack does, no command fails by it."""
+"""A command's messages to Slack. Whatever Slack does, no command fails by it."""
 
 import os
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
+from phaseline import messages
 from phaseline.announce import Message
+from phaseline.bulletin import Bulletin
 from phaseline.errors import PhaselineError
+from phaseline.messages import Messages, Posted, Record
+from phaseline.progress import News
+from scripts import services
 from scripts.services import Services
 
 TIMEOUT = 10
@@ -13,8 +20,12 @@ TIMEOUT = 10
 LEASE = 60.0
 """Seconds after which somebody else may post what was claimed and not posted."""
 PUBLISHED = "slack#published"
-FAILED = "slack#failed#1"
-"""The claims of the pipeline's own messages, its first attempt's for a failure."""
+FAILED = "slack#failed"
+"""The claims of what the pipeline's own messages tell: that it published, and that it failed."""
+NOT_EDITABLE = {"message_not_found", "edit_window_closed", "cant_update_message"}
+"""Slack's codes for a message that is gone, or may not be edited any more: another takes its place.
+https://docs.slack.dev/reference/methods/chat.update#errors
+"""
 
 
 @dataclass(frozen=True)
@@ -26,64 +37,146 @@ class Told:
 
 
 def tell(
-    services: Services, message: Message, *, execution: str | None = None, claim: str | None = None
+    known: Services,
+    message: Message,
+    *,
+    execution: str | None = None,
+    claim: str | None = None,
+    revisions: Iterable[tuple[str, int]] = (),
 ) -> Told:
-    """Post `message`; once only where it is about an `execution` and under a `claim`.
+    """Bring the pipeline's messages up to date, and post `message` where they do not tell it.
 
-    The claims are those of the Slack notifier, so that what the pipeline tells by itself is not
-    told again.
+    `revisions` are those (type and number) that it is about: where a message stands for their
+    releases, `message` is a reply in its thread, and under the claims PUBLISHED and FAILED nothing,
+    since that is what the pipeline's messages show. With a `claim` it is posted once.
     """
     try:
-        if not (execution and claim):
-            return Told(True, f"posted as {_post(services, message)}")
-        scope = f"execution#{execution}"
-        if not services.ledger.claim(scope, claim, now=time.time(), lease=LEASE):
-            return Told(False, "the pipeline has told it, or is about to")
-        posted = _post(services, message)
-        services.ledger.settle(scope, claim, detail=posted)
+        return _tell(known, message, execution, claim, list(revisions))
     except Exception as error:  # noqa: BLE001 - no error may reach what a message is about
-        # The text of an error that is not ours may quote the request, which has the token.
-        ours = isinstance(error, PhaselineError | _LostError)
-        why = str(error) if ours else type(error).__name__
-        return Told(False, f"no message could be posted ({why})")
-    return Told(True, f"posted as {posted}")
+        return _lost(error)
+
+
+def _tell(
+    known: Services,
+    message: Message,
+    execution: str | None,
+    claim: str | None,
+    revisions: list[tuple[str, int]],
+) -> Told:
+    channel = Channel(known)
+    kept = Messages(known.ledger.client, known.ledger.table, channel, time.time, LEASE)
+    threads = []
+    if execution:
+        errors = _look(known, kept, execution)
+        if errors:
+            return _lost(errors[0])
+        own = kept.read(messages.of_execution(execution))
+        threads = [own] if own.posted else []
+        if claim in {PUBLISHED, FAILED} and (own.posted or (own.ceded and not revisions)):
+            return Told(False, "the pipeline's message tells it")
+    about = [kept.read(messages.of_revision(*one)) for one in revisions]
+    threads = [*(record for record in about if record.posted), *threads]
+    if threads and claim in {PUBLISHED, FAILED}:
+        return Told(False, "the release's message tells it")
+    return _post_once(known, channel, message, claim, scope=_scope(threads, execution, revisions))
+
+
+def _look(known: Services, kept: Messages, execution: str) -> tuple[Exception, ...]:
+    """Bring the messages about an execution up to date; what hindered it."""
+    place = known.environment
+    bulletin = Bulletin(place.name, place.site_url, known.ledger, known.executions, kept)
+    return bulletin.tell(News(execution, services.now())).errors
+
+
+def _scope(
+    threads: list[Record], execution: str | None, revisions: list[tuple[str, int]]
+) -> tuple[str | None, Posted | None]:
+    """What a claim is about, and the thread to reply in."""
+    if threads:
+        return threads[0].name, threads[0].posted
+    if revisions:
+        return messages.of_revision(*revisions[0]), None
+    return f"execution#{execution}" if execution else None, None
+
+
+def _post_once(
+    known: Services,
+    channel: "Channel",
+    message: Message,
+    claim: str | None,
+    scope: tuple[str | None, Posted | None],
+) -> Told:
+    about, thread = scope
+    ledger = known.ledger
+    if about and claim and not ledger.claim(about, claim, now=time.time(), lease=LEASE):
+        return Told(False, "it is told, or is about to be")
+    posted = channel.post(message, thread)
+    if about and claim:
+        ledger.settle(about, claim, detail=posted.ts)
+    return Told(True, f"posted as {posted.ts}")
+
+
+def _lost(error: Exception) -> Told:
+    # The text of an error that is not ours may quote the request, which has the token.
+    ours = isinstance(error, PhaselineError | _LostError)
+    why = str(error) if ours else type(error).__name__
+    return Told(False, f"no message could be posted ({why})")
 
 
 class _LostError(Exception):
     """Slack did not take a message: its code for why, without the request, which has the token."""
 
 
-def _post(services: Services, message: Message) -> str:
-    """Post a message and return its timestamp."""
-    from slack_sdk import WebClient  # slow to import, seldom wanted
-    from slack_sdk.errors import SlackApiError, SlackClientError
-    from slack_sdk.http_retry.builtin_handlers import (
-        ConnectionErrorRetryHandler,
-        RateLimitErrorRetryHandler,
-        ServerErrorRetryHandler,
-    )
+@dataclass(frozen=True)
+class Channel:
+    """The environment's Slack channel."""
 
-    client = WebClient(
-        token=os.environ.get("SLACK_BOT_TOKEN") or services.slack_token.value(),
-        base_url=services.environment.slack_api_url,
-        timeout=TIMEOUT,
-        retry_handlers=[
-            RateLimitErrorRetryHandler(max_retry_count=2),
-            ServerErrorRetryHandler(max_retry_count=1),
-            ConnectionErrorRetryHandler(max_retry_count=1),
-        ],
-    )
-    try:
-        answer = client.chat_postMessage(
-            channel=services.environment.slack_channel,
-            text=message.text,
-            blocks=list(message.blocks),
+    known: Services
+
+    def post(self, message: Message, thread: Posted | None = None) -> Posted:
+        answer = self._call(
+            "chat.postMessage",
+            message,
+            channel=thread.channel if thread else self.known.environment.slack_channel,
             unfurl_links=False,
             unfurl_media=False,
+            **({"thread_ts": thread.ts} if thread else {}),
         )
-    except SlackApiError as error:
-        code = error.response.get("error") if isinstance(error.response.data, dict) else None
-        raise _LostError(str(code or error.response.status_code)) from None
-    except SlackClientError as error:
-        raise _LostError(type(error).__name__) from None
-    return str(answer["ts"])
+        return Posted(str(answer["channel"]), str(answer["ts"]))
+
+    def update(self, posted: Posted, message: Message) -> bool:
+        try:
+            self._call("chat.update", message, channel=posted.channel, ts=posted.ts)
+        except _LostError as error:
+            if str(error) not in NOT_EDITABLE:
+                raise
+            return False
+        return True
+
+    def _call(self, method: str, message: Message, **fields: Any) -> Any:
+        from slack_sdk import WebClient  # slow to import, seldom wanted
+        from slack_sdk.errors import SlackApiError, SlackClientError
+        from slack_sdk.http_retry.builtin_handlers import (
+            ConnectionErrorRetryHandler,
+            RateLimitErrorRetryHandler,
+            ServerErrorRetryHandler,
+        )
+
+        client = WebClient(
+            token=os.environ.get("SLACK_BOT_TOKEN") or self.known.slack_token.value(),
+            base_url=self.known.environment.slack_api_url,
+            timeout=TIMEOUT,
+            retry_handlers=[
+                RateLimitErrorRetryHandler(max_retry_count=2),
+                ServerErrorRetryHandler(max_retry_count=1),
+                ConnectionErrorRetryHandler(max_retry_count=1),
+            ],
+        )
+        body = {"text": message.text, "blocks": list(message.blocks), **fields}
+        try:
+            return client.api_call(method, json=body)
+        except SlackApiError as error:
+            code = error.response.get("error") if isinstance(error.response.data, dict) else None
+            raise _LostError(str(code or error.response.status_code)) from None
+        except SlackClientError as error:
+            raise _LostError(type(error).__name__) from None

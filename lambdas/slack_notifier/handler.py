@@ -1,11 +1,11 @@
-"""Tells Slack what was published (the pipeline's Notify action) and what failed (EventBridge).
+"""Keeps Slack's messages about releases up to date.
+
+The pipeline's Notify action and EventBridge tell it that there is something to look at.
 
 Slack never fails a release: the action is answered with success before Slack is asked. What
 could not be posted is counted in the metric SlackMessageLost.
 """
 
-import itertools
-import json
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_handlers import (
@@ -25,22 +25,34 @@ from slack_sdk.http_retry.builtin_handlers import (
 )
 from slack_sdk.http_retry.response import HttpResponse
 
-from phaseline import actions, announce, jobs, metrics, revisions
-from phaseline.actions import Course
+from phaseline import jobs, metrics
 from phaseline.announce import Message
+from phaseline.bulletin import Bulletin
 from phaseline.errors import InputError, PhaselineError, RemoteCallError
+from phaseline.executions import Executions
 from phaseline.jobs import Done
 from phaseline.ledger import Ledger
+from phaseline.messages import Messages, Posted
+from phaseline.progress import News
 from phaseline.secret import Secret
-from phaseline.transition import TYPES
 
 MARGIN = 3.0
 """Seconds of the function's time kept for what follows a try of Slack."""
 SLACK_TIMEOUT = 10.0
 """Seconds for one answer of Slack, where the function has that many."""
-PUBLISHED = "published"
-"""The outcome of Publish that there is something to tell about."""
 REFUSED_TOKENS = {"invalid_auth", "token_revoked", "token_expired", "account_inactive"}
+NOT_EDITABLE = {"message_not_found", "edit_window_closed", "cant_update_message"}
+"""Slack's codes for a message that is gone, or may not be edited any more: another takes its place.
+https://docs.slack.dev/reference/methods/chat.update#errors
+"""
+STATUSES = {
+    "SUCCEEDED": "Succeeded",
+    "FAILED": "Failed",
+    "STOPPED": "Stopped",
+    "CANCELED": "Cancelled",
+    "SUPERSEDED": "Superseded",
+}
+"""The states in which an execution ends, as events call them and as its status is called."""
 
 
 class Context(Protocol):
@@ -57,7 +69,6 @@ class Settings:
     channel: str
     api_url: str
     site_url: str
-    pipeline: str
 
 
 _SETTINGS = Settings(
@@ -65,10 +76,12 @@ _SETTINGS = Settings(
     channel=os.environ["SLACK_CHANNEL"],
     api_url=os.environ["SLACK_API_URL"],
     site_url=os.environ["SITE_URL"],
-    pipeline=os.environ["PIPELINE_NAME"],
 )
 _CONFIG = Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=2, read_timeout=4)
 _CODEPIPELINE = boto3.client("codepipeline", config=_CONFIG)
+_EXECUTIONS = Executions(
+    _CODEPIPELINE, os.environ["PIPELINE_NAME"], clock=time.monotonic, sleep=time.sleep
+)
 _LEDGER = Ledger(boto3.client("dynamodb", config=_CONFIG), os.environ["LEDGER_TABLE"])
 _TOKEN = Secret(
     os.environ["SLACK_TOKEN_ARN"],
@@ -78,27 +91,65 @@ _TOKEN = Secret(
 
 
 def handler(event: dict[str, Any], context: Context) -> None:
-    """Post the message that `event` asks for: a CodePipeline job, or a failed execution.
+    """Look at what `event` is about, a CodePipeline job or a state change, and tell Slack.
 
-    A lost message about a failure raises, so that Lambda tries again a minute later; one about
-    a success does not, since its job is answered.
+    What an event could not tell raises, so that Lambda tries again a minute later; for a job that
+    is not so, since it is answered, and the events of its execution look again.
     """
     until = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - MARGIN
     if "CodePipeline.job" in event:
         jobs.succeed(jobs.job_id(event), Done(), client=_CODEPIPELINE)
-        _attempt(lambda: _announce_published(event, until))
-    elif error := _attempt(lambda: _announce_failed(event, until)):
-        raise error
+        _tell(lambda: _of_job(event), until)
+    elif errors := _tell(lambda: _of_change(event), until):
+        raise errors[0]
 
 
-def _attempt(post: Callable[[], None]) -> PhaselineError | None:
-    """Try to post; the loss, if any, counted, logged on one line and free of secrets."""
+def _tell(read: Callable[[], News], until: float) -> list[PhaselineError]:
+    """Bring the messages up to date; what was lost, each counted and logged on one line."""
     try:
-        post()
+        lost = _bulletin(until).tell(read()).errors
     except Exception as cause:  # noqa: BLE001 - no error may reach what a message is about
-        error = cause if isinstance(cause, PhaselineError) else _lost(cause)
-    else:
-        return None
+        lost = (cause,)
+    return [_count(cause) for cause in lost]
+
+
+def _bulletin(until: float) -> Bulletin:
+    # A record is taken for no longer than this invocation may post, so that Lambda's next try, a
+    # minute later, finds it free: what is in doubt is rather repeated than lost.
+    lease = until - time.monotonic()
+    return Bulletin(
+        environment=_SETTINGS.environment,
+        site_url=_SETTINGS.site_url,
+        ledger=_LEDGER,
+        executions=_EXECUTIONS,
+        messages=Messages(_LEDGER.client, _LEDGER.table, Channel(until), time.time, lease),
+    )
+
+
+def _of_job(event: Mapping[str, Any]) -> News:
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return News(jobs.parse(event).parameter("execution"), now, stage="Announce")
+
+
+def _of_change(event: Mapping[str, Any]) -> News:
+    detail = event.get("detail")
+    execution = detail.get("execution-id") if isinstance(detail, dict) else None
+    at = event.get("time")
+    if not isinstance(detail, dict) or not isinstance(execution, str) or not isinstance(at, str):
+        raise InputError(
+            "event of slack_notifier",
+            "expected a time, and detail.execution-id with the id of a pipeline execution",
+            "Compare the event rule with infra/functions.yaml.",
+        )
+    stage = detail.get("stage")
+    # A stage's end is not the execution's.
+    status = None if stage else STATUSES.get(str(detail.get("state")))
+    return News(execution, at, stage=stage, status=status)
+
+
+def _count(cause: Exception) -> PhaselineError:
+    """A lost message, counted; as an error of ours, free of secrets."""
+    error = cause if isinstance(cause, PhaselineError) else _lost(cause)
     metrics.emit(
         "SlackMessageLost",
         1,
@@ -114,12 +165,12 @@ def _lost(cause: Exception) -> RemoteCallError:
     if isinstance(cause, ClientError):
         found = f"{cause.operation_name}: {cause.response['Error']['Code']}"
     elif isinstance(cause, SlackApiError):
-        found = f"chat.postMessage: {_slack_code(cause)}"
+        found = _slack_code(cause)
     else:
         found = type(cause).__name__
     return RemoteCallError(
         f"Slack channel {_SETTINGS.channel}",
-        f"a message could not be posted ({found})",
+        f"a message could not be posted or edited ({found})",
         "See docs.slack.dev for the code; check token, channel and the app's membership in it.",
     )
 
@@ -133,121 +184,57 @@ def _slack_code(error: SlackApiError) -> str:
         return "an answer that is no JSON"
 
 
-def _announce_published(event: Mapping[str, Any], until: float) -> None:
-    job = jobs.parse(event)
-    execution = job.parameter("execution")
-    built = revisions.parse(job.parameter("revisions"))
-    if job.parameter("outcome") != PUBLISHED:
-        print(json.dumps({"execution": execution, "skipped": "it published nothing"}))
-        return
+@dataclass(frozen=True)
+class Channel:
+    """The Slack channel, asked `until` a time (monotonic seconds)."""
 
-    def message() -> Message:
-        started = _course(execution).started
-        return announce.published(
-            environment=_SETTINGS.environment,
-            site_url=_SETTINGS.site_url,
-            commit=job.parameter("commit"),
-            seconds=(datetime.now(UTC) - started).total_seconds() if started else None,
-            releases=revisions.newest_covered(
-                itertools.chain.from_iterable(map(_LEDGER.open_releases, TYPES)), built
-            ),
-            execution_url=_execution_url(execution),
+    until: float
+
+    def post(self, message: Message, thread: Posted | None = None) -> Posted:
+        answer = self._call(
+            "chat.postMessage",
+            message,
+            channel=thread.channel if thread else _SETTINGS.channel,
+            unfurl_links=False,
+            unfurl_media=False,
+            **({"thread_ts": thread.ts} if thread else {}),
         )
+        return Posted(str(answer["channel"]), str(answer["ts"]))
 
-    _post_once(execution, "slack#published", message, until)
+    def update(self, posted: Posted, message: Message) -> bool:
+        try:
+            self._call("chat.update", message, channel=posted.channel, ts=posted.ts)
+        except SlackApiError as error:
+            if _slack_code(error) not in NOT_EDITABLE:
+                raise
+            return False
+        return True
 
+    def _call(self, method: str, message: Message, **fields: Any) -> Any:
+        """Slack's answer, with a fresh token where Slack refuses the known one."""
+        body = {"text": message.text, "blocks": list(message.blocks), **fields}
+        try:
+            return self._client(_TOKEN.value()).api_call(method, json=body)
+        except SlackApiError as error:
+            if _slack_code(error) not in REFUSED_TOKENS:
+                raise
+            return self._client(_TOKEN.refetch()).api_call(method, json=body)
 
-def _announce_failed(event: Mapping[str, Any], until: float) -> None:
-    detail = event.get("detail")
-    execution = detail.get("execution-id") if isinstance(detail, dict) else None
-    if not isinstance(detail, dict) or not isinstance(execution, str):
-        raise InputError(
-            "event of slack_notifier",
-            "detail.execution-id: expected the id of a pipeline execution, found none",
-            "Compare the event rule with infra/functions.yaml.",
+    def _client(self, token: str) -> WebClient:
+        left = self.until - time.monotonic()
+        if left < 1:
+            raise TimeoutError
+        return WebClient(
+            token=token,
+            base_url=_SETTINGS.api_url,
+            # Whole seconds, and time for a second try.
+            timeout=max(1, int(min(SLACK_TIMEOUT, left / 2))),
+            retry_handlers=[
+                PatientRateLimitHandler(self.until),
+                ServerErrorRetryHandler(max_retry_count=1),
+                ConnectionErrorRetryHandler(max_retry_count=1),
+            ],
         )
-    # A stage that is retried by hand and fails again is told again.
-    attempt = int(detail.get("pipeline-execution-attempt", 1))
-
-    def message() -> Message:
-        return announce.failed(
-            environment=_SETTINGS.environment,
-            pipeline=_SETTINGS.pipeline,
-            execution=execution,
-            failure=_course(execution).failed,
-            execution_url=_execution_url(execution),
-        )
-
-    _post_once(execution, f"slack#failed#{attempt}", message, until)
-
-
-def _course(execution: str) -> Course:
-    """What CodePipeline tells about an execution; nothing where it does not answer, because a
-    message with less in it is better than none."""
-    try:
-        return actions.course(_CODEPIPELINE, _SETTINGS.pipeline, execution)
-    except (BotoCoreError, ClientError) as error:
-        print(json.dumps({"execution": execution, "unknown": type(error).__name__}))
-        return Course(started=None, failed=None)
-
-
-def _execution_url(execution: str) -> str:
-    return announce.execution_url(
-        partition=_CODEPIPELINE.meta.partition,
-        region=_CODEPIPELINE.meta.region_name,
-        pipeline=_SETTINGS.pipeline,
-        execution=execution,
-    )
-
-
-def _post_once(execution: str, name: str, message: Callable[[], Message], until: float) -> None:
-    """Post `message`, unless it was posted before or another invocation is at it.
-
-    The claim lasts as long as this invocation may post, and so ends before Lambda tries again a
-    minute later: a message whose post is in doubt is rather repeated than lost.
-    """
-    scope = f"execution#{execution}"
-    lease = until - time.monotonic()
-    if not _LEDGER.claim(scope, name, now=time.time(), lease=lease):
-        print(json.dumps({"execution": execution, "message": name, "skipped": "posted already"}))
-        return
-    posted = _post(message(), until)
-    _LEDGER.settle(scope, name, detail=posted)
-
-
-def _post(message: Message, until: float) -> str:
-    """Post a message and return its timestamp, with a fresh token where Slack refuses the known."""
-    try:
-        return _send(message, _TOKEN.value(), until)
-    except SlackApiError as error:
-        if _slack_code(error) not in REFUSED_TOKENS:
-            raise
-        return _send(message, _TOKEN.refetch(), until)
-
-
-def _send(message: Message, token: str, until: float) -> str:
-    left = until - time.monotonic()
-    if left < 1:
-        raise TimeoutError
-    client = WebClient(
-        token=token,
-        base_url=_SETTINGS.api_url,
-        # Whole seconds, and time for a second try.
-        timeout=max(1, int(min(SLACK_TIMEOUT, left / 2))),
-        retry_handlers=[
-            PatientRateLimitHandler(until),
-            ServerErrorRetryHandler(max_retry_count=1),
-            ConnectionErrorRetryHandler(max_retry_count=1),
-        ],
-    )
-    answer = client.chat_postMessage(
-        channel=_SETTINGS.channel,
-        text=message.text,
-        blocks=list(message.blocks),
-        unfurl_links=False,
-        unfurl_media=False,
-    )
-    return str(answer["ts"])
 
 
 class PatientRateLimitHandler(RateLimitErrorRetryHandler):

@@ -11,8 +11,8 @@ from slack_sdk.models.blocks import Block
 
 from local.slack_blocks import problems
 from phaseline import announce
-from phaseline.actions import FailedAction
-from phaseline.announce import Message
+from phaseline.actions import Action
+from phaseline.announce import Message, Place, StageTime, Standing, State
 from phaseline.ledger import Release
 
 URL = "https://console.example/e"
@@ -36,28 +36,41 @@ def release(number: int = 0, **changes: Any) -> Release:
     return Release(**(fields | changes))
 
 
-def published(**changes: Any) -> Message:
-    """A message about a success."""
+def standing(state: State = State.LIVE, **changes: Any) -> Standing:
+    """How far one release has come."""
     fields: dict[str, Any] = {
-        "environment": "demo",
-        "site_url": "https://site.example",
-        "commit": "c0ffee0123456789",
-        "seconds": 185.4,
+        "document": "opt, revision 7",
+        "document_version": "v7",
         "releases": [release()],
-        "execution_url": URL,
-    }
-    return announce.published(**(fields | changes))
-
-
-def failed(failure: FailedAction | None, **changes: Any) -> Message:
-    """A message about a failure."""
-    fields: dict[str, Any] = {
-        "environment": "demo",
-        "pipeline": "phaseline-demo",
+        "count": 1,
         "execution": "e1",
-        "execution_url": URL,
+        "commit": "c0ffee0123456789",
     }
-    return announce.failed(failure=failure, **(fields | changes))
+    return Standing(state, **(fields | changes))
+
+
+def place(environment: str = "demo") -> Place:
+    """The environment `demo`."""
+    return Place(environment, "https://site.example", URL)
+
+
+def progress(state: State = State.LIVE, **changes: Any) -> Message:
+    """The message about it."""
+    return announce.progress(place(), standing(state, **changes))
+
+
+def action(reason: str = "exit status 1", **changes: Any) -> Action:
+    """An action that failed."""
+    fields: dict[str, Any] = {
+        "stage": "Build",
+        "action": "Build",
+        "state": "Failed",
+        "started": "2026-11-24T20:01:00.000Z",
+        "updated": "2026-11-24T20:02:00.000Z",
+        "link": "https://logs.example/x",
+        "reason": reason,
+    }
+    return Action(**(fields | changes))
 
 
 def texts(message: Message) -> list[str]:
@@ -84,105 +97,157 @@ def check(message: Message) -> None:
 
 
 def test_a_success_says_what_changed() -> None:
-    """Algorithm, version before and after, commit, duration and links are in the message."""
-    message = published()
+    """Version before and after, who and why, commit, duration and links are in the message."""
+    run = "https://github.example/runs/1"
+    message = progress(seconds=185.4, releases=[release(who="ana", run_url=run)])
     check(message)
     everything = "\n".join(texts(message))
     for said in (
-        "demo: a-0 2.0.0 is live",
-        "*a-0* \N{RIGHTWARDS ARROW} 2.0.0, was 1.0.0",
+        "\N{WHITE HEAVY CHECK MARK} demo: a-0 2.0.0 is live",
+        "*a-0* \N{RIGHTWARDS ARROW} 2.0.0, was 1.0.0 `r0`",
+        "Asked for by ana: its phase was set",
         "`c0ffee0`",
         "3 min 5 s",
         "<https://site.example|https://site.example>",
         f"<{URL}|execution>",
+        f"<{run}|workflow run>",
+        "opt, revision 7",
     ):
         assert said in everything
 
 
-def test_a_withdrawal_says_so() -> None:
-    """A release that leaves no version is told as withdrawn."""
-    message = published(releases=[release(version=None, previous="2.0.0")])
-    assert "withdrawn, was 2.0.0" in "\n".join(texts(message))
+@pytest.mark.parametrize(
+    ("state", "changes", "said"),
+    [
+        (State.WAITING, {}, "waits for the pipeline"),
+        (State.BUILDING, {}, "is being built"),
+        (State.PUBLISHING, {}, "is being published"),
+        (State.ANNOUNCING, {}, "is being announced"),
+        (State.VERIFYING, {}, "is being verified"),
+        (State.SUPERSEDED, {"overtaken_by": 8}, "was superseded by revision 8"),
+        (State.SUPERSEDED, {}, "was superseded"),
+        (State.ROLLED_BACK, {}, "was rolled back"),
+        (State.STOPPED, {}, "was stopped"),
+        (State.FAILED, {"failure": action()}, "failed in Build: exit status 1"),
+        (State.FAILED, {}, "failed: Which action failed is not known: look at the execution."),
+    ],
+)
+def test_a_notification_says_how_far(state: State, changes: dict[str, Any], said: str) -> None:
+    """Notifications show only the text: what it is about, and how far it has come."""
+    message = progress(state, **changes)
+    check(message)
+    assert message.text == f"{state.value[0]} demo: a-0 2.0.0 {said}"
 
 
 @pytest.mark.parametrize(
     ("releases", "said"),
     [
-        ([], "demo: website published"),
-        ([release()], "demo: a-0 2.0.0 is live"),
-        ([release(), release(1), release(2)], "demo: a-0 2.0.0 is live (+2 more)"),
-        ([release(version=None), release(1)], "demo: a-0 is withdrawn (+1 more)"),
-        ([release(algorithm="<!channel>")], "demo: &lt;!channel&gt; 2.0.0 is live"),
+        ([], "website is live"),
+        ([release()], "a-0 2.0.0 is live"),
+        ([release(), release(1), release(2)], "a-0 2.0.0 (+2 more) is live"),
+        ([release(version=None), release(1)], "withdrawal of a-0 (+1 more) is live"),
+        ([release(action="rollback", version="1.0.0")], "a-0 back to 1.0.0 is live"),
+        ([release(algorithm="<!channel>")], "&lt;!channel&gt; 2.0.0 is live"),
     ],
 )
 def test_a_notification_names_what_changed(releases: list[Release], said: str) -> None:
-    """Notifications show only the text: the first release, and how many there are beside."""
-    assert published(releases=releases).text == f"\N{WHITE HEAVY CHECK MARK} {said}"
+    """The first release is named, and how many there are beside."""
+    message = progress(releases=releases, count=len(releases))
+    assert message.text == f"\N{WHITE HEAVY CHECK MARK} demo: {said}"
 
 
-def test_a_notification_of_a_failure_says_why() -> None:
-    """Notifications show only the text: where, and the reason on one line, escaped and cut."""
-    message = failed(FailedAction("Build", "Build", "exit 1:\n<!channel> " + "x" * 2_000, None))
-    assert message.text.startswith(
-        "\N{CROSS MARK} demo: publishing failed in Build: exit 1: &lt;!channel&gt; xx"
-    )
-    check(message)
+def test_a_withdrawal_says_so() -> None:
+    """A release that leaves no version is told as withdrawn."""
+    message = progress(releases=[release(version=None, previous="2.0.0")])
+    assert "*a-0* withdrawn, was 2.0.0" in "\n".join(texts(message))
 
 
-def test_a_success_without_releases() -> None:
+def test_releases_that_ended_otherwise_are_marked() -> None:
+    """Of several, each that is not live any more has a word for it."""
+    message = progress(releases=[release(), release(1)], count=2, ends={"r1": "superseded"})
+    first, second = message.blocks[1]["text"]["text"].splitlines()
+    assert "superseded" not in first
+    assert second.endswith("was 1.0.0 (superseded) `r1`")
+
+
+def test_the_website_alone() -> None:
     """A change of the frontend alone is told as such, and an unknown duration is left out."""
-    message = published(releases=[], seconds=None)
+    message = progress(releases=[], count=0, document=None)
     check(message)
-    assert "the website itself did" in "\n".join(texts(message))
+    assert "the website itself does" in "\n".join(texts(message))
     assert "Duration" not in "\n".join(texts(message))
 
 
 def test_many_releases_are_listed_in_part() -> None:
-    """Twenty are listed, the others counted."""
-    message = published(releases=[release(number) for number in range(25)])
+    """The first are listed, the others counted, of which the message need not know more."""
+    message = progress(releases=[release(number) for number in range(20)], count=50_000)
     check(message)
     lines = message.blocks[1]["text"]["text"].splitlines()
     assert len(lines) == 21
-    assert lines[-1] == "and 5 more"
+    assert lines[-1] == "and 49980 more"
+    assert announce.progress(place(), standing(count=50_000)).text.endswith("(+49999 more) is live")
 
 
 def test_long_names_leave_room_for_the_count() -> None:
     """A list that gets too long ends between two lines, with the count of those left out."""
     many = [release(number, algorithm="x" * 128, version="y" * 128) for number in range(20)]
-    message = published(releases=many)
+    message = progress(releases=many, count=20)
     check(message)
     lines = message.blocks[1]["text"]["text"].splitlines()
     assert lines[-1] == f"and {20 - (len(lines) - 1)} more"
 
 
-def test_a_failure_says_where_and_why() -> None:
-    """Stage, action, reason, and links to log and execution are in the message."""
-    message = failed(FailedAction("Build", "Build", "exit status 1", "https://logs.example/x"))
+def test_a_failure_is_short_and_its_thread_is_not() -> None:
+    """The message has the beginning of the reason, the reply all of it and the links."""
+    failed = action("exit 1:\n<!channel> " + "x" * 2_000)
+    message = progress(State.FAILED, failure=failed)
     check(message)
-    everything = "\n".join(texts(message))
+    assert "exit 1: &lt;!channel&gt; xx" in message.text
+    assert "x" * 1_000 not in "\n".join(texts(message))
+    assert "<https://logs.example/x|open>" in "\n".join(texts(message))
+    reply = announce.failure(place(), failed, "e1")
+    check(reply)
+    everything = "\n".join(texts(reply))
     for said in (
-        "publishing failed in Build",
-        "Build / Build",
-        "exit status 1",
+        "Build / Build failed",
+        "x" * 2_000,
         "<https://logs.example/x|open>",
-        f"<{URL}|phaseline-demo>",
-        "`e1`",
+        f"<{URL}|e1>",
     ):
         assert said in everything
 
 
-def test_a_failure_of_which_nothing_is_known() -> None:
-    """The message still goes out, with the execution to look at."""
-    message = failed(None)
-    check(message)
-    assert "not known" in "\n".join(texts(message))
-
-
 def test_nobody_is_mentioned_by_a_reason() -> None:
     """A reason that tries to notify the channel is plain text."""
-    message = failed(FailedAction("Build", "Build", "<!channel> <@U1> a & b", None))
-    assert message.blocks[1]["text"]["type"] == "plain_text"
-    assert message.blocks[1]["text"]["text"] == "&lt;!channel&gt; &lt;@U1&gt; a &amp; b"
+    for message in (
+        progress(State.FAILED, releases=[], failure=action("<!channel> <@U1> a & b")),
+        announce.failure(place(), action("<!channel> <@U1> a & b"), "e1"),
+    ):
+        assert message.blocks[1]["text"]["type"] == "plain_text"
+        assert message.blocks[1]["text"]["text"] == "&lt;!channel&gt; &lt;@U1&gt; a &amp; b"
+
+
+def test_details() -> None:
+    """The thread has what to look for: release ids, document version, execution and commit."""
+    reply = announce.details(place(), standing(releases=[release(), release(1)], count=30))
+    check(reply)
+    for said in (f"<{URL}|e1>", "`c0ffee0`", "`v7`", "`r0`", "`r1`", "and 28 more releases"):
+        assert said in texts(reply)[1]
+
+
+def test_the_end() -> None:
+    """The thread has how long it took, stage by stage, the slowest marked."""
+    stages = [StageTime("Source", 2.0), StageTime("Build", 94.6), StageTime("Verify", 3.0)]
+    reply = announce.end(standing(seconds=120.0, stages=stages))
+    check(reply)
+    assert texts(reply)[1].splitlines() == [
+        "*a-0 2.0.0 is live*",
+        "2 min 0 s altogether",
+        "Source: 2 s",
+        "Build: 1 min 35 s \N{LEFTWARDS ARROW} slowest",
+        "Verify: 3 s",
+    ]
+    assert "not known" in texts(announce.end(standing()))[1]
 
 
 @given(TRICKY, st.integers(2, 200))
@@ -199,25 +264,50 @@ def test_clean_text(text: str, limit: int) -> None:
 
 
 @given(TRICKY, TRICKY, TRICKY, TRICKY)
-def test_any_failure_fits(stage: str, action: str, reason: str, url: str) -> None:
+def test_any_failure_fits(stage: str, name: str, reason: str, url: str) -> None:
     """No text of a failure breaks a limit or is left unescaped."""
-    message = failed(
-        FailedAction(stage, action, reason, f"https://logs.example/{url}"),
-        pipeline=action or "p",
-        environment=stage,
-    )
-    check(message)
-    for text in texts(message):
-        rest = re.sub(r"<https://[^<>|]*\|[^<>]*>", "", text)
-        assert "<" not in rest
-        assert ">" not in rest
-        assert "&" not in ENTITY.sub("", text)
+    failed = action(reason, stage=stage, action=name, link=f"https://logs.example/{url}")
+    shown = Standing(State.FAILED, execution=name or "e", commit=stage, failure=failed)
+    for message in (
+        announce.progress(place(stage), shown),
+        announce.failure(place(stage), failed, name),
+    ):
+        check(message)
+        for text in texts(message):
+            rest = re.sub(r"<https://[^<>|]*\|[^<>]*>", "", text)
+            assert "<" not in rest
+            assert ">" not in rest
+            assert "&" not in ENTITY.sub("", text)
 
 
-@given(st.lists(st.builds(release, algorithm=TRICKY, version=TRICKY, previous=TRICKY), max_size=30))
-def test_any_releases_fit(releases: list[Release]) -> None:
+RELEASES = st.lists(
+    st.builds(
+        release,
+        algorithm=TRICKY,
+        version=TRICKY,
+        previous=TRICKY,
+        release_id=TRICKY,
+        who=TRICKY,
+        reason=TRICKY,
+        run_url=TRICKY,
+    ),
+    min_size=1,
+    max_size=20,
+)
+
+
+@given(RELEASES, st.integers(0, 10**6), TRICKY)
+def test_any_releases_fit(releases: list[Release], more: int, commit: str) -> None:
     """No number and no name of releases breaks a limit."""
-    check(published(releases=releases))
+    ends = {releases[0].release_id: "superseded"}
+    count = len(releases) + more
+    shown = standing(releases=releases, count=count, ends=ends, commit=commit, seconds=1.0)
+    for message in (
+        announce.progress(place(), shown),
+        announce.details(place(), shown),
+        announce.end(shown),
+    ):
+        check(message)
 
 
 @pytest.mark.parametrize("url", ["javascript:x", "", "https://x.example/" + "a" * 2_000])

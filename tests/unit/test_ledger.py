@@ -189,3 +189,11 @@ def test_outbox(ledger: Ledger) -> None:
     assert outbox.newest("opt") == new
     outbox.mark_sent(replace(new, sent=True))
     assert outbox.newest("opt") == replace(new, sent=True)
+
+
+def test_read(ledger: Ledger) -> None:
+    """Releases are read by their keys, in that order; what is not there is left out."""
+    one, two, missing = release(1), release(2, "2.0.0"), release(3)
+    ledger.record([one, two], at=AT)
+    assert ledger.read([two.key, missing.key, one.key]) == [two, one]
+    assert ledger.read([]) == []

@@ -1,7 +1,6 @@
 """What a release makes of what visitors are served, and of a Slack that was told already."""
 
 import io
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -10,18 +9,16 @@ from moto import mock_aws
 from pytest_httpserver import HTTPServer
 
 from phaseline import served
-from phaseline.announce import Message
 from phaseline.environment import Environment
 from phaseline.errors import DeploymentError, TimedOutError
 from phaseline.ledger import SUPERSEDED, VERIFIED
 from phaseline.metadata import Document
 from phaseline.transition import Schema
-from scripts import journal, slack
+from scripts import journal
 from scripts.console import Console
 from scripts.journal import Journal
 from scripts.release import Release
 from scripts.services import Services
-from scripts.slack import Told
 from scripts.subject import Move, Subject
 from tests.unit.calls import Calls
 from tests.unit.site import METADATA, SITE, make_buckets, manifest
@@ -32,7 +29,6 @@ from tests.unit.test_served import release as recorded
 from tests.unit.timing import Timer
 
 TOKEN_ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:slack-abc123"
-MESSAGE = Message("text", ({"type": "section", "text": {"type": "plain_text", "text": "x"}},))
 MOVE = Move("a", "0.9.0", "1.0.0", "r", "ana", "why")
 SUBJECT = Subject(
     Document("opt", 6), Document("opt", 7), "v7", (MOVE,), changed=False, note="revision 7"
@@ -143,65 +139,3 @@ def test_a_withdrawal(known: Services) -> None:
     """An algorithm that leaves the website is proved by its absence."""
     gone = replace(SUBJECT, moves=(replace(MOVE, algorithm="b", before="1", after=None),))
     assert run(known, gone, 7, "1.0.0").outcome == journal.DONE
-
-
-def tell(known: Services, claim: str | None = slack.PUBLISHED) -> Told:
-    """Tell the message about the execution E1."""
-    return slack.tell(known, MESSAGE, execution=E1, claim=claim)
-
-
-@pytest.fixture
-def token(monkeypatch: pytest.MonkeyPatch) -> str:
-    """A bot's token in the environment."""
-    monkeypatch.setenv("SLACK_BOT_TOKEN", "token-of-a-bot")
-    return "token-of-a-bot"
-
-
-def test_told_once(known: Services, token: str, httpserver: HTTPServer) -> None:
-    """One message for one claim, however often it is told; another claim is another message."""
-    answer = {"ok": True, "ts": "1.2"}
-    headers = {"Authorization": f"Bearer {token}"}
-    for _ in range(2):
-        httpserver.expect_ordered_request(
-            "/api/chat.postMessage", "POST", headers=headers
-        ).respond_with_json(answer)
-    assert tell(known) == Told(True, "posted as 1.2")
-    assert not tell(known).posted
-    assert tell(known, slack.FAILED).posted
-    httpserver.check_assertions()
-
-
-def test_the_notifier_told_it(known: Services, token: str, httpserver: HTTPServer) -> None:
-    """What the pipeline's notifier has claimed is left to it, until its claim lapses unsettled."""
-    now = time.time()
-    known.ledger.claim(f"execution#{E1}", slack.PUBLISHED, now=now, lease=30)
-    assert not tell(known).posted
-    known.ledger.claim(f"execution#{E1}", slack.FAILED, now=now - 60, lease=30)
-    httpserver.expect_request("/api/chat.postMessage").respond_with_json({"ok": True, "ts": "1.3"})
-    assert tell(known, slack.FAILED).posted
-
-
-def test_slack_refuses(known: Services, token: str, httpserver: HTTPServer) -> None:
-    """A refusal is told by Slack's code, and is no error."""
-    httpserver.expect_request(
-        "/api/chat.postMessage", headers={"Authorization": f"Bearer {token}"}
-    ).respond_with_json({"ok": False, "error": "channel_not_found"})
-    assert tell(known) == Told(False, "no message could be posted (channel_not_found)")
-
-
-@pytest.mark.parametrize("status", [500, 302, 200])
-def test_slack_answers_nonsense(
-    known: Services, token: str, httpserver: HTTPServer, status: int
-) -> None:
-    """Nor is an answer that is none of Slack's."""
-    httpserver.expect_request("/api/chat.postMessage").respond_with_data(
-        "<html>", status=status, headers={"Location": httpserver.url_for("/away")}
-    )
-    told = tell(known)
-    assert not told.posted
-    assert token not in told.note
-
-
-def test_no_token(known: Services) -> None:
-    """Without a token nothing is posted, and the note says where it was looked for."""
-    assert TOKEN_ARN in tell(known).note

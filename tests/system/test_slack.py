@@ -1,0 +1,110 @@
+"""What people see in Slack of a release: one message, edited as it moves, and its thread."""
+
+import json
+from functools import partial
+from itertools import groupby
+from typing import Any
+
+from local.demo import BROKEN_BUILD
+from local.system import System
+from phaseline.ledger import Release
+from tests.system.conftest import COMPLETE, promote
+from tests.system.test_release import executions, settle
+from tests.waiting import eventually
+
+until = partial(eventually, within=60.0)
+Message = dict[str, Any]
+STEPS = (
+    "waits for the pipeline", "is being built", "is being published", "is being announced",
+    "is being verified", "is live",
+)  # fmt: skip
+
+
+def about(system: System, algorithm: str) -> tuple[Release, list[Message], list[Message]]:
+    """The newest release of an algorithm, the messages that name it, and what is in their
+    threads."""
+    release = next(system.ledger.releases("opt", algorithm))
+    every = system.slack_messages()
+    shown = [
+        one for one in every if "thread_ts" not in one and release.release_id in json.dumps(one)
+    ]
+    roots = {one["ts"] for one in shown}
+    return release, shown, [one for one in every if one.get("thread_ts") in roots]
+
+
+def said(system: System, algorithm: str, words: str) -> bool:
+    """Whether a message about the algorithm's newest release says so, once there is one."""
+    known = next(system.ledger.releases("opt", algorithm), None)
+    return known is not None and any(words in one["text"] for one in about(system, algorithm)[1])
+
+
+def moves(message: Message, algorithm: str) -> list[str]:
+    """What the message said, one after the other; an edit may change something else than the
+    words."""
+    words = [text.partition(f"{algorithm} 1.0.0 ")[2] for text in message["history"]]
+    return [each for each, _ in groupby(words)]
+
+
+def test_one_message_that_moves(system: System) -> None:
+    """A promotion is one message from the pipeline's start to the proof, and a thread of details
+    and durations."""
+    promote(system, "opt", "told", "1.0.0")
+    settle(system)
+    until(lambda: len(about(system, "told")[2]) == 2)
+    release, (message,), (details, end) = about(system, "told")
+    history = moves(message, "told")
+    # Steps that follow one another faster than Slack is told may be left out, never turned round.
+    assert [words for words in STEPS if words in history] == history
+    assert len(history) > 2
+    assert history[-1] == "is live"
+    execution = executions(system)[0]["pipelineExecutionId"]
+    shown = json.dumps(message)
+    assert all(text in shown for text in (execution, system.edge_url, "the test flow", "Duration"))
+    assert release.release_id in json.dumps(details)
+    assert str(release.document_version) in json.dumps(details)
+    assert execution in json.dumps(details)
+    assert all(text in json.dumps(end) for text in ("altogether", "Build: ", "slowest"))
+
+
+def test_a_build_that_breaks_and_is_mended(system: System) -> None:
+    """A commit that breaks the build is a message of its own; a release that meets it fails in its
+    message, with the reason in the thread, and is live in the same one once it is mended."""
+    settle(system)
+    good, known = system.read_frontend("buildspec.yml"), len(system.slack_messages())
+    system.commit_frontend({"buildspec.yml": BROKEN_BUILD}, "Break the build")
+    until(lambda: any("website failed" in one["text"] for one in system.slack_messages()[known:]))
+    system.write_algorithm(
+        "brittle", "1.0.0", type_="opt", phase=COMPLETE, title="Brittle", summary=""
+    )
+    until(lambda: said(system, "brittle", "failed in Build: "))
+    until(lambda: len(about(system, "brittle")[2]) == 2)
+    _, (message,), (_, failure) = about(system, "brittle")
+    failed = executions(system)[0]["pipelineExecutionId"]
+    assert failed in json.dumps(message)
+    assert all(text in json.dumps(failure) for text in ("Build / Build failed", failed, "|open>"))
+    system.commit_frontend({"buildspec.yml": good}, "Mend the build")
+    until(lambda: said(system, "brittle", "is live"))
+    settle(system)
+    until(lambda: any("altogether" in json.dumps(one) for one in about(system, "brittle")[2]))
+    _, (message,), _ = about(system, "brittle")
+    history = [words.partition(":")[0] for words in moves(message, "brittle")]
+    assert (history.count("failed in Build"), history[-1]) == (1, "is live")
+
+
+def test_events_that_come_again(system: System) -> None:
+    """The events of an execution that is long over change nothing in Slack."""
+    promote(system, "opt", "repeated", "1.0.0")
+    settle(system)
+    until(lambda: len(about(system, "repeated")[2]) == 2)
+    before, execution = system.slack_messages(), executions(system)[0]["pipelineExecutionId"]
+    states: list[dict[str, str]] = [
+        {"state": "STARTED"}, {"state": "STARTED", "stage": "Build"}, {"state": "SUCCEEDED"},
+    ]  # fmt: skip
+    for detail in states:
+        event = {"time": "2026-11-24T20:00:00Z", "detail": {"execution-id": execution, **detail}}
+        answer = system.client("lambda").invoke(
+            FunctionName=system.outputs["functions"]["SlackNotifierFunctionName"],
+            Payload=json.dumps(event),
+        )
+        assert "FunctionError" not in answer
+    assert system.slack_messages() == before

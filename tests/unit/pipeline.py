@@ -6,6 +6,8 @@ from typing import Any
 
 import boto3
 
+from phaseline import actions
+from phaseline.recorder import Carried, Execution
 from tests.unit.calls import Calls
 
 PIPELINE = "phaseline-demo"
@@ -65,3 +67,35 @@ class Pipeline:
             for version, summary in self.summaries.items()
         ]
         return {"pipelineExecution": {"status": self.state, "artifactRevisions": revisions}}
+
+
+def execution(
+    begin: float, revision: int | None = 7, *, id_: str = "e1", failed: bool = False
+) -> Execution:
+    """An execution that took 56 seconds, 30 of them in Build, or that failed there."""
+    build = detail(
+        "Build",
+        "Build",
+        begin + 2,
+        begin + 32,
+        "Failed" if failed else "Succeeded",
+        externalExecutionUrl="https://log",
+        **({"errorDetails": {"message": "no such file"}} if failed else {}),
+    )
+    rest = [
+        detail("Publish", "Publish", begin + 32, begin + 36),
+        detail("Announce", "Notify", begin + 36, begin + 37),
+        detail("Announce", "Invalidate", begin + 36, begin + 50),
+        detail("Verify", "Verify", begin + 50, begin + 56),
+    ]
+    told: Any = [source("Frontend", begin), source("Opt", begin), build, *([] if failed else rest)]
+    ran = actions.ran(told[::-1])
+    return Execution(
+        id=id_,
+        state="Failed" if failed else "Succeeded",
+        started=ran[0].started,
+        updated=ran[-1].updated,
+        commit="c0ffee0",
+        documents={"opt": Carried("v7" if revision in {7, None} else f"v{revision}", revision)},
+        actions=ran,
+    )

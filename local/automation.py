@@ -13,9 +13,9 @@ from local.system import AUTOMATION, CREDENTIALS, ENVIRONMENT, ROOT, System
 
 PARAMETERS = f"infra/parameters/{ENVIRONMENT}.json"
 ROLES = {
-    "CLOUDFORMATION_ROLE_ARN": "CloudFormationRoleArn",
     "DEPLOY_ROLE_ARN": "DeployRoleArn",
     "PROMOTE_ROLE_ARN": "PromoteRoleArn",
+    "REPAIR_ROLE_ARN": "RepairRoleArn",
 }
 ROLES_BY_ENVIRONMENT = {
     "DRIFT_ROLE_ARNS": "DriftRoleArn",
@@ -41,16 +41,14 @@ def call(
 
 def trust(system: System) -> None:
     """Let the workflows in: deploy the roles, and name them in the repository's variables."""
-    repository = call(system, "GET", "")
-    parameters = {
-        "Repository": AUTOMATION,
-        "OwnerId": str(repository["owner"]["id"]),
-        "RepositoryId": str(repository["id"]),
-        "SlackTokenArn": system.parameters()["SlackTokenArn"],
-    }
-    system.run_deploy("deploy-github.log", parameters, "--stack", "github")
+    parameters = trusted(system) | {"SlackTokenArn": system.parameters()["SlackTokenArn"]}
+    stacks = ["--stack", "cloudformation", "--stack", "github"]
+    system.run_deploy("deploy-github.log", parameters, *stacks)
     system.follow_stacks()
     variables = {name: system.outputs["github"][output] for name, output in ROLES.items()}
+    variables |= {
+        "CLOUDFORMATION_ROLE_ARN": system.outputs["cloudformation"]["CloudFormationRoleArn"]
+    }
     variables |= {
         name: json.dumps({ENVIRONMENT: system.outputs["github"][output]})
         for name, output in ROLES_BY_ENVIRONMENT.items()
@@ -62,6 +60,16 @@ def trust(system: System) -> None:
     }
     for name, value in variables.items():
         call(system, "POST", "/actions/variables", {"name": name, "value": value})
+
+
+def trusted(system: System) -> dict[str, str]:
+    """Whose workflows the roles trust, as parameters of their stack."""
+    repository = call(system, "GET", "")
+    return {
+        "Repository": AUTOMATION,
+        "OwnerId": str(repository["owner"]["id"]),
+        "RepositoryId": str(repository["id"]),
+    }
 
 
 def add_repository(system: System, name: str, folder: Path) -> str:
@@ -82,6 +90,7 @@ def push_parameters(system: System) -> str:
     """Commit this system's parameters file, which a push deploys; the commit."""
     sections = json.loads((ROOT / PARAMETERS).read_text(encoding="utf-8"))
     sections["common"] |= system.parameters()
+    sections["github"] = trusted(system)
     return push(system, {PARAMETERS: json.dumps(sections, indent=2) + "\n"}, "Set the parameters")
 
 

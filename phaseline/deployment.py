@@ -11,7 +11,8 @@ shows is what a deploy does::
           |
       pipeline
 
-The roles of GitHub's workflows are a stack of their own, which only an administrator deploys.
+The roles of GitHub's workflows, and the one that CloudFormation acts as, are stacks of their own,
+which only an administrator deploys.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,15 +37,24 @@ from phaseline.transition import TYPES
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-WAVES = (("github",), ("registry", "site"), ("functions", "watch"), ("pipeline",))
+WAVES = (
+    ("cloudformation",),
+    ("github",),
+    ("registry", "site"),
+    ("functions", "watch"),
+    ("pipeline",),
+)
 """The stacks in the order of their needs; those of one wave go at once."""
 EVERY = tuple(stack for wave in WAVES for stack in wave)
-STACKS = tuple(stack for stack in EVERY if stack != "github")
+ROLES = {"cloudformation": "cloudformation-role", "github": "github-oidc"}
+"""The stacks of the roles, and what their templates are called."""
+STACKS = tuple(stack for stack in EVERY if stack not in ROLES)
 """What is deployed unless told otherwise: a role that deploys must not be able to widen itself."""
-TEMPLATES = {name: name for name in STACKS} | {"github": "github-oidc"}
+TEMPLATES = {name: name for name in STACKS} | ROLES
 """What the template of each stack is called."""
 NEEDS = {
-    "github": (),
+    "cloudformation": (),
+    "github": ("cloudformation",),
     "registry": (),
     "site": (),
     "functions": ("registry", "site"),
@@ -275,6 +285,7 @@ def parameters_of(
     stacks in `selected` are complete, or ConfigurationError is raised."""
     computed = {
         "Environment": plan.environment,
+        "CloudFormationStack": plan.stack("cloudformation"),
         "RegistryStack": plan.stack("registry"),
         "SiteStack": plan.stack("site"),
         "FunctionsStack": plan.stack("functions"),

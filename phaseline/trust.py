@@ -32,6 +32,7 @@ WORKFLOWS = {
     "Deploy": ("reusable-deploy-lambdas.yml", "reusable-deploy-stack.yml"),
     "Promote": ("reusable-release.yml",),
     "Drift": ("drift.yml",),
+    "Repair": ("drift.yml",),
     "Preview": ("pull-request.yml", "promote.yml"),
 }
 """The files whose jobs may assume the role of a purpose."""
@@ -39,6 +40,7 @@ VARIABLES = {
     "Deploy": "DEPLOY_ROLE_ARN of the environment or of the repository",
     "Promote": "PROMOTE_ROLE_ARN of the environment or of the repository",
     "Drift": "DRIFT_ROLE_ARNS of the repository, with an entry for the environment",
+    "Repair": "REPAIR_ROLE_ARN of the environment or of the repository",
     "Preview": "PREVIEW_ROLE_ARNS of the repository, with an entry for the environment",
 }
 """The variables of GitHub Actions that the files take the role of a purpose from."""

@@ -48,6 +48,8 @@ class Resolved:
                 return self.values.get(argument, f"<{argument}>")
             case "Fn::GetAtt", _:
                 return f"<{'.'.join(argument)}>"
+            case "Fn::ImportValue", _:
+                return f"<{self.value(argument)}>"
             case "Fn::If", [condition, yes, no]:
                 return self.value(yes if self._condition(condition) else no)
             case "Fn::Join", [separator, parts]:

@@ -22,6 +22,8 @@ NO_RESOURCE = {
     "lambda:ListEventSourceMappings",
     "logs:DescribeLogGroups",
     "logs:DescribeResourcePolicies",
+    # A metric has no ARN; a condition binds it to one namespace.
+    "cloudwatch:PutMetricData",
     # A job has no ARN.
     "codepipeline:PutJobFailureResult",
     "codepipeline:PutJobSuccessResult",
@@ -144,9 +146,10 @@ def _statements(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
         for policy in role.get("Policies", []):
             for statement in policy["PolicyDocument"]["Statement"]:
                 yield name, statement
-    for name, policy in resources(template, "AWS::IAM::Policy"):
-        for statement in policy["PolicyDocument"]["Statement"]:
-            yield name, statement
+    for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
+        for name, policy in resources(template, kind):
+            for statement in policy["PolicyDocument"]["Statement"]:
+                yield name, statement
 
 
 def narrow_actions(template: Template) -> Iterator[str]:

@@ -24,6 +24,7 @@ STACKS = ("registry", "site", "functions", "watch", "pipeline")
 GIVEN_BY_DEPLOY = {
     "Environment",
     "PipelineName",
+    "CloudFormationStack",
     "RegistryStack",
     "SiteStack",
     "FunctionsStack",
@@ -53,8 +54,9 @@ OUTPUTS = {
         "PromoteRoleArn",
         "DriftRoleArn",
         "PreviewRoleArn",
-        "CloudFormationRoleArn",
+        "RepairRoleArn",
     },
+    "cloudformation": {"CloudFormationRoleArn"},
 }
 
 ROLE = """

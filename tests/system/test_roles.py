@@ -99,9 +99,11 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
 
 def _prepare(account: Account) -> None:
     values = [f"--parameter={name}={value}" for name, value in PARAMETERS.items()]
-    done = account.run(ADMINISTRATOR, "deploy", "--stack", "github", "--json", *values)
+    stacks = ["--stack", "cloudformation", "--stack", "github"]
+    done = account.run(ADMINISTRATOR, "deploy", *stacks, "--json", *values)
     assert done.returncode == 0, done.stderr
-    outputs = json.loads(done.stdout)["stacks"]["github"]["outputs"]
+    made = json.loads(done.stdout)["stacks"]
+    outputs = made["cloudformation"]["outputs"] | made["github"]["outputs"]
     account.roles = {name.removesuffix("Arn"): value for name, value in outputs.items()}
     account.tell_keys()
     done = deployed(account, "registry", "site")
@@ -164,7 +166,9 @@ def test_the_promote_role_deploys_nothing(account: Account) -> None:
     assert account.run(rights, "deploy", "--stack=registry", "--dry-run").returncode == 1
 
 
-@pytest.mark.parametrize("role", ["DeployRole", "PromoteRole", "DriftRole", "PreviewRole"])
+@pytest.mark.parametrize(
+    "role", ["DeployRole", "PromoteRole", "DriftRole", "RepairRole", "PreviewRole"]
+)
 @pytest.mark.parametrize(
     "changes",
     [

@@ -59,7 +59,8 @@ TEMPLATES = {
     + keys_of("functions"),
     "watch": "Environment RegistryStack SiteStack PipelineName CodeBucket " + keys_of("watch"),
     "pipeline": "Environment SiteStack FunctionsStack PipelineName",
-    "github": "Environment PipelineName",
+    "cloudformation": "Environment PipelineName",
+    "github": "Environment PipelineName CloudFormationStack",
 }
 """The parameters that each template of these tests declares; one with a default has a `?`."""
 
@@ -264,13 +265,15 @@ def test_everything_is_deployed_in_the_order_of_its_needs(repository: Path) -> N
 
 
 def test_the_roles_of_workflows_are_deployed_only_when_asked_for(repository: Path) -> None:
-    """A deploy leaves that stack alone; an administrator's is of it alone, under any rights."""
+    """A deploy leaves those stacks alone; an administrator's is of them alone, the role that a
+    deploy passes first, under any rights."""
+    roles = ["phaseline-demo-cloudformation", "phaseline-demo-github"]
     recorder = Recorder()
     carried_out(plan(repository), recorder)
-    assert "phaseline-demo-github" not in recorder.told
+    assert not {*roles} & {*recorder.told}
     recorder = Recorder()
-    carried_out(plan(repository, "github"), recorder)
-    assert recorder.told == ["phaseline-demo-github"]
+    carried_out(plan(repository, "github", "cloudformation"), recorder)
+    assert recorder.told == roles
 
 
 def test_every_stack_is_made_as_the_given_role(repository: Path) -> None:

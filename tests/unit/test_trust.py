@@ -21,14 +21,18 @@ PARAMETERS = {
     "OwnerId": "4711",
     "RepositoryId": "815",
     "SlackTokenArn": "arn:aws:secretsmanager:eu-central-1:111122223333:secret:slack-AbCdEf",
+    "CloudFormationStack": "phaseline-production-cloudformation",
 }
 TEMPLATE = Resolved("github-oidc", PARAMETERS)
+SHARED = {"Environment", "PipelineName"}
+OTHER = Resolved("cloudformation-role", {name: PARAMETERS[name] for name in SHARED})
 STACKS = ("registry", "site", "functions", "watch", "pipeline")
-ROLES = ("DeployRole", "PromoteRole", "DriftRole", "PreviewRole")
+ROLES = ("DeployRole", "PromoteRole", "DriftRole", "RepairRole", "PreviewRole")
 WORKFLOWS = {
     "DeployRole": "reusable-deploy-stack.yml",
     "PromoteRole": "reusable-release.yml",
     "DriftRole": "drift.yml",
+    "RepairRole": "drift.yml",
     "PreviewRole": "pull-request.yml",
 }
 MAIN, PULL = "refs/heads/main", "refs/pull/7/merge"
@@ -130,7 +134,7 @@ def test_a_missing_claim_is_no_match(role: str, claim: str) -> None:
     assert not assumed(role, found)
 
 
-@pytest.mark.parametrize("role", ["DeployRole", "PromoteRole", "DriftRole"])
+@pytest.mark.parametrize("role", ["DeployRole", "PromoteRole", "DriftRole", "RepairRole"])
 def test_a_pull_request_gets_only_the_preview(role: str) -> None:
     """Its workflow file is its author's, even where it has the name of a trusted one."""
     workflow = f"acme/automation/.github/workflows/{WORKFLOWS[role]}@{PULL}"
@@ -150,8 +154,8 @@ def test_a_preview_is_of_a_merge() -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_one_role_is_not_for_the_workflow_of_another(role: str) -> None:
-    """The roles of one environment differ by the workflow file."""
-    for other in set(ROLES) - {role}:
+    """The roles of one environment differ by the workflow file, or by where its job may run."""
+    for other in {one for one in ROLES if WORKFLOWS[one] != WORKFLOWS[role]}:
         workflow = claims(other)["job_workflow_ref"]
         assert not assumed(role, claims(role, job_workflow_ref=workflow))
 
@@ -210,44 +214,77 @@ def test_what_is_not_evaluated_is_told() -> None:
 
 def test_only_cloudformation_assumes_its_role() -> None:
     """No workflow, and no other service."""
-    trust = TEMPLATE.properties("CloudFormationRole")["AssumeRolePolicyDocument"]["Statement"]
+    trust = OTHER.properties("CloudFormationRole")["AssumeRolePolicyDocument"]["Statement"]
     assert [one["Principal"] for one in trust] == [{"Service": "cloudformation.amazonaws.com"}]
 
 
 # ---- What the roles may do -------------------------------------------------------------------
 
 
+def documents(role: str, template: Resolved, kind: str) -> list[dict[str, Any]]:
+    """The documents of the policies of a kind that stand beside a role and are attached to it."""
+    found = []
+    for name, resource in template.template["Resources"].items():
+        attached = resource["Type"] == kind and template.properties(name)["Roles"]
+        if attached and f"<{role}>" in attached:
+            found.append(template.properties(name)["PolicyDocument"])
+    return found
+
+
+def inline(role: str) -> list[dict[str, Any]]:
+    """The documents of a role's own policies."""
+    template = OTHER if role == "CloudFormationRole" else TEMPLATE
+    policies = template.properties(role).get("Policies", [])
+    own = [policy["PolicyDocument"] for policy in policies]
+    return own + documents(role, template, "AWS::IAM::Policy")
+
+
+def managed(role: str) -> list[dict[str, Any]]:
+    """The documents of the managed policies that a role has."""
+    return documents(role, TEMPLATE, "AWS::IAM::ManagedPolicy")
+
+
 def statements(role: str) -> Iterator[dict[str, Any]]:
     """The statements of a role's policies."""
-    for policy in TEMPLATE.properties(role)["Policies"]:
-        yield from policy["PolicyDocument"]["Statement"]
+    for document in inline(role) + managed(role):
+        yield from document["Statement"]
 
 
 def actions(role: str) -> set[str]:
     """What a role may do, to whatever it may do it."""
     granted: set[str] = set()
     for statement in statements(role):
-        found = statement["Action"]
-        granted |= set(found if isinstance(found, list) else [found])
+        granted |= set(listed(statement["Action"]))
     return granted
+
+
+def listed(value: Any) -> list[Any]:
+    """One or several, as several."""
+    return value if isinstance(value, list) else [value]
 
 
 @pytest.mark.parametrize("role", [*ROLES, "CloudFormationRole"])
 def test_a_roles_policies_are_short_enough(role: str) -> None:
-    """IAM counts the inline policies of a role together, without white space.
+    """IAM counts the inline policies of a role together, without white space; with the room that
+    longer names and an environment before this one take.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
     """
-    policies = [one["PolicyDocument"] for one in TEMPLATE.properties(role)["Policies"]]
-    assert sum(len(json.dumps(one, separators=(",", ":"))) for one in policies) <= 10_240
-    trust = json.dumps(TEMPLATE.properties(role)["AssumeRolePolicyDocument"], separators=(",", ":"))
-    assert len(trust) <= 2_048
+    assert sum(map(length, inline(role))) <= 10_240 - 1_000
+    assert all(length(one) <= 6_144 - 300 for one in managed(role))
+    template = OTHER if role == "CloudFormationRole" else TEMPLATE
+    assert length(template.properties(role)["AssumeRolePolicyDocument"]) <= 2_048
+
+
+def length(document: dict[str, Any]) -> int:
+    """The characters of a policy, as IAM counts them."""
+    return len(json.dumps(document, separators=(",", ":")))
 
 
 def test_only_the_deploy_passes_a_role() -> None:
     """And only CloudFormation's, to CloudFormation; a change set without it is refused."""
     [passing] = [one for one in statements("DeployRole") if "iam:PassRole" in one["Action"]]
-    assert passing["Resource"] == "<CloudFormationRole.Arn>"
+    assert passing["Resource"] == "<phaseline-production-cloudformation-CloudFormationRoleArn>"
     assert passing["Condition"] == {
         "StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}
     }
@@ -258,11 +295,13 @@ def test_only_the_deploy_passes_a_role() -> None:
 
 
 def test_nobody_changes_the_stack_of_the_roles() -> None:
-    """Neither the stack nor a role in it: only an administrator widens what a workflow may do."""
+    """Neither the stacks nor a role in them: only an administrator widens what a workflow may do.
+    Drift reads them."""
     for role in (*ROLES, "CloudFormationRole"):
         for statement in statements(role):
             resources = json.dumps(statement["Resource"])
-            assert "github" not in resources
+            if "production-github" in resources or "production-cloudformation/" in resources:
+                assert all(map(reads, listed(statement["Action"])))
             if "role/" in resources or ":stack/" in resources:
                 assert "production-*" not in resources
 
@@ -318,10 +357,24 @@ def test_a_preview_executes_nothing() -> None:
     assert all("phaseline-preview-" in name for name in names)
 
 
+def reads(action: str) -> bool:
+    """Whether an action reads, or starts a detection of drift."""
+    verbs = ("BatchDescribe", "BatchGet", "Describe", "Detect", "Get", "List", "Query", "Scan")
+    return action.partition(":")[2].startswith(verbs)
+
+
 def test_drift_changes_nothing() -> None:
-    """Every action of its role reads, but the one that starts a detection."""
-    verbs = ("BatchDescribe", "BatchGet", "Describe", "Detect", "Get", "List")
-    assert all(action.partition(":")[2].startswith(verbs) for action in actions("DriftRole"))
+    """Every action of its role reads, but for Slack's token and the heartbeat's metric."""
+    others = {action for action in actions("DriftRole") if not reads(action)}
+    assert others == {"cloudwatch:PutMetricData", "kms:Decrypt"}
+
+
+def test_a_repair_is_a_look_and_a_release_and_code() -> None:
+    """It does what drift and a promotion may do, and updates functions; only where the environment
+    let its job through, on no branch by itself."""
+    more = actions("RepairRole") - actions("DriftRole") - actions("PromoteRole")
+    assert more == {"lambda:UpdateFunctionCode"}
+    assert not assumed("RepairRole", claims("RepairRole", sub=f"{IMMUTABLE}:ref:{MAIN}"))
 
 
 # ---- What CloudFormation needs for the resources of the stacks -------------------------------
@@ -463,7 +516,13 @@ def test_drift_may_read_what_its_handlers_read() -> None:
 
 def test_nothing_is_excused_in_vain() -> None:
     """An exception that no handler asks for any more is removed, as is one for what is granted."""
-    granted = actions("CloudFormationRole") | actions("DriftRole")
+    documents = inline("CloudFormationRole") + managed("DriftRole")
+    granted = {
+        action
+        for document in documents
+        for statement in document["Statement"]
+        for action in listed(statement["Action"])
+    }
     assert not [action for action in granted if action.startswith(UNUSED_PREFIXES)]
     known = handlers()
     types = {one["Type"] for name in STACKS for one in load(name)["Resources"].values()}

@@ -98,6 +98,7 @@ def roles(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     given = {
         "Environment": ENVIRONMENT,
         "PipelineName": system.pipeline,
+        "CloudFormationStack": f"phaseline-{ENVIRONMENT}-cloudformation",
         "Repository": CALLER,
         "OwnerId": str(caller["owner"]["id"]),
         "RepositoryId": str(caller["id"]),
@@ -189,7 +190,7 @@ def test_a_deploy_by_another_repository(system: System, roles: dict[str, str]) -
         system,
         DEPLOY,
         deploy_role=roles["DeployRoleArn"],
-        cloudformation_role=roles["CloudFormationRoleArn"],
+        cloudformation_role=system.outputs["cloudformation"]["CloudFormationRoleArn"],
     )
     changes = {
         ".github/workflows/deploy.yml": text,

@@ -21,7 +21,7 @@ from tests.workflows.conftest import (
 
 def test_a_push_deploys(system: System) -> None:
     """deploy.yml has deployed every stack, under the deploy role, job after job."""
-    stacks = {"registry", "site", "functions", "watch", "pipeline", "github"}
+    stacks = {"registry", "site", "functions", "watch", "pipeline", "github", "cloudformation"}
     assert system.outputs.keys() == stacks
     run = automation.ended(system, "deploy.yml")
     assert set(run["jobs"].values()) == {"success"}

@@ -140,7 +140,8 @@ class ReleaseCheck:
             except RefusedError:
                 return
             base = self.documents.last_own(type_, version)
-            yield release_drift.edited(stored, made, base)
+            if found := release_drift.edited(stored, made, base):
+                yield found
             version = base.edited if base else None
 
     def _dispatch(self, type_: str) -> list[Result]:

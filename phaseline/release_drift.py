@@ -244,7 +244,7 @@ def withdrawal(found: Untested, item: Item | None, phase: str) -> Finding | Expl
     )
 
 
-def edited(stored: Stored, made: Stored, base: Stored | None) -> Finding | Explained:
+def edited(stored: Stored, made: Stored, base: Stored | None) -> Finding | None:
     """What somebody else wrote as the version `made`, where it still stands in what is `stored`.
 
     `base` is the last version before it that Phaseline wrote.
@@ -255,7 +255,7 @@ def edited(stored: Stored, made: Stored, base: Stored | None) -> Finding | Expla
     if base:
         left = _still(base.document, made.document, stored.document)
         if left == base.document:
-            return Explained(subject, f"{where} was not written by Phaseline; nothing of it stands")
+            return None
         against = f"compared with version {base.version_id}, the last that Phaseline wrote before"
         differences = difference.documents(base.document, left)
         found = f": {listed(differences)}" if differences else ""
@@ -344,14 +344,20 @@ def _source(site: Website, manifest: ServedManifest, stored: Stored) -> Iterator
 
 
 def _cache(site: Website, manifest: ServedManifest) -> Iterator[Finding]:
+    # Where the bucket was edited the edge may well hold what was published, which is right.
+    published = site.published.keys if site.published else {}
+
+    def is_stale(key: str, digest: str) -> bool:
+        return digest not in {site.bucket.get(key), published.get(key)}
+
     if site.served is None:
         return
     if isinstance(site.served, InputError):
         found = f"no {served.NAME} that can be read"
-    elif site.served.digest != manifest.digest:
+    elif is_stale(served.NAME, site.served.digest):
         found = f"{served.NAME} of execution {site.served.execution}, not {manifest.execution}"
     else:
-        stale = sorted(key for key, digest in site.pages.items() if site.bucket.get(key) != digest)
+        stale = sorted(key for key, digest in site.pages.items() if is_stale(key, digest))
         if not stale:
             return
         found = f"other content than its bucket: {listed(stale)}"

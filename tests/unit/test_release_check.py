@@ -241,7 +241,7 @@ def test_an_edit_is_found_behind_later_writes(world: World) -> None:
     world.stream("3")
     world.publish()
 
-    assert "nothing of it stands" in world.explained()["document opt"]
+    assert world.found() == {}
 
 
 def test_each_edit_is_found(world: World) -> None:
@@ -263,11 +263,11 @@ def test_each_edit_is_found(world: World) -> None:
 
 
 def test_the_same_content_again(world: World) -> None:
-    """An upload that changes nothing is told, and no finding."""
+    """An upload that changes nothing is no finding."""
     world.upload(asdict(world.documents.read("opt").document))
     world.publish()
 
-    assert "nothing of it stands" in world.explained()["document opt"]
+    assert world.found() == {}
 
 
 def test_a_copied_version_is_ours(world: World) -> None:
@@ -406,6 +406,13 @@ def test_an_old_page(world: World) -> None:
 
     assert finding.kind == "old-cache"
     assert "index.html" in finding.sentence
+
+
+def test_a_page_that_only_the_edge_still_has_right(world: World) -> None:
+    """Where the bucket was edited, the edge is not told to take that over."""
+    world.put("index.html", b"by hand")
+
+    assert set(world.found().values()) == {"wrong-site"}
 
 
 def test_no_manifest_at_the_edge(world: World) -> None:

@@ -10,7 +10,6 @@ from moto import mock_aws
 from phaseline.errors import InputError
 from phaseline.registry import SEGMENTS, Item, Registry
 from phaseline.transition import Change, Schema
-from tests.unit.calls import Calls
 
 SCHEMA = Schema(phase="DONE", algorithm_attribute="name", type_attribute="kind")
 
@@ -56,24 +55,35 @@ def test_scan(registry: Registry) -> None:
     assert {str(one.display) for one in found} == {"{}"}
 
 
-def test_pages(registry: Registry) -> None:
-    """Each part of the table is read page by page, from where its last page ended."""
+class Pages:
+    """A client whose table has one item on each page, and more pages in each later segment."""
 
-    def page(asked: dict[str, Any]) -> dict[str, Any]:
-        segment, after = asked["Segment"], asked.get("ExclusiveStartKey")
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def scan(self, *, Segment: int, **asked: Any) -> dict[str, Any]:  # noqa: N803 - AWS's name
+        """A page, as DynamoDB answers."""
+        self.asked += 1
+        after = asked.get("ExclusiveStartKey")
         number = int(after["number"]["S"]) + 1 if after else 0
-        values = {"name": f"n{segment}", "version": str(number), "kind": "opt", "phase": "DONE"}
-        key = {"name": {"S": f"n{segment}"}, "number": {"S": str(number)}}
-        more = {"LastEvaluatedKey": key} if number < segment else {}
+        values = {"name": f"n{Segment}", "version": str(number), "kind": "opt", "phase": "DONE"}
+        more = {"LastEvaluatedKey": {"number": {"S": str(number)}}} if number < Segment else {}
         return {"Items": [{name: {"S": value} for name, value in values.items()}], **more}
 
-    calls = Calls(registry.client, Scan=page)
 
-    found = [(one.algorithm, one.version) for one in registry.scan() if isinstance(one, Change)]
+def test_pages() -> None:
+    """Each part of the table is read page by page, from where its last page ended."""
+    client: Any = Pages()
+
+    found = [
+        (one.algorithm, one.version)
+        for one in Registry(client, "algorithms", SCHEMA).scan()
+        if isinstance(one, Change)
+    ]
 
     expected = {(f"n{part}", str(n)) for part in range(SEGMENTS) for n in range(part + 1)}
     assert (set(found), len(found)) == (expected, len(expected))
-    assert len(calls.of("Scan")) == len(expected)
+    assert client.asked == len(expected)
 
 
 def test_malformed_items(registry: Registry) -> None:

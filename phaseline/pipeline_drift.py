@@ -1,13 +1,14 @@
 """Pure: whether a pipeline is as its template declares it, and lets everything through.
 
-The definition is compared here, not by CloudFormation: its published list of types whose drift it
-detects had no pipelines, and a disabled transition is no property that it could compare. What is
+The definition is compared here and not by CloudFormation, whose published list of types with drift
+detection had no pipelines; and a disabled transition is no property that it could compare. What is
 compared is what it compares elsewhere: each property that the template gives. Of what the template
 leaves out, single values are the service's defaults; a whole structure (a stage, an action, a
 trigger) was added by somebody.
 https://github.com/awsdocs/aws-cloudformation-user-guide/blob/main/doc_source/resource-import-supported-resources.md
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -82,4 +83,4 @@ def _told(value: Any) -> str:
             return name
         case Mapping():
             return ", ".join(value)
-    return str(value)
+    return json.dumps(value)

@@ -1,6 +1,5 @@
-"""Drift: what CloudFormation's answers say, how long they are waited for, and what is told."""
+"""Drift of stacks: what CloudFormation's answers say, and how long they are waited for."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,9 +8,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from phaseline.errors import DriftError, RemoteCallError
 from phaseline.stack_drift import Difference, Drifted, StackDrift, Unchecked, detect
-from scripts.drift import as_data, as_lines, judge, markdown
 
 NAME = "phaseline-demo-site"
 STACK_ID = f"arn:aws:cloudformation:us-east-1:000000000000:stack/{NAME}/1"
@@ -224,76 +221,3 @@ def test_a_denied_call_is_raised(scripted: Scripted) -> None:
     scripted.stub.add_client_error("detect_stack_drift", "AccessDenied", "not authorized")
     with pytest.raises(scripted.stub.client.exceptions.ClientError, match="not authorized"):
         scripted.detect()
-
-
-BUCKET = Drifted(
-    "Bucket",
-    "AWS::S3::Bucket",
-    "MODIFIED",
-    (
-        Difference("/Versioning", "NOT_EQUAL", "a" * 300, "<b>"),
-        Difference("/Tags/0", "ADD", "", "new"),
-        Difference("/Tags/1", "REMOVE", "old", ""),
-    ),
-)
-FOUND = [
-    StackDrift("registry", in_sync=2),
-    StackDrift(
-        "site", drifted=(BUCKET,), unchecked=(Unchecked("Policy", "AWS::S3::BucketPolicy"),)
-    ),
-    StackDrift("functions", failure="Access | denied"),
-]
-
-
-def test_drift_is_exit_code_5() -> None:
-    """Whatever else could not be checked; the resources are named."""
-    with pytest.raises(DriftError, match="stack site: Bucket not as the template says") as caught:
-        judge(FOUND)
-    assert caught.value.exit_code == 5
-
-
-def test_what_could_not_be_checked_is_exit_code_1() -> None:
-    """With the stack and the reason."""
-    with pytest.raises(RemoteCallError, match=r"stack functions: .* Access \| denied") as caught:
-        judge([FOUND[0], FOUND[2]])
-    assert caught.value.exit_code == 1
-
-
-def test_in_sync_is_no_error() -> None:
-    """Types that are not checked are no reason to fail."""
-    judge([FOUND[0], StackDrift("site", unchecked=FOUND[1].unchecked)])
-
-
-def test_drift_for_people() -> None:
-    """Both values, long ones cut."""
-    assert list(as_lines(FOUND)) == [
-        "registry: in sync",
-        "  2 as declared, 0 of types that are not checked",
-        "site: drifted",
-        "  0 as declared, 1 of types that are not checked",
-        "  Bucket (AWS::S3::Bucket): modified",
-        f"    /Versioning: expected {'a' * 199}…, found <b>",
-        "    /Tags/0: added new",
-        "    /Tags/1: removed old",
-        "  unchecked: Policy (AWS::S3::BucketPolicy)",
-        "functions: not checked: Access | denied",
-        "  0 as declared, 0 of types that are not checked",
-    ]
-
-
-def test_drift_for_programs() -> None:
-    """Whole values, as plain JSON."""
-    found = json.loads(json.dumps(as_data("demo", FOUND)))
-    assert found["stacks"]["site"]["verdict"] == "drifted"
-    assert found["stacks"]["site"]["drifted"][0]["differences"][0]["expected"] == "a" * 300
-    assert found["stacks"]["functions"]["failure"] == "Access | denied"
-
-
-def test_drift_in_a_jobs_summary() -> None:
-    """A table of verdicts first; no value can break out of it."""
-    text = markdown("demo", FOUND)
-    assert "| registry | ✅ in sync | 2 | 0 | 0 |" in text
-    assert "| site | ❌ drifted | 0 | 1 | 1 |" in text
-    assert r"| functions | ⚠ not checked: Access \| denied | 0 | 0 | 0 |" in text
-    assert r"found \<b\>" in text
-    assert "Policy (AWS::S3::BucketPolicy)" in text

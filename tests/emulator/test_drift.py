@@ -1,103 +1,122 @@
-"""`python -m scripts drift` on real stacks: what somebody changes by hand is found."""
+"""Drift of real stacks: what somebody changes by hand is found, and nothing once it is set back."""
 
 import json
 import os
 import subprocess
 import sys
-from pathlib import Path
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from phaseline.infrastructure import Checkout, Clients, Found, Look, checkout
+from scripts import templates
+from scripts.deploy import make_plan
 from tests.emulator.conftest import ROOT, Emulator
 
 ENVIRONMENT = "drift"
-
-
-def run(emulator: Emulator, *command: str, **more: str) -> "subprocess.CompletedProcess[str]":
-    """One of the commands, with an administrator's rights."""
-    keys = {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    return subprocess.run(
-        [sys.executable, "-m", "scripts", *command, "--environment", ENVIRONMENT],
-        cwd=ROOT,
-        env={**os.environ, **keys, "AWS_ENDPOINT_URL": emulator.url, **more},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+STACKS = ("registry", "site")
+PROVISIONED = {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}
 
 
 @pytest.fixture(scope="module")
 def deployed(emulator: Emulator) -> dict[str, str]:
     """The outputs of a registry and a site, deployed for this module."""
-    done = run(emulator, "deploy", "--stack", "registry", "--stack", "site", "--json")
+    keys = {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts", "deploy", "--environment", ENVIRONMENT, "--json"]
+        + [f"--stack={name}" for name in STACKS],
+        cwd=ROOT,
+        env={**os.environ, **keys, "AWS_ENDPOINT_URL": emulator.url},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
     assert done.returncode == 0, done.stderr
     stacks = json.loads(done.stdout)["stacks"]
     return {**stacks["registry"]["outputs"], **stacks["site"]["outputs"]}
 
 
-def looked_at(emulator: Emulator, stack: str, **more: str) -> tuple[int, dict[str, Any]]:
-    """The exit code, and what is known of the stack."""
-    ended = run(emulator, "drift", "--stack", stack, "--json", **more)
-    found = json.loads(ended.stdout)["stacks"][f"phaseline-{ENVIRONMENT}-{stack}"]
-    return ended.returncode, found
+@pytest.fixture(scope="module")
+def declared() -> Checkout:
+    """What this checkout declares."""
+    return checkout(make_plan(ENVIRONMENT, None, [], STACKS), templates.read)
 
 
-@pytest.mark.parametrize("stack", ["registry", "site"])
-def test_what_was_just_deployed_has_not_drifted(
-    emulator: Emulator, deployed: dict[str, str], stack: str
-) -> None:
-    """Exit code 0."""
-    code, found = looked_at(emulator, stack)
-    assert (code, found["verdict"]) == (0, "in sync")
-    assert found["in_sync"] >= 2
+@pytest.fixture
+def look(
+    emulator: Emulator, deployed: dict[str, str], declared: Checkout
+) -> Callable[[str], Found]:
+    """What is found in a stack."""
+    clients = Clients(
+        emulator.client("cloudformation"),
+        emulator.client("lambda"),
+        emulator.client("codepipeline"),
+        emulator.client,
+    )
+
+    def found(short: str) -> Found:
+        return Look(
+            ENVIRONMENT,
+            declared,
+            clients,
+            templates.read,
+            clock=time.monotonic,
+            sleep=time.sleep,
+            selected=[short],
+        ).run()
+
+    return found
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_what_was_just_deployed_has_not_drifted(look: Callable[[str], Found], stack: str) -> None:
+    """Nothing is found, and everything could be looked at."""
+    found = look(stack)
+    assert (found.findings, found.failures) == ((), ())
 
 
 def test_a_changed_table_is_drift(
-    emulator: Emulator, deployed: dict[str, str], tmp_path: Path
+    emulator: Emulator, deployed: dict[str, str], look: Callable[[str], Found]
 ) -> None:
-    """Exit code 5, with the property and both values, in the job's summary too; none once it is
-    set back."""
-    dynamodb = emulator.client("dynamodb")
-    table, summary = deployed["LedgerTableName"], tmp_path / "summary.md"
-    provisioned = {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}
-    index = {"IndexName": "open", "ProvisionedThroughput": provisioned}
+    """With the property and both values; none once it is set back."""
+    dynamodb, table = emulator.client("dynamodb"), deployed["LedgerTableName"]
+    indexes = dynamodb.describe_table(TableName=table)["Table"]["GlobalSecondaryIndexes"]
+    updates: list[Any] = [
+        {"Update": {"IndexName": one["IndexName"], "ProvisionedThroughput": PROVISIONED}}
+        for one in indexes
+    ]
     dynamodb.update_table(
         TableName=table,
         BillingMode="PROVISIONED",
-        ProvisionedThroughput=provisioned,
-        GlobalSecondaryIndexUpdates=[{"Update": index}],
+        ProvisionedThroughput=PROVISIONED,
+        GlobalSecondaryIndexUpdates=updates,
     )
-    code, found = looked_at(emulator, "registry", GITHUB_STEP_SUMMARY=str(summary))
-    assert code == 5
-    [drifted] = found["drifted"]
-    assert drifted["resource"] == "Ledger"
-    billing = {one["path"]: one for one in drifted["differences"]}["/BillingMode"]
-    assert (billing["expected"], billing["actual"]) == ("PAY_PER_REQUEST", "PROVISIONED")
-    assert "PROVISIONED" in summary.read_text()
+    [finding] = look("registry").findings
+    assert (finding.kind, finding.file) == ("stack-drift", "infra/registry.yaml")
+    assert "Ledger: /BillingMode: expected PAY_PER_REQUEST, found PROVISIONED" in finding.found
     dynamodb.update_table(TableName=table, BillingMode="PAY_PER_REQUEST")
-    assert looked_at(emulator, "registry")[0] == 0
+    assert look("registry").findings == ()
 
 
-def test_a_changed_bucket_is_drift(emulator: Emulator, deployed: dict[str, str]) -> None:
+def test_a_changed_bucket_is_drift(
+    emulator: Emulator, deployed: dict[str, str], look: Callable[[str], Found]
+) -> None:
     """Suspended versioning would lose what a rollback needs."""
     s3, bucket = emulator.client("s3"), deployed["MetadataBucketName"]
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
-    code, found = looked_at(emulator, "site")
-    assert code == 5
-    assert [one["resource"] for one in found["drifted"]] == ["MetadataBucket"]
+    [finding] = look("site").findings
+    assert finding.found.startswith("MetadataBucket: ")
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    assert look("site").findings == ()
 
 
-def test_a_stack_that_is_not_there_could_not_be_checked(
-    emulator: Emulator, deployed: dict[str, str]
-) -> None:
-    """Exit code 1, which is neither drift nor none."""
-    code, found = looked_at(emulator, "pipeline")
-    assert (code, found["verdict"]) == (1, "not checked")
-    assert "does not exist" in found["failure"]
+def test_a_stack_that_is_not_there(look: Callable[[str], Found]) -> None:
+    """It is declared, so that it is missing."""
+    assert [one.kind for one in look("pipeline").findings] == ["missing-stack"]

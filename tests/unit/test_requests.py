@@ -270,8 +270,8 @@ def test_the_ledger_was_not_reached(intake: Intake) -> None:
 class Dying(Documents):
     """Documents whose writer dies when it has written."""
 
-    def _write(self, document: Document, etag: str) -> Stored | None:
-        super()._write(document, etag)
+    def _write(self, document: Document, over: Stored) -> Stored | None:
+        super()._write(document, over)
         raise ConnectionError
 
 

@@ -162,14 +162,10 @@ class Cloud:
 
     @property
     def exceptions(self) -> Any:
+        functions, pipelines = boto3.client("lambda"), boto3.client("codepipeline")
         return SimpleNamespace(
-            **{
-                name: getattr(boto3.client(service).exceptions, name)
-                for service, name in (
-                    ("lambda", "ResourceNotFoundException"),
-                    ("codepipeline", "PipelineNotFoundException"),
-                )
-            }
+            ResourceNotFoundException=functions.exceptions.ResourceNotFoundException,
+            PipelineNotFoundException=pipelines.exceptions.PipelineNotFoundException,
         )
 
     def look(self, **changes: Any) -> Found:

@@ -53,25 +53,6 @@ class FailedAction:
     log_url: str | None
 
 
-@dataclass(frozen=True)
-class Course:
-    """The course of an execution: when its first action started, and its newest failure."""
-
-    started: datetime | None
-    failed: FailedAction | None
-
-
-def course(client: "CodePipelineClient", pipeline: str, execution: str) -> Course:
-    """The course of `execution` as far as CodePipeline tells it now."""
-    found = details(client, pipeline, execution)
-    return Course(
-        started=min(
-            (detail["startTime"] for detail in found if "startTime" in detail), default=None
-        ),
-        failed=newest_failure(found),
-    )
-
-
 def details(
     client: "CodePipelineClient", pipeline: str, execution: str
 ) -> list["ActionExecutionDetailTypeDef"]:

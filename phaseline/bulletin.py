@@ -116,15 +116,6 @@ class Found:
     batches: Mapping[str, Batch]
     left: Iterable[str]
 
-    @cached_property
-    def revisions(self) -> dict[str, int]:
-        """The revisions of the known versions of documents."""
-        return {
-            batch.document_version: batch.revision
-            for batch in self.batches.values()
-            if batch.document_version
-        }
-
     @property
     def names(self) -> Iterable[str]:
         """The messages that may be brought up to date, the newest releases first.
@@ -173,9 +164,9 @@ class Bulletin:
 
         def again() -> View:
             known = self._batches([self.messages.read(name)], found.opened)
-            return self._view(name, known.get(name), found, Look(self.executions, look.news))
+            return self._view(name, known.get(name), Look(self.executions, look.news))
 
-        view = self._view(name, batch, found, look)
+        view = self._view(name, batch, look)
         return self.messages.show(found.records[name], view, again)
 
     def _find(self, own: str) -> Found:
@@ -235,7 +226,7 @@ class Bulletin:
         if record.number:
             return True
         batches = found.batches.values()
-        if any(progress.carries(execution, batch, found.revisions) for batch in batches):
+        if any(progress.carries(execution, batch) for batch in batches):
             self.messages.cede(record)
             return False
         if execution.status == SUCCEEDED and not look.published(execution):
@@ -243,9 +234,9 @@ class Bulletin:
         failed = progress.ENDS.get(execution.status) is State.FAILED
         return failed or progress.brings_a_commit(look.all, execution)
 
-    def _view(self, name: str, batch: Batch | None, found: Found, look: Look) -> View:
+    def _view(self, name: str, batch: Batch | None, look: Look) -> View:
         if batch:
-            execution = progress.carrier(look.all, batch, found.revisions)
+            execution = progress.carrier(look.all, batch)
             standing = progress.of_batch(batch, execution, look.ran(execution), look.news)
         else:
             about = messages.subject(name)

@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -249,3 +250,12 @@ def _metadata(document: Document, body: bytes, edited: str | None) -> dict[str, 
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def revision_in(summary: str) -> int | None:
+    """The revision of the document that CodePipeline tells of in `summary`; None where it does not.
+
+    A version that somebody else wrote has none.
+    """
+    found = re.fullmatch(REVISION_SUMMARY.format(r"(\d+)"), summary)
+    return int(found[1]) if found else None

@@ -7,12 +7,12 @@ is the same for everybody who finds the same situation, so that two at once star
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
-from phaseline import actions, announce
+from phaseline import actions, announce, documents
 from phaseline.actions import FailedAction
 from phaseline.errors import DeploymentError, RemoteCallError, TimedOutError
 
@@ -42,12 +42,14 @@ BUSY = ("ConflictException", "ConcurrentPipelineExecutionsLimitExceededException
 
 @dataclass(frozen=True)
 class Execution:
-    """One execution; `revisions` names what each source action took, once it has."""
+    """One execution; `revisions` names what each source action took, once it has, and `documents`
+    has the revision of each document that says it to CodePipeline."""
 
     id: str
     status: str
     revisions: Mapping[str, str]
     started: datetime | None
+    documents: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,12 @@ class Executions:
                     if "revisionId" in one
                 },
                 started=found.get("startTime"),
+                documents={
+                    one["actionName"]: revision
+                    for one in found.get("sourceRevisions", [])
+                    if (revision := documents.revision_in(one.get("revisionSummary", "")))
+                    is not None
+                },
             )
             for page in pages
             for found in page["pipelineExecutionSummaries"]

@@ -13,9 +13,8 @@ from phaseline.actions import Action
 from phaseline.announce import RELEASES_LIMIT, StageTime, Standing, State
 from phaseline.executions import RUNNING, SOURCES, SUCCEEDED, Execution
 from phaseline.ledger import OPEN, SUPERSEDED, VERIFIED, Release
+from phaseline.recorder import FRONTEND
 
-FRONTEND = "Frontend"
-"""The source action of the website's own repository."""
 STAGES = ("Source", "Build", "Publish", "Announce", "Verify")
 STATES = {
     "Build": State.BUILDING,
@@ -84,33 +83,22 @@ def updated(execution: Execution, ran: Sequence[Action], news: News) -> Executio
     return replace(execution, status=news.status)
 
 
-def carries(execution: Execution, batch: Batch, revisions: Mapping[str, int]) -> bool:
-    """Whether an execution took the batch's document, or a later one. `revisions` has those of the
-    known versions.
-
-    A version of which no release is known holds no change of an active version. It counts as later
-    where the execution started after the batch's document was written.
-    """
-    version = execution.revisions.get(SOURCES[batch.type])
-    if version is None:
-        return False
-    if version == batch.document_version:
+def carries(execution: Execution, batch: Batch) -> bool:
+    """Whether an execution took the batch's document, or a later one."""
+    action = SOURCES[batch.type]
+    if execution.documents.get(action, -1) >= batch.revision:
         return True
-    if version in revisions:
-        return revisions[version] >= batch.revision
-    written = datetime.fromisoformat(batch.written_at)
-    return execution.started is not None and execution.started >= written
+    version = execution.revisions.get(action)
+    return version is not None and version == batch.document_version
 
 
-def carrier(
-    executions: Sequence[Execution], batch: Batch, revisions: Mapping[str, int]
-) -> Execution | None:
+def carrier(executions: Sequence[Execution], batch: Batch) -> Execution | None:
     """The execution that a batch depends on, of all (newest first), if any.
 
     Where it has ended: the first that succeeded with it. Else the first of those that are running,
     which is the farthest, or the newest, which says how it went.
     """
-    carrying = [each for each in executions if carries(each, batch, revisions)]
+    carrying = [each for each in executions if carries(each, batch)]
     wanted = RUNNING if batch.is_open else SUCCEEDED
     fitting = [each for each in carrying if each.status == wanted]
     return next(reversed(fitting), next(iter(carrying), None))

@@ -8,7 +8,6 @@ an execution, it costs the same however many releases that carried
 (docs/decisions/0010-steps-of-an-execution.md).
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from phaseline import actions
 from phaseline.actions import Action
-from phaseline.documents import REVISION_SUMMARY
+from phaseline.documents import revision_in
 from phaseline.executions import ENDED, RUNNING, SOURCES
 from phaseline.ledger import Release, plain, serialize, unless_condition_failed
 
@@ -113,7 +112,7 @@ class Recorder:
             updated=max(each.updated for each in ran),
             commit=taken.get(FRONTEND),
             documents={
-                type_: Carried(version, _revision(summaries.get(version, "")))
+                type_: Carried(version, revision_in(summaries.get(version, "")))
                 for type_, action in SOURCES.items()
                 if (version := taken.get(action))
             },
@@ -158,11 +157,6 @@ class Recorder:
             ConsistentRead=True,
         )
         return (_execution(plain(item)) for page in pages for item in page["Items"])
-
-
-def _revision(summary: str) -> int | None:
-    found = re.fullmatch(REVISION_SUMMARY.format(r"(\d+)"), summary)
-    return int(found[1]) if found else None
 
 
 def _execution(item: Mapping[str, Any]) -> Execution:

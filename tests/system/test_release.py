@@ -97,14 +97,14 @@ def test_a_failing_build(system: System) -> None:
     settle(system)
     page, messages = system.get("/")[1], len(system.slack_messages())
     system.commit_frontend({"buildspec.yml": BROKEN_BUILD}, "Break the build")
-    until(lambda: len(system.slack_messages()) > messages)
+    until(lambda: any("failed in Build" in m["text"] for m in system.slack_messages()[messages:]))
     settle(system)
     assert executions(system)[0]["status"] == "Failed"
-    (message,) = system.slack_messages()[messages:]
-    text = json.dumps(message)
-    assert "Build" in text
-    assert executions(system)[0]["pipelineExecutionId"] in text
-    assert "http" in text
+    message, *thread = system.slack_messages()[messages:]
+    assert all(one["thread_ts"] == message["ts"] for one in thread)
+    assert "failed in Build" in message["text"]
+    assert executions(system)[0]["pipelineExecutionId"] in json.dumps(message)
+    assert "http" in json.dumps(message)
     assert system.get("/")[1] == page
     good = (ROOT / "examples/frontend/buildspec.yml").read_text()
     commit = system.commit_frontend({"buildspec.yml": good}, "Mend the build")

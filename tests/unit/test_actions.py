@@ -7,7 +7,7 @@ import boto3
 import pytest
 
 from phaseline import actions
-from phaseline.actions import Course, FailedAction
+from phaseline.actions import FailedAction
 from tests.unit.calls import Calls
 from tests.unit.pipeline import source
 
@@ -29,8 +29,8 @@ def detail(action: str, status: str, minute: int, **result: Any) -> dict[str, An
     }
 
 
-def course(*pages: list[dict[str, Any]]) -> tuple[Course, Calls]:
-    """The course that CodePipeline tells on these pages, and what it was asked."""
+def failure(*pages: list[dict[str, Any]]) -> tuple[FailedAction | None, Calls]:
+    """The failure that CodePipeline tells on these pages, and what it was asked."""
     client = boto3.client("codepipeline")
 
     def answer(params: dict[str, Any]) -> dict[str, Any]:
@@ -39,30 +39,30 @@ def course(*pages: list[dict[str, Any]]) -> tuple[Course, Calls]:
         return {"actionExecutionDetails": pages[number], **more}
 
     calls = Calls(client, ListActionExecutions=answer)
-    return actions.course(client, "phaseline-demo", "e1"), calls
+    return actions.newest_failure(actions.details(client, "phaseline-demo", "e1")), calls
 
 
 def test_asks_for_one_execution() -> None:
     """Only the execution's own actions are asked for."""
-    _, calls = course([])
+    _, calls = failure([])
     assert calls.asked[0][1]["filter"] == {"pipelineExecutionId": "e1"}
 
 
 def test_nothing_is_known() -> None:
-    """An execution without actions has neither a start nor a failure."""
-    assert course([])[0] == Course(started=None, failed=None)
+    """An execution without actions has no failure."""
+    assert failure([])[0] is None
 
 
 def test_the_newest_failure_counts() -> None:
     """Of a failure and its retry's failure, on different pages, the later is told."""
-    told, _ = course(
+    told, _ = failure(
         [
             detail("Build", "Failed", 9, errorDetails={"message": "second"}),
             detail("Build", "Failed", 5, errorDetails={"message": "first"}),
         ],
         [detail("Source", "Succeeded", 1)],
     )
-    assert told == Course(at(1), FailedAction("Build stage", "Build", "second", None))
+    assert told == FailedAction("Build stage", "Build", "second", None)
 
 
 @pytest.mark.parametrize(
@@ -76,8 +76,8 @@ def test_the_newest_failure_counts() -> None:
 )
 def test_reason_and_log(result: dict[str, Any], reason: str, url: str | None) -> None:
     """The most telling reason there is, and the log's address where there is one."""
-    told, _ = course([detail("Build", "Failed", 1, **result)])
-    assert told.failed == FailedAction("Build stage", "Build", reason, url)
+    told, _ = failure([detail("Build", "Failed", 1, **result)])
+    assert told == FailedAction("Build stage", "Build", reason, url)
 
 
 def test_runs_in_the_order_of_their_start() -> None:

@@ -134,7 +134,10 @@ class Pipeline:
     def execution(self, id_: str = EXECUTION, status: str = "InProgress", **taken: str) -> None:
         """There is an execution with this status, which took these revisions."""
         known = self.executions.get(id_, {"startTime": STARTED, "sourceRevisions": []})
-        revisions = [{"actionName": n, "revisionId": v} for n, v in taken.items()]
+        revisions = [
+            {"actionName": n, "revisionId": v, "revisionSummary": f"revision {v[1:]}"}
+            for n, v in taken.items()
+        ]
         self.executions[id_] = known | {"pipelineExecutionId": id_, "status": status}
         if revisions:
             self.executions[id_]["sourceRevisions"] = revisions

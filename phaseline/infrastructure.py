@@ -164,11 +164,9 @@ class Look:
                 name: one for stack in stacks.values() for name, one in stack.exports.items()
             }
             stack = stacks["pipeline"]
-            yield (
-                f"pipeline {stack.outputs['PipelineName']}",
-                partial(self._pipeline, stack, exports),
-            )
-            yield "connection", partial(self._connection, stack.outputs["ConnectionArn"])
+            name = stack.outputs.get("PipelineName", f"of {stack.name}")
+            yield f"pipeline {name}", partial(self._pipeline, stack, exports)
+            yield "connection", partial(self._connection, stack)
 
     def _drift(self, stack: Stack) -> Found:
         """What CloudFormation detects; the pipeline is compared here instead."""
@@ -275,7 +273,7 @@ class Look:
 
     def _pipeline(self, stack: Stack, exports: Mapping[str, str]) -> Found:
         """Whether the pipeline is what the deployed template says, and no stage is closed."""
-        name = stack.outputs["PipelineName"]
+        name = self._output(stack, "PipelineName")
         subject, template = f"pipeline {name}", self._deployed(stack)
         [logical] = [
             logical
@@ -316,8 +314,9 @@ class Look:
             findings.append(Finding("pipeline", subject, f"{stage} is closed", sentence, **place))
         return Found(tuple(findings))
 
-    def _connection(self, arn: str) -> Found:
+    def _connection(self, stack: Stack) -> Found:
         """Whether the connection to GitHub can be used."""
+        arn = self._output(stack, "ConnectionArn")
         client = self.clients.connections(arn.split(":")[2])
         try:
             found = client.get_connection(ConnectionArn=arn)["Connection"]
@@ -363,6 +362,13 @@ class Look:
             StackName=stack.name, TemplateStage="Original"
         )
         return self.read(answer["TemplateBody"], f"template of stack {stack.name}")
+
+    def _output(self, stack: Stack, name: str) -> str:
+        """An output of a stack, which one that could not be created lacks."""
+        if name not in stack.outputs:
+            where = f"stack {stack.name} ({stack.status})"
+            raise ConfigurationError(where, f"it has no output {name}", self._remedy)
+        return stack.outputs[name]
 
     def _name(self, short: str) -> str:
         return f"phaseline-{self.environment}-{short}"

@@ -94,6 +94,8 @@ class Cloud:
             "pipeline": {"PipelineName": "site", "ConnectionArn": ARN},
             "site": {"Bucket": "documents"},
         }.get(short, {})
+        if self.statuses[short] == "ROLLBACK_COMPLETE":
+            outputs = {}
         given = {
             "functions": self.parameters,
             "pipeline": {"PipelineName": "site"},
@@ -392,6 +394,18 @@ def test_a_pipeline_whose_values_are_not_known(cloud: Cloud) -> None:
     assert [one.kind for one in found.findings] == ["missing-stack"]
     [failure] = found.failures
     assert (failure.subject, "export site-Bucket" in failure.sentence) == ("pipeline site", True)
+
+
+def test_a_stack_that_could_not_be_created(cloud: Cloud) -> None:
+    """It is there and gives nothing; that is told, and the rest checked."""
+    cloud.statuses["pipeline"], cloud.runs = "ROLLBACK_COMPLETE", OTHER
+    found = cloud.look()
+    assert [one.kind for one in found.findings] == ["code"]
+    assert [one.subject for one in found.failures] == [
+        "pipeline of phaseline-demo-pipeline",
+        "connection",
+    ]
+    assert "(ROLLBACK_COMPLETE): it has no output PipelineName" in found.failures[0].sentence
 
 
 @pytest.mark.parametrize("status", ["PENDING", "ERROR", "missing"])

@@ -238,7 +238,9 @@ def running(folder: Path, *, workflows: bool = False) -> Iterator[System]:
             folder=ROOT / "examples/frontend",
             push_url=f"{endpoint}/_phaseline/push",
         )
-        settings = Settings(folder / "git", folder / "runs", {"AWS_ENDPOINT_URL": endpoint})
+        # Here nothing is on its way for longer than a few seconds.
+        environ = {"AWS_ENDPOINT_URL": endpoint, "PHASELINE_SETTLE": "3"}
+        settings = Settings(folder / "git", folder / "runs", environ)
         started = standins.start(
             cloudfront=_client(endpoint, "cloudfront"),
             endpoint=endpoint,

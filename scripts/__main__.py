@@ -14,8 +14,8 @@ from scripts import console
 
 HERE = Path(__file__).parent
 SHARED = {
-    "__init__", "__main__", "aws", "comments", "console", "github", "journal", "options",
-    "services", "slack", "subject", "templates",
+    "__init__", "__main__", "aws", "comments", "console", "drift_text", "github", "github_api",
+    "issues", "journal", "options", "services", "slack", "subject", "templates",
 }  # fmt: skip
 """Modules that commands use; every other one defines `command`."""
 

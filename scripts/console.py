@@ -84,6 +84,12 @@ class Console:
             text = "\n".join(map(inert, lines))
         print(text, file=self.out, flush=True)
 
+    def warn(self, title: str, message: str, *, file: str, line: int | None = None) -> None:
+        """Point at a file of the repository, where this runs as a job of GitHub Actions."""
+        if self.environ.get("GITHUB_ACTIONS") == "true":
+            place = {"file": file, "line": str(line or 1)}
+            print(annotation(title, message, "warning", **place), file=self.err, flush=True)
+
     def _beat(self, label: str, started: float, ended: threading.Event) -> None:
         while not ended.wait(self.heartbeat):
             if self.clock() - self._spoke >= self.heartbeat:
@@ -145,13 +151,20 @@ def inert(text: str) -> str:
     return re.sub(r"^(\s*)::", r"\1: :", line)
 
 
-def annotation(title: str, message: str) -> str:
-    """GitHub's workflow command for an error, escaped as its toolkit does.
+def annotation(title: str, message: str, level: str = "error", **place: str) -> str:
+    """GitHub's workflow command for an error or another `level`, escaped as its toolkit does;
+    `place` is a `file` and a `line`.
     https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions
     """
-    text = message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    name = title.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    return f"::error title={name.replace(':', '%3A').replace(',', '%2C')}::{text}"
+    properties = ",".join(
+        f"{name}={_escaped(value).replace(':', '%3A').replace(',', '%2C')}"
+        for name, value in (place | {"title": title}).items()
+    )
+    return f"::{level} {properties}::{_escaped(message)}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _title(error: PhaselineError) -> str:

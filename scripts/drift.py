@@ -1,131 +1,255 @@
-"""Looks whether an environment's stacks are still what their templates say.
+"""Compares what is declared, recorded and served: stacks, code, pipeline, documents, website.
 
-Exit code 5 where one has drifted, 1 where one could not be checked, 0 where all that
-CloudFormation checks is as declared. Types that it does not check are listed.
+Each difference is told in a sentence, with what explains it or what to do. With --repair what is
+safe to mend is mended: lost versions are promoted, the site is built or invalidated again, a
+function gets its declared code; then all is compared again. Exit code 5 where something differs, 1
+where something could not be compared, 0 where all is the same.
 """
 
 import os
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
 
 import click
+from botocore.exceptions import BotoCoreError, ClientError
 
-from phaseline.deployment import STACKS
-from phaseline.errors import DriftError, RemoteCallError
-from phaseline.stack_drift import Difference, StackDrift, detect
-from scripts import aws, github
+from phaseline import announce, infrastructure, metrics
+from phaseline.code_drift import Redeployment
+from phaseline.deployment import EVERY
+from phaseline.errors import DriftError, PhaselineError, RemoteCallError
+from phaseline.findings import Failure, Report, together
+from phaseline.infrastructure import Checkout, Clients, Look
+from phaseline.outbox import Outbox
+from phaseline.release_check import SETTLE, ReleaseCheck
+from phaseline.release_drift import listed
+from phaseline.repair import Repaired, Repairs
+from scripts import drift_text, github, services, slack, templates
 from scripts.console import Console, json_option
-from scripts.options import environment_option, timeout_option
-
-LONGEST = 200
-"""Characters of a value that are shown; --json has all of them."""
-SIGNS = {
-    "in sync": "\N{WHITE HEAVY CHECK MARK}",
-    "drifted": "\N{CROSS MARK}",
-    "not checked": "\N{WARNING SIGN}",
-}
+from scripts.deploy import make_plan
+from scripts.follow_pipeline import FOLLOW_TIMEOUT, follow
+from scripts.issues import Issues, Kept, Wanted
+from scripts.options import (
+    environment_option,
+    parameter_option,
+    parameters_option,
+    timeout_option,
+)
+from scripts.services import Services
 
 
 @click.command(name="drift", help=__doc__)
 @environment_option("Which one to look at.")
+@parameters_option
+@parameter_option
 @click.option(
     "--stack",
     "selected",
-    type=click.Choice(STACKS),
+    type=click.Choice(EVERY),
     multiple=True,
-    help="Look at this one only. May be repeated; all five unless told otherwise.",
+    help="Look at this one, and at no release. May be repeated.",
+)
+@click.option("--repair", "mend", is_flag=True, help="Mend what is safe to mend.")
+@click.option(
+    "--report",
+    is_flag=True,
+    help="Keep an issue in GITHUB_REPOSITORY, with GITHUB_TOKEN, that says what differs; tell Slack"
+    " where that changes; count the check for the alarm that misses it.",
+)
+@click.option(
+    "--settle",
+    type=click.FloatRange(min=0),
+    default=SETTLE,
+    show_default=True,
+    help="Seconds between two looks at the releases, of which some may be on their way.",
 )
 @timeout_option("for one stack", 600)
 @json_option
-def command(environment: str, selected: tuple[str, ...], timeout: float, as_json: bool) -> None:
-    stacks = [f"phaseline-{environment}-{name}" for name in STACKS if name in (selected or STACKS)]
-    console = Console(as_json=as_json, total=len(stacks))
-    client = aws.session().client("cloudformation", config=aws.CONFIG)
-    found = []
-    for stack in stacks:
-        with console.step(f"Compare {stack}"):
-            found.append(
-                detect(client, stack, clock=time.monotonic, sleep=time.sleep, limit=timeout)
-            )
-            console.progress(f"  {found[-1].verdict}")
-    console.result(as_data(environment, found), as_lines(found))
-    github.write_summary(os.environ, markdown(environment, found))
+def command(
+    environment: str,
+    parameters_file: Path | None,
+    overrides: tuple[tuple[str, str], ...],
+    selected: tuple[str, ...],
+    mend: bool,
+    report: bool,
+    settle: float,
+    timeout: float,
+    as_json: bool,
+) -> None:
+    if selected and (mend or report):
+        raise click.UsageError("--stack is for a look: leave out --repair and --report.")
+    issues = Issues.of(os.environ, "--report") if report else None
+    plan = make_plan(environment, parameters_file, overrides, selected or EVERY)
+    console = Console(as_json=as_json, total=2 + 3 * mend + report - bool(selected))
+    declared = infrastructure.checkout(plan, templates.read)
+    drift = Drift(Services(environment), console, declared, selected, settle, timeout)
+    found, kept = drift.look(), Kept("unchanged")
+    repaired: tuple[Repaired, ...] = ()
+    if mend and any(one.repair for one in found.findings):
+        repaired = drift.repair(found)
+        found = drift.look()
+    if issues:
+        found, kept = drift.report(issues, found, repaired)
+    console.result(
+        drift_text.data(found, repaired, asdict(kept)), drift_text.lines(found, repaired)
+    )
+    github.write_summary(os.environ, f"{drift_text.markdown(found, repaired)}\n")
+    for one in found.findings:
+        if one.file:
+            console.warn(one.kind, one.sentence, file=one.file, line=one.line)
     judge(found)
 
 
-def judge(found: Sequence[StackDrift]) -> None:
-    """Raise DriftError where a stack drifted, RemoteCallError where one could not be checked."""
-    drifted = [one for one in found if one.drifted]
-    if drifted:
-        raise DriftError(
-            ", ".join(f"stack {one.stack}" for one in drifted),
-            f"{', '.join(d.resource for one in drifted for d in one.drifted)}"
-            " not as the template says",
-            "Set them back, or change the template so that it says what is wanted, and deploy.",
+@dataclass(frozen=True)
+class Drift:
+    """Looks at one environment, and what is done about what they find.
+
+    `selected` are the stacks to look at, all and the releases where it names none; `settle` and
+    `timeout` are in seconds.
+    """
+
+    known: Services
+    console: Console
+    declared: Checkout
+    selected: Sequence[str]
+    settle: float
+    timeout: float
+
+    def look(self) -> Report:
+        """All that differs now. What can't be looked at is a failure, and raises nothing."""
+        with self.console.step("Compare stacks, code and pipeline"):
+            found = self._stacks()
+        if self.selected:
+            return found
+        with self.console.step("Compare table, documents and website"):
+            try:
+                return together([found, self.releases.run(self.settle)])
+            except (PhaselineError, ClientError, BotoCoreError) as error:
+                return replace(found, failures=(*found.failures, Failure("releases", str(error))))
+
+    def _stacks(self) -> Report:
+        look = Look(
+            self.known.name,
+            self.declared,
+            Clients(
+                cloudformation=services.client("cloudformation"),
+                functions=services.client("lambda"),
+                codepipeline=self.known.codepipeline,
+                connections=services.client,
+            ),
+            templates.read,
+            clock=time.monotonic,
+            sleep=time.sleep,
+            limit=self.timeout,
+            selected=self.selected or EVERY,
         )
-    for one in found:
-        if one.failure:
-            raise RemoteCallError(
-                f"stack {one.stack}",
-                f"it could not be checked: {one.failure}",
-                "Correct that and look again: whether it drifted is not known.",
-            )
+        found = look.run()
+        return Report(
+            self.known.name,
+            services.now(),
+            findings=found.findings,
+            unchecked=found.unchecked,
+            failures=found.failures,
+        )
+
+    @cached_property
+    def releases(self) -> ReleaseCheck:
+        """The check of the releases. Raises ConfigurationError where a stack of them is missing."""
+        known = self.known
+        return ReleaseCheck(
+            environment=known.name,
+            promotes_from=known.environment.promotes_from,
+            documents=known.documents,
+            registry=known.registry,
+            ledger=known.ledger,
+            outbox=Outbox(known.ledger.client, known.ledger.table),
+            site=known.site,
+            site_url=known.environment.site_url,
+            executions=known.executions,
+            now=lambda: datetime.now(UTC),
+        )
+
+    def repair(self, found: Report) -> tuple[Repaired, ...]:
+        """Mend what has a repair, and follow to their ends the executions that this started."""
+        with self.console.step("Repair"):
+            repairs = Repairs(self.releases, self.known.cdn, self._redeploy)
+            repaired = repairs.carry_out(found)
+            for one in repaired:
+                self.console.progress(f"  {one.sentence}", "" if one.done else "red")
+            for execution in dict.fromkeys(one.execution for one in repaired if one.execution):
+                try:
+                    follow(self.known, self.console, execution, FOLLOW_TIMEOUT)
+                except PhaselineError as error:
+                    self.console.progress(f"  {error}", "red")  # the next look finds what is left
+        return repaired
+
+    def _redeploy(self, target: Mapping[str, str]) -> str:
+        redeployment = Redeployment(
+            services.client("lambda"), self.known.s3, clock=time.monotonic, sleep=time.sleep
+        )
+        function = target["function"]
+        changed = infrastructure.redeploy(
+            services.client("cloudformation"), redeployment, self.known.name, function
+        )
+        return f"{function} {'has' if changed else 'had'} the code that its stack declares"
+
+    def report(
+        self, issues: Issues, found: Report, repaired: Sequence[Repaired]
+    ) -> tuple[Report, Kept]:
+        """Keep the issue, tell Slack where it changed, count the check; what was found, and why it
+        could not be reported where that is so."""
+        kept = Kept("unchanged")
+        wanted = Wanted(
+            title=f"{found.environment} is not as declared",
+            fingerprint=found.fingerprint,
+            text=drift_text.markdown(found, repaired),
+            complete=not found.failures,
+            link=services.run_url(),
+        )
+        try:
+            with self.console.step("Report"):
+                kept = issues.keep(f"phaseline-drift environment={found.environment}", wanted)
+                self.console.progress(f"  issue: {kept.change} {kept.url or ''}".rstrip())
+                if kept.change != "unchanged":
+                    self.console.progress(f"  Slack: {self._tell(found, kept).note}")
+                if wanted.complete:
+                    client = services.client("cloudwatch")
+                    metrics.put(client, "DriftChecked", 1, environment=found.environment)
+        except (PhaselineError, ClientError, BotoCoreError) as error:
+            found = replace(found, failures=(*found.failures, Failure("report", str(error))))
+        return found, kept
+
+    def _tell(self, found: Report, kept: Kept) -> slack.Told:
+        recovered = kept.change == "recovered"
+        kinds = ", ".join(dict.fromkeys(one.kind for one in found.findings))
+        message = announce.reported(
+            environment=found.environment,
+            succeeded=recovered,
+            title="nothing differs any more" if recovered else f"drift {kept.change}",
+            what="what is declared, recorded and served is the same again"
+            if recovered
+            else f"{drift_text.count(len(found.findings), 'difference')}: {kinds}",
+            facts={},
+            links={"Issue": kept.url, "Run": services.run_url()},
+        )
+        return slack.tell(self.known, message)
 
 
-def as_data(environment: str, found: Sequence[StackDrift]) -> dict[str, Any]:
-    """What --json prints."""
-    stacks = {one.stack: {"verdict": one.verdict, **asdict(one)} for one in found}
-    return {"environment": environment, "stacks": stacks}
-
-
-def as_lines(found: Sequence[StackDrift]) -> Iterator[str]:
-    """The same for people: verdicts, differences, and what nobody looked at."""
-    for one in found:
-        yield f"{one.stack}: {one.verdict}{f': {one.failure}' if one.failure else ''}"
-        yield f"  {one.in_sync} as declared, {len(one.unchecked)} of types that are not checked"
-        for resource in one.drifted:
-            yield f"  {resource.resource} ({resource.type}): {resource.status.lower()}"
-            yield from (f"    {_told(difference)}" for difference in resource.differences)
-        yield from (f"  unchecked: {two.resource} ({two.type})" for two in one.unchecked)
-
-
-def markdown(environment: str, found: Sequence[StackDrift]) -> str:
-    """The same as a job's summary."""
-    lines = [f"## Drift of {github.escape(environment)}", ""]
-    lines += ["| Stack | Verdict | As declared | Drifted | Unchecked |", "|-|-|-|-|-|"]
-    for one in found:
-        verdict = f"{SIGNS[one.verdict]} {one.verdict}"
-        verdict += f": {github.escape(one.failure)}" if one.failure else ""
-        counts = f"{one.in_sync} | {len(one.drifted)} | {len(one.unchecked)}"
-        lines.append(f"| {github.escape(one.stack)} | {verdict} | {counts} |")
-    for one in (one for one in found if one.drifted):
-        lines += ["", f"### {github.escape(one.stack)}", ""]
-        for resource in one.drifted:
-            name = f"{resource.resource} ({resource.type})"
-            lines.append(f"- **{github.escape(name)}**: {resource.status.lower()}")
-            lines += [f"  - {github.escape(_told(two))}" for two in resource.differences]
-    if any(one.unchecked for one in found):
-        lines += ["", "<details><summary>Of types that CloudFormation does not check</summary>", ""]
-        for one in found:
-            names = ", ".join(f"{two.resource} ({two.type})" for two in one.unchecked)
-            lines += [f"- {github.escape(one.stack)}: {github.escape(names)}"] if names else []
-        lines += ["", "</details>"]
-    return "\n".join(lines) + "\n"
-
-
-def _told(difference: Difference) -> str:
-    match difference.change:
-        case "ADD":
-            return f"{difference.path}: added {_short(difference.actual)}"
-        case "REMOVE":
-            return f"{difference.path}: removed {_short(difference.expected)}"
-    return (
-        f"{difference.path}: expected {_short(difference.expected)},"
-        f" found {_short(difference.actual)}"
-    )
-
-
-def _short(value: str) -> str:
-    return value if len(value) <= LONGEST else f"{value[: LONGEST - 1]}\N{HORIZONTAL ELLIPSIS}"
+def judge(found: Report) -> None:
+    """Raise DriftError where something differs, RemoteCallError where something is not known."""
+    if found.findings:
+        subjects = list(dict.fromkeys(one.subject for one in found.findings))
+        raise DriftError(
+            found.environment,
+            f"not as declared: {listed(subjects)}",
+            "Each has what to do above; --repair mends what is safe.",
+        )
+    for one in found.failures:
+        raise RemoteCallError(
+            one.subject,
+            one.sentence.rstrip("."),
+            "Correct that and look again: without it nobody knows whether all is the same.",
+        )

@@ -1,6 +1,7 @@
 """Reads CloudFormation templates: their values in one spelling, and where each part begins."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -9,7 +10,7 @@ from phaseline.errors import ConfigurationError
 from phaseline.template_drift import Template
 
 
-def read(text: str | dict[str, Any], where: str) -> Template:
+def read(text: str | Mapping[str, Any], where: str) -> Template:
     """The template in a text of YAML or JSON, or as boto3 answers one of JSON.
 
     Raises ConfigurationError naming `where` and the line for what is no template.

@@ -33,11 +33,17 @@ def resource(service: str, operation: str, body: bytes, region: str, account: st
     return None
 
 
-def condition_keys(service: str, parameters: dict[str, Any]) -> dict[str, str]:
-    """What a policy's conditions may ask of a request to CloudFormation.
+def condition_keys(service: str, parameters: dict[str, Any], body: bytes) -> dict[str, str]:
+    """What a policy's conditions may ask of a request to CloudFormation or CloudWatch.
 
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html
     """
+    if service == "monitoring":
+        try:
+            return {"cloudwatch:namespace": str(json.loads(body)["Namespace"])}
+        except (ValueError, KeyError):
+            return {}
     if service != "cloudformation":
         return {}
     named = {"RoleARN": "cloudformation:RoleArn", "ChangeSetName": "cloudformation:ChangeSetName"}

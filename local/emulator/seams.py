@@ -103,7 +103,7 @@ def _request_keys(original: Callable[..., dict[str, Any]]) -> Callable[..., dict
     """Let policies see what ministack does not tell them of a request."""
 
     def keys(service: str, action: str, body: bytes, parameters: Any) -> dict[str, Any]:
-        more = permissions.condition_keys(service, parameters)
+        more = permissions.condition_keys(service, parameters, body)
         return {**original(service, action, body, parameters), **more}
 
     return keys

@@ -217,14 +217,16 @@ def role_of_its_own(template: Template) -> Iterator[str]:
 
 
 def helpful_alarms(template: Template) -> Iterator[str]:
-    """An alarm says what to do, can be sent to people, and is quiet without data."""
+    """An alarm says what to do, can be sent to people, and is quiet without data unless that is
+    what it is about."""
     for name, alarm in resources(template, "AWS::CloudWatch::Alarm"):
         if "Remedy: " not in json.dumps(alarm.get("AlarmDescription", "")):
             yield f"alarm {name} names no remedy"
         if "AlarmTopicArn" not in json.dumps(alarm.get("AlarmActions", "")):
             yield f"alarm {name} reaches nobody"
-        if alarm.get("TreatMissingData") != "notBreaching":
-            yield f"alarm {name} goes off where there is no data"
+        misses = alarm.get("ComparisonOperator") == "LessThanThreshold"
+        if alarm.get("TreatMissingData") != ("breaching" if misses else "notBreaching"):
+            yield f"alarm {name} takes no data for the wrong thing"
 
 
 def guarded_targets(template: Template) -> Iterator[str]:

@@ -175,6 +175,12 @@ BAD: list[tuple[Rule, str, str]] = [
     (rules.helpful_alarms, "reaches nobody", "  Alarm: {Type: AWS::CloudWatch::Alarm}"),
     (rules.helpful_alarms, "no data", "  Alarm: {Type: AWS::CloudWatch::Alarm}"),
     (
+        rules.helpful_alarms,
+        "no data",
+        "  Alarm: {Type: AWS::CloudWatch::Alarm, Properties: {TreatMissingData: notBreaching,"
+        " ComparisonOperator: LessThanThreshold}}",
+    ),
+    (
         rules.guarded_targets,
         "drops",
         "  Rule: {Type: AWS::Events::Rule, Properties: {Targets: [{Id: a, Arn: b}]}}",
@@ -452,6 +458,7 @@ def test_alarmed_metrics() -> None:
         "SlackMessageLost",
         "RecordRejected",
         "AutomaticRollback",
+        "DriftChecked",
     }
     for alarm in alarms:
         assert alarm["Dimensions"] == [{"Name": "Environment", "Value": {"Ref": "Environment"}}]

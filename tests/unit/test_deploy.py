@@ -645,6 +645,15 @@ def test_an_annotation_is_escaped() -> None:
     )
 
 
+def test_a_warning_points_at_a_file_on_github_alone() -> None:
+    """Where no line is known, at its first."""
+    err = io.StringIO()
+    told = console.Console(err=err, environ={"GITHUB_ACTIONS": "true"})
+    told.warn("code", "it differs", file="infra/a,b.yaml")
+    console.Console(err=err, environ={}).warn("code", "it differs", file="infra/a.yaml", line=7)
+    assert err.getvalue() == "::warning file=infra/a%2Cb.yaml,line=1,title=code::it differs\n"
+
+
 @pytest.mark.parametrize(
     ("error", "code", "found"),
     [

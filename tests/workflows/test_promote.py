@@ -1,6 +1,8 @@
 """promote.yml: what people ask for, by hand, on the whole system."""
 
+import re
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 from local.system import System
@@ -41,7 +43,7 @@ def test_every_action(system: System) -> None:
 
     foreseen = ask(system, "rollback", one, dry_run="true")["summary"]
     assert "delivery-forecast 1.1.0 -\\> 1.0.0" in foreseen
-    assert '-   "version": "1.1.0"' in foreseen
+    assert re.search(r'^-\s*"version": "1.1.0"', foreseen, re.MULTILINE)
     assert shown(system)[one] == "1.1.0"
 
     assert "To rollback it" in ask(system, "rollback", one)["summary"]
@@ -55,28 +57,25 @@ def test_every_action(system: System) -> None:
 
 
 def test_a_document_as_of_a_time(system: System) -> None:
-    """All algorithms of a type go back to what was live at a time, then several to what was before;
-    each time in one write, and what they left is bad."""
+    """Several algorithms go back to what was before, then all of a type to what was live at a time;
+    each time in one write."""
     for name in NAMES:
         promote(system, "out", name, "3.0.0")
     time.sleep(1)  # times are whole seconds
     then = services.now()
-    for version in ("3.1.0", "3.2.0"):
-        for name in NAMES:
-            promote(system, "out", name, version)
+    for name in NAMES:
+        promote(system, "out", name, "3.1.0")
 
-    ask(system, "rollback", as_of=then)
-    assert shown(system) == dict.fromkeys(NAMES, "3.0.0")
-    for name in NAMES:
-        assert "marked bad" in refused(system, "promote", name, "3.2.0")
     both = ", ".join(NAMES)
-    ask(system, "resume", both)
-    for name in NAMES:
-        ask(system, "promote", name, "3.1.0")
     before = served.fetch(system.edge_url).documents["out"].revision
     ask(system, "rollback", both)
     assert shown(system) == dict.fromkeys(NAMES, "3.0.0")
     assert served.fetch(system.edge_url).documents["out"].revision == before + 1
+    ask(system, "resume", both)
+    for name in NAMES:
+        promote(system, "out", name, "3.2.0")
+    ask(system, "rollback", as_of=then)
+    assert shown(system) == dict.fromkeys(NAMES, "3.0.0")
     ask(system, "resume", both)
 
 
@@ -84,8 +83,8 @@ def test_a_freeze(system: System) -> None:
     """Every type is held, in a window and until a time; what is tested meanwhile waits, and is
     released when the freeze is ended."""
     name = NAMES[0]
-    always = "* * * * * for 1h in Europe/Berlin"
-    ask(system, "hold", type="all", until="2999-01-01T00:00:00Z", window=always)
+    window = f"0 {datetime.now(UTC).hour} * * * for 23h in UTC"
+    ask(system, "hold", type="all", until="2999-01-01T00:00:00Z", window=window)
     system.write_algorithm(name, "4.0.0", type_="out", phase=COMPLETE, title=name, summary="4.0.0")
     eventually(lambda: [*system.ledger.waiting("out")])
     assert "on hold" in refused(system, "promote", name, "4.0.0")

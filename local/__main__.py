@@ -83,9 +83,12 @@ def mend_build() -> None:
 
 @main.command()
 def slack() -> None:
-    """Print the messages that Slack received."""
-    for message in running().slack_messages():
-        click.echo(message["text"])
+    """Print the messages in Slack as they look now, with the replies in their threads."""
+    messages = running().slack_messages()
+    for message in messages:
+        if "thread_ts" not in message:
+            replies = [one for one in messages if one.get("thread_ts") == message["ts"]]
+            click.echo("\n    ".join(one["text"] for one in (message, *replies)))
 
 
 @main.command()

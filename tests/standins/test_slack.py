@@ -1,6 +1,7 @@
 """The Slack stand-in, through slack_sdk's own client."""
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -67,6 +68,14 @@ def test_message_is_posted_updated_and_threaded(client: WebClient, url: str) -> 
             "thread_ts": posted["ts"],
         },
     ]
+
+
+def test_a_timestamp_is_the_time_and_a_name(client: WebClient) -> None:
+    """It is the time of posting in seconds, and another for each message."""
+    before = time.time()
+    posted = [str(client.chat_postMessage(channel="C1", text="x")["ts"]) for _ in range(9)]
+    assert len(set(posted)) == 9
+    assert all(before - 1 < float(ts) < time.time() + 1 for ts in posted)
 
 
 def test_form_fields_are_read_like_json(url: str) -> None:

@@ -12,6 +12,7 @@ from phaseline import environment, jitter
 from phaseline.cdn import Cdn
 from phaseline.documents import Documents
 from phaseline.environment import PREFIX, Environment
+from phaseline.errors import ConfigurationError
 from phaseline.executions import Executions
 from phaseline.ledger import Ledger
 from phaseline.live import Lives
@@ -71,9 +72,16 @@ class Services:
 
     @cached_property
     def upstream(self) -> Upstream | None:
-        """The environment that versions come from, where there is such an order."""
+        """The environment that versions come from, where there is such an order. Raises
+        ConfigurationError where that is this very one."""
         if self.environment.promotes_from is None:
             return None
+        if self.environment.promotes_from == self.name:
+            raise ConfigurationError(
+                f"stack phaseline-{self.name}-functions",
+                "PromotesFrom is the environment itself",
+                "Name the environment before it, or nothing, and deploy.",
+            )
         before = Services(self.environment.promotes_from)
         soak = timedelta(minutes=self.environment.soak_minutes)
         return Upstream(before.name, before.documents, before.ledger, soak)

@@ -60,7 +60,9 @@ def requested(*, type_: str, **asked: Any) -> tuple[Request, ...]:
 
 
 def update(known: Services, requests: tuple[Request, ...], *, dry_run: bool) -> tuple[Outcome, ...]:
-    """Carry out requests on an environment's documents."""
+    """Carry out requests on an environment's documents; none of them where one is refused."""
+    if len(requests) > 1 and not dry_run:
+        update(known, requests, dry_run=True)
     return tuple(
         carry_out(request, documents=known.documents, sources=known.sources, dry_run=dry_run)
         for request in requests

@@ -10,9 +10,10 @@ from pytest_httpserver import HTTPServer
 
 from phaseline import served
 from phaseline.environment import Environment
-from phaseline.errors import DeploymentError, TimedOutError
+from phaseline.errors import ConfigurationError, DeploymentError, RefusedError, TimedOutError
 from phaseline.ledger import SUPERSEDED, VERIFIED
 from phaseline.metadata import Document
+from phaseline.requests import Request
 from phaseline.transition import Schema
 from scripts import journal
 from scripts.console import Console
@@ -20,6 +21,7 @@ from scripts.journal import Journal
 from scripts.release import Release
 from scripts.services import Services
 from scripts.subject import Move, Subject
+from scripts.update_metadata import update
 from tests.unit.calls import Calls
 from tests.unit.site import METADATA, SITE, make_buckets, manifest
 from tests.unit.test_actions import detail
@@ -139,3 +141,20 @@ def test_a_withdrawal(known: Services) -> None:
     """An algorithm that leaves the website is proved by its absence."""
     gone = replace(SUBJECT, moves=(replace(MOVE, algorithm="b", before="1", after=None),))
     assert run(known, gone, 7, "1.0.0").outcome == journal.DONE
+
+
+def test_an_order_with_itself(known: Services) -> None:
+    """An environment that would take its versions from itself is a mistake of its parameters."""
+    vars(known)["environment"] = replace(known.environment, promotes_from="demo")
+    with pytest.raises(ConfigurationError, match="PromotesFrom is the environment itself"):
+        _ = known.upstream
+
+
+def test_none_where_one_is_refused(known: Services) -> None:
+    """Of the requests for several documents none is carried out where one would be refused."""
+    known.documents.create_missing()
+    hold = Request("hold", "in", (), "why", "ana", AT, "run-1")
+    refused = Request("rollback", "opt", ("a",), "why", "ana", AT, "run-1", version="9.9.9")
+    with pytest.raises(RefusedError):
+        update(known, (hold, refused), dry_run=False)
+    assert known.documents.read("in").document.freeze is None

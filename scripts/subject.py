@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from phaseline.announce import TEST_FLOW
 from phaseline.ledger import Ledger, Release
 from phaseline.metadata import Document, Entry, Tombstone
 from phaseline.requests import Outcome, Request
@@ -11,7 +12,6 @@ from scripts.services import Services
 
 MOVES_LIMIT = 100
 """Algorithms of one document's version that are looked up in the ledger and told."""
-TEST_FLOW = "the test flow"
 
 
 @dataclass(frozen=True)

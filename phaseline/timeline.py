@@ -108,7 +108,8 @@ def _carriers(
 ) -> Iterator[Execution]:
     """The executions that carried the release, up to the one whose proof ended it."""
     for execution in sorted(executions, key=lambda one: one.started):
-        if end and _time(execution.started) > _time(end):
+        # The ledger's times are whole seconds, within which a whole execution may have its place.
+        if end and _time(execution.started).replace(microsecond=0) > _time(end):
             return
         if execution.carries(release):
             yield execution

@@ -238,9 +238,10 @@ def _executions(known: Services, release: Release) -> Iterable[Execution]:
         return []
     since = datetime.fromisoformat(document.at) - LOOKBACK
     until = timeline.ended(release) or services.now()
+    end = datetime.fromisoformat(until) + timedelta(seconds=1)  # of a time in whole seconds
     kept = {one.id: one for one in known.recorder.between(instant(since), until)}
     for found in known.executions.newest():
-        inside = found.started and since <= found.started <= datetime.fromisoformat(until)
+        inside = found.started and since <= found.started < end
         if inside and (found.id not in kept or kept[found.id].state != found.status):
             told = known.recorder.read(found.id)
             kept |= {found.id: told} if told else {}

@@ -1,5 +1,6 @@
 """The history and dora commands against the local system."""
 
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from local.demo import BROKEN_BUILD
 from local.system import ROOT, System
+from phaseline import messages
 from phaseline.ledger import Release
 from phaseline.recorder import Recorder
 from tests.system.test_release import executions, settle, until
@@ -24,8 +26,10 @@ def scripts(system: System, tmp_path: Path) -> Scripts:
 
 
 def now() -> str:
-    """The time, as the commands take it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """The time, as the commands take it; what is done next is done after this second."""
+    found = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    time.sleep(1)
+    return found
 
 
 def recorder(system: System) -> Recorder:
@@ -92,11 +96,17 @@ def test_the_course_of_a_release(system: System, scripts: Scripts) -> None:
     slowest step; the execution is kept once."""
     bring(system, "course", "1.0.0")
     one = release(system, "course")
+    assert one.revision is not None
     execution = executions(system)[0]["pipelineExecutionId"]
     (kept,) = until(lambda: [e for e in recorder(system).between("2026", "9") if e.id == execution])
     assert kept.state == "Succeeded"
     assert kept.documents["opt"].version_id == one.document_version
     assert kept.documents["opt"].revision == one.revision
+    record = {"pk": {"S": messages.of_revision("opt", one.revision)}, "sk": {"S": "slack"}}
+    table = system.ledger.table
+    until(
+        lambda: "ts" in system.ledger.client.get_item(TableName=table, Key=record).get("Item", {})
+    )
     steps = course(scripts, one.release_id)
     names = [step["name"] for step in steps]
     assert (names[0], names[-1]) == ("asked", "verified")

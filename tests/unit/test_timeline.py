@@ -102,6 +102,12 @@ def test_executions_that_are_not_its_own() -> None:
     assert {step.execution for step in told.steps} == {None, "e1"}
 
 
+def test_within_one_second() -> None:
+    """An execution that started in the second of the release's end may be the one that ended it."""
+    quick = replace(execution(60.2), actions=execution(60.2).actions[:2])
+    assert "Source" in names(timeline.of(RELEASE, [quick]))
+
+
 def test_closed_by_a_command() -> None:
     """Where the workflow's road saw it first, the execution that published it is told to its
     end."""

@@ -100,6 +100,8 @@ def test_it_closes_what_it_proved(known: Services) -> None:
     """A release that the pipeline left open is verified; the next run finds nothing to do."""
     assert run(known, SUBJECT, 7, "1.0.0").outcome == journal.DONE
     assert state(known) == VERIFIED
+    assert (seen := known.lives.newest())
+    assert seen.documents["opt"].revision == 7
     again = run(known, SUBJECT, 7, "1.0.0")
     assert again.outcome == journal.ALREADY_DONE
     assert [record.step for record in again.records] == [

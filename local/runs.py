@@ -22,12 +22,15 @@ def now() -> str:
 
 @dataclass(frozen=True)
 class Annotation:
-    """A line that a job brought to a person's notice; `level` is error, warning or notice."""
+    """A line that a job brought to a person's notice; `level` is error, warning or notice, `file`
+    and `line` the place in the repository that it points at, if it does."""
 
     job: str
     level: str
     title: str
     message: str
+    file: str = ""
+    line: str = ""
 
 
 def annotation(job: str, line: str) -> Annotation:
@@ -36,11 +39,11 @@ def annotation(job: str, line: str) -> Annotation:
     named = dict(
         item.strip().split("=", 1) for item in (properties or "").split(",") if "=" in item
     )
-    title, message = (
+    title, message, file = (
         text.replace("%3A", ":").replace("%2C", ",").replace("%0A", "\n").replace("%25", "%")
-        for text in (named.get("title", ""), message)
+        for text in (named.get("title", ""), message, named.get("file", ""))
     )
-    return Annotation(job, level, title, message)
+    return Annotation(job, level, title, message, file, named.get("line", ""))
 
 
 @dataclass

@@ -23,8 +23,9 @@ from phaseline.release_check import ReleaseCheck
 from phaseline.requests import Request
 
 WHO = "phaseline drift"
-ORDER: tuple[Action, ...] = ("redeploy", "release", "build", "invalidate", "close")
-"""Functions first, which the others need; what the website shows last, which the others change."""
+ORDER: tuple[Action, ...] = ("redeploy", "close", "release", "build", "invalidate")
+"""Functions first, which the others need; then what is live is noted, before the others replace it.
+"""
 
 
 @dataclass(frozen=True)

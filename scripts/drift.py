@@ -40,6 +40,9 @@ from scripts.options import (
 )
 from scripts.services import Services
 
+ROUNDS = 2
+"""Times that something is mended: what a build is about to change may be mended only after it."""
+
 
 @click.command(name="drift", help=__doc__)
 @environment_option("Which one to look at.")
@@ -83,14 +86,16 @@ def command(
         raise click.UsageError("--stack is for a look: leave out --repair and --report.")
     issues = Issues.of(os.environ, "--report") if report else None
     plan = make_plan(environment, parameters_file, overrides, selected or EVERY)
-    console = Console(as_json=as_json, total=2 + 3 * mend + report - bool(selected))
+    console = Console(as_json=as_json, total=(1 if selected else 2) + report)
     declared = infrastructure.checkout(plan, templates.read)
     drift = Drift(Services(environment), console, declared, selected, settle, timeout)
     found, kept = drift.look(), Kept("unchanged")
     repaired: tuple[Repaired, ...] = ()
-    if mend and any(one.repair for one in found.findings):
-        repaired = drift.repair(found)
-        found = drift.look()
+    for _ in range(ROUNDS if mend else 0):
+        if any(one.repair for one in found.findings):
+            console.total += 3
+            repaired += drift.repair(found)
+            found = drift.look()
     if issues:
         found, kept = drift.report(issues, found, repaired)
     console.result(

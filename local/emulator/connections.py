@@ -51,7 +51,12 @@ class Connections:
 
     def usable(self, arn: str) -> bool:
         """Whether a source action can read through the connection."""
-        return arn in self._connections
+        found = self._connections.get(arn)
+        return found is not None and found["ConnectionStatus"] == "AVAILABLE"
+
+    def set_status(self, arn: str, status: str) -> None:
+        """Let a connection be PENDING, AVAILABLE or ERROR. Raises KeyError for an unknown one."""
+        self._connections[arn]["ConnectionStatus"] = status
 
     def _perform(self, service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         if operation == "CreateConnection":

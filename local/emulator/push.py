@@ -2,6 +2,7 @@
 
 - `/_phaseline/push {"repository", "branch", "commit"}`: a Git host says that a branch has moved
 - `/_phaseline/oidc {"issuer", "keys"}`: the keys of an OIDC issuer, which AWS would fetch from it
+- `/_phaseline/connection {"arn", "status"}`: what became of a connection on the Git host's side
 """
 
 import json
@@ -11,6 +12,7 @@ from typing import Any
 from ministack.core.responses import request_scope
 
 from local.emulator import pushes
+from local.emulator.connections import Connections
 from local.emulator.scope import ACCOUNT, REGION
 from local.emulator.service import CodePipeline
 from local.emulator.web_identity import WebIdentity
@@ -19,7 +21,9 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 Told = Callable[[dict[str, Any]], dict[str, Any]]
 
 
-def addresses(service: CodePipeline, identity: WebIdentity) -> dict[str, Told]:
+def addresses(
+    service: CodePipeline, identity: WebIdentity, connections: Connections
+) -> dict[str, Told]:
     """What is done with a message, by the path to which it is sent."""
 
     def push(told: dict[str, Any]) -> dict[str, Any]:
@@ -30,7 +34,15 @@ def addresses(service: CodePipeline, identity: WebIdentity) -> dict[str, Told]:
         identity.trust_keys(told["issuer"], told["keys"])
         return {}
 
-    return {"/_phaseline/push": push, "/_phaseline/oidc": oidc}
+    def connection(told: dict[str, Any]) -> dict[str, Any]:
+        connections.set_status(told["arn"], told["status"])
+        return {}
+
+    return {
+        "/_phaseline/push": push,
+        "/_phaseline/oidc": oidc,
+        "/_phaseline/connection": connection,
+    }
 
 
 def listening(app: App, told: Mapping[str, Told]) -> App:

@@ -48,7 +48,7 @@ _object_version: contextvars.ContextVar[str | None] = contextvars.ContextVar(
 )
 
 
-def attach(endpoint: str, git_root: Path) -> tuple[CodePipeline, WebIdentity]:
+def attach(endpoint: str, git_root: Path) -> tuple[CodePipeline, WebIdentity, Connections]:
     """Add what ministack lacks to it. Called once per process."""
     store, jobs, roles, connections = Store(), Jobs(), Roles(endpoint), Connections()
     engine = Engine(store, roles, performer(connections, jobs, git_root))
@@ -76,7 +76,7 @@ def attach(endpoint: str, git_root: Path) -> tuple[CodePipeline, WebIdentity]:
     identity = WebIdentity()
     sts._web_identity_trust_denied = identity.refusing(sts._web_identity_trust_denied)
     sts._web_identity_principal = web_identity.with_claims(sts._web_identity_principal)
-    return service, identity
+    return service, identity, connections
 
 
 def _resource_arn(original: Callable[..., str]) -> Callable[..., str]:

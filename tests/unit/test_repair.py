@@ -10,7 +10,6 @@ import pytest
 from phaseline.findings import Finding, Repair
 from phaseline.repair import WHO, Repaired
 from tests.unit import drift
-from tests.unit.calls import Calls
 from tests.unit.drift import World
 from tests.unit.test_metadata import active
 
@@ -282,13 +281,13 @@ def test_a_failing_repair_keeps_no_other(world: World) -> None:
     world.stream("1", algorithm="b")
     world.publish(verify=False)
     report = world.look()
-    Calls(world.s3, PutObject=lambda _: "AccessDenied")
+    world.edge.clear()
 
     first, second = world.mend(report)
 
-    assert (first.repair.action, first.done) == ("release", False)
-    assert "AccessDenied" in first.sentence
-    assert (second.repair.action, second.done) == ("close", True)
+    assert (first.repair.action, first.done) == ("close", False)
+    assert "HTTP Error 404" in first.sentence
+    assert (second.repair.action, second.done) == ("release", True)
 
 
 def test_what_has_no_repair_is_left(world: World) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from local import automation
-from local.system import AUTOMATION, System
+from local.system import System
 from tests.standins.conftest import call
 from tests.system.conftest import promote
 from tests.workflows.conftest import (
@@ -50,15 +50,6 @@ def test_a_late_dispatch_is_already_done(system: System) -> None:
     run = succeeded(automation.ended(system, "on-version-tested.yml", after=last))
     assert "already done" in run["summary"]
     assert system.served() == before
-
-
-def test_drift_is_looked_for(system: System) -> None:
-    """drift.yml, at its time, finds none."""
-    told = {"repository": AUTOMATION, "workflow": "drift.yml"}
-    last = automation.newest_run(system)
-    assert call(f"{system.github_url}/_phaseline/schedule", method="POST", body=told).status == 200
-
-    succeeded(automation.ended(system, "drift.yml", after=last))
 
 
 def test_a_protected_environment_waits(system: System, algorithm: str) -> None:

@@ -160,6 +160,17 @@ def test_the_drift_role_finds_drift_and_deploys_nothing(account: Account) -> Non
     assert account.run(rights, "deploy", "--stack=registry", "--dry-run").returncode == 1
 
 
+def test_stacks_that_are_not_there_hide_nothing(account: Account) -> None:
+    """What is missing is found, and that the releases could not be looked at without is told."""
+    looked = account.run(account.rights("DriftRole", sub=SUBJECT), "drift")
+    assert looked.returncode == 5, looked.stderr
+    for short in ("functions", "watch", "pipeline"):
+        assert (
+            f"The stack phaseline-{ENVIRONMENT}-{short} is declared and does not" in looked.stdout
+        )
+    assert f"not checked:\n  releases: stack phaseline-{ENVIRONMENT}-functions" in looked.stdout
+
+
 def test_the_promote_role_deploys_nothing(account: Account) -> None:
     """Not even a look at a change set."""
     rights = account.rights("PromoteRole", sub=SUBJECT)

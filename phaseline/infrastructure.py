@@ -32,6 +32,7 @@ from phaseline.stack_drift import Difference, Drifted, detect
 from phaseline.stacks import Parameters
 from phaseline.template_drift import Template
 from phaseline.template_values import UnresolvedError, Values
+from phaseline.throttling import wait_out
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 WORKERS = 8
-"""Checks at once. CloudFormation slows callers down, which the clients' retries sit out; more at
-once would only wait for each other."""
+"""Checks at once. CloudFormation slows callers down, which the checks sit out; more at once would
+only wait for each other."""
 SHOWN = 10
 """Differences that a sentence tells; the finding's `found` has all."""
 LONGEST = 200
@@ -108,8 +109,8 @@ def checkout(plan: Plan, read: Read) -> Checkout:
 
 @dataclass(frozen=True)
 class Look:
-    """A look at the stacks `selected` of one environment. `limit` bounds the wait for each
-    detection, in seconds by `clock`."""
+    """A look at the stacks `selected` of one environment. `limit` bounds the wait of each check,
+    for a detection's end and for AWS's rate limits, in seconds by `clock`."""
 
     environment: str
     checkout: Checkout
@@ -125,16 +126,29 @@ class Look:
         # Of all of them, because the pipeline is made of what other stacks export.
         every = [(f"stack {self._name(short)}", partial(self._described, short)) for short in EVERY]
         with ThreadPoolExecutor(WORKERS) as pool:
-            described = dict(zip(EVERY, pool.map(_tried, every), strict=True))
+            described = dict(zip(EVERY, pool.map(self._tried, every), strict=True))
             stacks = {short: one for short, one in described.items() if isinstance(one, Stack)}
             failed = {short: one for short, one in described.items() if isinstance(one, Found)}
             found = [failed[short] for short in self.selected if short in failed]
-            found += pool.map(_tried, self._checks(stacks))
+            found += pool.map(self._tried, self._checks(stacks))
         return Found(
             tuple(finding for one in found for finding in one.findings),
             tuple(name for one in found for name in one.unchecked),
             tuple(failure for one in found for failure in one.failures),
         )
+
+    def _tried(self, check: "tuple[str, Callable[[], T]]") -> "T | Found":
+        """What a check finds, or that it failed."""
+        subject, look = check
+        try:
+            return wait_out(
+                look, clock=self.clock, sleep=self.sleep, deadline=self.clock() + self.limit
+            )
+        except UnresolvedError as error:
+            reason = f"this of its template can't be worked out: {error}"
+        except (PhaselineError, ClientError, BotoCoreError) as error:
+            reason = str(error)
+        return Found(failures=(Failure(subject, f"It could not be checked: {reason}"),))
 
     def _described(self, short: str) -> Stack | Found:
         """The stack, or why there is none to check."""
@@ -406,18 +420,6 @@ def redeploy(
             "Look again when that has ended.",
         )
     return redeployment.run(found[0])
-
-
-def _tried(check: "tuple[str, Callable[[], T]]") -> "T | Found":
-    """What a check finds, or that it failed."""
-    subject, look = check
-    try:
-        return look()
-    except UnresolvedError as error:
-        reason = f"this of its template can't be worked out: {error}"
-    except (PhaselineError, ClientError, BotoCoreError) as error:
-        reason = str(error)
-    return Found(failures=(Failure(subject, f"It could not be checked: {reason}"),))
 
 
 def _parameters(template: Template) -> Parameters:

@@ -85,14 +85,13 @@ class Registry:
         places: list[tuple[int, Any]] = [(segment, None) for segment in range(SEGMENTS)]
         with ThreadPoolExecutor(SEGMENTS) as pool:
             while places:
-                pages = list(pool.map(lambda place: self._page(*place), places))
-                for page in pages:
+                pages = pool.map(lambda place: self._page(*place), places)
+                left = []
+                for (segment, _), page in zip(places, pages, strict=True):
+                    if "LastEvaluatedKey" in page:
+                        left.append((segment, page["LastEvaluatedKey"]))
                     yield from self._read(page["Items"])
-                places = [
-                    (segment, page["LastEvaluatedKey"])
-                    for (segment, _), page in zip(places, pages, strict=True)
-                    if "LastEvaluatedKey" in page
-                ]
+                places = left
 
     def _page(self, segment: int, after: Any) -> "ScanOutputTypeDef":
         known = self.schema

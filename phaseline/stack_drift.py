@@ -5,10 +5,13 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-d
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, repeat
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from botocore.exceptions import ClientError
+
+from phaseline.throttling import wait_out
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 POLLS = (1.0, 2.0, 3.0, 5.0)
 CHANGED = ("MODIFIED", "DELETED")
 
+T = TypeVar("T")
 Verdict = Literal["in sync", "drifted", "not checked"]
 
 
@@ -82,20 +86,29 @@ def detect(
     """Start a detection, wait for its end at most `limit` seconds by `clock`, and read it.
 
     Whatever keeps CloudFormation from checking the stack is the result's `failure`: no stack, one
-    that is being changed, a detection that fails or does not end. Other errors are raised.
+    that is being changed, a detection that fails or does not end. Throttling is waited out, as long
+    as the rest. Other errors are raised.
     """
+    deadline = clock() + limit
+
+    def ask(call: Callable[[], T]) -> T:
+        return wait_out(call, clock=clock, sleep=sleep, deadline=deadline)
+
     try:
-        detection = client.detect_stack_drift(StackName=stack)["StackDriftDetectionId"]
+        started = ask(partial(client.detect_stack_drift, StackName=stack))
     except ClientError as error:
         if error.response["Error"]["Code"] != "ValidationError":
             raise
         return StackDrift(stack, failure=error.response["Error"]["Message"].rstrip("."))
-    deadline = clock() + limit
+    look = partial(
+        client.describe_stack_drift_detection_status,
+        StackDriftDetectionId=started["StackDriftDetectionId"],
+    )
     pauses = chain(polls, repeat(polls[-1]))
     while True:
-        found = client.describe_stack_drift_detection_status(StackDriftDetectionId=detection)
+        found = ask(look)
         if found["DetectionStatus"] != "DETECTION_IN_PROGRESS":
-            return _read(client, stack, found)
+            return ask(partial(_read, client, stack, found))
         if clock() >= deadline:
             return StackDrift(stack, failure=f"the detection did not end in {limit:.0f} seconds")
         sleep(next(pauses))

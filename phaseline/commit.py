@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from phaseline.documents import Documents, Stored
 from phaseline.ledger import OPEN, SUPERSEDED, Ledger, Release
-from phaseline.metadata import Document, Merged
+from phaseline.metadata import Document, Entry, Merged, Tombstone, release_id
 from phaseline.transition import Change
 
 
@@ -45,23 +45,37 @@ def settle(
     `waiting` must have been read before the document: what is new there stands in the document
     first.
     """
-    kept = {change.sequence for change in stored.document.waiting()}
-    active = {entry.release for entry in stored.document.algorithms.values()}
-    active |= {tombstone.release for tombstone in stored.document.withdrawn.values()}
-    gone = [release for release in waiting if release.sequence not in kept]
-    carried = tuple(carry(one, stored) for one in gone if one.release_id in active)
-    overtaken = [replace(one, state=SUPERSEDED) for one in gone if one.release_id not in active]
+    document = stored.document
+    kept = set(map(release_id, document.waiting()))
+    gone = [release for release in waiting if release.release_id not in kept]
+    held: list[Entry | Tombstone] = [*document.withdrawn.values(), *document.algorithms.values()]
+    made = {one.release: one for one in held}
+    carried = tuple(
+        carry(_as_made(one, made[one.release_id]), stored) for one in gone if one.release_id in made
+    )
+    overtaken = [replace(one, state=SUPERSEDED) for one in gone if one.release_id not in made]
     ledger.record((*carried, *overtaken), at=at)
     return carried
 
 
+def _as_made(release: Release, made: Entry | Tombstone) -> Release:
+    """The release as the document has it: what a withdrawal brings back is not known before."""
+    return replace(
+        release,
+        version=made.version if isinstance(made, Entry) else None,
+        display=made.display if isinstance(made, Entry) else {},
+        previous=made.previous,
+    )
+
+
 def fallbacks(ledger: Ledger, changes: Iterable[Change]) -> Mapping[str, list[Release]]:
-    """For each withdrawal among `changes`, the releases whose version may come back."""
+    """For each withdrawal among `changes`, by its release's id, the releases whose version may come
+    back."""
     return {
-        change.sequence: [
+        release_id(change): [
             release
-            for release in ledger.candidates(change.type, change.algorithm)
-            if int(release.sequence) < change.order
+            for release in ledger.releases(change.type, change.algorithm)
+            if release.can_return and int(release.sequence) < change.order
         ]
         for change in changes
         if change.action == "withdraw"

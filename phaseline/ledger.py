@@ -88,6 +88,14 @@ class Release:
     steps: Mapping[str, Step] = field(default_factory=dict, compare=False)
 
     @property
+    def can_return(self) -> bool:
+        """Whether its version may be gone back to: it was verified and is not withdrawn.
+
+        The document knows which versions are bad.
+        """
+        return self.state == VERIFIED and bool(self.version) and "withdrawn" not in self.steps
+
+    @property
     def key(self) -> dict[str, Any]:
         """The release's primary key, as DynamoDB attribute values."""
         return {
@@ -223,17 +231,6 @@ class Ledger:
         for release in self.releases(type_, algorithm):
             if release.version == version and int(release.sequence) < before:
                 self.stamp(release, "withdrawn", at=at)
-
-    def candidates(self, type_: str, algorithm: str) -> list[Release]:
-        """The releases that may be gone back to, newest first: verified and not withdrawn.
-
-        The document knows which versions are bad.
-        """
-        return [
-            release
-            for release in self.releases(type_, algorithm)
-            if release.state == VERIFIED and release.version and "withdrawn" not in release.steps
-        ]
 
     def _query(self, **query: Any) -> Iterator[dict[str, Any]]:
         pages = self.client.get_paginator("query").paginate(TableName=self.table, **query)

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import zipfile
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -28,7 +29,8 @@ class Entry:
 
     `sequence` is the stream sequence number of the record that made it active: a record with a
     lower one is stale. `since` is when the item changed (ISO 8601, UTC). `who` asked for it, None
-    where the table's stream did.
+    where the table's stream did. `previous` is the version in whose place it came, None where there
+    was none.
     """
 
     version: str
@@ -37,6 +39,7 @@ class Entry:
     sequence: str
     since: str
     who: str | None = None
+    previous: str | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Tombstone:
     sequence: str
     since: str
     who: str | None = None
+    previous: str | None = None
 
 
 @dataclass(frozen=True)
@@ -115,8 +119,9 @@ class Document:
     def waiting(self) -> tuple[Change, ...]:
         """Every change that waits behind a hold, in order."""
         holds = [*self.holds.values(), *([self.freeze] if self.freeze else [])]
-        changes = [change for hold in holds for change in hold.waiting]
-        return tuple(sorted(changes, key=lambda change: change.order))
+        # One that came twice may be behind both.
+        changes = {release_id(change): change for hold in holds for change in hold.waiting}
+        return tuple(sorted(changes.values(), key=lambda change: change.order))
 
 
 @dataclass(frozen=True)
@@ -136,7 +141,10 @@ class Merged:
 
 
 def release_id(change: Change) -> str:
-    """The correlation id of a change: the same for each delivery of the same record."""
+    """The correlation id of a change: the same for each delivery of its record, and no other's.
+
+    Sequence numbers are those of one shard: records of two algorithms may have the same.
+    """
     digest = hashlib.sha256(f"{change.action} {change.sequence}".encode()).hexdigest()
     return f"{change.type}-{change.algorithm}-{change.version}-{digest[:8]}"
 
@@ -151,8 +159,8 @@ def let_go(document: Document, at: datetime) -> tuple[Document, tuple[Change, ..
         if (kept := _emptied(hold, at)) is not None
     }
     free = replace(document, freeze=freeze, holds=holds)
-    still = {change.sequence for change in free.waiting()}
-    due = (change for change in document.waiting() if change.sequence not in still)
+    still = set(map(release_id, free.waiting()))
+    due = (change for change in document.waiting() if release_id(change) not in still)
     return free, tuple(due)
 
 
@@ -171,7 +179,7 @@ def merge(
 ) -> Merged:
     """Apply `changes`, in their order, to `document`, after those that no hold keeps back any more.
 
-    `fallbacks` has, per withdrawal's sequence number, the releases whose version may come back,
+    `fallbacks` has, by the id of a withdrawal's release, the releases whose version may come back,
     the newest first. A change that is older than what the document holds is skipped, one that it
     holds already changes nothing; of several for one algorithm only the last is a release. A change
     of what is on hold `at` this time waits in the document, one to a bad version is refused.
@@ -199,6 +207,8 @@ class _Draft:
         self._holds, self._freeze = dict(free.holds), free.freeze
         self._held = {name for name, hold in free.holds.items() if hold.in_force(at)}
         self._is_frozen = free.freeze is not None and free.freeze.in_force(at)
+        self._behind: defaultdict[str, list[Change]] = defaultdict(list)
+        self._frozen: list[Change] = []
         self._effective: dict[str, tuple[Change, Release]] = {}
         self._aside: dict[str, Release] = {}
         self._skipped: list[tuple[Change, str]] = []
@@ -210,7 +220,7 @@ class _Draft:
         held = active or self._withdrawn.get(name)
         mark = self._before.mark(name, change.version) if change.action == "promote" else None
         if held and held.release == release_id(change):
-            self._is_effective(change, active)
+            self._is_effective(change, held)
         elif mark:
             self._skip(
                 change,
@@ -220,11 +230,9 @@ class _Draft:
         elif held and change.order <= int(held.sequence):
             self._skip(change, f"stale: {held.release} is newer")
         elif name in self._held:
-            hold = self._holds[name] = _behind(self._holds[name], change)
-            self._wait(change, hold)
+            self._wait(change, self._holds[name], self._behind[name])
         elif self._freeze and self._is_frozen:
-            self._freeze = _behind(self._freeze, change)
-            self._wait(change, self._freeze)
+            self._wait(change, self._freeze, self._frozen)
         elif change.action == "withdraw" and (active is None or active.version != change.version):
             self._skip(change, "the withdrawn version is not the active one")
         else:
@@ -236,50 +244,49 @@ class _Draft:
             self._before,
             algorithms=self._algorithms,
             withdrawn=self._withdrawn,
-            holds=self._holds,
-            freeze=self._freeze,
+            holds=self._holds | {n: _kept(self._holds[n], new) for n, new in self._behind.items()},
+            freeze=_kept(self._freeze, self._frozen) if self._freeze else None,
         )
-        effective = {change.sequence for change, _ in self._effective.values()}
+        effective = {release.release_id for _, release in self._effective.values()}
         aside = dict(self._aside)
         for change in due:
-            if change.sequence not in effective:
+            if release_id(change) not in effective:
                 overtaken = replace(self._aside_release(change), state=SUPERSEDED)
-                aside.setdefault(change.sequence, overtaken)
+                aside.setdefault(overtaken.release_id, overtaken)
         releases = tuple(release for _, release in self._effective.values())
         return Merged(document, releases, tuple(self._skipped), tuple(aside.values()))
 
     def _activate(self, change: Change) -> None:
         name = change.algorithm
-        entry = _entry(change, self._fallback(change))
+        made = _made(change, self._fallback(change), self._before.algorithms.get(name))
         self._algorithms.pop(name, None)
         self._withdrawn.pop(name, None)
-        if entry is None:
-            tombstone = Tombstone(release_id(change), change.sequence, change.requested_at)
-            self._withdrawn[name] = tombstone
+        if isinstance(made, Entry):
+            self._algorithms[name] = made
         else:
-            self._algorithms[name] = entry
-        self._is_effective(change, entry)
+            self._withdrawn[name] = made
+        self._is_effective(change, made)
 
     def _fallback(self, change: Change) -> Release | None:
-        for release in self._fallbacks.get(change.sequence, ()):
+        for release in self._fallbacks.get(release_id(change), ()):
             if release.version != change.version and not self._before.mark(
                 change.algorithm, release.version
             ):
                 return release
         return None
 
-    def _is_effective(self, change: Change, after: Entry | None) -> None:
-        before = self._before.algorithms.get(change.algorithm)
-        self._effective[change.algorithm] = change, _release(change, after, before)
+    def _is_effective(self, change: Change, made: Entry | Tombstone) -> None:
+        self._effective[change.algorithm] = change, _release(change, made)
 
-    def _wait(self, change: Change, hold: Hold) -> None:
-        self._aside[change.sequence] = replace(self._aside_release(change), state=WAITING)
+    def _wait(self, change: Change, hold: Hold, behind: list[Change]) -> None:
+        behind.append(change)
+        waits = replace(self._aside_release(change), state=WAITING)
+        self._aside[waits.release_id] = waits
         self._skip(change, f"on hold by {hold.who}: it waits")
 
     def _aside_release(self, change: Change) -> Release:
         """The release of a change that the document does not carry."""
-        entry = _entry(change, None)
-        return _release(change, entry, self._before.algorithms.get(change.algorithm))
+        return _release(change, _made(change, None, self._before.algorithms.get(change.algorithm)))
 
     def _skip(self, change: Change, why: str) -> None:
         self._skipped.append((change, why))
@@ -293,37 +300,37 @@ def revise(document: Document, **parts: Any) -> Document:
     return replace(revised, revision=document.revision + 1)
 
 
-def _behind(hold: Hold, change: Change) -> Hold:
-    """`hold` with `change` among those that wait, once and in order."""
-    others = [known for known in hold.waiting if known.sequence != change.sequence]
-    return replace(hold, waiting=tuple(sorted([*others, change], key=lambda known: known.order)))
+def _kept(hold: Hold, changes: Iterable[Change]) -> Hold:
+    """`hold` with `changes` among those that wait, each once and in order."""
+    waiting = {release_id(change): change for change in (*hold.waiting, *changes)}
+    return replace(hold, waiting=tuple(sorted(waiting.values(), key=lambda known: known.order)))
 
 
-def _entry(change: Change, fallback: Release | None) -> Entry | None:
-    """What is active after `change`: the promoted version, or the one that was before."""
+def _made(change: Change, fallback: Release | None, before: Entry | None) -> Entry | Tombstone:
+    """What `change` makes of an algorithm: the promoted version is active, or the `fallback` is, or
+    none."""
+    release, sequence, since = release_id(change), change.sequence, change.requested_at
     if change.action == "promote":
-        version, display = change.version, change.display
-    elif fallback is not None and fallback.version is not None:
+        previous = before.version if before else None
+        return Entry(change.version, change.display, release, sequence, since, previous=previous)
+    if fallback is not None and fallback.version is not None:
         version, display = fallback.version, fallback.display
-    else:
-        return None
-    return Entry(version, display, release_id(change), change.sequence, change.requested_at)
+        return Entry(version, display, release, sequence, since, previous=change.version)
+    return Tombstone(release, sequence, since, previous=change.version)
 
 
-def _release(change: Change, after: Entry | None, before: Entry | None) -> Release:
-    # A redelivery finds its own entry in the document, which is not what was there before.
-    previous = before.version if before and before.sequence != change.sequence else None
+def _release(change: Change, made: Entry | Tombstone) -> Release:
     return Release(
-        release_id=release_id(change),
+        release_id=made.release,
         type=change.type,
         algorithm=change.algorithm,
-        version=after.version if after else None,
+        version=made.version if isinstance(made, Entry) else None,
         action=change.action,
-        previous=change.version if change.action == "withdraw" else previous,
-        requested_at=change.requested_at,
-        sequence=change.sequence,
+        previous=made.previous,
+        requested_at=made.since,
+        sequence=made.sequence,
         reason="its phase was set" if change.action == "promote" else "its phase was left",
-        display=after.display if after else {},
+        display=made.display if isinstance(made, Entry) else {},
     )
 
 
@@ -388,7 +395,7 @@ def _check(document: Document, schema: object, type_: object) -> None:
     for name, entry in held:
         for key, value in vars(entry).items():
             kind = dict if key == "display" else str
-            if key == "who" and value is None:
+            if key in {"who", "previous"} and value is None:
                 continue
             if not isinstance(value, kind) or (key == "sequence" and not str(value).isdecimal()):
                 raise ValueError(f"algorithm {name!r}: {key} is {value!r}")

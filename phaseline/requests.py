@@ -7,7 +7,7 @@ document, in order, until the hold ends.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -208,6 +208,7 @@ def _wrong(request: Request) -> list[tuple[str, object]]:
         ),
         ("as-of", request.as_of, action == "rollback" or request.as_of is None),
         ("as-of", request.as_of, request.version is None or request.as_of is None),
+        ("as-of", request.as_of, not request.as_of or not _is_later(request.as_of, request.at)),
         ("until", request.until, action == "hold" or request.until is None),
         ("until", request.until, _is_later(request.until, request.at)),
         ("window", request.window, action == "hold" or request.window is None),
@@ -304,31 +305,57 @@ def _activated(request: Request, document: Document, targets: Mapping[str, Entry
     bad = {name: dict(marks) for name, marks in document.bad.items()}
     releases = []
     for name, target in targets.items():
-        active = algorithms.get(name)
-        if request.action == "rollback" and name not in holds:
-            holds[name] = Hold(f"rolled back: {request.reason}", request.who, request.at)
-        if (active.version if active else None) == (target.version if target else None):
+        active, held = algorithms.get(name), _held_by(document, name)
+        if held and held.release == _wanted(request, name, target):
             # A release whose request died before the ledger had it is recorded by its repetition.
-            if active and target and active.release == target.release:
-                releases.append(_release(request, name, active, None))
+            releases.append(_release(request, name, held))
+            continue
+        if request.action == "rollback":
+            holds[name] = _sticking(request, holds.get(name))
+        if (active.version if active else None) == (target.version if target else None):
             continue
         if request.action == "rollback" and active:
             mark = Mark(request.reason, request.who, request.at)
             bad.setdefault(name, {}).setdefault(active.version, mark)
-        held = algorithms.pop(name, None) or withdrawn.pop(name, None)
-        # The stream's place is kept: what the table said until now stays stale.
-        sequence = held.sequence if held else "0"
-        since = _after(request.at, held.since) if held else request.at
-        made: Entry | Tombstone
-        if target:
-            made = algorithms[name] = replace(target, sequence=sequence, since=since)
+        made = _made(request, document, name, target)
+        algorithms.pop(name, None)
+        withdrawn.pop(name, None)
+        if isinstance(made, Entry):
+            algorithms[name] = made
         else:
-            made = withdrawn[name] = Tombstone(
-                _release_id(request, name, None), sequence, since, request.who
-            )
-        releases.append(_release(request, name, made, active.version if active else None))
+            withdrawn[name] = made
+        releases.append(_release(request, name, made))
     revised = revise(document, algorithms=algorithms, withdrawn=withdrawn, holds=holds, bad=bad)
     return Merged(revised, tuple(releases))
+
+
+def _made(
+    request: Request, document: Document, name: str, target: Entry | None
+) -> Entry | Tombstone:
+    """What takes the place of an algorithm's active version.
+
+    The stream's place is kept: what the table said until now stays stale. A promotion overtakes
+    also what waited behind a hold that is over, and was not let go yet.
+    """
+    active, held = document.algorithms.get(name), _held_by(document, name)
+    order = int(held.sequence) if held else 0
+    if request.action == "promote":
+        waiting = [one.order for one in document.waiting() if one.algorithm == name]
+        order = max([order, *waiting])
+    since = _after(request.at, held.since) if held else request.at
+    previous = active.version if active else None
+    if target:
+        return replace(target, sequence=str(order), since=since, previous=previous)
+    release = _wanted(request, name, target)
+    return Tombstone(release, str(order), since, request.who, previous)
+
+
+def _sticking(request: Request, known: Hold | None) -> Hold:
+    """The hold that a rollback leaves, which ends when a person resumes, and not by itself."""
+    if known and known.until is None and known.window is None:
+        return known
+    waiting = known.waiting if known else ()
+    return Hold(f"rolled back: {request.reason}", request.who, request.at, waiting=waiting)
 
 
 def _after(at: str, earlier: str) -> str:
@@ -344,16 +371,14 @@ def _utc(time: str | None) -> str | None:
     return datetime.fromisoformat(time).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _release(
-    request: Request, algorithm: str, made: Entry | Tombstone, previous: str | None
-) -> Release:
+def _release(request: Request, algorithm: str, made: Entry | Tombstone) -> Release:
     return Release(
         release_id=made.release,
         type=request.type,
         algorithm=algorithm,
         version=made.version if isinstance(made, Entry) else None,
         action=request.action,
-        previous=previous,
+        previous=made.previous,
         requested_at=made.since,
         sequence=made.sequence,
         reason=request.reason,
@@ -379,9 +404,11 @@ def _target(request: Request, name: str, document: Document, sources: Sources) -
     active = document.algorithms.get(name)
     if active and _is_mine(request, name, active.version, active.release):
         return active  # by this very request: a rollback that runs twice goes back once
-    _refuse_overtaken(request, name, active, sources.ledger)
+    releases = list(sources.ledger.releases(request.type, name))
+    _refuse_overtaken(request, name, active, releases)
     if request.action == "rollback":
-        release = _earlier(request, name, document, sources.ledger)
+        _refuse_rolled_back(request, name, document)
+        release = _earlier(request, name, document, releases)
         return _entry(request, name, str(release.version), release.display)
     return _promoted(request, name, sources)
 
@@ -419,11 +446,13 @@ def _as_of(
             "Look at what was: python -m scripts history --at TIME.",
         )
     then = documents.read_version(request.type, known.version_id).document
-    names = request.algorithms or sorted(then.algorithms.keys() | document.algorithms.keys())
+    known_names = then.algorithms.keys() | document.algorithms.keys() | document.withdrawn.keys()
+    names = request.algorithms or sorted(known_names)
     targets: dict[str, Entry | None] = {}
     for name in names:
         entry, active = then.algorithms.get(name), document.algorithms.get(name)
-        if active and _is_mine(request, name, active.version, active.release):
+        held = _held_by(document, name)
+        if held and _is_mine(request, name, active.version if active else None, held.release):
             targets[name] = active
         elif (entry.version if entry else None) != (active.version if active else None):
             targets[name] = _entry(request, name, entry.version, entry.display) if entry else None
@@ -435,9 +464,13 @@ def _as_of(
             "Name the algorithms, some at a time.",
         )
     for name, target in targets.items():
-        if target and target is not document.algorithms.get(name):
-            _refuse_overtaken(request, name, document.algorithms.get(name), sources.ledger)
-            _earlier(replace(request, version=target.version), name, document, sources.ledger)
+        held = _held_by(document, name)
+        if held and held.release == _wanted(request, name, target):
+            continue
+        releases = list(sources.ledger.releases(request.type, name))
+        _refuse_overtaken(request, name, document.algorithms.get(name), releases)
+        if target:
+            _earlier(replace(request, version=target.version), name, document, releases)
     return targets
 
 
@@ -448,16 +481,31 @@ def _is_mine(request: Request, name: str, version: str | None, release: str) -> 
     return release == _release_id(request, name, version)
 
 
-def _refuse_overtaken(request: Request, name: str, active: Entry | None, ledger: Ledger) -> None:
+def _refuse_overtaken(
+    request: Request, name: str, active: Entry | None, releases: Iterable[Release]
+) -> None:
     """A workflow run that is run again after others have moved on must not undo what they did."""
-    for release in ledger.releases(request.type, name):
+    for release in releases:
         if _is_mine(request, name, release.version, release.release_id):
             raise RefusedError(
-                f"{request.type}/{name} {release.version}",
+                f"{request.type}/{name} {release.version or ''}".rstrip(),
                 f"this {request.action} was carried out before, and"
                 f" {active.version if active else 'a withdrawal'} has taken its place since",
                 "If it is wanted all the same, ask for it in a new run.",
             )
+
+
+def _refuse_rolled_back(request: Request, name: str, document: Document) -> None:
+    """Two people who roll back the same bad version must not go back by two."""
+    active = document.algorithms.get(name)
+    mark = document.mark(name, active.previous) if active else None
+    if active and mark and request.version is None:
+        raise RefusedError(
+            f"{request.type}/{name}",
+            f"it was rolled back from {active.previous} to {active.version} already, by {mark.who},"
+            f" {mark.since}: {mark.reason}",
+            "To go back further, name the version.",
+        )
 
 
 def _refuse(
@@ -469,9 +517,8 @@ def _refuse(
     """Raise RefusedError where `document`, perhaps newer than `before`, does not let the targets
     become active: a hold, a bad version, a change that somebody else made meanwhile."""
     for name, target in targets.items():
-        made = target.release if target else _release_id(request, name, None)
         seen, now = _held_by(before, name), _held_by(document, name)
-        if now and now.release == made:
+        if now and now.release == _wanted(request, name, target):
             continue  # by this very request
         if now and now.release != (seen.release if seen else None):
             version = now.version if isinstance(now, Entry) else "a withdrawal"
@@ -491,6 +538,11 @@ def _refuse(
             _refuse_bad(request, name, target.version, document)
 
 
+def _wanted(request: Request, name: str, target: Entry | None) -> str:
+    """The id of the release that makes a target active, or takes the algorithm away."""
+    return target.release if target else _release_id(request, name, None)
+
+
 def _held_by(document: Document, name: str) -> Entry | Tombstone | None:
     return document.algorithms.get(name) or document.withdrawn.get(name)
 
@@ -505,15 +557,17 @@ def _refuse_bad(request: Request, name: str, version: str, document: Document) -
         )
 
 
-def _earlier(request: Request, name: str, document: Document, ledger: Ledger) -> Release:
+def _earlier(
+    request: Request, name: str, document: Document, releases: Iterable[Release]
+) -> Release:
     """The release to go back to: of the version asked for, or the newest that is not active."""
     if request.version:
         _refuse_bad(request, name, request.version, document)
     active = document.algorithms.get(name)
     candidates = [
         release
-        for release in ledger.candidates(request.type, name)
-        if not document.mark(name, release.version)
+        for release in releases
+        if release.can_return and not document.mark(name, release.version)
     ]
     for release in candidates:
         if request.version == release.version:
@@ -545,8 +599,20 @@ def _outcome(request: Request, before: Stored, after: Stored, merged: Merged) ->
     names = dict.fromkeys([*request.algorithms, *(one.algorithm for one in merged.releases)])
     moves = tuple(_move(name, old, new) for name in names)
     changed = new != old
-    note = _note(request, moves, changed=changed)
+    note = _note(request, moves, changed=changed) + _still_held(request, new)
     return Outcome(before, after, merged.releases, merged.aside, moves, changed, note)
+
+
+def _still_held(request: Request, document: Document) -> str:
+    """What keeps the algorithms of a resumption back all the same: their type is frozen too."""
+    if request.action != "resume":
+        return ""
+    at = datetime.fromisoformat(request.at)
+    return "".join(
+        f"; {name} is still on hold by {hold.who}: {hold.reason}"
+        for name in request.algorithms
+        if (hold := document.hold(name, at))
+    )
 
 
 def _move(name: str, old: Document, new: Document) -> Move:

@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from phaseline import archive
 from phaseline.errors import DocumentError
 from phaseline.ledger import SUPERSEDED, WAITING, Release
-from phaseline.metadata import Document, Entry, Hold, Mark, merge, parse, render
+from phaseline.metadata import Document, Entry, Hold, Mark, merge, parse, release_id, render
 from phaseline.transition import Change
 
 NOW = datetime(2026, 11, 24, 21, tzinfo=UTC)  # a Tuesday
@@ -82,7 +83,7 @@ def test_withdrawal_brings_back_the_fallback() -> None:
     """Withdrawing the active version makes the fallback active."""
     before = merge(Document("opt"), [change(10, "2.0.0")], {}, NOW).document
     withdrawal = change(11, "2.0.0", action="withdraw")
-    merged = merge(before, [withdrawal], {"11": [verified("1.0.0")]}, NOW)
+    merged = merge(before, [withdrawal], {release_id(withdrawal): [verified("1.0.0")]}, NOW)
     assert active(merged.document) == {"a": "1.0.0"}
     assert merged.document.algorithms["a"].display == {"title": "1.0.0"}
     assert [(r.version, r.previous) for r in merged.releases] == [("1.0.0", "2.0.0")]
@@ -100,7 +101,8 @@ def test_withdrawal_of_the_only_version() -> None:
 def test_withdrawal_of_an_inactive_version() -> None:
     """Withdrawing a version that is not active leaves the active one alone."""
     before = merge(Document("opt"), [change(10, "2.0.0")], {}, NOW).document
-    merged = merge(before, [change(11, "1.0.0", action="withdraw")], {"11": [verified("0.1")]}, NOW)
+    withdrawal = change(11, "1.0.0", action="withdraw")
+    merged = merge(before, [withdrawal], {release_id(withdrawal): [verified("0.1")]}, NOW)
     assert merged.document is before
     assert merged.skipped[0][1] == "the withdrawn version is not the active one"
 
@@ -110,7 +112,8 @@ def test_withdrawal_to_a_version_that_is_good() -> None:
     bad = {"a": {"1.5": Mark("crashes", "ana", "t")}}
     before = merge(Document("opt", bad=bad), [change(10, "2.0.0")], {}, NOW).document
     candidates = [verified(version) for version in ("2.0.0", "1.5", "1.0.0")]
-    merged = merge(before, [change(11, "2.0.0", action="withdraw")], {"11": candidates}, NOW)
+    withdrawal = change(11, "2.0.0", action="withdraw")
+    merged = merge(before, [withdrawal], {release_id(withdrawal): candidates}, NOW)
     assert active(merged.document) == {"a": "1.0.0"}
 
 
@@ -171,6 +174,35 @@ def test_what_a_freeze_lets_go_may_be_held() -> None:
     merged = merge(before, [], {}, NOW)
     assert [one.sequence for one in merged.document.holds["a"].waiting] == ["1"]
     assert [one.state for one in merged.aside] == [WAITING]
+
+
+def test_two_shards_count_alike() -> None:
+    """Of records of two algorithms with the same sequence number neither is lost behind a hold."""
+    both = [change(7, "1.0"), change(7, "9.0", algorithm="b")]
+    held = Document("opt", freeze=Hold("r", "ana", "t"))
+    waiting = merge(held, both, {}, NOW).document
+    assert [one.algorithm for one in waiting.waiting()] == ["a", "b"]
+    over = replace(waiting.freeze or Hold("", "", ""), until="2026-11-24T20:00:00Z")
+    freed = replace(waiting, freeze=over, holds={"b": Hold("r", "bo", "t")})
+    merged = merge(freed, [], {}, NOW)
+    assert active(merged.document) == {"a": "1.0"}
+    assert [one.algorithm for one in merged.document.waiting()] == ["b"]
+
+
+def test_behind_a_freeze_and_a_hold() -> None:
+    """A record that is delivered again when its algorithm is on hold too waits once."""
+    freeze = Hold("r", "ana", "t", waiting=(change(1),))
+    before = Document("opt", freeze=freeze, holds={"a": Hold("r", "bo", "t")})
+    assert len(merge(before, [change(1)], {}, NOW).document.waiting()) == 1
+
+
+def test_many_wait() -> None:
+    """What 20,000 records behind a freeze cost grows as they do."""
+    frozen = Document("opt", freeze=Hold("r", "ana", "t"))
+    changes = [change(number, algorithm=f"a{number}") for number in range(20_000)]
+    began = time.process_time()
+    assert len(merge(frozen, changes, {}, NOW).document.waiting()) == 20_000
+    assert time.process_time() - began < 5
 
 
 @given(st.lists(st.sampled_from(range(1, 9)), min_size=1, max_size=30), st.randoms())

@@ -1,6 +1,7 @@
 """Requests of people: promote, rollback, hold, resume, clear."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -23,6 +24,7 @@ from tests.unit.test_metadata import active
 
 NAME = "route-planner"
 LATER = "2026-11-24T21:00:00Z"
+WEEKEND = "0 18 * * 5 for 2d14h in Europe/Berlin"
 
 
 @pytest.fixture
@@ -69,8 +71,9 @@ def ask(intake: Intake, action: str, version: str | None = None, **fields: Any) 
     upstream = fields.pop("upstream", None)
     known: dict[str, Any] = {
         "type": "opt", "reason": "because", "id": "run-1", "at": LATER, "algorithms": (NAME,),
+        "who": "ana",
     }  # fmt: skip
-    request = Request(action=action, version=version, who="ana", **(known | fields))
+    request = Request(action=action, version=version, **(known | fields))
 
     def tested(name: str, version: str) -> TableItem | None:
         return TableItem("opt", {"of": name}) if version != "untested" else None
@@ -302,8 +305,88 @@ def test_a_rollback_that_died_has_marked_what_it_left(intake: Intake) -> None:
     again = ask(intake, "rollback")
     assert (moved(again), again.changed) == ({NAME: ("1.0", "1.0")}, False)
     verify(intake)
+    assert next(intake.ledger.releases("opt", NAME)).previous == "2.0"
     with pytest.raises(RefusedError, match="marked bad"):
-        ask(intake, "rollback", id="run-2")
+        ask(intake, "rollback", "2.0", id="run-2")
+
+
+def test_a_second_rollback_goes_no_further(intake: Intake) -> None:
+    """Who rolls back what another rolled back is told so; further goes who names a version."""
+    release(intake, "1.0", "2.0", "3.0")
+    ask(intake, "rollback", who="ana")
+    with pytest.raises(RefusedError, match=r"rolled back from 3\.0 to 2\.0 already, by ana"):
+        ask(intake, "rollback", id="run-2", who="bo")
+    assert now(intake) == "2.0"
+    assert moved(ask(intake, "rollback", "1.0", id="run-3")) == {NAME: ("2.0", "1.0")}
+
+
+@pytest.mark.parametrize("end", [{"until": "2026-11-24T21:30:00Z"}, {"window": WEEKEND}])
+def test_a_rollback_sticks_beside_a_hold_that_ends(intake: Intake, end: dict[str, str]) -> None:
+    """Its hold takes the place of one that ends by itself, and keeps what waits there."""
+    release(intake, "1.0", "2.0")
+    ask(intake, "hold", at=AT, **end)
+    if "until" in end:
+        intake.take([stream_record(3, version="3.0")], Schema())
+    ask(intake, "rollback")
+    later = replace(intake, now=lambda: "2026-11-25T08:00:00Z")
+    later.take([stream_record(4, version="4.0")], Schema())
+    assert now(intake) == "1.0"
+    waiting = intake.documents.read("opt").document.waiting()
+    assert [one.version for one in waiting] == [*(["3.0"] if "until" in end else []), "4.0"]
+
+
+def test_a_rollback_that_runs_again_holds_nothing_anew(intake: Intake) -> None:
+    """A resumption after it stands."""
+    release(intake, "1.0", "2.0")
+    ask(intake, "rollback")
+    ask(intake, "resume", id="run-2")
+    assert not ask(intake, "rollback").changed
+    assert intake.documents.read("opt").document.holds == {}
+
+
+def test_a_promotion_overtakes_what_a_hold_lets_go(intake: Intake) -> None:
+    """What waited behind a hold that is over, and is let go a minute later, is older."""
+    release(intake, "1.0")
+    ask(intake, "hold", at=AT, until="2026-11-24T20:30:00Z")
+    intake.take([stream_record(2, version="2.0")], Schema())
+    ask(intake, "promote", "5.0")
+    replace(intake, now=lambda: LATER).let_go()
+    assert now(intake) == "5.0"
+    states = {one.version: one.state for one in intake.ledger.releases("opt", NAME)}
+    assert states == {"5.0": "open", "2.0": "superseded", "1.0": "verified"}
+
+
+@pytest.mark.parametrize("action", ["promote", "rollback"])
+def test_what_was_left_is_known_by_who_follows(intake: Intake, action: str) -> None:
+    """A request that died before the ledger had it is recorded with the version it replaced."""
+    release(intake, "1.0", "2.0")
+    version = "9.0" if action == "promote" else None
+    with pytest.raises(ConnectionError):
+        ask(intake, action, version, documents=dying(intake.documents))
+    ask(intake, action, version)
+    assert next(intake.ledger.releases("opt", NAME)).previous == "2.0"
+
+
+def test_a_resumption_that_died_knows_what_a_withdrawal_brought_back(intake: Intake) -> None:
+    """Its release is of the version that is active now, which was not known as it waited."""
+    release(intake, "1.0", "2.0")
+    ask(intake, "hold")
+    left = stream_record(3, version="2.0", old_phase="PACKAGE_TESTS_COMPLETE", phase="REJECTED")
+    intake.take([left], Schema())
+    with pytest.raises(ConnectionError):
+        ask(intake, "resume", documents=dying(intake.documents))
+    ask(intake, "resume")
+    newest = next(intake.ledger.releases("opt", NAME))
+    assert (newest.version, newest.previous, newest.state) == ("1.0", "2.0", "open")
+
+
+def test_a_resumption_below_a_freeze(intake: Intake) -> None:
+    """Who resumes an algorithm whose type is frozen is told that it stays on hold, and by whom."""
+    release(intake, "1.0")
+    ask(intake, "hold")
+    ask(intake, "hold", algorithms=(), reason="holidays")
+    for _ in range(2):
+        assert ask(intake, "resume").note.endswith("still on hold by ana: holidays")
 
 
 def test_several_algorithms_go_back_at_once(intake: Intake) -> None:
@@ -333,6 +416,32 @@ def test_a_document_goes_back_to_a_time(intake: Intake) -> None:
     assert [[*document.bad[name]] for name in (NAME, "late")] == [["3.0"], ["8.0"]]
     again = ask(intake, "rollback", algorithms=(), as_of=live[1])
     assert not again.changed
+
+
+def test_what_goes_back_to_nothing_is_recorded_too(intake: Intake) -> None:
+    """A rollback to a time before an algorithm, that died before the ledger had it, is recorded by
+    its repetition; one that others have overtaken is refused."""
+    release(intake, "1.0")
+    live = [one.at for one in Lives(intake.ledger.client, "ledger").between("2026", "2027")]
+    release(intake, "8.0", algorithm="late")
+    back: dict[str, Any] = {"algorithms": (), "as_of": live[0]}
+    with pytest.raises(ConnectionError):
+        ask(intake, "rollback", documents=dying(intake.documents), **back)
+    for _ in range(2):
+        assert not ask(intake, "rollback", **back).changed
+    newest = next(intake.ledger.releases("opt", "late"))
+    assert (newest.version, newest.previous, newest.action) == (None, "8.0", "rollback")
+    ask(intake, "resume", algorithms=("late",), id="run-2")
+    ask(intake, "promote", "9.0", algorithms=("late",), id="run-3")
+    with pytest.raises(RefusedError, match=r"carried out before, and 9\.0 has taken its place"):
+        ask(intake, "rollback", **back)
+
+
+def test_a_time_that_is_to_come(intake: Intake) -> None:
+    """Nobody can go back to a time that is to come: its zone or date is a slip."""
+    release(intake, "1.0")
+    with pytest.raises(InputError, match="'as-of'"):
+        ask(intake, "rollback", algorithms=(), as_of="2026-11-24T21:00:01Z")
 
 
 def test_a_time_of_which_nothing_is_known(intake: Intake) -> None:

@@ -204,11 +204,12 @@ The system stays up. In another terminal, in {ROOT}:
   Slack       {python} -m local slack
   Roll back   {python} -m local workflow promote.yml action=rollback type={NEXT[0]} \\
                 algorithm={NEXT[1]} reason="Slower than before"
+  Drift       {python} -m local workflow drift.yml   (repair=true mends what is safe)
   Runs        {python} -m local runs
   AWS         {variables}
               (any AWS tool; the algorithms table is {table})
   Explain     the same, then {python} -m scripts history --environment {ENVIRONMENT}
-              (or status, diff, dora, drift; --help tells more)
+              (or status, diff, dora; --help tells more)
 
 Ctrl-C stops it; `make clean` removes what it made.""",
         soft_wrap=True,

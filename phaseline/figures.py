@@ -126,7 +126,9 @@ def _outcome(
     if failure:
         return Outcome(failure.updated, _restored([release, *following], failure.updated))
     live = ended(release) if release.state == VERIFIED else None
-    if live and following and _rolls_back(following[0], release):
+    # What waited behind a hold took no place of it.
+    next_ = next((one for one in following if "document" in one.steps), None)
+    if live and next_ and _rolls_back(next_, release):
         return Outcome(live, _restored(following, live))
     return Outcome() if ended(release) or (first and first.has_ended) else None
 

@@ -104,6 +104,18 @@ def test_a_rollback() -> None:
     assert told.lead_time_median == (60 + 50) / 2
 
 
+def test_a_rollback_below_a_hold() -> None:
+    """What waited behind a hold when the version was rolled back was never in its place."""
+    waits = release(1500, "3", 9, took=None, previous="2")
+    releases = [
+        release(0, "1", 1),
+        release(1000, "2", 2, previous="1"),
+        replace(waits, state="waiting", revision=None, document_version=None, steps={}),
+        release(2000, "1", 3, action="rollback", previous="2"),
+    ]
+    assert count(releases, []).failed == 1
+
+
 def test_a_rollback_of_something_else() -> None:
     """A rollback further back is none of the versions that were replaced before."""
     releases = [

@@ -100,14 +100,9 @@ class Intake:
         for type_, changes in _by_type(decided.changes).items():
             try:
                 stored, merged = self._write(type_, changes)
-            except PhaselineError as problem:
-                failures.append((positions[changes[0].sequence], problem))
-                continue
-            except (BotoCoreError, ClientError) as problem:
-                unreachable = RemoteCallError(
-                    f"metadata document '{type_}'", str(problem), "Its records are delivered again."
-                )
-                failures.append((positions[changes[0].sequence], unreachable))
+            except (PhaselineError, BotoCoreError, ClientError) as problem:
+                told = _told(type_, problem, "Its records are delivered again.")
+                failures.append((positions[changes[0].sequence], told))
                 continue
             releases += merged.releases
             skipped += [(change.sequence, reason) for change, reason in merged.skipped]
@@ -147,16 +142,16 @@ class Intake:
         return tuple(error for type_ in TYPES if (error := self._let_go(type_)))
 
     def _let_go(self, type_: str) -> PhaselineError | None:
-        waiting = list(self.ledger.waiting(type_))
         try:
+            waiting = list(self.ledger.waiting(type_))
             stored, merged = self._write(type_, ())
-        except PhaselineError as error:
-            return error
-        known = {release.release_id for release in (*merged.releases, *merged.aside)}
-        left = [release for release in waiting if release.release_id not in known]
-        carried = commit.settle(self.ledger, left, stored, at=self.now())
-        if merged.releases or carried:
-            self._owe(stored, (*merged.releases, *carried))
+            known = {release.release_id for release in (*merged.releases, *merged.aside)}
+            left = [release for release in waiting if release.release_id not in known]
+            carried = commit.settle(self.ledger, left, stored, at=self.now())
+            if merged.releases or carried:
+                self._owe(stored, (*merged.releases, *carried))
+        except (PhaselineError, BotoCoreError, ClientError) as problem:
+            return _told(type_, problem, "It is tried again every few minutes.")
         return None
 
     def _dispatch(self, stored: Stored, releases: Iterable[Release]) -> PhaselineError | None:
@@ -203,6 +198,13 @@ def payload(dispatch: Dispatch) -> dict[str, Any]:
         "releases": list(dispatch.releases[:RELEASES_IN_A_DISPATCH]),
         "release_count": len(dispatch.releases),
     }
+
+
+def _told(type_: str, problem: Exception, remedy: str) -> PhaselineError:
+    """What went wrong with a document of a type, as an error of ours."""
+    if isinstance(problem, PhaselineError):
+        return problem
+    return RemoteCallError(f"metadata document '{type_}'", str(problem), remedy)
 
 
 def _by_type(changes: Iterable[Change]) -> dict[str, list[Change]]:

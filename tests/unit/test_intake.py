@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from phaseline.documents import Documents
@@ -260,6 +261,20 @@ def test_let_go_and_died(intake: Intake, github: Github) -> None:
     assert (newest.state, newest.revision, overtaken.state) == ("open", 4, "superseded")
     intake.send_owed()
     assert github.payloads[-1]["releases"] == [newest.release_id]
+
+
+def test_let_go_beside_a_denied_document(intake: Intake) -> None:
+    """What S3 or DynamoDB refuses is told too, and the others are seen to."""
+
+    def deny(params: dict[str, Any], **_: Any) -> None:
+        if params["url_path"].endswith("in.zip"):
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject")
+
+    intake.documents.s3.meta.events.register("before-call.s3.GetObject", deny)
+    frozen(intake, AT)
+    (error,) = intake.let_go()
+    assert "document 'in'" in str(error)
+    assert intake.documents.read("opt").document.freeze is None
 
 
 def test_let_go_beside_a_bad_document(intake: Intake) -> None:

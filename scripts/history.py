@@ -70,13 +70,17 @@ def command(
         raise click.UsageError("--at, --since and --release exclude each other.")
     if until and not since:
         raise click.UsageError("--until needs --since.")
+    if since and since > (until := until or services.now()):
+        raise click.UsageError(
+            f"--since {since} is after {until}, until when changes are asked for."
+        )
     known, types = Services(environment), (type_,) if type_ else TYPES
     if release_id:
         value, lines = course(known, release_id)
     elif at:
         value, lines = live_at(known, types, algorithm, at)
     elif since:
-        value, lines = changes(known, types, algorithm, since, until or services.now())
+        value, lines = changes(known, types, algorithm, since, str(until))
     else:
         value, lines = newest(known, types, algorithm, limit)
     Console(as_json=as_json).result({"environment": environment} | value, lines)

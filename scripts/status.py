@@ -84,11 +84,11 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
     for type_, document in found["documents"].items():
         shown = found["served"]["documents"].get(type_, {"revision": "nothing", "versions": {}})
         yield f"{type_}: revision {document['revision']} is active, {shown['revision']} is served"
-        for name, version in sorted(document["versions"].items()):
-            served_version = shown["versions"].get(name)
+        for name in sorted(document["versions"].keys() | document["holds"].keys()):
+            version, served_version = document["versions"].get(name), shown["versions"].get(name)
             late = "" if served_version == version else f", served: {served_version or 'nothing'}"
             hold = document["holds"].get(name)
-            yield f"  {name} {version}{late}{_held(hold)}"
+            yield f"  {name} {version or 'nothing'}{late}{_held(hold)}"
         if document["freeze"]:
             yield f"  the whole type{_held(document['freeze'])}"
         for name, marks in sorted(document["bad"].items()):

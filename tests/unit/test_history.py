@@ -287,6 +287,7 @@ def test_an_unknown_release(known: Services) -> None:
         (["--at", "2026-11-25T10:00:00Z", "--release", "x"], "exclude each other"),
         (["--at", "2026-11-25T10:00:00"], "2026-11-2"),
         (["--limit", "0"], "--limit"),
+        (["--since", "2099-01-01T00:00:00Z"], "--since 2099-01-01T00:00:00Z is after"),
     ],
 )
 def test_usage(arguments: list[str], said: str) -> None:

@@ -7,7 +7,7 @@ left without them known to be good. So a rollback is never rolled back
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from phaseline import actions
@@ -19,7 +19,7 @@ from phaseline.ledger import Release
 from phaseline.live import Live, Lives
 from phaseline.metadata import Document
 from phaseline.recorder import FRONTEND
-from phaseline.requests import Outcome, Request, Sources, carry_out
+from phaseline.requests import ALGORITHMS_LIMIT, Outcome, Request, Sources, carry_out
 
 WHO = "phaseline (automatic)"
 TOO_LATE = timedelta(minutes=20)
@@ -152,19 +152,23 @@ class AutomaticRollback:
         """A request for each type that has promotions to take back, and the document that carried
         them."""
         wanted = []
-        differing = suspects(failure, self.lives.newest(), now=self.now())
+        live = self.lives.newest()
+        differing = suspects(failure, live, now=self.now())
         for type_, (version, live_version) in differing.items():
             carried = self.documents.read_version(type_, version)
             shown = self.documents.read_version(type_, live_version).document
             releases = {one.release_id: one for one in self.sources.ledger.open_releases(type_)}
             if names := promoted(failure, carried.document, shown, releases):
-                wanted.append((self._request(failure, type_, names), carried))
+                request = self._request(failure, type_, names)
+                wanted.append((replace(request, as_of=live.at if live else None), carried))
         if not wanted:
             raise _left(failure.execution.id, "it carried nothing that visitors do not get already")
         return wanted
 
     def _request(self, failure: Failure, type_: str, algorithms: tuple[str, ...]) -> Request:
         execution, action = failure.execution.id, failure.action
+        if len(algorithms) > ALGORITHMS_LIMIT:
+            raise _left(execution, f"{len(algorithms)} of '{type_}' would go back at once")
         said = " ".join(action.reason.split())[:REASON_LIMIT]
         return Request(
             action="rollback",

@@ -21,7 +21,7 @@ from phaseline.ledger import VERIFIED, Ledger
 from phaseline.live import Live, LiveDocument, Lives
 from phaseline.metadata import Document
 from phaseline.outbox import Outbox
-from phaseline.requests import Outcome, Request, Sources, TableItem, carry_out
+from phaseline.requests import ALGORITHMS_LIMIT, Outcome, Request, Sources, TableItem, carry_out
 from phaseline.transition import TYPES, Schema
 from tests.conftest import LoadHandler
 from tests.events import stream_record
@@ -158,6 +158,31 @@ def test_a_promotion_goes_back(world: World) -> None:
     (release,) = outcome.releases
     assert (release.who, release.version, release.previous) == (WHO, "1", "2")
     assert release.reason == "Build failed in execution e1: exit status 1"
+
+
+def test_what_is_live_was_withdrawn(world: World) -> None:
+    """What visitors get can't be restored then, and nothing older takes its place."""
+    world.stream("2")
+    world.go_live()
+    world.stream("3")
+    world.stream("2", old_phase="PACKAGE_TESTS_COMPLETE", phase="REJECTED")
+    world.run()
+    with pytest.raises(RefusedError, match="2 is not known as verified, or was withdrawn"):
+        world.react()
+    assert active(world.document()) == {"a": "3"}
+
+
+def test_too_many_at_once(world: World) -> None:
+    """More than one request may be about are left to people."""
+    names = [f"a{number}" for number in range(ALGORITHMS_LIMIT + 1)]
+    for version in ("1", "2"):
+        for name in names:
+            world.stream(version, name)
+        if version == "1":
+            world.go_live()
+    world.run()
+    with pytest.raises(RefusedError, match="101 of 'opt' would go back at once"):
+        world.react()
 
 
 def test_all_that_may_be_the_cause_goes_back(world: World) -> None:

@@ -30,6 +30,10 @@ def later(system: System) -> Iterator[Environment]:
     found = environment.read(system.client("cloudformation"), LATER)
     edge.serve_distribution(found.distribution)
     yield found
+    # It would build each commit of the frontend that other tests push.
+    client = system.client("cloudformation")
+    client.delete_stack(StackName=f"phaseline-{LATER}-pipeline")
+    client.get_waiter("stack_delete_complete").wait(StackName=f"phaseline-{LATER}-pipeline")
     server.stop()
 
 

@@ -356,7 +356,7 @@ def test_step_by_step(system: System, scripts: Scripts) -> None:
     bring(system, "stepwise", "1.0.0", "1.1.0")
     arguments = ["--action", "promote", "--type", "opt", "--algorithm", "stepwise"]
     arguments += ["--version", "1.0.0", "--reason", "x", "--json"]
-    updated = scripts.run("update-metadata", *arguments).json
+    (updated,) = scripts.run("update-metadata", *arguments).json
     assert updated["changed"]
     started = scripts.run(
         "start-pipeline",

@@ -2,8 +2,9 @@
 PYTHON ?= python3.11
 RUN := .venv/bin/python
 CI ?=
+BENCH ?=
 
-.PHONY: setup demo test lint check clean
+.PHONY: setup demo test lint check bench clean
 
 setup: .venv/ready .phaseline/emulator/ready
 
@@ -15,6 +16,11 @@ setup: .venv/ready .phaseline/emulator/ready
 .phaseline/emulator/ready: local/requirements.txt
 	$(PYTHON) -m venv .phaseline/emulator
 	.phaseline/emulator/bin/pip install --quiet --disable-pip-version-check -r local/requirements.txt
+	touch $@
+
+.phaseline/awscli/ready: benchmarks/requirements.txt
+	$(PYTHON) -m venv .phaseline/awscli
+	.phaseline/awscli/bin/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
 	touch $@
 
 demo: setup
@@ -32,6 +38,9 @@ lint: .venv/ready
 	.venv/bin/zizmor --offline --quiet --persona auditor .github
 
 check: lint test
+
+bench: setup .phaseline/awscli/ready
+	$(RUN) -m benchmarks.drift $(BENCH)
 
 clean:
 	rm -rf .venv .phaseline build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -142,7 +142,9 @@ def test_a_verified_publication(
     assert state["keys"] == {key: md5(data) for key, data in FILES.items()}
     assert state["documents"]["opt"]["revision"] == 2
     live = Lives(ledger.client, ledger.table).newest()
-    assert live == Live("1970-01-01T00:16:40.000Z", EXECUTION, "c0ffee0", {"opt": LiveDocument("v2", 2)})
+    assert live == Live(
+        "1970-01-01T00:16:40.000Z", EXECUTION, "c0ffee0", {"opt": LiveDocument("v2", 2)}
+    )
 
 
 def test_an_old_page_at_the_edge_is_waited_for(

@@ -19,6 +19,7 @@ from phaseline import archive, windows
 from phaseline.errors import DocumentError, InputError
 from phaseline.ledger import SUPERSEDED, WAITING, Release
 from phaseline.transition import Change
+from phaseline.versions import version_order
 
 SCHEMA = 1
 
@@ -130,8 +131,8 @@ class Merged:
 
     `releases` holds the effective change of each algorithm, also one that an earlier delivery
     of the same record wrote already. `aside` are releases that the document does not carry: they
-    wait behind a hold, or were overtaken there. `skipped` gives a reason for each change without
-    effect.
+    wait behind a hold, or were overtaken, there or by a later change. `skipped` gives a reason for
+    each change without effect.
     """
 
     document: Document
@@ -211,6 +212,7 @@ class _Draft:
         self._frozen: list[Change] = []
         self._effective: dict[str, tuple[Change, Release]] = {}
         self._aside: dict[str, Release] = {}
+        self._overtaken: list[Change] = []
         self._skipped: list[tuple[Change, str]] = []
 
     def apply(self, change: Change) -> None:
@@ -229,6 +231,7 @@ class _Draft:
             )
         elif held and change.order <= int(held.sequence):
             self._skip(change, f"stale: {held.release} is newer")
+            self._overtaken.append(change)
         elif name in self._held:
             self._wait(change, self._holds[name], self._behind[name])
         elif self._freeze and self._is_frozen:
@@ -248,13 +251,13 @@ class _Draft:
             freeze=_kept(self._freeze, self._frozen) if self._freeze else None,
         )
         effective = {release.release_id for _, release in self._effective.values()}
-        aside = dict(self._aside)
-        for change in due:
+        # Of the others the ledger has to know those that nobody could tell from lost ones.
+        for change in (*due, *filter(self._looks_lost, self._overtaken)):
             if release_id(change) not in effective:
                 overtaken = replace(self._aside_release(change), state=SUPERSEDED)
-                aside.setdefault(overtaken.release_id, overtaken)
+                self._aside.setdefault(overtaken.release_id, overtaken)
         releases = tuple(release for _, release in self._effective.values())
-        return Merged(document, releases, tuple(self._skipped), tuple(aside.values()))
+        return Merged(document, releases, tuple(self._skipped), tuple(self._aside.values()))
 
     def _activate(self, change: Change) -> None:
         name = change.algorithm
@@ -276,7 +279,17 @@ class _Draft:
         return None
 
     def _is_effective(self, change: Change, made: Entry | Tombstone) -> None:
+        earlier, _ = self._effective.get(change.algorithm, (change, None))
+        if earlier is not change:
+            self._overtaken.append(earlier)
         self._effective[change.algorithm] = change, _release(change, made)
+
+    def _looks_lost(self, change: Change) -> bool:
+        """Whether a version that was overtaken is above the one that is active after all."""
+        active = self._algorithms.get(change.algorithm)
+        return change.action == "promote" and (
+            active is None or version_order(active.version) < version_order(change.version)
+        )
 
     def _wait(self, change: Change, hold: Hold, behind: list[Change]) -> None:
         behind.append(change)

@@ -4,7 +4,6 @@ Pure: from what was read to findings, or to what explains a difference. Linear i
 algorithms.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -21,6 +20,7 @@ from phaseline.publication import Published
 from phaseline.registry import Item
 from phaseline.served import ServedManifest
 from phaseline.transition import Change
+from phaseline.versions import version_order
 
 Key = tuple[str, str]
 """An algorithm: its type and its name."""
@@ -28,21 +28,6 @@ SHOWN = 5
 """Differences or files that a sentence names; it counts the others."""
 WEBSITE = "website"
 BUILD, INVALIDATE = Repair("build"), Repair("invalidate")
-_CHUNK = re.compile(r"(\d+)|([A-Za-z]+)")
-_END = (1, 0, "")
-
-
-def version_order(version: str) -> tuple[tuple[int, int, str], ...]:
-    """Sorts versions as people read them: 2.9 before 2.10, and 2.1.0-rc.1 before 2.1.0.
-
-    Numbers count as numbers and come after words, and the end of a version after a word and before
-    a number. The text decides between those that are alike.
-    """
-    chunks = [
-        (2, int(number), "") if number else (0, 0, word.lower())
-        for number, word in _CHUNK.findall(version)
-    ]
-    return (*chunks, _END, (0, 0, version))
 
 
 @dataclass
@@ -194,6 +179,7 @@ def promotion(
             )
         return Explained(found.subject, f"{known} {active} came after it")
     hold = document.hold(found.algorithm, at)
+    held = document.algorithms.get(found.algorithm) or document.withdrawn.get(found.algorithm)
     remedy = (
         f"It is on hold by {hold.who} ({hold.reason}): resume it first."
         if hold
@@ -208,7 +194,12 @@ def promotion(
         if hold
         else Repair(
             "release",
-            {"type": found.type, "algorithm": found.algorithm, "version": found.version},
+            {
+                "type": found.type,
+                "algorithm": found.algorithm,
+                "version": found.version,
+                "after": held.release if held else "",
+            },
         ),
     )
 
@@ -407,23 +398,22 @@ def under_way(finding: Finding, execution: str) -> Explained:
     return Explained(finding.subject, f"{finding.found}; execution {execution} is under way")
 
 
-def why_not(
-    document: Document, name: str, entry: Entry, seen: Entry | None, at: datetime
-) -> str | None:
+def why_not(document: Document, name: str, entry: Entry, after: str, at: datetime) -> str | None:
     """Why `entry`, of a version that was found lost, is not to be made active; None where it is, or
-    is so by this very release. `seen` is what was active when that was decided.
+    is so by this very release. `after` is the release in effect when it was found, or empty.
     """
     active, version = document.algorithms.get(name), entry.version
-    if active and active.release == entry.release:
+    held = active or document.withdrawn.get(name)
+    if held and held.release == entry.release:
         return None
     if active and active.version == version:
         return f"{version} is active already"
-    if active != seen:
-        return f"{active.version if active else 'nothing'} was made active meanwhile"
     if hold := document.hold(name, at):
         return f"it is on hold by {hold.who}: {hold.reason}"
     if mark := document.mark(name, version):
         return f"{version} was marked bad by {mark.who}: {mark.reason}"
+    if (held.release if held else "") != after:
+        return f"{active.version if active else 'nothing'} was made active meanwhile"
     return None
 
 

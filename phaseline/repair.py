@@ -15,8 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from phaseline import arrival, commit, release_drift, requests, served
 from phaseline.cdn import EVERYTHING, Cdn, Completed, Progress
 from phaseline.documents import Stored
-from phaseline.errors import PhaselineError
-from phaseline.findings import Action, Failure, Finding, Repair, Report
+from phaseline.errors import InputError, PhaselineError
+from phaseline.findings import Action, Explained, Failure, Finding, Repair, Report
 from phaseline.ledger import SUPERSEDED, VERIFIED, WRITERS
 from phaseline.metadata import Document, Entry, Merged
 from phaseline.release_check import ReleaseCheck
@@ -80,21 +80,19 @@ class Repairs:
         execution carries it."""
         type_, now = group[0].target["type"], self.check.now()
         at = f"{now:%Y-%m-%dT%H:%M:%SZ}"
-        seen = self.check.documents.read(type_).document
         with ThreadPoolExecutor(WRITERS) as pool:
-            found = list(pool.map(lambda repair: self._lost(repair, seen, at), group))
+            found = list(pool.map(lambda repair: self._lost(repair, at), group))
         lost = {
-            repair.target["algorithm"]: entry
+            repair.target["algorithm"]: (entry, repair.target["after"])
             for repair, entry in zip(group, found, strict=True)
             if isinstance(entry, Entry)
         }
         refused: dict[str, str | None] = {}
 
         def apply(document: Document) -> Merged:
-            for name, entry in lost.items():
-                before = seen.algorithms.get(name)
-                refused[name] = release_drift.why_not(document, name, entry, before, now)
-            targets = {name: entry for name, entry in lost.items() if refused[name] is None}
+            for name, (entry, after) in lost.items():
+                refused[name] = release_drift.why_not(document, name, entry, after, now)
+            targets = {name: entry for name, (entry, _) in lost.items() if refused[name] is None}
             return requests.decide(
                 _request(type_, targets, at), document, targets, self.check.ledger
             )
@@ -112,19 +110,21 @@ class Repairs:
                 results.append(Repaired(repair, f"{name}: {why}", done=False))
         return results
 
-    def _lost(self, repair: Repair, document: Document, at: str) -> Entry | str:
+    def _lost(self, repair: Repair, at: str) -> Entry | str:
         """The entry that promotes a lost version, or why it is not lost any more."""
         type_, name, version = (repair.target[key] for key in ("type", "algorithm", "version"))
-        known = release_drift.decided(self.check.ledger.releases(type_, name), version)
-        if known:
-            return f"{version} was released meanwhile ({known.release_id})"
-        item = self.check.registry.tested(name, version)
+        decided = release_drift.decided(self.check.ledger.releases(type_, name), version)
+        if decided:
+            return f"{version} was released meanwhile ({decided.release_id})"
+        try:
+            item = self.check.registry.tested(name, version)
+        except InputError as error:
+            return str(error)
         if item is None or item.type != type_:
             return f"{version} is not tested any more"
-        # After the same release the same id: at once with another run, one release is made.
-        held = document.algorithms.get(name) or document.withdrawn.get(name)
-        after = held.release if held else ""
-        digest = hashlib.sha256(f"drift {version} after {after}".encode()).hexdigest()[:8]
+        # After the same release the same id: of two runs, at once or not, one makes a release.
+        known = f"drift {version} after {repair.target['after']}"
+        digest = hashlib.sha256(known.encode()).hexdigest()[:8]
         return Entry(version, item.display, f"{type_}-{name}-{version}-{digest}", "0", at, WHO)
 
     def _ensure(self, stored: Stored) -> tuple[str | None, str]:
@@ -166,6 +166,8 @@ class Repairs:
             return None
         for failure in (one for one in results if isinstance(one, Failure)):
             return Repaired(repair, failure.sentence, done=False)
+        if running := next((one for one in results if isinstance(one, Explained)), None):
+            return Repaired(repair, f"not needed now: {running.sentence}", done=False)
         return Repaired(repair, "not needed any more: the website is as it should be")
 
     def _close(self, group: Sequence[Repair]) -> Sequence[Repaired]:

@@ -80,6 +80,16 @@ def test_stale() -> None:
     assert "stale" in merged.skipped[0][1]
 
 
+def test_what_was_overtaken_by_a_lower_version() -> None:
+    """A higher version that had its turn is told, at each delivery; a lower one needs not be."""
+    batch = [change(9, "0.9.0"), change(10, "2.0.0"), change(11, "1.0.0")]
+    first = merge(Document("opt"), batch, {}, NOW)
+    again = merge(first.document, batch, {}, NOW)
+    for merged in (first, again):
+        assert active(merged.document) == {"a": "1.0.0"}
+        assert [(one.version, one.state) for one in merged.aside] == [("2.0.0", SUPERSEDED)]
+
+
 def test_withdrawal_brings_back_the_fallback() -> None:
     """Withdrawing the active version makes the fallback active."""
     before = merge(Document("opt"), [change(10, "2.0.0")], {}, NOW).document

@@ -50,7 +50,10 @@ def test_a_lost_promotion(world: World) -> None:
     assert "2 is tested and was never released, 1 is active" in one.sentence
     assert (other.subject, other.found) == ("opt/b", "1 is tested, nothing is active")
     assert one.repair is not None
-    assert one.repair.target == {"type": "opt", "algorithm": "a", "version": "2"}
+    after = world.documents.read("opt").document.algorithms["a"].release
+    assert one.repair.target == {
+        "type": "opt", "algorithm": "a", "version": "2", "after": after,
+    }  # fmt: skip
 
 
 def test_what_arrives_late_is_no_finding(world: World) -> None:
@@ -115,9 +118,21 @@ def in_the_order_of_the_stream(world: World) -> str:
     return "3 is tested and had its turn"
 
 
+def in_the_order_of_one_batch(world: World) -> str:
+    world.batch("3", "2")
+    return "3 is tested and had its turn"
+
+
 @pytest.mark.parametrize(
     "happened",
-    [behind_a_hold, behind_a_freeze, marked_bad, pinned, in_the_order_of_the_stream],
+    [
+        behind_a_hold,
+        behind_a_freeze,
+        marked_bad,
+        pinned,
+        in_the_order_of_the_stream,
+        in_the_order_of_one_batch,
+    ],
 )
 def test_why_the_newest_is_not_active(world: World, happened: Callable[[World], str]) -> None:
     """A hold, a bad mark, a person's decision and the stream's order explain a difference."""

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from phaseline.errors import InputError
 from phaseline.metadata import Document, Entry, Mark
-from phaseline.release_drift import Table, gather, listed, version_order
+from phaseline.release_drift import Table, gather, listed
+from phaseline.versions import version_order
 from tests.unit.test_metadata import change
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from phaseline.errors import RemoteCallError
 from phaseline.findings import Finding, Repair
+from phaseline.ledger import Ledger
 from phaseline.repair import WHO, Repaired
 from tests.unit import drift
 from tests.unit.drift import World
@@ -150,6 +152,56 @@ def test_a_change_at_the_same_time_stands(world: World) -> None:
     ((done, sentence),) = told(world.mend(report))
 
     assert (done, sentence) == (False, "opt/a: 1.5 was made active meanwhile")
+
+
+@pytest.mark.parametrize("version", ["3", "1.5"])
+def test_a_change_since_the_look_stands(world: World, version: str) -> None:
+    """What became active after the look stays so, whether it is higher or lower."""
+    world.item("2")
+    report = world.look()
+    world.stream(version)
+
+    ((done, sentence),) = told(world.mend(report))
+
+    assert (done, sentence) == (False, f"opt/a: {version} was made active meanwhile")
+    assert active(world.documents.read("opt").document) == {"a": version}
+
+
+def test_a_malformed_item_keeps_no_other_back(world: World) -> None:
+    """A lost version whose item shows nothing of use is told, and the others are promoted."""
+    world.item("2")
+    world.item("1", algorithm="b")
+    world.dynamodb.update_item(
+        TableName="algorithms",
+        Key={"algorithm": {"S": "a"}, "version": {"S": "2"}},
+        UpdateExpression="SET display = :text",
+        ExpressionAttributeValues={":text": {"S": "no map"}},
+    )
+
+    first, second = world.mend()
+
+    assert (first.done, second.done) == (False, True)
+    assert "attribute 'display'" in first.sentence
+    assert active(world.documents.read("opt").document) == {"a": "1", "b": "1"}
+
+
+def test_a_writer_that_died(world: World) -> None:
+    """A promotion that the ledger never got is recorded by its repetition, and made once."""
+    world.item("2")
+    report, ledger = world.look(), world.ledger
+
+    class Dead(Ledger):
+        def record(self, *_: Any, **__: Any) -> None:
+            raise RemoteCallError("the ledger", "no answer", "Try again.")
+
+    world.ledger = Dead(ledger.client, ledger.table)
+    assert [one.done for one in world.mend(report)] == [False]
+    world.ledger = ledger
+
+    assert [one.done for one in world.mend(report)] == [True]
+
+    (release,) = ledger.open_releases("opt")
+    assert (release.version, world.documents.read("opt").document.revision) == ("2", 2)
 
 
 def test_an_execution_that_can_not_be_started(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Stack:
-    """A deployed stack: `short` is its name in the environment, `exports` what others import."""
+    """A deployed stack: `short` is its name in the environment, `exports` what others import.
+    `updated` is when it was last changed, None where that was its creation."""
 
     short: str
     name: str
@@ -21,6 +23,7 @@ class Stack:
     parameters: Mapping[str, str]
     outputs: Mapping[str, str]
     exports: Mapping[str, str]
+    updated: datetime | None
 
     @property
     def changing(self) -> bool:
@@ -61,4 +64,5 @@ def describe(client: "CloudFormationClient", environment: str, short: str) -> St
         },
         outputs={one["OutputKey"]: one["OutputValue"] for one in outputs},
         exports={one["ExportName"]: one["OutputValue"] for one in outputs if "ExportName" in one},
+        updated=found.get("LastUpdatedTime"),
     )

@@ -62,11 +62,13 @@ Read = Callable[[str | Mapping[str, Any], str], Template]
 @dataclass(frozen=True)
 class Checkout:
     """What this checkout declares by stack: `templates`, and `parameters` but for the code; and by
-    function the digest of its `code`, in CodeSha256's spelling."""
+    function the digest of its `code`, in CodeSha256's spelling. `has_parameters` is whether
+    anything tells the parameters of this environment: a file, or an argument."""
 
     templates: Mapping[str, Template]
     parameters: Mapping[str, Mapping[str, str]]
     code: Mapping[str, str]
+    has_parameters: bool = True
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ def checkout(plan: Plan, read: Read) -> Checkout:
         templates,
         parameters_of(plan, declared, selected=()),
         {one.name: one.code_sha256 for one in build(plan)},
+        has_parameters=bool(plan.sections or plan.overrides),
     )
 
 
@@ -169,18 +172,30 @@ class Look:
     def _checks(self, stacks: Mapping[str, Stack]) -> Iterator[Check]:
         for stack in (one for short, one in stacks.items() if short in self.selected):
             subject = f"stack {stack.name}"
-            yield subject, partial(self._drift, stack)
-            yield subject, partial(self._template, stack)
+            yield subject, partial(self._steady, self._drift, stack)
+            yield subject, partial(self._steady, self._template, stack)
             for declared in code_drift.declared_in(stack.outputs, stack.parameters):
-                yield f"function {declared.function}", partial(self._code, stack, declared)
+                look = partial(self._code, declared=declared)
+                yield f"function {declared.function}", partial(self._steady, look, stack)
         if "pipeline" in stacks.keys() & set(self.selected):
             exports = {
                 name: one for stack in stacks.values() for name, one in stack.exports.items()
             }
             stack = stacks["pipeline"]
             name = stack.outputs.get("PipelineName", f"of {stack.name}")
-            yield f"pipeline {name}", partial(self._pipeline, stack, exports)
+            look = partial(self._pipeline, exports=exports)
+            yield f"pipeline {name}", partial(self._steady, look, stack)
             yield "connection", partial(self._connection, stack)
+
+    def _steady(self, look: Callable[[Stack], Found], stack: Stack) -> Found:
+        """What a look at a stack finds, unless a deploy has changed the stack since."""
+        found = look(stack)
+        if not found.findings:
+            return found
+        if describe(self.clients.cloudformation, self.environment, stack.short) == stack:
+            return found
+        sentence = "It was changed while it was looked at; look again when that has ended."
+        return Found(failures=(Failure(f"stack {stack.name}", sentence),))
 
     def _drift(self, stack: Stack) -> Found:
         """What CloudFormation detects; the pipeline is compared here instead."""
@@ -238,7 +253,24 @@ class Look:
             findings.append(
                 Finding("template", subject, "; ".join(told), sentence, file=file, line=line)
             )
-        values = self.checkout.parameters[stack.short]
+        if not self.checkout.has_parameters:
+            return Found(
+                tuple(findings),
+                (f"{subject}: its parameters, which no file of this checkout tells",),
+            )
+        findings += self._settings(stack)
+        hidden = template_drift.masked(stack.parameters)
+        return Found(
+            tuple(findings),
+            tuple(f"{subject}: the parameter {one}, which is not shown" for one in hidden),
+        )
+
+    def _settings(self, stack: Stack) -> Iterator[Finding]:
+        """The parameters of a stack that are not the checkout's."""
+        subject, file = f"stack {stack.name}", _file(stack.short)
+        values, declared = (
+            self.checkout.parameters[stack.short], self.checkout.templates[stack.short],
+        )  # fmt: skip
         for one in template_drift.settings(stack.parameters, values, declared, UPLOADED):
             wanted = "nothing" if one.declared is None else repr(one.declared)
             found = f"{one.name}: expected {wanted}, found {one.deployed!r}"
@@ -246,14 +278,7 @@ class Look:
                 f"A parameter of the {subject} is not what this checkout gives it: {found}."
                 " Correct the parameters file, or deploy what it says."
             )
-            findings.append(
-                Finding("parameter", subject, found, sentence, file=file, line=one.line)
-            )
-        hidden = template_drift.masked(stack.parameters)
-        return Found(
-            tuple(findings),
-            tuple(f"{subject}: the parameter {one}, which is not shown" for one in hidden),
-        )
+            yield Finding("parameter", subject, found, sentence, file=file, line=one.line)
 
     def _code(self, stack: Stack, declared: Declared) -> Found:
         """Whether a function runs what its stack declares, and that is what the checkout builds."""

@@ -241,18 +241,21 @@ def edited(stored: Stored, made: Stored, base: Stored | None) -> Finding | None:
     `base` is the last version before it that Phaseline wrote.
     """
     type_ = stored.document.type
-    subject, where = f"document {type_}", f"version {made.version_id}"
-    against, found = "none before it that Phaseline wrote is left to compare it with", ""
-    if base:
-        left = _still(base.document, made.document, stored.document)
-        if left == base.document:
-            return None
-        against = f"compared with version {base.version_id}, the last that Phaseline wrote before"
-        differences = difference.documents(base.document, left)
-        found = f": {listed(differences)}" if differences else ""
+    where = f"version {made.version_id}"
+    before = base.document if base else Document(type_)
+    left = _still(before, made.document, stored.document)
+    if left == before:
+        return None
+    differences = difference.documents(before, left)
+    found = f": {listed(differences)}" if differences else ""
+    against = (
+        f"compared with version {base.version_id}, the last that Phaseline wrote before"
+        if base
+        else "none before it that Phaseline wrote is left to compare it with"
+    )
     return Finding(
         kind="edited-document",
-        subject=subject,
+        subject=f"document {type_}",
         found=where,
         sentence=f"{where} of the document was not written by Phaseline{found} ({against})."
         " Promote or roll back what is wanted, which replaces it; no repair writes over it.",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, repeat
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -24,7 +24,6 @@ POLLS = (1.0, 2.0, 3.0, 5.0)
 CHANGED = ("MODIFIED", "DELETED")
 
 T = TypeVar("T")
-Verdict = Literal["in sync", "drifted", "not checked"]
 
 
 @dataclass(frozen=True)
@@ -61,17 +60,9 @@ class StackDrift:
     """What is known of a stack. `failure` says why it, or a part of it, could not be checked."""
 
     stack: str
-    in_sync: int = 0
     drifted: tuple[Drifted, ...] = ()
     unchecked: tuple[Unchecked, ...] = ()
     failure: str = ""
-
-    @property
-    def verdict(self) -> Verdict:
-        """Drift that was found is drift, whatever else could not be checked."""
-        if self.drifted:
-            return "drifted"
-        return "not checked" if self.failure else "in sync"
 
 
 def detect(
@@ -130,7 +121,6 @@ def _read(
     failed = sorted(name for name, status in statuses.items() if status == "UNKNOWN")
     return StackDrift(
         stack,
-        in_sync=list(statuses.values()).count("IN_SYNC"),
         drifted=tuple(
             Drifted(
                 one["LogicalResourceId"],

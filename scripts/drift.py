@@ -180,14 +180,18 @@ class Drift:
     def repair(self, found: Report) -> tuple[Repaired, ...]:
         """Mend what has a repair, and follow to their ends the executions that this started."""
         with self.console.step("Repair"):
-            repairs = Repairs(self.releases, self.known.cdn, self._redeploy)
+            try:
+                repairs = Repairs(self.releases, self.known.cdn, self._redeploy)
+            except (PhaselineError, ClientError, BotoCoreError) as error:
+                self.console.progress(f"  {error}", "red")  # such as a stack that is missing
+                return ()
             repaired = repairs.carry_out(found)
             for one in repaired:
                 self.console.progress(f"  {one.sentence}", "" if one.done else "red")
             for execution in dict.fromkeys(one.execution for one in repaired if one.execution):
                 try:
                     follow(self.known, self.console, execution, FOLLOW_TIMEOUT)
-                except PhaselineError as error:
+                except (PhaselineError, ClientError, BotoCoreError) as error:
                     self.console.progress(f"  {error}", "red")  # the next look finds what is left
         return repaired
 

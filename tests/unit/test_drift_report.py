@@ -79,3 +79,8 @@ def test_a_report_that_fails_is_a_failure_beside_what_was_found(
     assert [one.subject for one in found.failures] == ["report"]
     assert "GitHub answers 502" in found.failures[0].sentence
     assert counted() == 0
+
+
+def test_a_repair_without_stacks_is_none(drift: Drift) -> None:
+    """What is missing is told by the look and its issue, which come all the same."""
+    assert drift.repair(WHOLE) == ()

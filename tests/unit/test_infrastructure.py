@@ -1,6 +1,7 @@
 """A look at the infrastructure: what each check finds and says, and what one that fails leaves."""
 
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -82,6 +83,8 @@ class Cloud:
         }
     )
     asked: list[str] = field(default_factory=list)
+    updated: datetime = datetime(2026, 11, 25, tzinfo=UTC)
+    has_parameters: bool = True
 
     def describe_stacks(self, **asked: str) -> Any:
         short = self._short(asked["StackName"], "DescribeStacks")
@@ -103,6 +106,7 @@ class Cloud:
         stack = {
             "StackId": f"{STACKS}/{asked['StackName']}/1",
             "StackStatus": self.statuses[short],
+            "LastUpdatedTime": self.updated,
             "Parameters": [
                 {"ParameterKey": name, "ParameterValue": value} for name, value in given.items()
             ],
@@ -179,7 +183,7 @@ class Cloud:
         cloud: Any = self
         look = Look(
             "demo",
-            Checkout(declared, parameters, code),
+            Checkout(declared, parameters, code, self.has_parameters),
             Clients(cloud, cloud, cloud, self._connections),
             templates.read,
             clock=lambda: 0.0,
@@ -289,6 +293,35 @@ def test_a_stack_that_is_being_changed_is_not_checked(cloud: Cloud) -> None:
         )
     ]
     assert [one.kind for one in found.findings] == ["connection"]
+
+
+def test_a_deploy_during_the_look_is_no_drift(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a deploy that began after the first question has brought is not held against it."""
+
+    def deployed(**_: str) -> Any:
+        cloud.updated += timedelta(minutes=1)
+        return {"Configuration": {"CodeSha256": OTHER}}
+
+    monkeypatch.setattr(cloud, "get_function", deployed)
+    found = cloud.look()
+    assert found.findings == ()
+    assert [(one.subject, one.sentence) for one in found.failures] == [
+        (
+            "stack phaseline-demo-functions",
+            "It was changed while it was looked at; look again when that has ended.",
+        )
+    ]
+
+
+def test_parameters_that_nobody_tells_are_not_checked(cloud: Cloud) -> None:
+    """A checkout without a parameters file of the environment knows no better than its stacks."""
+    cloud.parameters["Channel"], cloud.has_parameters = "C2", False
+    found = cloud.look()
+    assert (found.findings, found.failures) == ((), ())
+    told = "stack phaseline-demo-functions: its parameters, which no file of this checkout tells"
+    assert told in found.unchecked
 
 
 @pytest.mark.parametrize("operation", ["DescribeStacks", "GetTemplate", "DetectStackDrift"])

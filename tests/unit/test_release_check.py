@@ -277,6 +277,25 @@ def test_each_edit_is_found(world: World) -> None:
     assert "opt/a" not in found[f"version {second}"]
 
 
+def test_an_edit_with_nothing_of_ours_before_it(world: World) -> None:
+    """It is found as long as something of it stands, and ends as any other does."""
+    world.edit(a="0.1")
+    world.item("0.1")
+    listed = world.s3.list_object_versions(Bucket=METADATA, Prefix="metadata/opt.zip")
+    for version in listed["Versions"]:
+        if not version["IsLatest"]:
+            world.s3.delete_object(
+                Bucket=METADATA, Key=version["Key"], VersionId=version["VersionId"]
+            )
+    world.publish()
+    assert "edited-document" in world.found().values()
+
+    world.stream("3")
+    world.publish()
+
+    assert world.found() == {}
+
+
 def test_the_same_content_again(world: World) -> None:
     """An upload that changes nothing is no finding."""
     world.upload(asdict(world.documents.read("opt").document))

@@ -23,7 +23,7 @@ from tests.system.conftest import COMPLETE, REJECTED, promote
 from tests.waiting import eventually
 from tests.workflows.conftest import settle, succeeded
 
-NAMES = {"in": "gate-scan", "opt": "lane-change", "out": "parcel-sorter"}
+NAMES = {"in": "gate-scan", "opt": "curb-finder", "out": "parcel-sorter"}
 """An algorithm of each type, of which these tests make 1.0.0 live."""
 DEAF = """
 def handler(event, context):

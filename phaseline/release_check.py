@@ -39,6 +39,8 @@ SETTLE = 60.0
 CloudFront keeps a manifest for a minute."""
 OVERDUE = timedelta(minutes=15)
 """After which a dispatch is late: the listener's schedule sends it within five minutes."""
+RECENT = timedelta(days=3)
+"""How old a release may be that the ledger is asked for: the stream keeps its records for a day."""
 PAGES = 50
 """Pages that are fetched as visitors get them, beside the manifest."""
 FETCHES = 8
@@ -89,6 +91,7 @@ class ReleaseCheck:
         results = [
             *(one for type_ in TYPES for one in self._document(type_, newest)),
             *(one for type_ in TYPES for one in self._dispatch(type_)),
+            *(one for stored in newest.values() for one in self._records(stored)),
             *self._table({type_: stored.document for type_, stored in newest.items()}),
             *self.website(newest),
         ]
@@ -158,6 +161,17 @@ class ReleaseCheck:
         if first is None or "document" not in first.steps:
             return True
         return self.now() - datetime.fromisoformat(first.steps["document"].at) > OVERDUE
+
+    def _records(self, stored: Stored) -> list[Result]:
+        """The newest releases of a document that the ledger never got: one question for all."""
+        type_, now = stored.document.type, self.now()
+        since, until = (f"{at:%Y-%m-%dT%H:%M:%SZ}" for at in (now - RECENT, now + RECENT))
+
+        def check() -> Iterator[Result]:
+            known = {one.release_id for one in self.ledger.between(type_, since, until)}
+            yield from release_drift.unrecorded(stored, known, since)
+
+        return _tried(f"releases of {type_}", check)
 
     def _table(self, documents: Mapping[str, Document]) -> list[Result]:
         """What the algorithms table has otherwise than the `documents` that can be read."""

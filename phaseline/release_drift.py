@@ -4,17 +4,17 @@ Pure: from what was read to findings, or to what explains a difference. Linear i
 algorithms.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from phaseline import difference, served
+from phaseline import commit, difference, served
 from phaseline.documents import Stored
 from phaseline.errors import InputError
 from phaseline.findings import Explained, Finding, Repair
 from phaseline.ledger import Release
-from phaseline.metadata import Document, Entry
+from phaseline.metadata import Document, Entry, Tombstone
 from phaseline.outbox import Dispatch
 from phaseline.publication import Published
 from phaseline.registry import Item
@@ -380,8 +380,51 @@ def unclosed(manifest: ServedManifest, releases: Iterable[Release]) -> Iterator[
             found=release.release_id,
             sentence=f"Release {release.release_id} is open in the ledger, though the website shows"
             f" its document's revision {release.revision}, or a later one. Close it.",
-            repair=Repair("close", {"type": release.type, "release": release.release_id}),
+            repair=_close(release),
         )
+
+
+def carried(stored: Stored) -> Iterator[Release]:
+    """The releases that are in effect by a document, as far as it knows them."""
+    document = stored.document
+    made: list[tuple[str, Entry | Tombstone]] = [
+        *document.algorithms.items(), *document.withdrawn.items(),
+    ]  # fmt: skip
+    for name, one in made:
+        release = Release(
+            release_id=one.release,
+            type=document.type,
+            algorithm=name,
+            version=one.version if isinstance(one, Entry) else None,
+            action="promote" if isinstance(one, Entry) else "withdraw",
+            previous=one.previous,
+            requested_at=one.since,
+            sequence=one.sequence,
+            reason="not known: its writer died before the ledger had it",
+            who=one.who,
+            display=one.display if isinstance(one, Entry) else {},
+        )
+        yield commit.carry(release, stored)
+
+
+def unrecorded(stored: Stored, known: Container[str], since: str) -> Iterator[Finding]:
+    """The releases of a document from `since` on that are not among those `known` to the ledger."""
+    for release in carried(stored):
+        if release.requested_at < since or release.release_id in known:
+            continue
+        yield Finding(
+            kind="open-release",
+            subject=f"{release.type}/{release.algorithm}",
+            found=f"{release.release_id} is not recorded",
+            sentence=f"Release {release.release_id} is in the document, and the ledger does not"
+            " know it: its writer died in between. Record it, so that it can be closed.",
+            # What somebody wrote by hand is not made a release of ours.
+            repair=None if stored.edited else _close(release),
+        )
+
+
+def _close(release: Release) -> Repair:
+    return Repair("close", {"type": release.type, "release": release.release_id})
 
 
 def owed(dispatch: Dispatch) -> Finding:

@@ -6,7 +6,7 @@ replaced, and no document is written but by a promotion.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from phaseline.cdn import EVERYTHING, Cdn, Completed, Progress
 from phaseline.documents import Stored
 from phaseline.errors import InputError, PhaselineError
 from phaseline.findings import Action, Explained, Failure, Finding, Repair, Report
-from phaseline.ledger import SUPERSEDED, VERIFIED, WRITERS
+from phaseline.ledger import OPEN, SUPERSEDED, VERIFIED, WRITERS, Release
 from phaseline.metadata import Document, Entry, Merged
 from phaseline.release_check import ReleaseCheck
 from phaseline.requests import Request
@@ -171,7 +171,8 @@ class Repairs:
         return Repaired(repair, "not needed any more: the website is as it should be")
 
     def _close(self, group: Sequence[Repair]) -> Sequence[Repaired]:
-        """End the open releases that visitors are served, or that were overtaken."""
+        """End the open releases that visitors are served, or that were overtaken; those that the
+        ledger never got are recorded first."""
         manifest = self.check.fetch(self.check.site_url)
         wanted = {repair.target["release"] for repair in group}
         types = {repair.target["type"]: None for repair in group}
@@ -181,9 +182,10 @@ class Repairs:
             for release in self.check.ledger.open_releases(type_)
             if release.release_id in wanted
         ]
-        verdict = served.compare(manifest, still)
         at = f"{self.check.now():%Y-%m-%dT%H:%M:%SZ}"
-        ended: dict[str, str] = {}
+        recorded = self._recorded(types, wanted - {one.release_id for one in still}, at)
+        verdict = served.compare(manifest, [*still, *recorded])
+        ended = {release.release_id: "recorded" for release in recorded}
         for releases, state in ((verdict.verified, VERIFIED), (verdict.superseded, SUPERSEDED)):
             arrival.close(self.check.ledger, releases, state, at=at, link=self.check.site_url)
             ended |= {release.release_id: state for release in releases}
@@ -192,6 +194,18 @@ class Repairs:
             for repair in group
             for name in [repair.target["release"]]
         ]
+
+    def _recorded(self, types: Iterable[str], wanted: Container[str], at: str) -> list[Release]:
+        """The open releases among those `wanted` that the documents carry; the ledger has them."""
+        ledger = self.check.ledger
+        carried = [
+            release
+            for type_ in types
+            for release in release_drift.carried(self.check.documents.read(type_))
+            if release.release_id in wanted
+        ]
+        ledger.record(carried, at=at)
+        return [one for one in ledger.read(one.key for one in carried) if one.state == OPEN]
 
 
 def _groups(report: Report) -> list[list[Repair]]:

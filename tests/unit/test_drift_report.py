@@ -9,6 +9,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from phaseline.environment import Environment
+from phaseline.errors import ConfigurationError
 from phaseline.infrastructure import Checkout
 from scripts.console import Console
 from scripts.drift import Drift
@@ -81,6 +83,14 @@ def test_a_report_that_fails_is_a_failure_beside_what_was_found(
     assert counted() == 0
 
 
+class Bare(Services):
+    """An environment that has no stacks."""
+
+    @property
+    def environment(self) -> Environment:
+        raise ConfigurationError("stack phaseline-demo-site", "it does not exist", "Deploy.")
+
+
 def test_a_repair_without_stacks_is_none(drift: Drift) -> None:
     """What is missing is told by the look and its issue, which come all the same."""
-    assert drift.repair(WHOLE) == ()
+    assert replace(drift, known=Bare("demo")).repair(WHOLE) == ()

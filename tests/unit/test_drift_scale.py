@@ -25,7 +25,7 @@ from tests.unit.timing import Timer
 PAGE = 1_000
 """Items that fit on a page of a scan."""
 STACKS = 1_000
-SINCE = "2026-11-24T20:00:00Z"
+SINCE = "2026-11-20T20:00:00Z"
 THROTTLED = 3
 """How often CloudFormation refuses each detection before it starts it."""
 

@@ -483,6 +483,40 @@ def test_an_open_release(world: World) -> None:
     assert finding.repair.target == {"type": "opt", "release": release.release_id}
 
 
+def test_a_release_that_the_ledger_never_got(world: World) -> None:
+    """One whose writer died between document and ledger is found behind later ones, mended once,
+    and then known as any other."""
+    world.stream("2")
+    world.stream("1", algorithm="b")
+    (lost,) = (one for one in world.ledger.releases("opt", "a") if one.version == "2")
+    world.dynamodb.delete_item(TableName="ledger", Key=lost.key)
+    world.publish()
+
+    report = world.look()
+
+    assert [(one.kind, one.found) for one in report.findings] == [
+        ("open-release", f"{lost.release_id} is not recorded")
+    ]
+    assert [one.sentence for one in world.mend(report)] == [f"{lost.release_id} is verified"]
+    assert world.found() == {}
+    (mended,) = (one for one in world.ledger.releases("opt", "a") if one.version == "2")
+    assert (mended.key, mended.previous, mended.state) == (lost.key, "1", "verified")
+    assert mended.can_return
+
+
+def test_a_release_written_by_hand_is_not_recorded(world: World) -> None:
+    """It is found, and no repair makes it one of ours."""
+    body = asdict(world.documents.read("opt").document)
+    body["algorithms"]["b"] = {**body["algorithms"]["a"], "release": "opt-b-1-made-up"}
+    world.upload(body)
+    world.item("1", algorithm="b")
+    world.publish()
+
+    finding = next(one for one in world.look().findings if one.kind == "open-release")
+
+    assert (finding.subject, finding.repair) == ("opt/b", None)
+
+
 def test_a_verification_under_way_explains_an_open_release(world: World) -> None:
     """An execution that goes on is about to close it."""
     world.stream("2")
@@ -518,7 +552,7 @@ def test_what_can_not_be_looked_at(world: World) -> None:
 
 
 def test_the_ledger_is_asked_only_about_what_differs(world: World) -> None:
-    """Algorithms whose newest version is active cost no query."""
+    """Algorithms whose newest version is active cost no query of their own."""
     for number in range(20):
         world.stream("1", algorithm=f"n{number}")
     world.publish()
@@ -526,4 +560,4 @@ def test_the_ledger_is_asked_only_about_what_differs(world: World) -> None:
 
     assert world.found() == {}
 
-    assert {query.get("IndexName") for query in calls.of("Query")} == {"open"}
+    assert {query.get("IndexName") for query in calls.of("Query")} == {"open", "time"}

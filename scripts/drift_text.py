@@ -13,7 +13,7 @@ LIMIT = 60_000
 """Characters of an issue; GitHub refuses more than 65,536.
 https://github.com/orgs/community/discussions/27190
 """
-FINDINGS, OTHERS = 45_000, 4_500
+FINDINGS, OTHERS = 45_000, 3_500
 """Characters of it for what was found, and for each other part."""
 KINDS: Sequence[Kind] = get_args(Kind)
 

@@ -78,23 +78,29 @@ class Issues:
             needed = _needed(topic, wanted, (found.body or "") if found else None)
             # An earlier attempt may have done it, though its answer was lost.
             change = change if needed == "unchanged" else needed
-            issue = self._write(topic, wanted, found) or issue
+            if needed == "opened":
+                made = self._open(topic, wanted)
+                issue = self._only(topic) or made
+                if issue.number < made.number:
+                    change = "unchanged"  # another run opened it at once, and tells so
+            else:
+                issue = self._write(topic, wanted, found) or issue
             return Kept(change, issue.number, issue.html_url) if issue else Kept(change)
 
         return github_api.tried(attempt, where=self.where, right=RIGHT, sleep=self.sleep)
 
     def _write(self, topic: str, wanted: Wanted, found: "Issue | None") -> "Issue | None":
-        """Do what is missing; the issue, if there is one."""
+        """Do what an issue that was found lacks; the issue, if there is one."""
         if not wanted.fingerprint:
             if found and wanted.complete:
                 self._end(found, _linked("Nothing of it is left.", wanted.link), "completed")
-        elif found is None:
-            body = self._body(topic, wanted)
-            made = self.repository.create_issue(wanted.title, body=body, labels=[LABEL])
-            return self._only(topic) or made
-        elif not (found.body or "").startswith(_said(topic, wanted)):
+        elif found and not (found.body or "").startswith(_said(topic, wanted)):
             found.edit(title=wanted.title, body=self._body(topic, wanted, found))
         return found
+
+    def _open(self, topic: str, wanted: Wanted) -> "Issue":
+        body = self._body(topic, wanted)
+        return self.repository.create_issue(wanted.title, body=body, labels=[LABEL])
 
     def _only(self, topic: str) -> "Issue | None":
         """The open issue about a topic; those that were opened at once with it are closed."""

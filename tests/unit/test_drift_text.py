@@ -78,7 +78,10 @@ def test_a_text_of_many_findings_is_cut() -> None:
     """Part by part, by whole lines, at what GitHub takes; it says how many are left out."""
     many = [Finding("code", f"function {n:06}", "x", "y" * 90) for n in range(50_000)]
     explained = [Explained(f"opt/{n:06}", "z" * 90) for n in range(50_000)]
-    text = drift_text.markdown(Report("demo", "", tuple(many), tuple(explained), ("a",) * 50_000))
+    failures = [Failure(f"stack {n:06}", "w" * 90) for n in range(50_000)]
+    repaired = [Repaired(Repair("build"), "v" * 90) for _ in range(50_000)]
+    report = Report("demo", "", tuple(many), tuple(explained), ("a",) * 50_000, tuple(failures))
+    text = drift_text.markdown(report, repaired)
     assert len(text) <= drift_text.LIMIT
     shown = text.count("- **function")
     assert f"{50_000 - shown} lines more. The run's log has them all." in text

@@ -176,6 +176,23 @@ def test_of_two_the_older_stays(served: GitHub) -> None:
     assert "The one before: #1." in served.body(3)
 
 
+def test_of_two_that_open_at_once_one_tells(
+    served: GitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run whose issue stays; for the other nothing has changed."""
+    repository = served.issues.repository
+    create = repository.create_issue
+
+    def late(*given: Any, **more: Any) -> Any:
+        served.open(f"<!-- {TOPIC} fingerprint=f1 -->\n- one\n", LABEL)
+        return create(*given, **more)
+
+    monkeypatch.setattr(repository, "create_issue", late)
+    kept = served.issues.keep(TOPIC, ONE)
+    assert (kept.change, kept.number) == ("unchanged", 1)
+    assert served.states() == {1: "open", 2: "closed"}
+
+
 def test_an_outage_is_an_error_of_ours(served: GitHub) -> None:
     """After a few attempts, with GitHub's words."""
     served.fails(method="POST", path="/issues", status=502, count=9)

@@ -233,8 +233,7 @@ class Look:
             f"{drifted.resource}: {'; '.join(told)}",
             f"{where} is not as the stack declares it: {_several(told)}."
             " Set it back, or declare what is wanted in the template and deploy.",
-            file=_file(stack.short),
-            line=self.checkout.templates[stack.short].line("Resources", drifted.resource),
+            **self._place(stack, drifted.resource),
         )
 
     def _template(self, stack: Stack) -> Found:
@@ -286,12 +285,7 @@ class Look:
         code = code_drift.compare(
             self.clients.functions, declared, self.checkout.code[declared.function]
         )
-        place: Any = {
-            "file": _file(stack.short),
-            "line": self.checkout.templates[stack.short].line(
-                "Resources", resource(declared.function)
-            ),
-        }
+        place = self._place(stack, resource(declared.function))
         findings = []
         if code.outdated:
             found = f"declared {code.declared}, this checkout builds {code.checkout}"
@@ -319,10 +313,7 @@ class Look:
             for logical, one in template.members("Resources").items()
             if one["Type"] == pipeline_drift.PIPELINE
         ]
-        place: Any = {
-            "file": _file(stack.short),
-            "line": self.checkout.templates[stack.short].line("Resources", logical),
-        }
+        place = self._place(stack, logical)
         properties = template.members("Resources")[logical]["Properties"]
         declared = self._values(stack, template, exports).resolve(properties)
         client = self.clients.codepipeline
@@ -394,6 +385,11 @@ class Look:
             exports,
             template.members("Conditions"),
         )
+
+    def _place(self, stack: Stack, logical: str) -> Any:
+        """Where this checkout declares a resource, as a finding's arguments."""
+        template = self.checkout.templates[stack.short]
+        return {"file": _file(stack.short), "line": template.line("Resources", logical)}
 
     def _deployed(self, stack: Stack) -> Template:
         """The template that the stack was deployed from."""

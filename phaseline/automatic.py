@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from phaseline import actions
 from phaseline.actions import FAILED, FailedAction
+from phaseline.answers import Outcome, carry_out
 from phaseline.documents import Documents, Stored
 from phaseline.errors import RefusedError
 from phaseline.executions import SOURCES, Execution, Executions
@@ -19,7 +20,8 @@ from phaseline.ledger import Release
 from phaseline.live import Live, Lives
 from phaseline.metadata import Document
 from phaseline.recorder import FRONTEND
-from phaseline.requests import ALGORITHMS_LIMIT, Outcome, Request, Sources, carry_out
+from phaseline.requests import ALGORITHMS_LIMIT, Request
+from phaseline.targets import Sources
 
 WHO = "phaseline (automatic)"
 TOO_LATE = timedelta(minutes=20)

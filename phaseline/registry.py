@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from phaseline.errors import InputError
-from phaseline.requests import TableItem
+from phaseline.targets import TableItem
 from phaseline.transition import Change, Schema, decide
 
 if TYPE_CHECKING:

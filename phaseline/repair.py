@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from phaseline import arrival, commit, release_drift, requests, served
+from phaseline import answers, arrival, commit, release_drift, served
 from phaseline.cdn import EVERYTHING, Cdn, Completed, Progress
 from phaseline.documents import Stored
 from phaseline.errors import InputError, PhaselineError
@@ -93,7 +93,7 @@ class Repairs:
             for name, (entry, after) in lost.items():
                 refused[name] = release_drift.why_not(document, name, entry, after, now)
             targets = {name: entry for name, (entry, _) in lost.items() if refused[name] is None}
-            return requests.decide(
+            return answers.decide(
                 _request(type_, targets, at), document, targets, self.check.ledger
             )
 

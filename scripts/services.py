@@ -18,9 +18,9 @@ from phaseline.ledger import Ledger
 from phaseline.live import Lives
 from phaseline.recorder import Recorder
 from phaseline.registry import Registry
-from phaseline.requests import Sources
 from phaseline.secret import Secret
 from phaseline.site import Site
+from phaseline.targets import Sources
 from phaseline.upstream import Upstream
 from scripts import aws
 

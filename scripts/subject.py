@@ -5,9 +5,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from phaseline.announce import TEST_FLOW
+from phaseline.answers import Outcome
 from phaseline.ledger import Ledger, Release
 from phaseline.metadata import Document, Entry, Tombstone
-from phaseline.requests import Outcome, Request
+from phaseline.requests import Request
 from scripts.services import Services
 
 MOVES_LIMIT = 100

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from phaseline.requests import Outcome, Request, carry_out, check
+from phaseline.answers import Outcome, carry_out
+from phaseline.requests import Request, check
 from phaseline.transition import TYPES
 from scripts import services
 from scripts.console import Console, json_option

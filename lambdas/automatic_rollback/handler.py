@@ -16,7 +16,7 @@ from phaseline.errors import InputError, RefusedError
 from phaseline.executions import Executions
 from phaseline.ledger import WRITERS, Ledger
 from phaseline.live import Lives
-from phaseline.requests import Sources
+from phaseline.targets import Sources
 
 METRIC = "AutomaticRollback"
 """Counts the releases that were made; nothing is counted where nothing was rolled back."""

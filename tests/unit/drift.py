@@ -11,6 +11,7 @@ import boto3
 from moto import mock_aws
 
 from phaseline import archive, served
+from phaseline.answers import Outcome, carry_out
 from phaseline.cdn import Cdn
 from phaseline.documents import Documents, Stored
 from phaseline.errors import RemoteCallError
@@ -23,9 +24,10 @@ from phaseline.outbox import Outbox
 from phaseline.registry import Registry
 from phaseline.release_check import ReleaseCheck
 from phaseline.repair import Repaired, Repairs
-from phaseline.requests import Outcome, Request, Sources, carry_out
+from phaseline.requests import Request
 from phaseline.served import ServedManifest
 from phaseline.site import Site
+from phaseline.targets import Sources
 from phaseline.transition import TYPES, Schema
 from tests.events import stream_record
 from tests.unit.calls import Answer, Calls

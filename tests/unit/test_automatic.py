@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from phaseline.answers import Outcome, carry_out
 from phaseline.automatic import WHO, AutomaticRollback
 from phaseline.documents import Documents
 from phaseline.errors import InputError, RefusedError
@@ -21,7 +22,8 @@ from phaseline.ledger import VERIFIED, Ledger
 from phaseline.live import Live, LiveDocument, Lives
 from phaseline.metadata import Document
 from phaseline.outbox import Outbox
-from phaseline.requests import ALGORITHMS_LIMIT, Outcome, Request, Sources, TableItem, carry_out
+from phaseline.requests import ALGORITHMS_LIMIT, Request
+from phaseline.targets import Sources, TableItem
 from phaseline.transition import TYPES, Schema
 from tests.conftest import LoadHandler
 from tests.events import stream_record

@@ -11,7 +11,7 @@ from moto import mock_aws
 from phaseline import environment
 from phaseline.errors import ConfigurationError, InputError
 from phaseline.registry import Registry
-from phaseline.requests import TableItem
+from phaseline.targets import TableItem
 from phaseline.transition import Schema
 from tests.unit.calls import Answer, Calls
 

@@ -8,6 +8,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from phaseline.answers import Outcome, carry_out
 from phaseline.documents import Documents, Stored
 from phaseline.errors import InputError, RefusedError
 from phaseline.intake import Intake
@@ -15,7 +16,8 @@ from phaseline.ledger import VERIFIED, Ledger
 from phaseline.live import Live, LiveDocument, Lives
 from phaseline.metadata import Document, Merged
 from phaseline.outbox import Outbox
-from phaseline.requests import Outcome, Request, Sources, TableItem, carry_out
+from phaseline.requests import Request
+from phaseline.targets import Sources, TableItem
 from phaseline.transition import Schema
 from tests.events import stream_record
 from tests.unit.test_documents import BUCKET, never

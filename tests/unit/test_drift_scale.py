@@ -151,8 +151,10 @@ def test_throttled_detections(monkeypatch: pytest.MonkeyPatch) -> None:
     throttling, timer = Throttling(), Timer()
 
     def look(number: int) -> StackDrift:
+        # The clock goes on by the pauses of all stacks, those at once with this one too.
+        limit = 600 * STACKS
         return detect(
-            throttling.client, f"s{number}", clock=timer.clock, sleep=timer.sleep, limit=600
+            throttling.client, f"s{number}", clock=timer.clock, sleep=timer.sleep, limit=limit
         )
 
     with ThreadPoolExecutor(WORKERS) as pool:

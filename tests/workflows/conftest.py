@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -123,8 +124,14 @@ def deployments(
     system: System, run: Mapping[str, Any], repository: str = AUTOMATION
 ) -> list[tuple[str, str]]:
     """State and address of each of a run's deployments, in the order in which they were made."""
+    listed: list[dict[str, Any]] = []
+    for page in count(1):
+        path = f"/deployments?per_page=100&page={page}"
+        listed += (more := automation.call(system, "GET", path, repository=repository))
+        if not more:
+            break
     found = []
-    for one in reversed(automation.call(system, "GET", "/deployments", repository=repository)):
+    for one in reversed(listed):
         path = f"/deployments/{one['id']}/statuses"
         statuses = automation.call(system, "GET", path, repository=repository)
         last = next(status for status in statuses if status["state"] != "inactive")

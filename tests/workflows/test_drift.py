@@ -21,7 +21,7 @@ from scripts.issues import LABEL
 from tests.standins.conftest import call
 from tests.system.conftest import COMPLETE, REJECTED, promote
 from tests.waiting import eventually
-from tests.workflows.conftest import settle, succeeded
+from tests.workflows.conftest import settle, succeeded, without_rule
 
 NAMES = {"in": "gate-scan", "opt": "curb-finder", "out": "parcel-sorter"}
 """An algorithm of each type, of which these tests make 1.0.0 live."""
@@ -111,22 +111,6 @@ def scripts(system: System, *words: str) -> None:
     command = [sys.executable, "-m", "scripts", *words, "--environment", ENVIRONMENT]
     done = subprocess.run(command, cwd=ROOT, env=system.environ, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-
-
-@contextmanager
-def without_rule(system: System, type_: str) -> Iterator[None]:
-    """New versions of a document start nothing."""
-    events = system.client("events")
-    (rule,) = [
-        one["Name"]
-        for one in events.list_rules()["Rules"]
-        if f"metadata/{type_}.zip" in one.get("EventPattern", "")
-    ]
-    events.disable_rule(Name=rule)
-    try:
-        yield
-    finally:
-        events.enable_rule(Name=rule)
 
 
 def bucket(system: System, name: str) -> str:

@@ -22,7 +22,7 @@ from phaseline.metadata import Document
 from scripts import services
 from tests.system.conftest import COMPLETE
 from tests.waiting import eventually
-from tests.workflows.conftest import failing, settle, succeeded
+from tests.workflows.conftest import failing, settle, succeeded, without_rule
 from tests.workflows.operations import PAGE, Command, Reader, chapters
 
 TYPE, NAME, OTHER = "opt", "route-planner", "lane-change"
@@ -386,22 +386,6 @@ def settle_pipeline(system: System) -> None:
 
 
 @contextmanager
-def without_rule(system: System) -> Iterator[None]:
-    """EventBridge does not hear of new versions of the type's document."""
-    events = system.client("events")
-    (rule,) = [
-        one["Name"]
-        for one in events.list_rules()["Rules"]
-        if f"metadata/{TYPE}.zip" in one.get("EventPattern", "")
-    ]
-    events.disable_rule(Name=rule)
-    try:
-        yield
-    finally:
-        events.enable_rule(Name=rule)
-
-
-@contextmanager
 def without_stream(system: System) -> Iterator[None]:
     """The listener does not get the table's records; at the end it gets those of meanwhile."""
     client = system.client("lambda")
@@ -416,7 +400,7 @@ def without_stream(system: System) -> Iterator[None]:
 
 def test_an_aws_event_was_lost(system: System, reader: Reader) -> None:
     """A document that started nothing and a record that nobody got are both made good by hand."""
-    with failing(system.github_url, NO_DISPATCH), without_rule(system):
+    with failing(system.github_url, NO_DISPATCH), without_rule(system, TYPE):
         pass_tests(system, "3.7.0")
         until(lambda: newest(system).version == "3.7.0")
         history, differences = reader.block()

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from phaseline import messages
 from phaseline.announce import Message
 from phaseline.bulletin import Bulletin
 from phaseline.errors import PhaselineError
-from phaseline.messages import Messages, Posted, Record
+from phaseline.messages import Messages, Posted, Record, SlackChannel
 from phaseline.progress import News
 from scripts import services
 from scripts.services import Services
@@ -22,10 +22,6 @@ LEASE = 60.0
 PUBLISHED = "slack#published"
 FAILED = "slack#failed"
 """The claims of what the pipeline's own messages tell: that it published, and that it failed."""
-NOT_EDITABLE = {"message_not_found", "edit_window_closed", "cant_update_message"}
-"""Slack's codes for a message that is gone, or may not be edited any more: another takes its place.
-https://docs.slack.dev/reference/methods/chat.update#errors
-"""
 
 
 @dataclass(frozen=True)
@@ -128,32 +124,19 @@ class _LostError(Exception):
 
 
 @dataclass(frozen=True)
-class Channel:
+class Channel(SlackChannel):
     """The environment's Slack channel."""
 
     known: Services
 
-    def post(self, message: Message, thread: Posted | None = None) -> Posted:
-        answer = self._call(
-            "chat.postMessage",
-            message,
-            channel=thread.channel if thread else self.known.environment.slack_channel,
-            unfurl_links=False,
-            unfurl_media=False,
-            **({"thread_ts": thread.ts} if thread else {}),
-        )
-        return Posted(str(answer["channel"]), str(answer["ts"]))
+    @property
+    def id(self) -> str:
+        return self.known.environment.slack_channel
 
-    def update(self, posted: Posted, message: Message) -> bool:
-        try:
-            self._call("chat.update", message, channel=posted.channel, ts=posted.ts)
-        except _LostError as error:
-            if str(error) not in NOT_EDITABLE:
-                raise
-            return False
-        return True
+    def code(self, error: Exception) -> str | None:
+        return str(error) if isinstance(error, _LostError) else None
 
-    def _call(self, method: str, message: Message, **fields: Any) -> Any:
+    def call(self, method: str, body: Mapping[str, Any]) -> Any:
         from slack_sdk import WebClient  # slow to import, seldom wanted
         from slack_sdk.errors import SlackApiError, SlackClientError
         from slack_sdk.http_retry.builtin_handlers import (
@@ -172,9 +155,8 @@ class Channel:
                 ConnectionErrorRetryHandler(max_retry_count=1),
             ],
         )
-        body = {"text": message.text, "blocks": list(message.blocks), **fields}
         try:
-            return client.api_call(method, json=body)
+            return client.api_call(method, json=dict(body))
         except SlackApiError as error:
             code = error.response.get("error") if isinstance(error.response.data, dict) else None
             raise _LostError(str(code or error.response.status_code)) from None

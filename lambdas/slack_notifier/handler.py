@@ -26,13 +26,12 @@ from slack_sdk.http_retry.builtin_handlers import (
 from slack_sdk.http_retry.response import HttpResponse
 
 from phaseline import jobs, metrics
-from phaseline.announce import Message
 from phaseline.bulletin import Bulletin
 from phaseline.errors import InputError, PhaselineError, RemoteCallError
 from phaseline.executions import Executions
 from phaseline.jobs import Done
 from phaseline.ledger import Ledger
-from phaseline.messages import Messages, Posted
+from phaseline.messages import Messages, SlackChannel
 from phaseline.progress import News
 from phaseline.secret import Secret
 
@@ -41,10 +40,6 @@ MARGIN = 3.0
 SLACK_TIMEOUT = 10.0
 """Seconds for one answer of Slack, where the function has that many."""
 REFUSED_TOKENS = {"invalid_auth", "token_revoked", "token_expired", "account_inactive"}
-NOT_EDITABLE = {"message_not_found", "edit_window_closed", "cant_update_message"}
-"""Slack's codes for a message that is gone, or may not be edited any more: another takes its place.
-https://docs.slack.dev/reference/methods/chat.update#errors
-"""
 STATUSES = {
     "SUCCEEDED": "Succeeded",
     "FAILED": "Failed",
@@ -185,40 +180,26 @@ def _slack_code(error: SlackApiError) -> str:
 
 
 @dataclass(frozen=True)
-class Channel:
+class Channel(SlackChannel):
     """The Slack channel, asked `until` a time (monotonic seconds)."""
 
     until: float
 
-    def post(self, message: Message, thread: Posted | None = None) -> Posted:
-        answer = self._call(
-            "chat.postMessage",
-            message,
-            channel=thread.channel if thread else _SETTINGS.channel,
-            unfurl_links=False,
-            unfurl_media=False,
-            **({"thread_ts": thread.ts} if thread else {}),
-        )
-        return Posted(str(answer["channel"]), str(answer["ts"]))
+    @property
+    def id(self) -> str:
+        return _SETTINGS.channel
 
-    def update(self, posted: Posted, message: Message) -> bool:
-        try:
-            self._call("chat.update", message, channel=posted.channel, ts=posted.ts)
-        except SlackApiError as error:
-            if _slack_code(error) not in NOT_EDITABLE:
-                raise
-            return False
-        return True
-
-    def _call(self, method: str, message: Message, **fields: Any) -> Any:
+    def call(self, method: str, body: Mapping[str, Any]) -> Any:
         """Slack's answer, with a fresh token where Slack refuses the known one."""
-        body = {"text": message.text, "blocks": list(message.blocks), **fields}
         try:
-            return self._client(_TOKEN.value()).api_call(method, json=body)
+            return self._client(_TOKEN.value()).api_call(method, json=dict(body))
         except SlackApiError as error:
             if _slack_code(error) not in REFUSED_TOKENS:
                 raise
-            return self._client(_TOKEN.refetch()).api_call(method, json=body)
+            return self._client(_TOKEN.refetch()).api_call(method, json=dict(body))
+
+    def code(self, error: Exception) -> str | None:
+        return _slack_code(error) if isinstance(error, SlackApiError) else None
 
     def _client(self, token: str) -> WebClient:
         left = self.until - time.monotonic()

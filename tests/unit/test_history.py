@@ -9,17 +9,17 @@ from click.testing import CliRunner
 from moto import mock_aws
 
 from phaseline import commit, messages
-from phaseline.environment import Environment
 from phaseline.errors import RefusedError
 from phaseline.ledger import VERIFIED, Release
 from phaseline.live import Live, LiveDocument
 from phaseline.metadata import Document, Entry, Merged, revise
-from phaseline.transition import TYPES, Schema
+from phaseline.transition import TYPES
 from scripts import history
 from scripts.services import Services
 from tests.unit.calls import Calls
-from tests.unit.pipeline import BEGIN, PIPELINE, Pipeline, at, detail, source
-from tests.unit.site import METADATA, SITE, make_buckets
+from tests.unit.environments import DEMO
+from tests.unit.pipeline import BEGIN, Pipeline, at, detail, source
+from tests.unit.site import METADATA, make_buckets
 from tests.unit.test_executions import E1
 from tests.unit.test_ledger import make_table
 
@@ -35,22 +35,7 @@ def known(pipeline: Pipeline) -> Iterator[Services]:
     """An environment whose first documents, which are empty, are live."""
     with mock_aws():
         found = Services("demo")
-        vars(found)["environment"] = Environment(
-            name="demo",
-            algorithms_table="algorithms",
-            ledger_table="ledger",
-            site_bucket=SITE,
-            metadata_bucket=METADATA,
-            distribution="D1",
-            site_url="https://x",
-            pipeline=PIPELINE,
-            schema=Schema(),
-            slack_channel="C1",
-            slack_api_url="https://slack",
-            slack_token_arn="arn",
-            promotes_from=None,
-            soak_minutes=0,
-        )
+        vars(found)["environment"] = DEMO
         vars(found)["codepipeline"] = pipeline.client
         make_buckets(found.s3)
         found.s3.put_bucket_versioning(

@@ -9,12 +9,10 @@ from moto import mock_aws
 from pytest_httpserver import HTTPServer
 
 from phaseline import served
-from phaseline.environment import Environment
 from phaseline.errors import ConfigurationError, DeploymentError, RefusedError, TimedOutError
 from phaseline.ledger import SUPERSEDED, VERIFIED
 from phaseline.metadata import Document
 from phaseline.requests import Request
-from phaseline.transition import Schema
 from scripts import journal
 from scripts.console import Console
 from scripts.journal import Journal
@@ -23,7 +21,8 @@ from scripts.services import Services
 from scripts.subject import Move, Subject
 from scripts.update_metadata import update
 from tests.unit.calls import Calls
-from tests.unit.site import METADATA, SITE, make_buckets, manifest
+from tests.unit.environments import DEMO
+from tests.unit.site import make_buckets, manifest
 from tests.unit.test_actions import detail
 from tests.unit.test_executions import E1, summary
 from tests.unit.test_ledger import AT, make_table
@@ -43,21 +42,8 @@ def known(httpserver: HTTPServer) -> Iterator[Services]:
     ledger has its release open. Slack is the test's server."""
     with mock_aws():
         found = Services("demo")
-        vars(found)["environment"] = Environment(
-            name="demo",
-            algorithms_table="algorithms",
-            ledger_table="ledger",
-            site_bucket=SITE,
-            metadata_bucket=METADATA,
-            distribution="D1",
-            site_url="https://x",
-            pipeline="phaseline-demo",
-            schema=Schema(),
-            slack_channel="C1",
-            slack_api_url=httpserver.url_for("/api/"),
-            slack_token_arn=TOKEN_ARN,
-            promotes_from=None,
-            soak_minutes=0,
+        vars(found)["environment"] = replace(
+            DEMO, slack_api_url=httpserver.url_for("/api/"), slack_token_arn=TOKEN_ARN
         )
         make_buckets(found.s3)
         make_table(found.ledger.client, "ledger")

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,13 +14,12 @@ from werkzeug import Request, Response
 
 from phaseline import messages
 from phaseline.announce import Message
-from phaseline.environment import Environment
 from phaseline.ledger import VERIFIED
-from phaseline.transition import Schema
 from scripts import slack
 from scripts.services import Services
 from scripts.slack import Told
 from tests.unit.calls import Calls
+from tests.unit.environments import DEMO
 from tests.unit.test_executions import E1, summary
 from tests.unit.test_ledger import AT, make_table
 from tests.unit.test_served import release
@@ -67,21 +67,8 @@ def known(httpserver: HTTPServer) -> Iterator[Services]:
     """An environment whose execution E1 has succeeded with the version v7 of a document."""
     with mock_aws():
         found = Services("demo")
-        vars(found)["environment"] = Environment(
-            name="demo",
-            algorithms_table="algorithms",
-            ledger_table="ledger",
-            site_bucket="site",
-            metadata_bucket="metadata",
-            distribution="D1",
-            site_url="https://x",
-            pipeline="phaseline-demo",
-            schema=Schema(),
-            promotes_from=None,
-            soak_minutes=0,
-            slack_channel="C1",
-            slack_api_url=httpserver.url_for("/api/"),
-            slack_token_arn=TOKEN_ARN,
+        vars(found)["environment"] = replace(
+            DEMO, slack_api_url=httpserver.url_for("/api/"), slack_token_arn=TOKEN_ARN
         )
         make_table(found.ledger.client, "ledger")
         earlier = summary("e0", "Succeeded", Frontend="same")

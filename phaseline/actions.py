@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from phaseline import times
 
 if TYPE_CHECKING:
     from mypy_boto3_codepipeline import CodePipelineClient
@@ -98,19 +99,14 @@ def taken(details: Sequence["ActionExecutionDetailTypeDef"]) -> dict[str, str]:
     return found
 
 
-def instant(moment: datetime) -> str:
-    """A time as ISO 8601, UTC, in milliseconds: in this form times sort as text."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def _action(detail: "ActionExecutionDetailTypeDef") -> Action:
     result = detail.get("output", {}).get("executionResult", {})
     return Action(
         stage=detail["stageName"],
         action=detail["actionName"],
         state=detail["status"],
-        started=instant(detail["startTime"]),
-        updated=instant(detail["lastUpdateTime"]),
+        started=times.instant(detail["startTime"]),
+        updated=times.instant(detail["lastUpdateTime"]),
         link=result.get("externalExecutionUrl") or None,
         external_id=result.get("externalExecutionId") or None,
         reason=_reason(result)[:REASON_LIMIT] if detail["status"] == FAILED else None,

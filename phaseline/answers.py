@@ -7,9 +7,9 @@ in order, until the hold ends.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from phaseline import commit
+from phaseline import commit, times
 from phaseline.documents import Documents, Stored
 from phaseline.ledger import Ledger, Release
 from phaseline.metadata import (
@@ -225,7 +225,7 @@ def _after(at: str, earlier: str) -> str:
     """The time `at`, or a second after `earlier` where that is not past yet: the ledger tells the
     order of an algorithm's releases by their times, which are whole seconds of several clocks."""
     following = datetime.fromisoformat(earlier) + timedelta(seconds=1)
-    return max(at, following.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    return max(at, times.second(following))
 
 
 def _release(request: Request, algorithm: str, made: Entry | Tombstone) -> Release:

@@ -8,9 +8,9 @@ left without them known to be good. So a rollback is never rolled back
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from phaseline import actions
+from phaseline import actions, times
 from phaseline.actions import FAILED, FailedAction
 from phaseline.answers import Outcome, carry_out
 from phaseline.documents import Documents, Stored
@@ -178,7 +178,7 @@ class AutomaticRollback:
             algorithms=algorithms,
             reason=f"{action.stage} failed in execution {execution}: {said}",
             who=WHO,
-            at=self.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            at=times.second(self.now()),
             id=f"automatic-{execution}",
         )
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from phaseline import publication, release_drift, served
+from phaseline import publication, release_drift, served, times
 from phaseline.documents import Documents, Stored
 from phaseline.errors import (
     DocumentError,
@@ -97,7 +97,7 @@ class ReleaseCheck:
         ]
         return Report(
             environment=self.environment,
-            at=f"{self.now():%Y-%m-%dT%H:%M:%SZ}",
+            at=times.second(self.now()),
             findings=tuple(
                 sorted(
                     (one for one in results if isinstance(one, Finding)), key=lambda one: one.key
@@ -165,7 +165,7 @@ class ReleaseCheck:
     def _records(self, stored: Stored) -> list[Result]:
         """The newest releases of a document that the ledger never got: one question for all."""
         type_, now = stored.document.type, self.now()
-        since, until = (f"{at:%Y-%m-%dT%H:%M:%SZ}" for at in (now - RECENT, now + RECENT))
+        since, until = map(times.second, (now - RECENT, now + RECENT))
 
         def check() -> Iterator[Result]:
             known = {one.release_id for one in self.ledger.between(type_, since, until)}

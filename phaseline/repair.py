@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from phaseline import answers, arrival, commit, release_drift, served
+from phaseline import answers, arrival, commit, release_drift, served, times
 from phaseline.cdn import EVERYTHING, Cdn, Completed, Progress
 from phaseline.documents import Stored
 from phaseline.errors import InputError, PhaselineError
@@ -79,7 +79,7 @@ class Repairs:
         """Promote what the stream lost of one type, in one write of its document, and see that an
         execution carries it."""
         type_, now = group[0].target["type"], self.check.now()
-        at = f"{now:%Y-%m-%dT%H:%M:%SZ}"
+        at = times.second(now)
         with ThreadPoolExecutor(WRITERS) as pool:
             found = list(pool.map(lambda repair: self._lost(repair, at), group))
         lost = {
@@ -182,7 +182,7 @@ class Repairs:
             for release in self.check.ledger.open_releases(type_)
             if release.release_id in wanted
         ]
-        at = f"{self.check.now():%Y-%m-%dT%H:%M:%SZ}"
+        at = times.second(self.check.now())
         recorded = self._recorded(types, wanted - {one.release_id for one in still}, at)
         verdict = served.compare(manifest, [*still, *recorded])
         ended = {release.release_id: "recorded" for release in recorded}

@@ -5,9 +5,9 @@ versions it means and whether they may be had, `phaseline.answers` carries it ou
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
-from phaseline import windows
+from phaseline import times, windows
 from phaseline.errors import InputError
 from phaseline.transition import NAME_PATTERN, TYPES
 
@@ -118,4 +118,4 @@ def utc(time: str | None) -> str | None:
     """A time in any zone as one in UTC, in whole seconds."""
     if time is None:
         return None
-    return datetime.fromisoformat(time).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return times.second(datetime.fromisoformat(time))

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from phaseline.actions import RUNNING, Action, instant
+from phaseline import times
+from phaseline.actions import RUNNING, Action
 from phaseline.executions import SUCCEEDED
 from phaseline.ledger import SUPERSEDED, VERIFIED, WAITING, Release
 from phaseline.messages import Posted
@@ -60,7 +61,7 @@ def of(
     if document:
         steps += _pipeline(release, _carriers(release, executions, end), document.at)
     if message:
-        posted = instant(datetime.fromtimestamp(float(message.ts), UTC))
+        posted = times.instant(datetime.fromtimestamp(float(message.ts), UTC))
         note = f"message {message.ts} in channel {message.channel}"
         steps.append(_step("Slack message", posted, posted, note=note))
     steps.sort(key=lambda step: _time(step.started))

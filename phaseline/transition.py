@@ -14,6 +14,7 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
+from phaseline import times
 from phaseline.errors import InputError
 
 TYPES = ("in", "opt", "out")
@@ -161,7 +162,7 @@ def _json_values(value: Any) -> Any:
 
 def _time(stream: Mapping[str, Any]) -> str:
     seconds = float(stream["ApproximateCreationDateTime"])
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return times.second(datetime.fromtimestamp(seconds, UTC))
 
 
 def _shown(image: Mapping[str, Any], attribute: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from phaseline import times
 from phaseline.documents import Documents
 from phaseline.errors import RefusedError
 from phaseline.ledger import VERIFIED, Ledger, Release
@@ -54,7 +55,7 @@ class Upstream:
                 where,
                 f"it was live in {self.name} for {lived.total_seconds() / 60:.0f} min of the"
                 f" {self.soak.total_seconds() / 60:.0f} that it must be",
-                f"Ask again at {ready:%Y-%m-%dT%H:%M:%SZ}, if it is live there until then.",
+                f"Ask again at {times.second(ready)}, if it is live there until then.",
             )
         return release
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from phaseline import actions, arrival, jobs, live, publication, served
+from phaseline import arrival, jobs, live, publication, served, times
 from phaseline.errors import DeploymentError, InputError, RemoteCallError, TimedOutError
 from phaseline.jobs import Continue, Done, Job
 from phaseline.ledger import SUPERSEDED, VERIFIED, Ledger
@@ -114,10 +114,10 @@ class Verification:
             ],
         )
         now = datetime.fromtimestamp(self.clock(), UTC)
-        at = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        at = times.second(now)
         for releases, end in ((verdict.verified, VERIFIED), (verdict.superseded, SUPERSEDED)):
             arrival.close(self.ledger, releases, end, at=at, link=self.site_url)
-        self.lives.record(live.of(manifest, actions.instant(now)))
+        self.lives.record(live.of(manifest, times.instant(now)))
         if state is None or state.publishing == done.execution:
             self.site.prune([key for key in done.stale if key in present])
             self.site.remember(done, etag)

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 
 import click
 
-from phaseline import figures
+from phaseline import figures, times
 from phaseline.figures import Figures
 from phaseline.transition import TYPES
 from scripts import services
@@ -40,7 +40,7 @@ from scripts.services import Services
 def command(environment: str, days: int, as_json: bool) -> None:
     known, until = Services(environment), services.now()
     began = datetime.fromisoformat(until) - timedelta(days=days)
-    since = began.strftime("%Y-%m-%dT%H:%M:%SZ")
+    since = times.second(began)
     found = figures.count(
         (release for type_ in TYPES for release in known.ledger.between(type_, since, until)),
         known.recorder.between(since, until),

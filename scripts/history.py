@@ -17,8 +17,7 @@ from typing import Any
 
 import click
 
-from phaseline import difference, messages, timeline
-from phaseline.actions import instant
+from phaseline import difference, messages, timeline, times
 from phaseline.difference import Difference
 from phaseline.errors import RefusedError
 from phaseline.ledger import Release
@@ -243,7 +242,7 @@ def _executions(known: Services, release: Release) -> Iterable[Execution]:
     since = datetime.fromisoformat(document.at) - LOOKBACK
     until = timeline.ended(release) or services.now()
     end = datetime.fromisoformat(until) + timedelta(seconds=1)  # of a time in whole seconds
-    kept = {one.id: one for one in known.recorder.between(instant(since), until)}
+    kept = {one.id: one for one in known.recorder.between(times.instant(since), until)}
     for found in known.executions.newest():
         inside = found.started and since <= found.started < end
         if inside and (found.id not in kept or kept[found.id].state != found.status):

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
+from phaseline import times
 from phaseline.requests import ACTIONS
 from phaseline.transition import NAME_PATTERN, TYPES
 
@@ -76,7 +77,7 @@ class Moment(click.ParamType[str]):
             time = None
         if time is None or time.tzinfo is None:
             self.fail(f"expected such as 2026-11-24T20:00:00Z, found {value!r}", param, ctx)
-        return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return times.second(time)
 
 
 ENVIRONMENT = Pattern(

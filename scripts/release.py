@@ -25,7 +25,7 @@ from typing import Any
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from phaseline import actions, announce, arrival, difference, live, served
+from phaseline import announce, arrival, difference, live, served, times
 from phaseline.errors import DeploymentError, InputError, PhaselineError, RemoteCallError
 from phaseline.executions import SOURCES, Adopted, decide
 from phaseline.ledger import SUPERSEDED, VERIFIED
@@ -263,7 +263,7 @@ class Release:
             for releases, state in ends:
                 self.journal.did |= bool(releases)
                 arrival.close(self.known.ledger, releases, state, at=services.now(), link=site_url)
-            self.known.lives.record(live.of(manifest, actions.instant(datetime.now(UTC))))
+            self.known.lives.record(live.of(manifest, times.instant(datetime.now(UTC))))
             document = manifest.documents[found.type]
             shown = _is_shown(found, document.versions)
             record.result = f"{found.type} revision {document.revision} is served"

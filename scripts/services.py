@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from phaseline import environment, jitter
+from phaseline import environment, jitter, times
 from phaseline.cdn import Cdn
 from phaseline.documents import Documents
 from phaseline.environment import PREFIX, Environment
@@ -122,7 +122,7 @@ def client(service: Any) -> Any:
 
 def now() -> str:
     """The time as ISO 8601, UTC."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return times.second(datetime.now(UTC))
 
 
 def who() -> str:

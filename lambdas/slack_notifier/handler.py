@@ -25,7 +25,7 @@ from slack_sdk.http_retry.builtin_handlers import (
 )
 from slack_sdk.http_retry.response import HttpResponse
 
-from phaseline import jobs, metrics
+from phaseline import jobs, metrics, times
 from phaseline.bulletin import Bulletin
 from phaseline.errors import InputError, PhaselineError, RemoteCallError
 from phaseline.executions import Executions
@@ -122,7 +122,7 @@ def _bulletin(until: float) -> Bulletin:
 
 
 def _of_job(event: Mapping[str, Any]) -> News:
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    now = times.second(datetime.now(UTC))
     return News(jobs.parse(event).parameter("execution"), now, stage="Announce")
 
 

@@ -78,7 +78,6 @@ def carry_out(
     carried out again.
     """
     check(request)
-    waiting = list(sources.ledger.waiting(request.type)) if request.action == "resume" else []
     before = documents.read(request.type)
     targets = choose(request, before.document, documents, sources)
 
@@ -90,11 +89,8 @@ def carry_out(
         merged = apply(before.document)
         after = replace(before, document=merged.document)
     else:
-        after, merged = commit.write(documents, sources.ledger, request.type, apply, at=request.at)
-        known = {release.release_id for release in (*merged.releases, *merged.aside)}
-        left = [release for release in waiting if release.release_id not in known]
-        carried = commit.settle(sources.ledger, left, after, at=request.at)
-        merged = replace(merged, releases=(*merged.releases, *carried))
+        put = commit.let_go if request.action == "resume" else commit.write
+        after, merged = put(documents, sources.ledger, request.type, apply, at=request.at)
     return _outcome(request, before, after, merged)
 
 
@@ -133,10 +129,9 @@ def _held(request: Request, document: Document) -> Document:
 
 def _resumed(request: Request, document: Document, ledger: Ledger) -> Merged:
     """End the holds and apply what waited, in the order in which it arrived."""
-    ended = replace(request, until=request.at)
 
     def over(hold: Hold | None) -> Hold | None:
-        return replace(hold, until=ended.until) if hold else None
+        return replace(hold, until=request.at) if hold else None
 
     if request.algorithms:
         holds = {name: over(document.holds.get(name)) for name in request.algorithms}

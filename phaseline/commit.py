@@ -1,7 +1,7 @@
 """Writes a document, then what the ledger knows of it: the one order in which both may change.
 
 The document comes first, since it decides who wins. A writer that dies before the ledger knows is
-followed by its repetition, or by `settle`: what waits in the ledger and in no document any more.
+followed by its repetition, or by `let_go`: what waits in the ledger and in no document any more.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -36,15 +36,30 @@ def carry(release: Release, stored: Stored) -> Release:
     )
 
 
-def settle(
+def let_go(
+    documents: Documents,
+    ledger: Ledger,
+    type_: str,
+    merge: Callable[[Document], Merged],
+    *,
+    at: str,
+) -> tuple[Stored, Merged]:
+    """The same as `write` of a merge that ends holds; its releases are also those which somebody
+    let go who died before the ledger knew."""
+    # Before the document: what is new in the ledger stands in the document first.
+    waiting = list(ledger.waiting(type_))
+    stored, merged = write(documents, ledger, type_, merge, at=at)
+    known = {release.release_id for release in (*merged.releases, *merged.aside)}
+    left = [release for release in waiting if release.release_id not in known]
+    carried = _settle(ledger, left, stored, at=at)
+    return stored, replace(merged, releases=(*merged.releases, *carried))
+
+
+def _settle(
     ledger: Ledger, waiting: Iterable[Release], stored: Stored, *, at: str
 ) -> tuple[Release, ...]:
     """Record what became of those of `waiting` that the document does not keep back any more; the
-    ones that it carries.
-
-    `waiting` must have been read before the document: what is new there stands in the document
-    first.
-    """
+    ones that it carries."""
     document = stored.document
     kept = set(map(release_id, document.waiting()))
     gone = [release for release in waiting if release.release_id not in kept]

@@ -129,13 +129,18 @@ class Intake:
                     at=change.requested_at,
                 )
         now = self.now()
+        apply = self._merging(changes, now)
+        return commit.write(self.documents, self.ledger, type_, apply, at=now)
+
+    def _merging(self, changes: Sequence[Change], now: str) -> Callable[[Document], Merged]:
+        """The merge of changes, and of what no hold keeps back any more, into a document."""
         at = datetime.fromisoformat(now)
 
         def apply(document: Document) -> Merged:
             _, due = let_go(document, at)
             return merge(document, changes, fallbacks(self.ledger, (*due, *changes)), at)
 
-        return commit.write(self.documents, self.ledger, type_, apply, at=now)
+        return apply
 
     def let_go(self) -> tuple[PhaselineError, ...]:
         """Apply what no hold keeps back any more, and owe its dispatches; what went wrong."""
@@ -143,13 +148,11 @@ class Intake:
 
     def _let_go(self, type_: str) -> PhaselineError | None:
         try:
-            waiting = list(self.ledger.waiting(type_))
-            stored, merged = self._write(type_, ())
-            known = {release.release_id for release in (*merged.releases, *merged.aside)}
-            left = [release for release in waiting if release.release_id not in known]
-            carried = commit.settle(self.ledger, left, stored, at=self.now())
-            if merged.releases or carried:
-                self._owe(stored, (*merged.releases, *carried))
+            now = self.now()
+            apply = self._merging((), now)
+            stored, merged = commit.let_go(self.documents, self.ledger, type_, apply, at=now)
+            if merged.releases:
+                self._owe(stored, merged.releases)
         except (PhaselineError, BotoCoreError, ClientError) as problem:
             return _told(type_, problem, "It is tried again every few minutes.")
         return None

@@ -20,6 +20,7 @@ Every write is conditional or idempotent, so that a step that runs twice, or at 
 another, changes nothing the second time.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -321,6 +322,12 @@ class Ledger:
             UpdateExpression="SET settled = :detail",
             ExpressionAttributeValues={":detail": {"S": detail}},
         )
+
+
+def identify(type_: str, algorithm: str, version: str, cause: str) -> str:
+    """The id of the release of a version that `cause` made: the same cause gives the same id."""
+    digest = hashlib.sha256(cause.encode()).hexdigest()
+    return f"{type_}-{algorithm}-{version}-{digest[:8]}"
 
 
 def plain(item: Mapping[str, Any]) -> dict[str, Any]:

@@ -166,6 +166,12 @@ def subject(name: str) -> tuple[str, int] | str:
     return (first, int(rest[0])) if rest else first
 
 
+def read(client: "DynamoDBClient", table: str, name: str) -> Record:
+    """The record of this name in a ledger table; an empty one where there is none."""
+    answer = client.get_item(TableName=table, Key=_key(name), ConsistentRead=True)
+    return _record(name, answer.get("Item", {}))
+
+
 def digest(message: Message) -> str:
     """What tells two messages apart."""
     shown = json.dumps([message.text, message.blocks], sort_keys=True)
@@ -196,8 +202,7 @@ class Messages:
 
     def read(self, name: str) -> Record:
         """The record of this name as it is now; an empty one where there is none."""
-        answer = self.client.get_item(TableName=self.table, Key=_key(name), ConsistentRead=True)
-        return _record(name, answer.get("Item", {}))
+        return read(self.client, self.table, name)
 
     def cede(self, record: Record) -> None:
         """Note that no such message is wanted, for good."""

@@ -5,7 +5,6 @@ must be able to unzip each of its input artifacts. This module is the model and 
 `phaseline.documents` reads and writes the objects.
 """
 
-import hashlib
 import io
 import json
 import zipfile
@@ -17,7 +16,7 @@ from typing import Any
 
 from phaseline import archive, windows
 from phaseline.errors import DocumentError, InputError
-from phaseline.ledger import SUPERSEDED, WAITING, Release
+from phaseline.ledger import SUPERSEDED, WAITING, Release, identify
 from phaseline.transition import Change
 from phaseline.versions import version_order
 
@@ -146,8 +145,8 @@ def release_id(change: Change) -> str:
 
     Sequence numbers are those of one shard: records of two algorithms may have the same.
     """
-    digest = hashlib.sha256(f"{change.action} {change.sequence}".encode()).hexdigest()
-    return f"{change.type}-{change.algorithm}-{change.version}-{digest[:8]}"
+    cause = f"{change.action} {change.sequence}"
+    return identify(change.type, change.algorithm, change.version, cause)
 
 
 def let_go(document: Document, at: datetime) -> tuple[Document, tuple[Change, ...]]:

@@ -17,7 +17,7 @@ from phaseline.cdn import EVERYTHING, Cdn, Completed, Progress
 from phaseline.documents import Stored
 from phaseline.errors import InputError, PhaselineError
 from phaseline.findings import Action, Explained, Failure, Finding, Repair, Report
-from phaseline.ledger import OPEN, SUPERSEDED, VERIFIED, WRITERS, Release
+from phaseline.ledger import OPEN, WRITERS, Release
 from phaseline.metadata import Document, Entry, Merged
 from phaseline.release_check import ReleaseCheck
 from phaseline.requests import Request
@@ -186,7 +186,7 @@ class Repairs:
         recorded = self._recorded(types, wanted - {one.release_id for one in still}, at)
         verdict = served.compare(manifest, [*still, *recorded])
         ended = {release.release_id: "recorded" for release in recorded}
-        for releases, state in ((verdict.verified, VERIFIED), (verdict.superseded, SUPERSEDED)):
+        for releases, state in verdict.ends:
             arrival.close(self.check.ledger, releases, state, at=at, link=self.check.site_url)
             ended |= {release.release_id: state for release in releases}
         return [

@@ -11,7 +11,7 @@ from typing import IO, Any
 from urllib.parse import quote
 
 from phaseline.errors import ConfigurationError, InputError, RemoteCallError
-from phaseline.ledger import Release
+from phaseline.ledger import SUPERSEDED, VERIFIED, Release
 
 NAME = "phaseline.json"
 SCHEMA = 1
@@ -52,6 +52,11 @@ class Verdict:
     verified: tuple[Release, ...]
     superseded: tuple[Release, ...]
     waiting: tuple[Release, ...]
+
+    @property
+    def ends(self) -> tuple[tuple[tuple[Release, ...], str], ...]:
+        """The releases that it ends, with the state in which they do."""
+        return (self.verified, VERIFIED), (self.superseded, SUPERSEDED)
 
 
 def parse(data: bytes, where: str) -> ServedManifest:

@@ -3,7 +3,6 @@
 Everything that can be refused is refused here, with who and why, before anything is written.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,7 +10,7 @@ from typing import Any, Protocol
 
 from phaseline.documents import Documents
 from phaseline.errors import InputError, RefusedError
-from phaseline.ledger import Ledger, Release
+from phaseline.ledger import Ledger, Release, identify
 from phaseline.live import Live
 from phaseline.metadata import Document, Entry, Tombstone
 from phaseline.requests import ALGORITHMS_LIMIT, Request, utc
@@ -252,5 +251,4 @@ def _entry(request: Request, name: str, version: str, display: Mapping[str, Any]
 
 
 def _release_id(request: Request, name: str, version: str | None) -> str:
-    digest = hashlib.sha256(f"{request.action} {request.id}".encode()).hexdigest()
-    return f"{request.type}-{name}-{version or 'none'}-{digest[:8]}"
+    return identify(request.type, name, version or "none", f"{request.action} {request.id}")

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from phaseline import arrival, jobs, live, publication, served, times
 from phaseline.errors import DeploymentError, InputError, RemoteCallError, TimedOutError
 from phaseline.jobs import Continue, Done, Job
-from phaseline.ledger import SUPERSEDED, VERIFIED, Ledger
+from phaseline.ledger import VERIFIED, Ledger
 from phaseline.live import Lives
 from phaseline.publication import OVERTAKEN, Publication
 from phaseline.served import ServedManifest
@@ -115,7 +115,7 @@ class Verification:
         )
         now = datetime.fromtimestamp(self.clock(), UTC)
         at = times.second(now)
-        for releases, end in ((verdict.verified, VERIFIED), (verdict.superseded, SUPERSEDED)):
+        for releases, end in verdict.ends:
             arrival.close(self.ledger, releases, end, at=at, link=self.site_url)
         self.lives.record(live.of(manifest, times.instant(now)))
         if state is None or state.publishing == done.execution:

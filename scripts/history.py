@@ -256,9 +256,7 @@ def _message(known: Services, release: Release) -> Posted | None:
     if release.revision is None:
         return None
     name = messages.of_revision(release.type, release.revision)
-    key = {"pk": {"S": name}, "sk": {"S": "slack"}}
-    found = known.ledger.client.get_item(TableName=known.ledger.table, Key=key).get("Item", {})
-    return Posted(found["channel"]["S"], found["ts"]["S"]) if "ts" in found else None
+    return messages.read(known.ledger.client, known.ledger.table, name).posted
 
 
 def _course_lines(known: Services, release: Release, found: Timeline) -> Iterator[str]:

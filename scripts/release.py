@@ -28,7 +28,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 from phaseline import announce, arrival, difference, live, served, times
 from phaseline.errors import DeploymentError, InputError, PhaselineError, RemoteCallError
 from phaseline.executions import SOURCES, Adopted, decide
-from phaseline.ledger import SUPERSEDED, VERIFIED
 from phaseline.served import ServedManifest
 from phaseline.transition import TYPES
 from scripts import github, invalidate_cache, journal, services, slack, start_pipeline, subject
@@ -259,8 +258,7 @@ class Release:
                 limit=VERIFY_TIMEOUT,
             )
             verdict = served.compare(manifest, self.known.ledger.open_releases(found.type))
-            ends = ((verdict.verified, VERIFIED), (verdict.superseded, SUPERSEDED))
-            for releases, state in ends:
+            for releases, state in verdict.ends:
                 self.journal.did |= bool(releases)
                 arrival.close(self.known.ledger, releases, state, at=services.now(), link=site_url)
             self.known.lives.record(live.of(manifest, times.instant(datetime.now(UTC))))

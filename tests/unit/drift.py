@@ -18,7 +18,7 @@ from phaseline.errors import RemoteCallError
 from phaseline.executions import Executions
 from phaseline.findings import Report
 from phaseline.intake import Intake
-from phaseline.ledger import SUPERSEDED, VERIFIED, Ledger
+from phaseline.ledger import Ledger
 from phaseline.live import Lives
 from phaseline.outbox import Outbox
 from phaseline.registry import Registry
@@ -159,9 +159,7 @@ class World:
         manifest = self.fetch("")
         for type_ in TYPES:
             verdict = served.compare(manifest, list(self.ledger.open_releases(type_)))
-            for releases, state in (
-                (verdict.verified, VERIFIED), (verdict.superseded, SUPERSEDED),
-            ):  # fmt: skip
+            for releases, state in verdict.ends:
                 for release in releases:
                     self.ledger.stamp(release, state, at=self.at, state=state)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,3 +34,10 @@ def promote(system: System, type_: str, algorithm: str, version: str) -> list[St
 def names(steps: list[Step]) -> set[str]:
     """The names of the steps that did not fail."""
     return {step.name for step in steps if not step.failed}
+
+
+def executions(system: System) -> list[dict[str, Any]]:
+    """The pipeline's executions, newest first."""
+    listed = system.client("codepipeline").list_pipeline_executions(pipelineName=system.pipeline)
+    found: list[dict[str, Any]] = listed["pipelineExecutionSummaries"]
+    return found

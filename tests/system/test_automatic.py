@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,7 +11,7 @@ from local.demo import BROKEN_BUILD
 from local.system import System
 from phaseline.automatic import WHO
 from phaseline.ledger import Release
-from tests.system.conftest import COMPLETE, RUNNING, names, promote
+from tests.system.conftest import COMPLETE, RUNNING, executions, names, promote
 from tests.waiting import eventually
 
 until = partial(eventually, within=90.0)
@@ -27,14 +26,6 @@ def careful(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         running.run_deploy("deploy.log", parameters)
         running.follow_stacks()
         yield running
-
-
-def executions(system: System) -> list[dict[str, Any]]:
-    """The pipeline's executions, newest first."""
-    found: list[dict[str, Any]] = system.client("codepipeline").list_pipeline_executions(
-        pipelineName=system.pipeline
-    )["pipelineExecutionSummaries"]
-    return found
 
 
 def settled(system: System) -> bool:

@@ -12,7 +12,8 @@ from local.system import ROOT, System
 from phaseline import messages
 from phaseline.ledger import Release
 from phaseline.recorder import Recorder
-from tests.system.test_release import executions, settle, until
+from tests.system.conftest import executions
+from tests.system.test_release import settle, until
 from tests.system.test_scripts import Scripts, bring, build_with
 
 ACTIONS = ["Source", "Build", "Publish", "Verify"]

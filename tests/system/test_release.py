@@ -12,7 +12,7 @@ from local.demo import BROKEN_BUILD
 from local.system import ROOT, System
 from local.watch import Watch
 from phaseline.errors import RefusedError
-from tests.system.conftest import COMPLETE, REJECTED, RUNNING, names, promote
+from tests.system.conftest import COMPLETE, REJECTED, RUNNING, executions, names, promote
 from tests.waiting import eventually
 
 until = partial(eventually, within=60.0)
@@ -21,13 +21,6 @@ ACTIONS = {
     "Source.Frontend", "Source.In", "Source.Opt", "Source.Out", "Build.Build",
     "Publish.Publish", "Announce.Notify", "Announce.Invalidate", "Verify.Verify",
 }  # fmt: skip
-
-
-def executions(system: System) -> list[dict[str, Any]]:
-    """The pipeline's executions, newest first."""
-    listed = system.client("codepipeline").list_pipeline_executions(pipelineName=system.pipeline)
-    found: list[dict[str, Any]] = listed["pipelineExecutionSummaries"]
-    return found
 
 
 def settle(system: System) -> None:

@@ -16,8 +16,8 @@ from local import standins
 from local.demo import BROKEN_BUILD
 from local.system import ENVIRONMENT, ROOT, System
 from phaseline.documents import Documents, Stored
-from tests.system.conftest import COMPLETE, promote
-from tests.system.test_release import executions, settle, until
+from tests.system.conftest import COMPLETE, executions, promote
+from tests.system.test_release import settle, until
 from tests.unit.test_release_journal import read_outputs
 
 SLOW_BUILD = "      - sleep 3\n"

@@ -8,8 +8,8 @@ from typing import Any
 from local.demo import BROKEN_BUILD
 from local.system import System
 from phaseline.ledger import Release
-from tests.system.conftest import COMPLETE, promote
-from tests.system.test_release import executions, settle
+from tests.system.conftest import COMPLETE, executions, promote
+from tests.system.test_release import settle
 from tests.waiting import eventually
 
 until = partial(eventually, within=60.0)

@@ -16,7 +16,7 @@ from local.runner import Runner, Settings
 from local.serving import serve
 from local.system import AUTOMATION, ENVIRONMENT, System
 from tests.standins.conftest import Answer, call
-from tests.system.conftest import promote
+from tests.system.conftest import executions, promote
 from tests.waiting import eventually
 
 T = TypeVar("T")
@@ -212,13 +212,10 @@ def turn(system: System, number: int, state: str) -> None:
 
 def settle(system: System) -> None:
     """Wait until no run of a workflow and no execution of the pipeline is under way."""
-    pipeline = system.client("codepipeline")
 
     def quiet() -> bool:
-        listed = pipeline.list_pipeline_executions(pipelineName=system.pipeline)
-        executions = listed["pipelineExecutionSummaries"]
         return all(run["status"] == "completed" for run in system.runs()) and all(
-            found["status"] != "InProgress" for found in executions
+            found["status"] != "InProgress" for found in executions(system)
         )
 
     eventually(quiet, within=90)

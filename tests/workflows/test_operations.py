@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,7 +19,7 @@ from phaseline.documents import Documents
 from phaseline.ledger import Release
 from phaseline.metadata import Document
 from scripts import services
-from tests.system.conftest import COMPLETE
+from tests.system.conftest import COMPLETE, executions
 from tests.waiting import eventually
 from tests.workflows.conftest import failing, settle, succeeded, without_rule
 from tests.workflows.operations import PAGE, Command, Reader, chapters
@@ -190,13 +189,6 @@ def built_with(system: System, buildspec: str) -> Iterator[None]:
         yield
     finally:
         codebuild.update_project(name=project, source=source)
-
-
-def executions(system: System) -> list[dict[str, Any]]:
-    """The pipeline's executions, newest first."""
-    listed = system.client("codepipeline").list_pipeline_executions(pipelineName=system.pipeline)
-    found: list[dict[str, Any]] = listed["pipelineExecutionSummaries"]
-    return found
 
 
 def until(look: Callable[[], object]) -> None:

@@ -28,6 +28,7 @@ from phaseline.transition import TYPES, Schema
 from tests.conftest import LoadHandler
 from tests.events import stream_record
 from tests.unit.calls import Answer, Calls
+from tests.unit.stores import make_stores
 from tests.unit.test_documents import BUCKET, never
 from tests.unit.test_executions import summary
 from tests.unit.test_ledger import make_table
@@ -136,13 +137,8 @@ class World:
 def world() -> Iterator[World]:
     """Version 1 of the algorithm `a` is live."""
     with mock_aws():
-        s3, dynamodb = boto3.client("s3"), boto3.client("dynamodb")
-        s3.create_bucket(Bucket=BUCKET)
-        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-        make_table(dynamodb, "ledger")
-        documents = Documents(s3, BUCKET, "metadata/", never)
-        documents.create_missing()
-        made = World(documents, Ledger(dynamodb, "ledger"), Lives(dynamodb, "ledger"))
+        documents, ledger = make_stores()
+        made = World(documents, ledger, Lives(ledger.client, ledger.table))
         made.stream("1")
         made.go_live()
         yield made

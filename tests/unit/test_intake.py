@@ -5,12 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from phaseline.documents import Documents
 from phaseline.errors import RemoteCallError
 from phaseline.intake import RELEASES_IN_A_DISPATCH, Intake
 from phaseline.ledger import VERIFIED, Ledger, Release
@@ -18,8 +16,9 @@ from phaseline.metadata import Hold, Merged, revise
 from phaseline.outbox import Outbox
 from phaseline.transition import Schema
 from tests.events import stream_record
-from tests.unit.test_documents import BUCKET, never
-from tests.unit.test_ledger import AT, make_table
+from tests.unit.stores import make_stores
+from tests.unit.test_documents import BUCKET
+from tests.unit.test_ledger import AT
 from tests.unit.test_metadata import active
 
 LATER = "2026-11-24T22:00:00Z"
@@ -52,19 +51,12 @@ def calls() -> Counter[str]:
 @pytest.fixture
 def intake(github: Github, calls: Counter[str]) -> Iterator[Intake]:
     with mock_aws():
-        s3, dynamodb = boto3.client("s3"), boto3.client("dynamodb")
-        s3.create_bucket(Bucket=BUCKET)
-        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-        make_table(dynamodb, "ledger")
-        documents = Documents(s3, BUCKET, "metadata/", never)
-        documents.create_missing()
-        for client in (s3, dynamodb):
+        documents, ledger = make_stores()
+        for client in (documents.s3, ledger.client):
             client.meta.events.register(
                 "before-call", lambda model, **_: calls.update([model.name])
             )
-        yield Intake(
-            documents, Ledger(dynamodb, "ledger"), Outbox(dynamodb, "ledger"), github, lambda: AT
-        )
+        yield Intake(documents, ledger, Outbox(ledger.client, ledger.table), github, lambda: AT)
 
 
 def active_in(intake: Intake, type_: str) -> dict[str, str]:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-import boto3
 import pytest
 from moto import mock_aws
 
@@ -12,7 +11,7 @@ from phaseline.answers import Outcome, carry_out
 from phaseline.documents import Documents, Stored
 from phaseline.errors import InputError, RefusedError
 from phaseline.intake import Intake
-from phaseline.ledger import VERIFIED, Ledger
+from phaseline.ledger import VERIFIED
 from phaseline.live import Live, LiveDocument, Lives
 from phaseline.metadata import Document, Merged
 from phaseline.outbox import Outbox
@@ -20,8 +19,8 @@ from phaseline.requests import Request
 from phaseline.targets import Sources, TableItem
 from phaseline.transition import Schema
 from tests.events import stream_record
-from tests.unit.test_documents import BUCKET, never
-from tests.unit.test_ledger import AT, make_table
+from tests.unit.stores import make_stores
+from tests.unit.test_ledger import AT
 from tests.unit.test_metadata import active
 
 NAME = "route-planner"
@@ -33,16 +32,11 @@ WEEKEND = "0 18 * * 5 for 2d14h in Europe/Berlin"
 def intake() -> Iterator[Intake]:
     """The stream's road, to bring algorithms to the state that a request meets."""
     with mock_aws():
-        s3, dynamodb = boto3.client("s3"), boto3.client("dynamodb")
-        s3.create_bucket(Bucket=BUCKET)
-        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-        make_table(dynamodb, "ledger")
-        documents = Documents(s3, BUCKET, "metadata/", never)
-        documents.create_missing()
+        documents, ledger = make_stores()
         yield Intake(
             documents,
-            Ledger(dynamodb, "ledger"),
-            Outbox(dynamodb, "ledger"),
+            ledger,
+            Outbox(ledger.client, ledger.table),
             lambda payload: None,
             lambda: AT,
         )

@@ -175,16 +175,19 @@ def refuse(
     targets: Mapping[str, Entry | None],
 ) -> None:
     """Raise RefusedError where `document`, perhaps newer than `before`, does not let the targets
-    become active: a hold, a bad version, a change that somebody else made meanwhile."""
+    become active: a hold, a bad version, another version that somebody else made active meanwhile.
+    Who made the same one active did what is asked for."""
     for name, target in targets.items():
         seen, now = held_by(before, name), held_by(document, name)
         if now and now.release == wanted(request, name, target):
             continue  # by this very request
-        if now and now.release != (seen.release if seen else None):
-            version = now.version if isinstance(now, Entry) else "a withdrawal"
+        version = now.version if isinstance(now, Entry) else None
+        is_other = version != (target.version if target else None)
+        if now and now.release != (seen.release if seen else None) and is_other:
+            made = version or "a withdrawal"
             raise RefusedError(
                 f"{request.type}/{name}",
-                f"{now.who or 'the table'} made {version} active at the same time ({now.release})",
+                f"{now.who or 'the table'} made {made} active at the same time ({now.release})",
                 "Nothing was changed. Look at it, then ask again if it is still wanted.",
             )
         hold = document.hold(name, datetime.fromisoformat(request.at))

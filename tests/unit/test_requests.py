@@ -532,6 +532,16 @@ def test_two_at_once(intake: Intake, action: str, by: str) -> None:
     assert [one.version for one in intake.ledger.open_releases("opt")] == [won]
 
 
+@pytest.mark.parametrize(("action", "version"), [("promote", "5.0"), ("rollback", None)])
+def test_the_same_at_once(intake: Intake, action: str, version: str | None) -> None:
+    """Of two requests for the same version at once the second finds it done."""
+    release(intake, "1.0", "2.0")
+    documents = raced(intake, lambda: ask(intake, action, version, id="other"))
+    outcome = ask(intake, action, version, documents=documents)
+    assert (now(intake), outcome.releases) == (version or "1.0", ())
+    assert len(list(intake.ledger.open_releases("opt"))) == 1
+
+
 def test_a_hold_at_once(intake: Intake) -> None:
     """A promotion that a hold overtakes is refused."""
     documents = raced(intake, lambda: ask(intake, "hold"))

@@ -1,35 +1,53 @@
 # One way to run each thing, the same by hand and in CI.
-PYTHON ?= python3.11
+
+# The newest Python of those on the PATH, unless one is named.
+NAMES := python3.14 python3.13 python3.12 python3.11 python3 python
+IS_OLD := "error: Python 3.11 or newer is needed; " + sys.executable + " is " + sys.version.split()[0]
+IS_SUPPORTED := -c 'import sys; sys.exit($(IS_OLD) if sys.version_info < (3, 11) else 0)'
+PYTHON ?= $(or $(shell for name in $(NAMES); do \
+	"$$name" $(IS_SUPPORTED) 2>/dev/null && echo "$$name" && break; done),$(error \
+	Python 3.11 or newer is needed, and none is on the PATH: install one, or name it by PYTHON=))
+ENVIRONMENTS = "$(PYTHON)" $(IS_SUPPORTED) && "$(PYTHON)" requirements/environments.py
 RUN := .venv/bin/python
 CI ?=
 BENCH ?=
+TESTS ?=
 
-.PHONY: setup demo test lint check bench clean
+.PHONY: setup demo test quick versions lint check lock bench clean
 
-setup: .venv/ready .phaseline/emulator/ready
+setup: .venv/local .phaseline/emulator/ready
 
-.venv/ready: requirements.txt requirements-dev.txt
-	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	touch $@
+.venv/local: requirements/local.txt
+	@$(ENVIRONMENTS) install .venv $<
+	@touch $@
 
-.phaseline/emulator/ready: local/requirements.txt
-	$(PYTHON) -m venv .phaseline/emulator
-	.phaseline/emulator/bin/pip install --quiet --disable-pip-version-check -r local/requirements.txt
-	touch $@
+.venv/dev: requirements/dev.txt
+	@$(ENVIRONMENTS) install .venv $<
+	@touch $@ .venv/local
 
-.phaseline/awscli/ready: benchmarks/requirements.txt
-	$(PYTHON) -m venv .phaseline/awscli
-	.phaseline/awscli/bin/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
-	touch $@
+.phaseline/emulator/ready: requirements/emulator.txt
+	@$(ENVIRONMENTS) install .phaseline/emulator $<
+	@touch $@
+
+.phaseline/awscli/ready: requirements/benchmarks.txt
+	@$(ENVIRONMENTS) install .phaseline/awscli $<
+	@touch $@
 
 demo: setup
 	$(RUN) -m local demo $(if $(CI),--ci)
 
-test: setup
-	$(RUN) -m pytest --basetemp .phaseline/tests
+test: .venv/dev .phaseline/emulator/ready
+	$(RUN) -m pytest $(TESTS)
 
-lint: .venv/ready
+# What needs no server: for the edit loop.
+quick: .venv/dev
+	$(RUN) -m pytest tests/unit tests/contract tests/faults
+
+# The unit tests with each supported Python that this machine has.
+versions:
+	$(ENVIRONMENTS) versions requirements/dev.txt -m pytest tests/unit
+
+lint: .venv/dev
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
@@ -39,9 +57,13 @@ lint: .venv/ready
 
 check: lint test
 
-bench: setup .phaseline/awscli/ready
+# Writes the hashes of all packages after a list in requirements/ was changed.
+lock:
+	$(ENVIRONMENTS) lock
+
+bench: .venv/dev .phaseline/emulator/ready .phaseline/awscli/ready
 	$(RUN) -m benchmarks.drift $(BENCH)
 
 clean:
 	rm -rf .venv .phaseline build .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find * -name __pycache__ -type d -prune -exec rm -rf {} +

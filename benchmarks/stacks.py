@@ -41,7 +41,7 @@ def template(short: str) -> str:
         code = {"S3Bucket": {"Ref": "CodeBucket"}, "S3Key": {"Ref": key_parameter(name)}}
         role = {"Fn::Sub": "arn:aws:iam::${AWS::AccountId}:role/function"}
         properties = {
-            "Runtime": "python3.11", "Handler": "handler.handler", "Role": role, "Code": code,
+            "Runtime": "python3.14", "Handler": "handler.handler", "Role": role, "Code": code,
         }  # fmt: skip
         resources[resource(name)] = {"Type": "AWS::Lambda::Function", "Properties": properties}
         outputs[f"{resource(name)}FunctionName"] = {"Value": {"Ref": resource(name)}}

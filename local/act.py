@@ -14,6 +14,7 @@ from local.act_files import SELF_HOSTED
 from local.workflow_files import Event
 
 BIN = Path(sys.executable).parent
+UV = Path(__file__).parents[1] / ".phaseline/uv/bin"  # where setting up puts it, if need be
 HOOK = Path(__file__).with_name("job.py")
 
 
@@ -55,15 +56,14 @@ class Task:
         """What act and the steps see: of the environment of whoever runs this, the PATH only.
 
         Steps find this Python and its packages, so that setting up Python needs no download;
-        pip may not reach an index, so that no run changes what all runs share.
+        uv may not reach an index, so that no run changes what all runs share.
         """
         return {
-            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join((str(BIN), os.environ["PATH"], str(UV))),
             "HOME": str(self.scratch / "home"),
             "TMPDIR": str(self.scratch / "tmp"),
             "LANG": "C.UTF-8",
-            "PIP_NO_INDEX": "1",
-            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "UV_OFFLINE": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
 

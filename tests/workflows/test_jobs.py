@@ -357,7 +357,7 @@ jobs:
           env | cut -d= -f1 | sort | tr '\\n' ' ' >> "$GITHUB_STEP_SUMMARY"
           echo "::warning title=Careful%3A::Look here: a::b"
           echo "::add-mask::hidden-value"; echo "hidden-value"
-          python -m pip install --quiet -r requirements.txt
+          uv pip install --quiet --python "$(command -v python)" -r requirements.txt
       - run: echo "::error::It broke"; exit 5
 """
 )

@@ -1,4 +1,4 @@
-"""Tells which Python there is, and fails if it is older than the one asked for."""
+"""Tells which Python there is, and fails if it is not one of those asked for."""
 
 import os
 import platform
@@ -8,15 +8,20 @@ from pathlib import Path
 
 def main() -> int:
     """Compare the versions and tell the outputs."""
-    found = platform.python_version()
-    wanted = [int(part) for part in os.environ["INPUT_VERSION"].split(".") if part.isdigit()]
-    if wanted > [int(part) for part in found.split(".")[: len(wanted)]]:
-        print(f"::error::Python {os.environ['INPUT_VERSION']} is asked for; here runs {found}.")
+    found, wanted = platform.python_version(), os.environ["INPUT_VERSION"]
+    oldest, _, newest = wanted.partition(" - ")
+    if not parts(oldest) <= parts(found)[:2] <= parts(newest or "4"):
+        print(f"::error::Python {wanted} is asked for; here runs {found}.")
         return 1
     with Path(os.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as outputs:
         outputs.write(f"python-version={found}\npython-path={sys.executable}\n")
     print(f"Python {found}")
     return 0
+
+
+def parts(version: str) -> list[int]:
+    """The numbers of a version."""
+    return [int(part) for part in version.split(".") if part.isdigit()]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,66 @@
+"""The locked lists of packages: complete, with hashes, and as the files that people edit say."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from requirements.environments import LISTS, LOCKED, ROOT
+
+PIN = re.compile(r"^(?P<name>[\w.-]+)(\[[\w,-]+\])?==(?P<version>\S+)")
+
+
+def pins(path: Path) -> dict[str, set[str]]:
+    """The versions of each package that a list names, by the package's normalised name."""
+    found: dict[str, set[str]] = {}
+    for line in path.read_text("utf-8").splitlines():
+        if match := PIN.match(line):
+            name = re.sub(r"[-_.]+", "-", match["name"]).lower()
+            found.setdefault(name, set()).add(match["version"])
+    return found
+
+
+def included(source: str) -> list[str]:
+    """The lists that a list takes in."""
+    text = (LISTS / source).read_text("utf-8")
+    return re.findall(r"^-r (\S+)$", text, re.MULTILINE)
+
+
+def asked(source: str) -> dict[str, set[str]]:
+    """What a list that people edit names, with the lists that it takes in."""
+    found = pins(LISTS / source)
+    for other in included(source):
+        found |= asked(other)
+    return found
+
+
+@pytest.mark.parametrize(("source", "target"), LOCKED.items())
+def test_locked_list_holds_what_was_asked_for(source: str, target: str) -> None:
+    """`make lock` was run after the last change."""
+    wanted, locked = asked(source), pins(ROOT / target)
+    assert wanted
+    assert {name: locked.get(name) for name in wanted} == wanted
+
+
+@pytest.mark.parametrize("target", LOCKED.values())
+def test_every_locked_package_has_a_hash(target: str) -> None:
+    """An installer that is asked for hashes takes the whole list."""
+    entries = re.split(r"\n(?=\S)", (ROOT / target).read_text("utf-8"))
+    packages = [entry for entry in entries if not entry.startswith("#")]
+    assert packages
+    assert [entry for entry in packages if "--hash=sha256:" not in entry] == []
+
+
+def test_lists_of_one_environment_agree() -> None:
+    """What the demo installed is what the tests find: adding a list changes no version."""
+    base, *others = (pins(ROOT / LOCKED[source]) for source in ("scripts.in", "local.in", "dev.in"))
+    for larger in others:
+        assert {name: larger.get(name) for name in base} == base
+        base = larger
+
+
+def test_workflows_use_the_locked_installer() -> None:
+    """The jobs install by the version of uv that a machine without uv gets."""
+    (version,) = pins(LISTS / "uv.in")["uv"]
+    action = (ROOT / ".github/actions/setup/action.yml").read_text("utf-8")
+    assert f'version: "{version}"' in action

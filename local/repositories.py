@@ -87,11 +87,13 @@ def ensure(root: Path, name: str, *, folder: Path, push_url: str) -> str:
 
 
 def copy(root: Path, name: str, fork: str) -> None:
-    """Make the repository `fork` with the history of another, unless it is there."""
+    """Make the repository `fork` with another's main branch, as GitHub does by default, unless it
+    is there."""
     if not location(root, fork).exists():
         location(root, fork).parent.mkdir(parents=True, exist_ok=True)
         source = location(root, name).resolve()
-        git("clone", "--quiet", "--bare", str(source), str(location(root, fork)), cwd=root)
+        only = ("--bare", "--single-branch", f"--branch={BRANCH}")
+        git("clone", "--quiet", *only, str(source), str(location(root, fork)), cwd=root)
 
 
 def commit(

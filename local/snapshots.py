@@ -1,5 +1,6 @@
-"""Copies of repositories at one commit, with workflow files that act can read."""
+"""Repositories at one commit, with workflow files that act can read."""
 
+import tarfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,14 +39,32 @@ def files(root: Path, name: str, commit: str) -> dict[str, str]:
 def gather(root: Path, origin: Origin, folder: Path, *, name: str) -> dict[str, Path]:
     """Take a workflow's repository, and all that the workflow uses; `owner/name@ref` -> folder.
 
-    `name` is the workflow's. Its own repository is at `folder / "repository"`. Raises
+    `name` is the workflow's. At `folder / "repository"` is what act starts from. Raises
     MissingActionError, and ValueError where GitHub would not start the run.
     """
     gathering = _Gathering(root, folder, name)
     key = f"{origin.repository}@{origin.sha}"
-    gathering.check_out(key, origin, folder / "repository")
+    gathering.fetch(key, origin)
     gathering.visit(key, origin)
+    _prepare(repositories.location(root, origin.repository), origin, folder / "repository")
+    file = folder / "repository" / origin.path
+    file.parent.mkdir(parents=True)
+    file.write_bytes((gathering.found[key] / origin.path).read_bytes())
     return gathering.found
+
+
+def _prepare(bare: Path, origin: Origin, folder: Path) -> None:
+    """A repository without files at a commit, in which act looks for the commit's name.
+
+    A job's workspace is empty until it checks something out. act takes the repository's name from
+    the address of its remote.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    repositories.git("clone", "--quiet", "--no-checkout", str(bare), str(folder), cwd=bare)
+    repositories.git("fetch", "--quiet", "origin", origin.sha, cwd=folder)
+    repositories.git("update-ref", "--no-deref", "HEAD", origin.sha, cwd=folder)
+    address = f"https://github.com/{origin.repository}.git"
+    repositories.git("remote", "set-url", "origin", address, cwd=folder)
 
 
 class _Gathering:
@@ -58,16 +77,17 @@ class _Gathering:
         self._folder = folder
         self._read: dict[tuple[str, str], dict[str, Any]] = {}
 
-    def check_out(self, key: str, origin: Origin, folder: Path) -> None:
-        """Copy a repository at its commit. act takes its name from the remote's address."""
+    def fetch(self, key: str, origin: Origin) -> None:
+        """Unpack a repository's archive at a commit, as the runner fetches it for an action: what
+        .gitattributes names as `export-ignore` is not in it."""
         bare = repositories.location(self._root, origin.repository)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        repositories.git("clone", "--quiet", "--no-checkout", str(bare), str(folder), cwd=bare)
-        repositories.git("fetch", "--quiet", "origin", origin.sha, cwd=folder)
-        repositories.git("checkout", "--quiet", "--detach", origin.sha, cwd=folder)
-        address = f"https://github.com/{origin.repository}.git"
-        repositories.git("remote", "set-url", "origin", address, cwd=folder)
-        self.found[key] = folder
+        self.found[key] = folder = self._folder / "actions" / key.replace("/", "-")
+        folder.mkdir(parents=True)
+        archive = self._folder / "archive.tar"
+        repositories.git("archive", f"--output={archive}", origin.sha, cwd=bare)
+        with tarfile.open(archive) as packed:
+            packed.extractall(folder, filter="data")
+        archive.unlink()
 
     def visit(self, key: str, origin: Origin) -> dict[str, Any]:
         """Sanitise one file and all that it uses; its content before."""
@@ -106,7 +126,7 @@ class _Gathering:
             full = use.ref if sha == use.ref else f"refs/heads/{use.ref}"
             origin = Origin(use.repository, full, sha, path)
         if key not in self.found:
-            self.check_out(key, origin, self._folder / key.replace("/", "-"))
+            self.fetch(key, origin)
         return self.visit(key, origin)
 
 

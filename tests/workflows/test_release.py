@@ -42,6 +42,9 @@ def test_a_tested_version_is_released(system: System) -> None:
 
 def test_a_late_dispatch_is_already_done(system: System) -> None:
     """The event of a release that has ended, sent again, ends well and changes nothing."""
+    last = automation.newest_run(system)
+    promote(system, "opt", "late-dispatch", "1.0.0")
+    succeeded(automation.ended(system, "on-version-tested.yml", after=last))
     event = system.dispatches()[-1]
     before = system.served()
     told = {name: event[name] for name in ("event_type", "client_payload")}

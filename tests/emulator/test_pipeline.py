@@ -54,8 +54,11 @@ def start(emulator: Emulator, *, name: str = NAME, **request: Any) -> str:
     return str(client.start_pipeline_execution(name=name, **request)["pipelineExecutionId"])
 
 
-def small_pipeline(emulator: Emulator, name: str, mode: str) -> str:
-    """A pipeline that takes an object and calls the flaky function: its first execution."""
+def small_pipeline(emulator: Emulator, name: str, mode: str, told: str = "#{Opt.ETag}") -> str:
+    """A pipeline that takes an object and tells the flaky function something: its first execution.
+
+    The function crashes in its first call for a job when it is told to `crash`.
+    """
     client = emulator.client("codepipeline")
     declared = client.get_pipeline(name=NAME)["pipeline"]
     source, _, release = declared["stages"]
@@ -64,7 +67,7 @@ def small_pipeline(emulator: Emulator, name: str, mode: str) -> str:
         {"name": "Release", "actions": [a for a in release["actions"] if a["name"] == "Check"]},
     ]
     configuration = declared["stages"][1]["actions"][0]["configuration"]
-    configuration |= {"FunctionName": "flaky", "UserParameters": "#{Opt.ETag}"}
+    configuration |= {"FunctionName": "flaky", "UserParameters": told}
     client.create_pipeline(pipeline={**declared, "name": name, "executionMode": mode})
     found = client.list_pipeline_executions(pipelineName=name)
     return str(found["pipelineExecutionSummaries"][0]["pipelineExecutionId"])
@@ -141,7 +144,12 @@ def test_object_event_pins_its_version(stack: Emulator) -> None:
 
     def started() -> list[dict[str, Any]]:
         found = client.list_pipeline_executions(pipelineName=NAME)["pipelineExecutionSummaries"]
-        caused = [e for e in found if e["trigger"]["triggerType"] == "CloudWatchEvent"]
+        caused = [
+            execution
+            for execution in found
+            if execution["trigger"]["triggerType"] == "CloudWatchEvent"
+            and versions & {revision["revisionId"] for revision in execution["sourceRevisions"]}
+        ]
         return caused if len(caused) >= len(versions) else []
 
     executions = [summary["pipelineExecutionId"] for summary in eventually(started)]
@@ -289,7 +297,7 @@ def test_pipeline_role_without_permission(stack: Emulator) -> None:
 
 def test_crashed_function_is_called_again(stack: Emulator) -> None:
     """An asynchronous invocation that crashes is retried, and the action waits for the answer."""
-    execution = small_pipeline(stack, "flaky", "QUEUED")
+    execution = small_pipeline(stack, "flaky", "QUEUED", told="crash")
     assert finished(stack, execution, name="flaky")["status"] == "Succeeded"
     check = actions(stack, execution, name="flaky")["Check"]
     assert check["output"]["outputVariables"] == {"Calls": "2"}

@@ -37,16 +37,25 @@ def later(system: System) -> Iterator[Environment]:
     server.stop()
 
 
-def ask(scripts: Scripts, *arguments: str, action: str = "promote", run: str = "1") -> Ran:
-    """Ask for something in the second environment."""
-    about = ["--environment", LATER, "--action", action, "--type", "opt", "--algorithm", NAME]
+@pytest.fixture
+def soaking(system: System, later: Environment) -> Iterator[None]:
+    """The second environment takes what was live in the first one for an hour."""
+    order = system.parameters() | {"SiteUrl": later.site_url, "PromotesFrom": ENVIRONMENT}
+    system.run_deploy("soak.log", order | {"SoakMinutes": "60"}, "--environment", LATER)
+    yield
+    system.run_deploy("soak.log", order | {"SoakMinutes": "0"}, "--environment", LATER)
+
+
+def ask(scripts: Scripts, *arguments: str, name: str = NAME, run: str = "1") -> Ran:
+    """Ask for a promotion to the second environment."""
+    about = ["--environment", LATER, "--action", "promote", "--type", "opt", "--algorithm", name]
     return scripts.run("release", *about, "--reason", "next", "--json", *arguments, run=run)
 
 
-def entry(system: System, found: Environment) -> object:
-    """The algorithm's entry in an environment's document, as it is shown."""
+def entry(system: System, found: Environment, name: str = NAME) -> object:
+    """An algorithm's entry in an environment's document, as it is shown."""
     documents = Documents(system.client("s3"), found.metadata_bucket, PREFIX, lambda _: None)
-    known = documents.read("opt").document.algorithms.get(NAME)
+    known = documents.read("opt").document.algorithms.get(name)
     return (known.version, known.display) if known else None
 
 
@@ -70,15 +79,14 @@ def test_staging_to_production(system: System, later: Environment, scripts: Scri
     assert ask(scripts).json["outcome"] == "already-done"
 
 
+@pytest.mark.usefixtures("soaking")
 def test_soak(system: System, later: Environment, scripts: Scripts) -> None:
     """A version that was not live in the first for long enough is refused, and told from when on
     it is not."""
-    order = {"SiteUrl": later.site_url, "PromotesFrom": ENVIRONMENT, "SoakMinutes": "60"}
-    system.run_deploy("soak.log", system.parameters() | order, "--environment", LATER)
-    promote(system, "opt", NAME, "1.1.0")
-    refused = ask(scripts, run="3")
+    promote(system, "opt", "soaked", "1.1.0")
+    refused = ask(scripts, name="soaked", run="3")
     assert refused.code == 7
     assert f"it was live in {ENVIRONMENT} for 0 min of the 60" in refused.err
     assert "Ask again at" in refused.err
     first = environment.read(system.client("cloudformation"), ENVIRONMENT)
-    assert entry(system, later) != entry(system, first)
+    assert entry(system, later, "soaked") != entry(system, first, "soaked")

@@ -418,6 +418,7 @@ def test_status(system: System, scripts: Scripts) -> None:
 
 def test_report(system: System, scripts: Scripts) -> None:
     """A message is posted; one that the pipeline has posted already is not posted again."""
+    bring(system, "reported", "1.0.0")
     what = ["--outcome", "failure", "--type", "opt", "--algorithm", "a", "--reason", "it & <b>"]
     ran = scripts.run("report", *what, "--json")
     assert ran.json["posted"]

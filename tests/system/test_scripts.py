@@ -17,8 +17,9 @@ from local.demo import BROKEN_BUILD
 from local.system import ENVIRONMENT, ROOT, System
 from phaseline.documents import Documents, Stored
 from tests.system.conftest import COMPLETE, executions, promote
-from tests.system.test_release import settle, until
+from tests.system.test_release import settle
 from tests.unit.test_release_journal import read_outputs
+from tests.waiting import eventually
 
 SLOW_BUILD = "      - sleep 3\n"
 
@@ -101,7 +102,7 @@ def told(system: System, execution: str) -> int:
             if "thread_ts" not in message
         )
 
-    until(count)
+    eventually(count)
     return count()
 
 
@@ -202,7 +203,7 @@ def test_rollback_hold_and_resume(system: System, scripts: Scripts) -> None:
     system.write_algorithm(
         "rolled", "3.0.0", type_="opt", phase=COMPLETE, title="Rolled", summary=""
     )
-    until(lambda: scripts.document().document.holds["rolled"].waiting)
+    eventually(lambda: scripts.document().document.holds["rolled"].waiting)
     settle(system)
     assert system.served_versions("opt")["rolled"] == "1.0.0"
     refused = scripts.release("promote", "rolled", "3.0.0")
@@ -220,7 +221,7 @@ def test_hold(system: System, scripts: Scripts) -> None:
     ran = scripts.release("hold", "held")
     assert ran.code == 0, ran.err
     system.write_algorithm("held", "1.1.0", type_="opt", phase=COMPLETE, title="Held", summary="")
-    until(lambda: scripts.document().document.holds["held"].waiting)
+    eventually(lambda: scripts.document().document.holds["held"].waiting)
     settle(system)
     assert system.served_versions("opt")["held"] == "1.0.0"
 
@@ -303,7 +304,7 @@ def build_with(system: System, text: str) -> None:
     """Push a buildspec, and wait for what that starts."""
     before = len(executions(system))
     system.commit_frontend({"buildspec.yml": text}, "Another build")
-    until(lambda: len(executions(system)) > before)
+    eventually(lambda: len(executions(system)) > before)
     settle(system)
 
 

@@ -223,7 +223,7 @@ class Runner:
             self._finish(run, "startup_failure", f"{error} {detail}".strip())
         except Exception as error:  # a fault of ours must end the run too
             log.exception("Run %s failed unexpectedly", run.id)
-            self._finish(run, "failure", f"The runner failed: {error!r}", LOST)
+            self._finish(run, "failure", f"The runner failed: {error}", LOST)
         finally:
             self.desk.close(run, self.page(run))
             self._turns.leave(group, str(run.id))
@@ -257,14 +257,18 @@ class Runner:
                 return
             self._processes[run.id] = process = act.start(task)
         run.move("in_progress")
-        with run.log.open("w", encoding="utf-8") as log:
+        with run.log.open("w", encoding="utf-8") as file:
 
             def note(entry: Mapping[str, Any]) -> None:
                 if text := run.note(entry):
-                    log.write(text + "\n")
-                    log.flush()
+                    file.write(text + "\n")
+                    file.flush()
 
-            code = act.follow(process, note)
+            try:
+                code = act.follow(process, note)
+            except BaseException:
+                act.stop(process)
+                raise
         if run.id in self._cancelled:
             self._finish(run, "cancelled", "")
         elif code < 0 or (code and "failure" not in run.jobs.values()):
@@ -287,8 +291,8 @@ class Runner:
     def _finish(self, run: Run, conclusion: str, problem: str, title: str = INVALID) -> None:
         if problem:
             run.annotations.append(Annotation("", "error", title, problem))
-            with run.log.open("a", encoding="utf-8") as log:
-                log.write(problem + "\n")
+            with run.log.open("a", encoding="utf-8") as file:
+                file.write(problem + "\n")
         record = {"annotations": [vars(note) for note in run.annotations], "jobs": run.jobs}
         (run.folder / "result.json").write_text(json.dumps(record, indent=2), encoding="utf-8")
         run.move(COMPLETED, conclusion)

@@ -37,7 +37,7 @@ def git(*arguments: str, cwd: Path) -> str:
     return _git(*arguments, cwd=cwd).stdout.strip()
 
 
-def _git(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
+def _git(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     settings = {
         "PATH": os.environ["PATH"],
         "HOME": str(cwd),

@@ -15,6 +15,7 @@ import urllib3
 from local import standins
 from local.demo import BROKEN_BUILD
 from local.system import ENVIRONMENT, ROOT, System
+from local.watch import Watch
 from phaseline.documents import Documents, Stored
 from tests.system.conftest import COMPLETE, executions, promote
 from tests.system.test_release import settle
@@ -216,11 +217,14 @@ def test_rollback_hold_and_resume(system: System, scripts: Scripts) -> None:
 
 
 def test_hold(system: System, scripts: Scripts) -> None:
-    """A hold changes no version, and keeps the next one waiting."""
+    """A hold changes no version, and keeps the next one waiting; who follows that sees it."""
     bring(system, "held", "1.0.0")
     ran = scripts.release("hold", "held")
     assert ran.code == 0, ran.err
+    watch = Watch(system, "opt", "held", "1.1.0")
     system.write_algorithm("held", "1.1.0", type_="opt", phase=COMPLETE, title="Held", summary="")
+    steps = [(step.name, step.failed) for step in watch.steps()]
+    assert steps == [("item", False), ("listener", False), ("hold", True)]
     eventually(lambda: scripts.document().document.holds["held"].waiting)
     settle(system)
     assert system.served_versions("opt")["held"] == "1.0.0"

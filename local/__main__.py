@@ -1,20 +1,32 @@
 """`python -m local COMMAND`: run the local system, and play with one that runs.
 
 `demo` writes the running system's addresses to .phaseline/demo/system.json; the other commands
-read them there.
+read them there. Whatever goes wrong is one line.
 """
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
+from botocore.exceptions import BotoCoreError, ClientError
+from urllib3.exceptions import HTTPError
 
-from local import automation
+from local import automation, display
 from local import demo as demonstration
 from local.system import ENVIRONMENT, ROOT, System
-from phaseline.errors import ConfigurationError, DeploymentError, PhaselineError
+from phaseline.errors import (
+    ConfigurationError,
+    DeploymentError,
+    PhaselineError,
+    RefusedError,
+    RemoteCallError,
+)
 from phaseline.transition import NAME_PATTERN, TYPES
+from scripts.console import report, translated
+
+BUILDSPEC = "buildspec.yml"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -26,17 +38,12 @@ def main() -> None:
 @click.option("--ci", is_flag=True, help="End after the release; fail if it is not served.")
 def demo(ci: bool) -> None:
     """Start everything, deploy it, and take a release through it."""
-    sys.exit(demonstration.run(ci=ci))
+    sys.exit(demonstration.run(ci=ci, folder=demonstration.FOLDER))
 
 
 def running() -> System:
     """The system that `demo` runs in another terminal."""
-    try:
-        return System.attach(demonstration.FOLDER)
-    except OSError as error:
-        raise ConfigurationError(
-            str(demonstration.FOLDER), "no system runs here", "Start one with `make demo`."
-        ) from error
+    return System.attach(demonstration.FOLDER)
 
 
 def name(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
@@ -53,9 +60,19 @@ def name(_context: click.Context, _parameter: click.Parameter, value: str) -> st
 def promote(type_: str, algorithm: str, version: str) -> None:
     """Write a version that passed its tests into the table, and follow its release."""
     system = running()
+    if system.phase(algorithm, version) == demonstration.COMPLETE:
+        served = system.served_versions(type_).get(algorithm)
+        if served == version:
+            click.echo(f"{algorithm} {version} is live already; nothing was done.")
+            return
+        raise RefusedError(
+            f"{algorithm} {version}",
+            f"it has passed its tests already, and the website serves {served}",
+            "See `runs` and `slack`, or promote it by `workflow promote.yml action=promote`.",
+        )
     title = algorithm.replace("-", " ").capitalize()
     made = (type_, algorithm, version, title, f"Version {version}.")
-    if not demonstration.promote(system, made, Console(highlight=False)):
+    if not demonstration.promote(system, made, display.console()):
         sys.exit(DeploymentError.exit_code)
 
 
@@ -65,20 +82,35 @@ def promote(type_: str, algorithm: str, version: str) -> None:
 @click.argument("phase")
 def phase(algorithm: str, version: str, phase: str) -> None:
     """Set the phase of a version that is in the table."""
-    running().set_phase(algorithm, version, phase)
+    system = running()
+    if system.phase(algorithm, version) == phase:
+        click.echo(f"The phase of {algorithm} {version} is {phase} already; nothing was done.")
+        return
+    system.set_phase(algorithm, version, phase)
+    click.echo(f"The phase of {algorithm} {version} is {phase} now.")
 
 
 @main.command("break-build")
 def break_build() -> None:
     """Push a commit to the frontend's repository with which its build fails."""
-    running().commit_frontend({"buildspec.yml": demonstration.BROKEN_BUILD}, "Break the build")
+    push_buildspec(demonstration.BROKEN_BUILD, "Break the build", "broken")
 
 
 @main.command("mend-build")
 def mend_build() -> None:
     """Push the frontend's own buildspec.yml again."""
-    text = (ROOT / "examples/frontend/buildspec.yml").read_text()
-    running().commit_frontend({"buildspec.yml": text}, "Mend the build")
+    text = (ROOT / "examples/frontend" / BUILDSPEC).read_text(encoding="utf-8")
+    push_buildspec(text, "Mend the build", "as it should be")
+
+
+def push_buildspec(text: str, message: str, state: str) -> None:
+    """Push a buildspec to the frontend's repository, unless it holds that one."""
+    system = running()
+    if system.read_frontend(BUILDSPEC).strip() == text.strip():
+        click.echo(f"The build is {state} already; nothing was pushed.")
+        return
+    commit = system.commit_frontend({BUILDSPEC: text}, message)
+    click.echo(f"Pushed {commit[:8]}: {message}.")
 
 
 @main.command()
@@ -109,14 +141,37 @@ def workflow(file: str, inputs: tuple[str, ...]) -> None:
     given = {"environment": ENVIRONMENT} | {name: value for name, _, value in pairs}
     number = automation.dispatch(system, file, **given)
     run = automation.ended(system, file, after=number - 1)
-    click.echo(run["summary"] or Path(run["log"]).read_text())
+    click.echo(run["summary"] or Path(run["log"]).read_text(encoding="utf-8"))
     if run["conclusion"] != "success":
-        sys.exit(DeploymentError.exit_code)
+        found = f"{run['conclusion']}{display.reason(run)}"
+        raise DeploymentError(f"the run of {file}", found, f"Its log is {run['log']}")
+
+
+def explained(error: Exception) -> PhaselineError:
+    """Why a command failed: the system is gone, or a part of it, or else what a call said."""
+    if isinstance(error, OSError):  # no call: those of the libraries have errors of their own
+        return ConfigurationError("this machine", str(error), "Correct that, and try again.")
+    try:
+        running()
+    except PhaselineError as found:
+        return found
+    if isinstance(error, ClientError | BotoCoreError):
+        return translated(error)
+    said = getattr(error, "stderr", None) or str(error)
+    return RemoteCallError("a call", said.strip().rstrip("."), "Running it again is safe.")
+
+
+def run() -> None:
+    """Run a command and exit; the one place where an error becomes a line and an exit code."""
+    try:
+        main()
+    except PhaselineError as error:
+        problem = error
+    except (BotoCoreError, ClientError, HTTPError, OSError, subprocess.SubprocessError) as error:
+        problem = explained(error)
+    report(problem, sys.stderr, os.environ)
+    sys.exit(problem.exit_code)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except PhaselineError as problem:
-        click.echo(f"error: {problem}", err=True)
-        sys.exit(problem.exit_code)
+    run()

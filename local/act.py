@@ -5,17 +5,24 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from local.act_files import SELF_HOSTED
+from local.waiting import PATIENCE
 from local.workflow_files import Event
 
 BIN = Path(sys.executable).parent
 UV = Path(__file__).parents[1] / ".phaseline/uv/bin"  # where setting up puts it, if need be
-HOOK = Path(__file__).with_name("job.py")
+HOOKED = {
+    "ACT_JOB_HOOK": str(Path(__file__).with_name("job.py")),
+    "ACT_PATIENCE": str(PATIENCE),
+}
+"""Where a job finds local/job.py, and for how many seconds it waits for an answer."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,7 @@ class Task:
         ]
         for name, folder in self.actions.items():
             options += ["--local-repository", f"{name}={folder}"]
-        for name, value in {**self.environ, "ACT_JOB_HOOK": str(HOOK)}.items():
+        for name, value in {**self.environ, **HOOKED}.items():
             options += ["--env", f"{name}={value}"]
         for name, value in self.variables.items():
             options += ["--var", f"{name}={value}"]
@@ -66,6 +73,16 @@ class Task:
             "UV_OFFLINE": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
+
+
+@contextmanager
+def plainly_named(folder: Path) -> Iterator[Path]:
+    """A folder under another name, which has neither blanks nor quotes: act puts the names of its
+    files into command lines as they are."""
+    with tempfile.TemporaryDirectory(prefix="phaseline-") as parent:
+        link = Path(parent) / "run"
+        link.symlink_to(folder)
+        yield link
 
 
 def start(task: Task) -> subprocess.Popen[str]:

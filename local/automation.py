@@ -1,15 +1,13 @@
 """The automation repository of a running system: set up as a person does it, and used."""
 
 import json
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import urllib3
-
 from local import repositories, standins
 from local.system import AUTOMATION, CREDENTIALS, ENVIRONMENT, ROOT, System
+from local.waiting import until
 
 PARAMETERS = f"infra/parameters/{ENVIRONMENT}.json"
 ROLES = {
@@ -26,17 +24,10 @@ ROLES_BY_ENVIRONMENT = {
 def call(
     system: System, method: str, path: str, body: Any = None, *, repository: str = AUTOMATION
 ) -> Any:
-    """Call GitHub's API of a repository, as its owner. Raises RuntimeError."""
-    answer = urllib3.request(
-        method,
-        f"{system.github_url}/repos/{repository}{path}",
-        json=body,
-        headers={"Authorization": f"Bearer {standins.GITHUB_TOKEN}", "User-Agent": "local"},
-        retries=False,
-    )
-    if answer.status >= 400:
-        raise RuntimeError(f"{method} {path}: {answer.status} {answer.data.decode()}")
-    return answer.json() if answer.data else None
+    """Call GitHub's API of a repository, as its owner. Raises RemoteCallError."""
+    headers = {"Authorization": f"Bearer {standins.GITHUB_TOKEN}", "User-Agent": "local"}
+    url = f"{system.github_url}/repos/{repository}{path}"
+    return system.ask("GitHub", method, url, body, headers)
 
 
 def trust(system: System) -> None:
@@ -75,7 +66,7 @@ def trusted(system: System) -> dict[str, str]:
 def add_repository(system: System, name: str, folder: Path) -> str:
     """Put a repository `owner/name` on GitHub that holds a folder's files; its commit."""
     control = f"{system.github_url}/_phaseline"
-    urllib3.request("PUT", f"{control}/repositories/{name}", retries=False)
+    system.ask("GitHub", "PUT", f"{control}/repositories/{name}")
     root = system.folder / "git"
     return repositories.ensure(root, name, folder=folder, push_url=f"{control}/push")
 
@@ -127,47 +118,59 @@ def newest_run(system: System, repository: str = AUTOMATION) -> int:
 
 
 def ended(
-    system: System,
-    workflow: str,
-    *,
-    after: int = 0,
-    within: float = 120,
-    repository: str = AUTOMATION,
+    system: System, workflow: str, *, after: int = 0, repository: str = AUTOMATION
 ) -> dict[str, Any]:
     """The first run of a workflow's file with a number above `after`, once it is completed.
 
-    Raises TimeoutError after `within` seconds.
+    Raises TimedOutError.
     """
-    return all_ended(system, workflow, 1, after=after, within=within, repository=repository)[0]
+    return all_ended(system, workflow, 1, after=after, repository=repository)[0]
 
 
 def all_ended(
-    system: System,
-    workflow: str,
-    count: int,
-    *,
-    after: int = 0,
-    within: float = 120,
-    repository: str = AUTOMATION,
+    system: System, workflow: str, count: int, *, after: int = 0, repository: str = AUTOMATION
 ) -> list[dict[str, Any]]:
     """The runs of a workflow's file with numbers above `after`, once `count` are completed.
 
-    Runs that take turns need not end in the order of their numbers. Raises TimeoutError after
-    `within` seconds.
+    Runs that take turns need not end in the order of their numbers. Raises TimedOutError.
     """
-    deadline = time.monotonic() + within
-    while time.monotonic() < deadline:
-        completed = [
+
+    def look() -> list[dict[str, Any]]:
+        return [
             run
             for run in _runs(system, repository)
-            if Path(run["workflow"]).name == workflow
-            and run["id"] > after
-            and run["status"] == "completed"
+            if Path(run["workflow"]).name == workflow and run["id"] > after
         ]
-        if len(completed) >= count:
-            return completed
-        time.sleep(0.1)
-    raise TimeoutError(f"{workflow} has not completed {count} runs within {within} seconds")
+
+    runs = until(
+        look,
+        lambda runs: len(_completed(runs)) >= count,
+        what=f"{count} completed runs of {workflow}",
+        show=_states,
+    )
+    return _completed(runs)
+
+
+def following(system: System, release: str) -> dict[str, Any]:
+    """The run that the listener's dispatch of a release started, once it is completed.
+
+    Raises TimedOutError.
+    """
+
+    def look() -> list[dict[str, Any]]:
+        runs = _runs(system, AUTOMATION)
+        return [run for run in runs if release in run["payload"].get("releases", ())]
+
+    what = f"the workflow run that follows {release}"
+    return _completed(until(look, _completed, what=what, show=_states))[0]
+
+
+def _completed(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [run for run in runs if run["status"] == "completed"]
+
+
+def _states(runs: list[dict[str, Any]]) -> str:
+    return ", ".join(f"{run['status']}, log {run['log']}" for run in runs) or "no run"
 
 
 def _runs(system: System, repository: str) -> list[dict[str, Any]]:

@@ -2,23 +2,25 @@
 
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
-from rich.live import Live
-from rich.table import Table
 
-from local import automation
+from local import automation, display
 from local import system as local_system
+from local.parts import PartError
 from local.system import ENVIRONMENT, ROOT, System
-from local.watch import Step, Watch
-from phaseline.errors import DeploymentError
+from local.watch import Watch
+from phaseline.errors import DeploymentError, PhaselineError
 
-TESTED = "on-version-tested.yml"
 FOLDER = ROOT / ".phaseline/demo"
 COMPLETE, RUNNING = "PACKAGE_TESTS_COMPLETE", "PACKAGE_TESTS_RUNNING"
+FOLLOWS = "GitHub Actions, started by the listener, follows and proves it:"
+STOPPED = 130
+"""The exit code of a demo that was stopped before its release: a shell's for Ctrl-C."""
 Algorithm = tuple[str, str, str, str, str]
 """Type, name, version, title, summary."""
 ALGORITHMS: tuple[Algorithm, ...] = (
@@ -49,13 +51,19 @@ artifacts:
 def run(*, ci: bool, folder: Path = FOLDER) -> int:
     """Start, deploy, release, and stay up until Ctrl-C; with `ci` end after the release.
 
-    Returns the exit code: 0 where the website serves the promoted version, 4 where it does not.
+    Returns the exit code: 0 where the website serves the promoted version, 4 where it does not,
+    130 where it was stopped before. Raises PhaselineError for a fault of the system.
     """
-    out = Console(highlight=False)
-    signal.signal(signal.SIGTERM, _interrupt)
+    out = display.console()
+    released = False
     out.print("Starting the local system: AWS emulator, GitHub, Slack, the edge...")
     try:
-        with local_system.running(folder, workflows=True) as system:
+        with (
+            _interruptible(),
+            _one_line(folder / "demo.log"),
+            local_system.running(folder, workflows=True) as system,
+            _noticing(system),
+        ):
             released = _deploy(system, out) and _seed(system, out) and promote(system, NEXT, out)
             if ci or not released:
                 return 0 if released else DeploymentError.exit_code
@@ -63,11 +71,57 @@ def run(*, ci: bool, folder: Path = FOLDER) -> int:
             threading.Event().wait()
     except KeyboardInterrupt:
         out.print("\nStopped.")
-    return 0
+    return 0 if released else STOPPED
 
 
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let SIGTERM, and SIGHUP of a terminal that is closed, end the demo as Ctrl-C does."""
+    names = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    # What whoever started it lets it ignore, as nohup does, it goes on to ignore.
+    before = {name: signal.getsignal(name) for name in names}
+    ours = [name for name, handler in before.items() if handler is not signal.SIG_IGN]
+
+    def interrupt(*_: object) -> None:
+        for name in ours:  # a closed terminal says so more than once, while the system stops
+            signal.signal(name, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for name in ours:
+        signal.signal(name, interrupt)
+    try:
+        yield
+    finally:
+        for name in ours:
+            signal.signal(name, before[name])
+
+
+@contextmanager
+def _noticing(system: System) -> Iterator[None]:
+    """Interrupt whatever is going on when the emulator dies; `running` then says what happened."""
+
+    def look(*_: object) -> None:
+        if system.emulator and system.emulator.poll() is not None:
+            signal.signal(signal.SIGCHLD, before)
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGCHLD, look)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
+@contextmanager
+def _one_line(log: Path) -> Iterator[None]:
+    """Write to a log what nobody foresaw, so that people see one line. Raises PartError."""
+    try:
+        yield
+    except PhaselineError:
+        raise
+    except Exception as error:
+        log.write_text(traceback.format_exc(), encoding="utf-8")
+        raise PartError("the demo", "it failed unexpectedly", log) from error
 
 
 def _deploy(system: System, out: Console) -> bool:
@@ -75,66 +129,64 @@ def _deploy(system: System, out: Console) -> bool:
     out.print("Deploying the roles for the workflows, and pushing the parameters to GitHub...")
     automation.trust(system)
     automation.push_parameters(system)
-    went_well = _show_run(automation.ended(system, "deploy.yml"), out)
+    went_well = display.show_run(automation.ended(system, "deploy.yml"), out)
     system.follow_stacks()
     return went_well
 
 
 def _seed(system: System, out: Console) -> bool:
     """Bring a first version of each type to the website; whether all arrived."""
-    out.print("\nFirst versions, one of each type:")
-    known = automation.newest_run(system)
+    out.print("\nFirst versions, one of each type:\n")
     watches = [Watch(system, *algorithm[:3]) for algorithm in ALGORITHMS]
     for algorithm in ALGORITHMS:
         _write(system, algorithm, COMPLETE)
-    arrived = True
-    for watch in watches:
-        *_, last = watch.steps()
-        arrived = arrived and not last.failed
-        how = f"{last.name} FAILED: {last.detail}" if last.failed else "live"
-        out.print(
-            f"  {watch.type:<4}{watch.algorithm} {watch.version}: {how} after {last.seconds:.1f} s",
-            soft_wrap=True,
-        )
+    display.show_releases(watches, out)
+    out.print(f"\n{FOLLOWS}")
+    runs = [automation.following(system, watch.release_id) for watch in watches]
+    proved = [display.show_run(run, out) for run in runs]
     _show_served(system, out)
-    for run in automation.all_ended(system, TESTED, len(watches), after=known):
-        arrived = _show_run(run, out) and arrived
-    return arrived
+    arrived = [_arrived(*pair, out) for pair in zip(watches, proved, strict=True)]
+    return all(arrived)
 
 
 def promote(system: System, algorithm: Algorithm, out: Console) -> bool:
-    """Change a phase and follow the release; whether website and workflow say it arrived."""
+    """Change a phase and follow the release; whether website and workflow say it arrived.
+
+    Where its execution fails, the workflow that follows the release may start another one: so the
+    website is looked at when both have ended.
+    """
     type_, name, version = algorithm[:3]
     _write(system, algorithm, RUNNING)
     out.print(f"\nNow the phase of {name} {version} becomes {COMPLETE}:\n")
-    known = automation.newest_run(system)
     watch = Watch(system, type_, name, version)
     system.set_phase(name, version, COMPLETE)
-    last = _show(watch.steps(), out)
-    served = system.served_versions(type_).get(name)
+    last = display.show_release(watch, out)
+    if last.name == "hold":
+        out.print(f"\n{name} {version}: {last.detail}.", style="bold red")
+        return False
+    out.print(f"\n{FOLLOWS}")
+    run = automation.following(system, watch.release_id)
+    proved = display.show_run(run, out)
+    if run["summary"]:
+        out.print(f"\n{run['summary'].strip()}")
     _show_served(system, out)
-    out.print(
-        f"\n{name} {version} is live, {last.seconds:.1f} s after its item changed."
-        if served == version
-        else f"\nThe website serves {name} {served}, not {version}.",
-        style="bold green" if served == version else "bold red",
-    )
-    out.print("\nGitHub Actions, started by the listener, follows and proves it:")
-    run = automation.ended(system, TESTED, after=known)
-    went_well = _show_run(run, out)
-    out.print(f"\n{run['summary'].strip()}", markup=False, soft_wrap=True)
-    return went_well and served == version
+    return _arrived(watch, proved, out)
 
 
-def _show_run(run: Mapping[str, Any], out: Console) -> bool:
-    """Say how a workflow's run ended and where its log is; whether it ended well."""
-    went_well = bool(run["conclusion"] == "success")
-    out.print(
-        f"  {Path(run['workflow']).name}: {run['conclusion']}; log {run['log']}",
-        style="" if went_well else "red",
-        soft_wrap=True,
-    )
-    return went_well
+def _arrived(watch: Watch, proved: bool, out: Console) -> bool:
+    """Say whether the website serves a version and its workflow run ended well; whether both."""
+    served = watch.system.served_versions(watch.type).get(watch.algorithm)
+    text, style = f"{watch.algorithm} {watch.version} is live", "bold red"
+    if served != watch.version:
+        text = f"The website serves {watch.algorithm} {served}, not {watch.version}"
+    elif not proved:
+        text += ", but the workflow run that follows it failed"
+    else:
+        style = "bold green"
+        if "edge" in watch.seen:
+            text += f", {watch.seen['edge'].seconds:.1f} s after its item changed"
+    out.print(f"{text}.", style=style)
+    return proved and served == watch.version
 
 
 def _write(system: System, algorithm: Algorithm, phase: str) -> None:
@@ -147,52 +199,14 @@ def _show_served(system: System, out: Console) -> None:
     for type_ in ("in", "opt", "out"):
         for algorithm, version in system.served_versions(type_).items():
             out.print(f"  {type_:<4}{algorithm} {version}")
-
-
-def _show(steps: Iterator[Step], out: Console) -> Step:
-    """Show each step as it happens, and return the last one.
-
-    On a terminal a table that grows, elsewhere one plain line for each step.
-    """
-    previous = last = next(steps)
-    rows = [(last, 0.0)]
-    live = Live(_table(rows), console=out, auto_refresh=False) if out.is_terminal else None
-    if live:
-        live.start()
-    else:
-        out.print(_line(last, 0.0), soft_wrap=True)
-    for last in steps:
-        rows.append((last, last.seconds - previous.seconds))
-        previous = last
-        if live:
-            live.update(_table(rows), refresh=True)
-        else:
-            out.print(_line(*rows[-1]), soft_wrap=True)
-    if live:
-        live.stop()
-    return last
-
-
-def _line(step: Step, took: float) -> str:
-    mark = "FAILED " if step.failed else ""
-    return f"{step.seconds:6.2f} s  (+{took:.2f})  {step.name:<20} {mark}{step.detail}"
-
-
-def _table(rows: list[tuple[Step, float]]) -> Table:
-    table = Table("step", "at", "took", "what", box=None, pad_edge=False)
-    for step, took in rows:
-        style = "red" if step.failed else ""
-        table.add_row(step.name, f"{step.seconds:.2f} s", f"{took:.2f} s", step.detail, style=style)
-    return table
+    out.print()
 
 
 def _explain(system: System, out: Console) -> None:
-    table = system.outputs["registry"]["AlgorithmsTableName"]
     variables = " ".join(
         f"{name}={system.environ[name]}" for name in (*local_system.CREDENTIALS, "AWS_ENDPOINT_URL")
     )
     python = ".venv/bin/python"
-    # Not wrapped: a line break within a command can't be pasted.
     out.print(
         f"""
 The system stays up. In another terminal, in {ROOT}:
@@ -207,10 +221,9 @@ The system stays up. In another terminal, in {ROOT}:
   Drift       {python} -m local workflow drift.yml   (repair=true mends what is safe)
   Runs        {python} -m local runs
   AWS         {variables}
-              (any AWS tool; the algorithms table is {table})
+              (any AWS tool; the algorithms table is {system.table})
   Explain     the same, then {python} -m scripts history --environment {ENVIRONMENT}
               (or status, diff, dora; --help tells more)
 
-Ctrl-C stops it; `make clean` removes what it made.""",
-        soft_wrap=True,
+Ctrl-C stops it; `make clean` removes what it made."""
     )

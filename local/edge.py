@@ -29,6 +29,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from werkzeug.wrappers import Request, Response
 
 from local.serving import CONTROL
+from local.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -153,7 +154,7 @@ class Edge:
         self._cloudfront = cloudfront
         target = urlsplit(endpoint)
         self._origin = urllib3.HTTPConnectionPool(
-            target.hostname or "127.0.0.1", target.port, maxsize=8, retries=False, timeout=30
+            target.hostname or "127.0.0.1", target.port, maxsize=8, retries=False, timeout=PATIENCE
         )
         self._clock = clock
         self._cache = Cache()

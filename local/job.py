@@ -19,7 +19,8 @@ def ask(step: str, told: dict[str, object]) -> dict[str, object]:
     url = f"{os.environ['GITHUB_SERVER_URL']}/_phaseline/runs/{os.environ['GITHUB_RUN_ID']}/{step}"
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(url, json.dumps(told).encode(), headers)  # noqa: S310 - loopback
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+    patience = float(os.environ["ACT_PATIENCE"])
+    with urllib.request.urlopen(request, timeout=patience) as answer:  # noqa: S310
         answered: dict[str, object] = json.load(answer)
     return answered
 

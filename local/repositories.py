@@ -5,6 +5,7 @@ post-receive hook, as GitHub tells a CodeConnections connection.
 """
 
 import os
+import shlex
 import stat
 import subprocess
 import sys
@@ -12,28 +13,20 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from local.post_receive import UNTOLD
+from local.waiting import PATIENCE
+from phaseline.errors import RemoteCallError
+
 BRANCH = "main"
-# The hook runs in the environment of whoever pushes, so it needs nothing but this interpreter.
-HOOK = '''#!{python}
-"""Tell whoever has to know about each branch that was pushed."""
+HOOK = Path(__file__).with_name("post_receive.py")
 
-import json
-import sys
-import urllib.request
 
-for line in sys.stdin:
-    before, commit, ref = line.split()
-    if ref.startswith("refs/heads/") and commit.strip("0"):
-        branch = ref.removeprefix("refs/heads/")
-        push = {{"repository": {name!r}, "branch": branch, "commit": commit, "before": before}}
-        request = urllib.request.Request(
-            {url!r}, json.dumps(push).encode(), {{"Content-Type": "application/json"}}
-        )
-        try:
-            urllib.request.urlopen(request, timeout=10).close()
-        except OSError as error:
-            print(f"phaseline: {{commit[:8]}} is pushed, but not told to {url}: {{error}}")
-'''
+class UntoldError(RemoteCallError):
+    """A push has landed as `commit`, and whoever has to know could not be told."""
+
+    def __init__(self, bare: Path, commit: str, found: str) -> None:
+        super().__init__(f"a push to {bare}", found, "Push another commit when it listens.")
+        self.commit = commit
 
 
 def git(*arguments: str, cwd: Path) -> str:
@@ -41,6 +34,10 @@ def git(*arguments: str, cwd: Path) -> str:
 
     Raises subprocess.CalledProcessError, whose `stderr` says why, when git fails.
     """
+    return _git(*arguments, cwd=cwd).stdout.strip()
+
+
+def _git(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     settings = {
         "PATH": os.environ["PATH"],
         "HOME": str(cwd),
@@ -51,16 +48,16 @@ def git(*arguments: str, cwd: Path) -> str:
         "GIT_COMMITTER_NAME": "Phaseline",
         "GIT_COMMITTER_EMAIL": "phaseline@example.com",
     }
-    finished = subprocess.run(
-        ["git", *arguments],
+    # Names of files come as they are, not in quotes with escapes.
+    return subprocess.run(
+        ["git", "-c", "core.quotePath=false", *arguments],
         cwd=cwd,
         env=settings,
         capture_output=True,
-        text=True,
-        timeout=60,
+        encoding="utf-8",
+        timeout=PATIENCE,
         check=True,
     )
-    return finished.stdout.strip()
 
 
 def location(root: Path, name: str) -> Path:
@@ -81,7 +78,9 @@ def ensure(root: Path, name: str, *, folder: Path, push_url: str) -> str:
         record(root, name, folder, message=f"Start from {folder.name}")
     hook = bare / "hooks" / "post-receive"
     hook.parent.mkdir(exist_ok=True)
-    hook.write_text(HOOK.format(python=sys.executable, name=name, url=push_url), encoding="utf-8")
+    # A shell's line: an interpreter in the first line of a file may have no blank in its name.
+    told = shlex.join([sys.executable, str(HOOK), name, push_url, str(PATIENCE)])
+    hook.write_text(f"#!/bin/sh\nexec {told}\n", encoding="utf-8")
     hook.chmod(hook.stat().st_mode | stat.S_IXUSR)
     return git("rev-parse", BRANCH, cwd=bare)
 
@@ -106,7 +105,8 @@ def commit(
 ) -> str:
     """Commit changes (a path's new text; None deletes it) and push them; return the commit.
 
-    They are made to what the main branch holds, and pushed to `branch`, which may be new.
+    They are made to what the main branch holds, and pushed to `branch`, which may be new. Raises
+    UntoldError where nobody was told of the push.
     """
     bare = location(root, name)
     with tempfile.TemporaryDirectory() as scratch:
@@ -125,8 +125,11 @@ def _commit_and_push(work: Path, bare: Path, message: str, branch: str) -> str:
     """Commit all that is in a work tree and push it, waiting for the hook; return the commit."""
     git("add", "--all", cwd=work)
     git("commit", "--quiet", "-m", message, cwd=work)
-    git("push", "--quiet", str(bare.resolve()), f"HEAD:refs/heads/{branch}", cwd=work)
-    return git("rev-parse", "HEAD", cwd=work)
+    made = git("rev-parse", "HEAD", cwd=work)
+    pushed = _git("push", "--quiet", str(bare.resolve()), f"HEAD:refs/heads/{branch}", cwd=work)
+    if UNTOLD in pushed.stderr:
+        raise UntoldError(bare, made, pushed.stderr.partition(UNTOLD)[2].strip())
+    return made
 
 
 def record(root: Path, name: str, folder: Path, *, message: str) -> str:

@@ -5,6 +5,7 @@ thread of its own, in a snapshot of that commit.
 """
 
 import json
+import logging
 import secrets
 import subprocess
 import threading
@@ -17,10 +18,15 @@ from local import act, repositories, snapshots
 from local.act_files import Origin
 from local.github.hub import Access, Hub, number_of, user
 from local.job_desk import JobDesk
+from local.parts import end, last_line
 from local.run_plan import concurrency, contexts, lends_id_token, title, with_inputs
 from local.runs import COMPLETED, Annotation, Run
 from local.turns import Turns
 from local.workflow_files import Event, parse, wants
+
+log = logging.getLogger(__name__)
+INVALID, LOST = "Invalid workflow", "The runner was lost"
+"""Titles of the annotations that say why a run has failed, where no job says it."""
 
 
 @dataclass(frozen=True)
@@ -215,6 +221,9 @@ class Runner:
         except (snapshots.MissingActionError, ValueError, subprocess.CalledProcessError) as error:
             detail = getattr(error, "stderr", "") or ""
             self._finish(run, "startup_failure", f"{error} {detail}".strip())
+        except Exception as error:  # a fault of ours must end the run too
+            log.exception("Run %s failed unexpectedly", run.id)
+            self._finish(run, "failure", f"The runner failed: {error}", LOST)
         finally:
             self.desk.close(run, self.page(run))
             self._turns.leave(group, str(run.id))
@@ -226,33 +235,48 @@ class Runner:
         token = f"ghs_{secrets.token_hex(20)}"
         self.hub.tokens[token] = Access("github-actions[bot]", not run.event.from_fork)
         repository = self.hub.repository(run.event.repository)
-        task = act.Task(
-            event=run.event,
-            workflow=run.origin.path,
-            folder=run.folder / "repository",
-            scratch=run.folder,
-            token=token,
-            actions=actions,
-            environ={**self._settings.environ, **self._environ(run)},
-            variables={} if run.event.from_fork else repository.values(),
-        )
+        with act.plainly_named(run.folder) as scratch:
+            task = act.Task(
+                event=run.event,
+                workflow=run.origin.path,
+                folder=scratch / "repository",
+                scratch=scratch,
+                token=token,
+                actions=actions,
+                environ={**self._settings.environ, **self._environ(run)},
+                variables={} if run.event.from_fork else repository.values(),
+            )
+            self._act(run, task)
+        self.hub.tokens.pop(token)
+
+    def _act(self, run: Run, task: act.Task) -> None:
+        """Let act carry out a run, unless it was cancelled before."""
         with self._lock:
             if run.id in self._cancelled:
                 self._finish(run, "cancelled", "")
                 return
             self._processes[run.id] = process = act.start(task)
         run.move("in_progress")
-        with run.log.open("w", encoding="utf-8") as log:
+        with run.log.open("w", encoding="utf-8") as file:
 
             def note(entry: Mapping[str, Any]) -> None:
                 if text := run.note(entry):
-                    log.write(text + "\n")
-                    log.flush()
+                    file.write(text + "\n")
+                    file.flush()
 
-            code = act.follow(process, note)
-        self.hub.tokens.pop(token)
-        ended = "cancelled" if run.id in self._cancelled else "failure" if code else "success"
-        self._finish(run, ended, "")
+            try:
+                code = act.follow(process, note)
+            except BaseException:
+                act.stop(process)
+                raise
+        if run.id in self._cancelled:
+            self._finish(run, "cancelled", "")
+        elif code < 0 or (code and "failure" not in run.jobs.values()):
+            lost = f"The runner (act) {end(code)} before its jobs had ended"
+            lost += f'; it said last "{last_line(run.log)}"'
+            self._finish(run, "failure", lost, LOST)
+        else:
+            self._finish(run, "failure" if code else "success", "")
 
     def _environ(self, run: Run) -> dict[str, str]:
         return {
@@ -264,11 +288,11 @@ class Runner:
             "ACT_GIT_ROOT": str(self._settings.git_root),
         }
 
-    def _finish(self, run: Run, conclusion: str, problem: str) -> None:
+    def _finish(self, run: Run, conclusion: str, problem: str, title: str = INVALID) -> None:
         if problem:
-            run.annotations.append(Annotation("", "error", "Invalid workflow", problem))
-            with run.log.open("a", encoding="utf-8") as log:
-                log.write(problem + "\n")
+            run.annotations.append(Annotation("", "error", title, problem))
+            with run.log.open("a", encoding="utf-8") as file:
+                file.write(problem + "\n")
         record = {"annotations": [vars(note) for note in run.annotations], "jobs": run.jobs}
         (run.folder / "result.json").write_text(json.dumps(record, indent=2), encoding="utf-8")
         run.move(COMPLETED, conclusion)

@@ -25,6 +25,7 @@ from local.github.hub import Hub
 from local.github.oidc import ISSUER
 from local.runner import Runner, Settings
 from local.serving import Server, serve
+from local.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudfront import CloudFrontClient
@@ -86,9 +87,10 @@ def start(
     )
     if runner:
         runner.url = servers[0].url
-        keys = urllib3.request("GET", f"{runner.url}/.well-known/jwks").json()
+        jwks = f"{runner.url}/.well-known/jwks"
+        keys = urllib3.request("GET", jwks, timeout=PATIENCE).json()
         told = {"issuer": ISSUER, **keys}
-        urllib3.request("POST", f"{endpoint}/_phaseline/oidc", json=told)
+        urllib3.request("POST", f"{endpoint}/_phaseline/oidc", json=told, timeout=PATIENCE)
     return Standins(
         github_url=servers[0].url,
         slack_url=f"{servers[1].url}/api/",

@@ -6,26 +6,29 @@ them that the account is an emulator.
 
 import fcntl
 import json
+import logging
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import urllib3
 
 from local import repositories, standins
+from local.parts import PartError, end
 from local.runner import Settings
-from phaseline.errors import RefusedError
+from local.waiting import PATIENCE, until
+from phaseline.errors import ConfigurationError, RefusedError, RemoteCallError
 from phaseline.ledger import Ledger
 
 ROOT = Path(__file__).parents[1]
@@ -39,7 +42,10 @@ CREDENTIALS = {
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_REGION": "us-east-1",
 }
-START_TIMEOUT = 60.0
+EMULATOR_PART = "the AWS emulator"
+START = "Start one with `make demo`."
+KNOWN = "system.json"
+EMULATOR_LOG, STANDINS_LOG = "emulator.log", "standins.log"
 
 
 @dataclass
@@ -47,7 +53,7 @@ class System:
     """A running system: its addresses, and what was deployed.
 
     `folder` holds its logs and git repositories; `outputs` the stacks' outputs by the stack's
-    short name.
+    short name. `emulator` is the emulator's process where this process started it.
     """
 
     folder: Path
@@ -56,12 +62,51 @@ class System:
     slack_url: str
     edge_url: str
     outputs: dict[str, dict[str, str]] = field(default_factory=dict)
+    emulator: subprocess.Popen[bytes] | None = None
 
     @classmethod
     def attach(cls, folder: Path) -> "System":
-        """The system that another process runs in `folder`. Raises OSError if there is none."""
-        known = json.loads((folder / "system.json").read_text())
-        return cls(**known | {"folder": folder})
+        """The system that another process runs in `folder`.
+
+        Raises ConfigurationError where there is none, and PartError where a part of it is gone.
+        """
+        system = cls._read(folder)
+        if system.folder.resolve() != folder.resolve():
+            found = f"it is of another checkout's system, in {system.folder}"
+            raise ConfigurationError(str(folder / KNOWN), found, START)
+        if not _is_held(folder):
+            raise ConfigurationError(str(folder), "the system that ran here was killed", START)
+        system.check()
+        return system
+
+    @classmethod
+    def _read(cls, folder: Path) -> "System":
+        """What the file in the folder tells of a system. Raises ConfigurationError."""
+        try:
+            known = json.loads((folder / KNOWN).read_text(encoding="utf-8"))
+            return cls(**known | {"folder": Path(known["folder"])})
+        except FileNotFoundError as error:
+            if _is_held(folder):
+                found, remedy = "the system here starts or stops", "Try again in a moment."
+            else:
+                found, remedy = "no system runs here", START
+            raise ConfigurationError(str(folder), found, remedy) from error
+        except (KeyError, TypeError, ValueError) as error:
+            found = "another version of Phaseline has written it"
+            remedy = f"Stop that system if it runs. {START}"
+            raise ConfigurationError(str(folder / KNOWN), found, remedy) from error
+
+    def check(self) -> None:
+        """Look whether every part takes a connection. Raises PartError for one that does not."""
+        parts = {
+            EMULATOR_PART: (self.endpoint, EMULATOR_LOG),
+            "GitHub": (self.github_url, STANDINS_LOG),
+            "Slack": (self.slack_url, STANDINS_LOG),
+            "the edge": (self.edge_url, STANDINS_LOG),
+        }
+        for part, (url, log) in parts.items():
+            if not _listens(url):
+                raise PartError(part, f"nothing answers at {url}", self.folder / log)
 
     def client(self, service: str) -> Any:
         """A client of one AWS service, with the rights of the account's administrator."""
@@ -78,12 +123,28 @@ class System:
     @property
     def pipeline(self) -> str:
         """The pipeline's name."""
-        return self.outputs["pipeline"]["PipelineName"]
+        return self.output("pipeline", "PipelineName")
 
     @property
     def ledger(self) -> Ledger:
         """The releases ledger."""
-        return Ledger(self.client("dynamodb"), self.outputs["registry"]["LedgerTableName"])
+        return Ledger(self.client("dynamodb"), self.output("registry", "LedgerTableName"))
+
+    @property
+    def table(self) -> str:
+        """The algorithms table's name."""
+        return self.output("registry", "AlgorithmsTableName")
+
+    def output(self, stack: str, name: str) -> str:
+        """An output of a stack. Raises ConfigurationError before the stack is deployed."""
+        try:
+            return self.outputs[stack][name]
+        except KeyError as error:
+            raise ConfigurationError(
+                f"the stack {stack}",
+                "it is not deployed yet",
+                "Try again when `demo` has deployed it.",
+            ) from error
 
     def deploy(self) -> None:
         """Run `python -m scripts deploy`, as a person would, and point the edge at the result."""
@@ -104,7 +165,7 @@ class System:
         }
 
     def run_deploy(self, log_name: str, parameters: Mapping[str, str], *options: str) -> None:
-        """Run the deploy command with an administrator's rights. Raises RuntimeError."""
+        """Run the deploy command with an administrator's rights. Raises PartError."""
         command = [sys.executable, "-m", "scripts", "deploy", "--environment", ENVIRONMENT]
         for name, value in parameters.items():
             command += ["--parameter", f"{name}={value}"]
@@ -114,18 +175,22 @@ class System:
                 [*command, *options], cwd=ROOT, env=self.environ, stdout=output, stderr=output
             )
         if deployed.returncode:
-            raise RuntimeError(
-                f"the deployment failed; its log is {log}:\n{log.read_text()[-3000:]}"
-            )
+            raise PartError("the deployment", f"it {end(deployed.returncode)}", log)
 
     def follow_stacks(self) -> None:
         """Learn the stacks' outputs, point the edge at the site, and let others attach."""
         self.outputs = self._outputs()
         if "site" in self.outputs:
             distribution = {"id": self.outputs["site"]["DistributionId"]}
-            urllib3.request("POST", f"{self.edge_url}/_phaseline/distribution", json=distribution)
-        known = asdict(self) | {"folder": str(self.folder)}
-        (self.folder / "system.json").write_text(json.dumps(known))
+            self.ask("the edge", "POST", f"{self.edge_url}/_phaseline/distribution", distribution)
+        self.save()
+
+    def save(self) -> None:
+        """Let other processes attach: all at once, so that none reads half of it."""
+        known = {name: value for name, value in vars(self).items() if name != "emulator"}
+        unfinished = self.folder / "system.part"
+        unfinished.write_text(json.dumps(known | {"folder": str(self.folder)}), encoding="utf-8")
+        unfinished.replace(self.folder / KNOWN)
 
     def _secret(self, name: str, value: str) -> str:
         """The ARN of a secret with this value, made if it is not there."""
@@ -151,7 +216,7 @@ class System:
     ) -> None:
         """Put an algorithm version into the table, as the teams' test flow does."""
         self.client("dynamodb").put_item(
-            TableName=self.outputs["registry"]["AlgorithmsTableName"],
+            TableName=self.table,
             Item={
                 "algorithm": {"S": algorithm},
                 "version": {"S": version},
@@ -161,13 +226,19 @@ class System:
             },
         )
 
+    def phase(self, algorithm: str, version: str) -> str | None:
+        """The phase of an item of the table; None where there is no item."""
+        key = {"algorithm": {"S": algorithm}, "version": {"S": version}}
+        found = self.client("dynamodb").get_item(TableName=self.table, Key=key, ConsistentRead=True)
+        phase: str | None = found.get("Item", {}).get("phase", {}).get("S")
+        return phase
+
     def set_phase(self, algorithm: str, version: str, phase: str) -> None:
         """Change an item's phase, and nothing else. Raises RefusedError where there is no item."""
         client = self.client("dynamodb")
-        table = self.outputs["registry"]["AlgorithmsTableName"]
         try:
             client.update_item(
-                TableName=table,
+                TableName=self.table,
                 Key={"algorithm": {"S": algorithm}, "version": {"S": version}},
                 UpdateExpression="SET phase = :phase",
                 ExpressionAttributeValues={":phase": {"S": phase}},
@@ -175,7 +246,7 @@ class System:
             )
         except client.exceptions.ConditionalCheckFailedException as error:
             raise RefusedError(
-                f"table {table}",
+                f"table {self.table}",
                 f"there is no item {algorithm} {version}",
                 "Promote it first, or correct its name.",
             ) from error
@@ -191,7 +262,8 @@ class System:
 
     def get(self, path: str) -> tuple[int, str, str]:
         """What a visitor gets of the website: status, text, and whether the edge had it."""
-        answer = urllib3.request("GET", f"{self.edge_url}{path}", retries=False)
+        url = f"{self.edge_url}{path}"
+        answer = urllib3.request("GET", url, retries=False, timeout=PATIENCE)
         return answer.status, answer.data.decode(), answer.headers.get("X-Cache", "")
 
     def served(self) -> dict[str, Any]:
@@ -209,15 +281,37 @@ class System:
     def slack_messages(self) -> list[dict[str, Any]]:
         """The messages in Slack, oldest first."""
         base = self.slack_url.removesuffix("api/")
-        return _get_json(f"{base}_phaseline/messages")
+        return self._list("Slack", f"{base}_phaseline/messages")
 
     def runs(self) -> list[dict[str, Any]]:
         """The runs of workflows, oldest first."""
-        return _get_json(f"{self.github_url}/_phaseline/runs")
+        return self._list("GitHub", f"{self.github_url}/_phaseline/runs")
 
     def dispatches(self) -> list[dict[str, Any]]:
         """The repository_dispatch events that GitHub received, oldest first."""
-        return _get_json(f"{self.github_url}/_phaseline/dispatches")
+        return self._list("GitHub", f"{self.github_url}/_phaseline/dispatches")
+
+    def ask(
+        self,
+        part: str,
+        method: str,
+        url: str,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Ask a stand-in; its answer, read as JSON. Raises RemoteCallError where it refuses."""
+        answer = urllib3.request(
+            method, url, json=body, headers=headers, retries=False, timeout=PATIENCE
+        )
+        if answer.status >= 400:
+            where = f"{part}, {method} {urlsplit(url).path}"
+            found = f"{answer.status} {_message(answer.data.decode(errors='replace'))}"
+            raise RemoteCallError(where, found, f"Its log is {self.folder / STANDINS_LOG}")
+        return answer.json() if answer.data else None
+
+    def _list(self, part: str, url: str) -> list[dict[str, Any]]:
+        values: list[dict[str, Any]] = self.ask(part, "GET", url)
+        return values
 
 
 @contextmanager
@@ -231,7 +325,7 @@ def running(folder: Path, *, workflows: bool = False) -> Iterator[System]:
     """
     port = _free_port()
     endpoint = f"http://127.0.0.1:{port}"
-    with _alone(folder), _emulator(port, folder):
+    with _alone(folder), _emulator(port, folder) as emulator, _logged(folder / STANDINS_LOG):
         repositories.ensure(
             folder / "git",
             FRONTEND,
@@ -250,16 +344,23 @@ def running(folder: Path, *, workflows: bool = False) -> Iterator[System]:
             if workflows:
                 push_url = f"{started.github_url}/_phaseline/push"
                 repositories.ensure(folder / "git", AUTOMATION, folder=ROOT, push_url=push_url)
-            yield System(folder, endpoint, started.github_url, started.slack_url, started.edge_url)
+            addresses = (started.github_url, started.slack_url, started.edge_url)
+            system = System(folder, endpoint, *addresses, emulator=emulator)
+            system.save()
+            yield system
         finally:
             started.stop()
-            (folder / "system.json").unlink(missing_ok=True)
+            (folder / KNOWN).unlink(missing_ok=True)
+
+
+def _lock(folder: Path) -> Path:
+    return folder.with_suffix(".lock")
 
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
+    with _lock(folder).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -271,26 +372,72 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
+def _is_held(folder: Path) -> bool:
+    """Whether a process runs a system in the folder: the kernel lets go of a killed one's lock."""
+    try:
+        with _lock(folder).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
+
+
 @contextmanager
-def _emulator(port: int, folder: Path) -> Iterator[None]:
+def _emulator(port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the emulator. Raises PartError in place of whatever its death leads to."""
     command = [str(EMULATOR), str(ROOT / "local/emulator/serve.py"), "--port", str(port)]
-    command += ["--git-root", str(folder / "git"), "--state", str(folder / "state")]
-    log = folder / "emulator.log"
+    # The emulator of a demo that was killed may still remove its own files.
+    command += ["--git-root", str(folder / "git"), "--state", str(folder / f"state-{port}")]
+    if not EMULATOR.exists():
+        raise ConfigurationError(str(EMULATOR), "it is not there", "Run `make setup`.")
+    log = folder / EMULATOR_LOG
     with log.open("wb") as output:
         # A group of its own: Ctrl-C on the terminal must not reach it before the rest has ended.
         process = subprocess.Popen(
             command, cwd=ROOT, stdout=output, stderr=output, start_new_session=True
         )
     try:
-        _wait_until_up(port, process, log)
-        yield
+        until(
+            lambda: _is_up(f"http://127.0.0.1:{port}", process),
+            what=f"{EMULATOR_PART}, whose log is {log}",
+        )
+        yield process
+    except BaseException as error:
+        if process.poll() is not None:
+            raise PartError(EMULATOR_PART, f"it {end(process.returncode)}", log) from error
+        raise
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
+            process.wait(PATIENCE)
+        finally:
             process.kill()
             process.wait()
+
+
+@contextmanager
+def _logged(file: Path) -> Iterator[None]:
+    """Write what the stand-ins report about themselves to a file, not to the terminal."""
+    handler = logging.FileHandler(file, encoding="utf-8")
+    loggers = [logging.getLogger(name) for name in ("local", "werkzeug")]
+    for logger in loggers:
+        logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeHandler(handler)
+        handler.close()
+
+
+def _message(body: str) -> str:
+    """What a refusal says: GitHub's own words where it is GitHub's."""
+    try:
+        return str(json.loads(body)["message"])
+    except (ValueError, KeyError, TypeError):
+        return body.strip()
 
 
 @cache
@@ -309,18 +456,17 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_until_up(port: int, emulator: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_TIMEOUT
-    while time.monotonic() < deadline and emulator.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise RuntimeError(f"the emulator did not start; its log is {log}:\n{log.read_text()[-3000:]}")
+def _is_up(url: str, process: subprocess.Popen[bytes]) -> bool:
+    """Whether a process listens. Raises ChildProcessError where it has ended."""
+    if process.poll() is not None:
+        raise ChildProcessError
+    return _listens(url)
 
 
-def _get_json(url: str) -> list[dict[str, Any]]:
-    values: list[dict[str, Any]] = urllib3.request("GET", url, retries=False).json()
-    return values
+def _listens(url: str) -> bool:
+    parts = urlsplit(url)
+    try:
+        socket.create_connection((str(parts.hostname), int(parts.port or 0)), PATIENCE).close()
+    except OSError:
+        return False
+    return True

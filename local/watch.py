@@ -6,14 +6,15 @@ Looks only where a person could look: the ledger, the pipeline, CloudFront, the 
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from local.system import System
-from phaseline.ledger import Release
+from local.waiting import until
+from phaseline.ledger import OPEN, WAITING, Release
 
-POLL = 0.1
 ENDED = {"Succeeded", "Failed", "Stopped", "Superseded"}
 
 
@@ -29,44 +30,54 @@ class Step:
 
 @dataclass
 class Watch:
-    """The release of one version, whose item changed `now`."""
+    """The release of one version, whose item changed `now`. `seen` has its steps by their names."""
 
     system: System
     type: str
     algorithm: str
     version: str
-    timeout: float = 120.0
 
     def __post_init__(self) -> None:
         self._started = time.monotonic()
-        self._seen: set[str] = set()
+        self.seen: dict[str, Step] = {}
         self._release: Release | None = None
         self._execution: dict[str, Any] = {}
         self._invalidations = self._invalidation_ids()
         self._messages = len(self.system.slack_messages())
 
     def steps(self) -> Iterator[Step]:
-        """Each step as it happens, until the release is served and announced, or has failed."""
-        yield self._step("item", f"{self.algorithm} {self.version}: its phase changed")
-        while time.monotonic() - self._started < self.timeout:
-            for name, detail, failed in self._look():
-                if name not in self._seen:
-                    self._seen.add(name)
-                    yield self._step(name, detail, failed=failed)
-            if self._is_over():
-                return
-            time.sleep(POLL)
-        yield self._step("timeout", f"gave up after {self.timeout:.0f} s", failed=True)
+        """Each step as it happens, until the release is served and announced, waits behind a hold,
+        or has failed. Raises TimedOutError."""
+        return (step for _, step in together([self]))
 
-    def _step(self, name: str, detail: str, *, failed: bool = False) -> Step:
-        return Step(name, detail, time.monotonic() - self._started, failed)
+    def news(self) -> list[Step]:
+        """What happened since the last look."""
+        new = []
+        for name, detail, failed in self._look():
+            if name not in self.seen:
+                seconds = time.monotonic() - self._started
+                self.seen[name] = Step(name, detail, seconds, failed)
+                new.append(self.seen[name])
+        return new
 
-    def _is_over(self) -> bool:
+    @property
+    def release_id(self) -> str:
+        """The release's id, once it was seen."""
+        return self._release.release_id if self._release else ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more is to be seen."""
         if self._execution.get("status") in {"Failed", "Stopped"}:
-            return "slack" in self._seen
-        return {"edge", "slack", "verified", "pipeline"} <= self._seen
+            return "slack" in self.seen
+        return "hold" in self.seen or {"edge", "slack", "verified", "pipeline"} <= set(self.seen)
+
+    def __str__(self) -> str:
+        *_, last = ("nothing yet", *self.seen)
+        return f"{self.algorithm} {self.version}: {last}"
 
     def _look(self) -> Iterator[tuple[str, str, bool]]:
+        yield "item", f"{self.algorithm} {self.version}: its phase changed", False
         yield from self._look_at_ledger()
         if self._release is None:
             return
@@ -84,8 +95,11 @@ class Watch:
             return
         self._release = newest
         yield "listener", f"release {newest.release_id}", False
+        if newest.state == WAITING:
+            yield "hold", "it waits until the hold ends, or somebody resumes it", True
+            return
         yield "document", f"{self.type} revision {newest.revision}", False
-        if newest.state != "open":
+        if newest.state != OPEN:
             yield newest.state, "the served manifest names it", False
 
     def _look_at_dispatches(self, release: Release) -> Iterator[tuple[str, str, bool]]:
@@ -135,3 +149,15 @@ class Watch:
             DistributionId=self.system.outputs["site"]["DistributionId"]
         )
         return {item["Id"] for item in listed["InvalidationList"].get("Items", [])}
+
+
+def together(watches: Sequence[Watch]) -> Iterator[tuple[Watch, Step]]:
+    """The steps of several releases as they happen, until each is over. Raises TimedOutError."""
+    going = list(watches)
+    while going:
+        yield from until(partial(_news, going), what=f"the next step of {len(going)} release(s)")
+        going = [watch for watch in going if not watch.is_over]
+
+
+def _news(watches: Sequence[Watch]) -> list[tuple[Watch, Step]]:
+    return [(watch, step) for watch in watches for step in watch.news()]

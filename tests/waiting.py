@@ -1,17 +1,14 @@
 """Waiting in tests for what other threads and processes do."""
 
-import time
 from collections.abc import Callable
 from typing import TypeVar
+
+from local.waiting import until
 
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T], *, within: float = 30) -> T:
-    """The first truthy value of look; fails if none comes in time (seconds)."""
-    until = time.monotonic() + within
-    while time.monotonic() < until:
-        if found := look():
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"nothing within {within} seconds")
+def eventually(look: Callable[[], T]) -> T:
+    """The first truthy value of look. Raises TimedOutError if none comes in local.waiting.PATIENCE
+    seconds."""
+    return until(look, what="what the test expects")

@@ -186,12 +186,16 @@ class Build:
         if self._stopped():
             raise PhaseFailedError("STOPPED", "Build was stopped.")
         if code:
-            message = f"Error while executing phase {phase.name}. Reason: exit status {code}"
+            # A shell's own way to say that a signal ended it: 137 for SIGKILL.
+            status = code if code > 0 else 128 - code
+            message = f"Error while executing phase {phase.name}. Reason: exit status {status}"
             raise PhaseFailedError("COMMAND_EXECUTION_ERROR", message)
 
     def _watch(self, process: subprocess.Popen[bytes], ended: threading.Event) -> None:
+        """End all that the phase started when its time is over, and when its shell was killed."""
         while not ended.wait(0.2):
-            if time.monotonic() > self.deadline or self._stopped():
+            killed = (process.poll() or 0) < 0
+            if killed or time.monotonic() > self.deadline or self._stopped():
                 _kill(process)
                 return
 

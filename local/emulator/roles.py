@@ -12,6 +12,7 @@ from ministack.core import iam_evaluator
 from ministack.services import iam, sts
 
 from local.emulator.scope import ACCOUNT, REGION
+from local.waiting import PATIENCE
 
 _ADMINISTRATOR = boto3.session.Session("test", "test", region_name=REGION)
 
@@ -144,8 +145,8 @@ def _session(role_arn: str, principal: str) -> boto3.session.Session:
 @functools.cache
 def _client(session: boto3.session.Session, service: str, endpoint: str) -> Any:
     config = Config(
-        connect_timeout=5,
-        read_timeout=60,
+        connect_timeout=PATIENCE,
+        read_timeout=PATIENCE,
         retries={"mode": "standard", "max_attempts": 2},
         max_pool_connections=20,
         proxies={},

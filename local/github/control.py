@@ -179,6 +179,7 @@ class Control:
             "name": run.name,
             "title": run.title,
             "event": run.event.name,
+            "payload": run.event.payload.get("client_payload", {}),
             "status": run.status,
             "conclusion": run.conclusion,
             "jobs": run.jobs,

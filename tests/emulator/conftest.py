@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import boto3
 import pytest
 
+from local.waiting import PATIENCE
 from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -130,12 +131,12 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     process = subprocess.Popen([*command, *paths], env=environment)
     running = Emulator(f"http://127.0.0.1:{port}", home / "git")
     try:
-        eventually(lambda: _answers(f"{running.url}/_ministack/health"), within=20)
+        eventually(lambda: _answers(f"{running.url}/_ministack/health"))
         running.push("First", buildspec__yml=BUILDSPEC)
         yield running
     finally:
         process.terminate()
-        code = process.wait(timeout=10)
+        code = process.wait(timeout=PATIENCE)
     assert code == 0
     assert not (home / "state/tmp").exists()
 
@@ -161,14 +162,14 @@ def stack(emulator: Emulator) -> Emulator:
         ],
     )
     cloudformation.get_waiter("stack_create_complete").wait(
-        StackName="delivery", WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+        StackName="delivery", WaiterConfig={"Delay": 1, "MaxAttempts": int(PATIENCE)}
     )
     return emulator
 
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=1) as response:  # noqa: S310 - loopback
+        with urllib.request.urlopen(url, timeout=PATIENCE) as response:  # noqa: S310 - loopback
             return bool(response.status == 200)
     except OSError:
         return False

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from local.waiting import PATIENCE
 from phaseline.infrastructure import Checkout, Clients, Found, Look, checkout
 from scripts import templates
 from scripts.deploy import make_plan
@@ -36,7 +37,7 @@ def deployed(emulator: Emulator) -> dict[str, str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     stacks = json.loads(done.stdout)["stacks"]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from local.waiting import PATIENCE
 from tests.emulator.conftest import BUILDSPEC, Emulator, zipped
 from tests.waiting import eventually
 
@@ -27,7 +28,7 @@ def finished(emulator: Emulator, execution: str, *, name: str = NAME) -> dict[st
         )["pipelineExecution"]
         return found if found["status"] not in {"InProgress", "Stopping"} else None
 
-    return eventually(look, within=40) or {}
+    return eventually(look) or {}
 
 
 def actions(emulator: Emulator, execution: str, *, name: str = NAME) -> dict[str, dict[str, Any]]:
@@ -43,7 +44,7 @@ def push(emulator: Emulator, message: str, **files: str) -> tuple[str, str]:
     commit = emulator.push(message, **files)
     body = json.dumps({"repository": "acme/site", "branch": "main", "commit": commit}).encode()
     request = urllib.request.Request(f"{emulator.url}/_phaseline/push", body, method="POST")  # noqa: S310
-    with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=PATIENCE) as response:  # noqa: S310
         (started,) = json.load(response)["started"]
     return commit, started
 
@@ -257,7 +258,7 @@ def test_unknown_member_is_refused(stack: Emulator) -> None:
         },
     )
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(request, timeout=5)  # noqa: S310
+        urllib.request.urlopen(request, timeout=PATIENCE)  # noqa: S310
     assert refused.value.code == 400
     assert "sourceRevision" in json.load(refused.value)["message"]
 
@@ -342,7 +343,7 @@ def test_a_closed_stage(stack: Emulator) -> None:
         inbound: dict[str, Any] = release.get("inboundExecution", {})
         return release if inbound.get("pipelineExecutionId") == execution else None
 
-    transition = (eventually(waits, within=20) or {})["inboundTransitionState"]
+    transition = (eventually(waits) or {})["inboundTransitionState"]
     assert (transition["enabled"], transition["disabledReason"]) == (False, "Not today")
     client.enable_stage_transition(**way)
     assert finished(stack, execution, name="closed")["status"] == "Succeeded"

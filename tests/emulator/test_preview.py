@@ -8,6 +8,7 @@ import sys
 import pytest
 from pytest_httpserver import HTTPServer
 
+from local.waiting import PATIENCE
 from phaseline.deployment import STACKS
 from tests.emulator.conftest import ROOT, Emulator
 from tests.github_comments import NUMBER, Comments
@@ -37,7 +38,7 @@ def run(emulator: Emulator, *command: str, **more: str) -> "subprocess.Completed
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
 
 

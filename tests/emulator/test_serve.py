@@ -6,20 +6,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+from local.waiting import PATIENCE
 from tests.emulator.conftest import PYTHON, ROOT
 from tests.waiting import eventually
 
 STARTER = """
 import subprocess, sys, time
-subprocess.Popen(sys.argv[1:], start_new_session=True)
-time.sleep(60)
+subprocess.Popen(sys.argv[2:], start_new_session=True)
+time.sleep(float(sys.argv[1]))
 """
 
 
 def answers(port: int) -> bool:
     """Whether somebody listens there."""
     with socket.socket() as probe:
-        probe.settimeout(1)
+        probe.settimeout(PATIENCE)
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
@@ -31,10 +32,10 @@ def test_it_ends_with_its_starter(tmp_path: Path) -> None:
     serve = [str(PYTHON), str(ROOT / "local/emulator/serve.py"), "--port", str(port)]
     serve += ["--git-root", str(tmp_path), "--state", str(tmp_path / "state")]
     serve += ["--log", str(tmp_path / "log")]
-    starter = subprocess.Popen([sys.executable, "-c", STARTER, *serve], cwd=ROOT)
+    starter = subprocess.Popen([sys.executable, "-c", STARTER, str(PATIENCE), *serve], cwd=ROOT)
     try:
         eventually(lambda: answers(port))
     finally:
         starter.send_signal(signal.SIGKILL)
         starter.wait()
-    eventually(lambda: not answers(port), within=10)
+    eventually(lambda: not answers(port))

@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from local.github.oidc import ISSUER, Issuer, Job, claims, subject
+from local.waiting import PATIENCE
 from local.workflow_files import Event
 from tests.emulator.conftest import Emulator
 from tests.standins.conftest import call
@@ -83,7 +84,7 @@ def role(emulator: Emulator) -> Iterator[str]:
         StackName="trust", TemplateBody=json.dumps(TEMPLATE), Capabilities=["CAPABILITY_NAMED_IAM"]
     )
     cloudformation.get_waiter("stack_create_complete").wait(
-        StackName="trust", WaiterConfig={"Delay": 1, "MaxAttempts": 20}
+        StackName="trust", WaiterConfig={"Delay": 1, "MaxAttempts": int(PATIENCE)}
     )
     (stack,) = cloudformation.describe_stacks(StackName="trust")["Stacks"]
     yield stack["Outputs"][0]["OutputValue"]

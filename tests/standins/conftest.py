@@ -9,6 +9,7 @@ import pytest
 import urllib3
 
 from local.serving import Server, serve
+from local.waiting import PATIENCE
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def call(
     content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
     given = {"Content-Type": "application/json", **(headers or {})}
     answer = urllib3.request(
-        method, url, body=content, headers=given, retries=False, redirect=False, timeout=10
+        method, url, body=content, headers=given, retries=False, redirect=False, timeout=PATIENCE
     )
     return Answer(answer.status, answer.data, dict(answer.headers))
 

@@ -9,6 +9,7 @@ import pytest
 
 from local import github
 from local.serving import Server
+from local.waiting import PATIENCE
 from tests.standins.conftest import Answer, call
 
 GOOD = {"event_type": "version-tested", "client_payload": {"release": "opt-route-planner-2.1.0"}}
@@ -144,7 +145,7 @@ def test_another_repository_is_known_once_it_is_told(url: str) -> None:
 def test_dropped_reply_has_its_effect(url: str) -> None:
     """With a dropped reply the client sees the connection end, and the dispatch has landed."""
     call(f"{url}/_phaseline/faults", method="POST", body={"drop": True})
-    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=10)
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=PATIENCE)
     connection.request(
         "POST", PATH, json.dumps(GOOD), {"Authorization": "Bearer right", "User-Agent": "test"}
     )

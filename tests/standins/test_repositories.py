@@ -1,11 +1,12 @@
 """Git repositories that stand for GitHub's, with real git."""
 
+import sys
 from pathlib import Path
 
 import pytest
 from pytest_httpserver import HTTPServer
 
-from local.repositories import commit, ensure, git, location
+from local.repositories import UntoldError, changed, commit, ensure, git, location
 
 NAME = "acme/storefront"
 
@@ -57,16 +58,42 @@ def test_second_start_keeps_the_commits(
     """A repository that is there keeps its history; its hook gets the new address."""
     httpserver.expect_request("/new", method="POST").respond_with_data("")
     ensure(tmp_path, NAME, folder=folder, push_url="http://127.0.0.1:1/old")
-    kept = commit(tmp_path, NAME, {"a": "1"}, message="A")
+    with pytest.raises(UntoldError) as untold:
+        commit(tmp_path, NAME, {"a": "1"}, message="A")
+    kept = untold.value.commit
 
     assert ensure(tmp_path, NAME, folder=folder, push_url=httpserver.url_for("/new")) == kept
     commit(tmp_path, NAME, {"a": "2"}, message="A again")
     assert len(httpserver.log) == 1
 
 
-def test_push_lands_while_nobody_listens(tmp_path: Path, folder: Path) -> None:
-    """An emulator that is down does not undo a push, as a lost webhook does not."""
-    ensure(tmp_path, NAME, folder=folder, push_url="http://127.0.0.1:1/push")
-    pushed = commit(tmp_path, NAME, {"build.py": "two\n"}, message="Two")
+def test_push_is_told_from_any_folder(
+    tmp_path: Path, folder: Path, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blanks, quotes and umlauts in the names of interpreter, repository and files do no harm."""
+    httpserver.expect_request("/push", method="POST").respond_with_data("")
+    odd = tmp_path / "it's an Ümlaut folder"
+    odd.mkdir()
+    (odd / "python").symlink_to(sys.executable)
+    monkeypatch.setattr(sys, "executable", str(odd / "python"))
+    before = ensure(odd, NAME, folder=folder, push_url=httpserver.url_for("/push"))
 
+    pushed = commit(odd, NAME, {"über uns.html": "wir\n"}, message="Wir")
+
+    assert [request.get_json()["commit"] for request, _ in httpserver.log] == [pushed]
+    assert changed(odd, NAME, before, pushed) == ("über uns.html",)
+
+
+def test_push_lands_while_nobody_listens(tmp_path: Path, folder: Path) -> None:
+    """An emulator that is down does not undo a push, as a lost webhook does not; who pushed hears
+    of it."""
+    ensure(tmp_path, NAME, folder=folder, push_url="http://127.0.0.1:1/push")
+    with pytest.raises(
+        UntoldError, match=r"http://127.0.0.1:1/push was not told of commit"
+    ) as told:
+        commit(tmp_path, NAME, {"build.py": "two\n"}, message="Two")
+    pushed = told.value.commit
+
+    assert str(told.value).count("\n") == 0
+    assert git("rev-parse", "main", cwd=location(tmp_path, NAME)) == pushed
     assert git("show", f"{pushed}:build.py", cwd=location(tmp_path, NAME)) == "two"

@@ -12,6 +12,7 @@ from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 
 from local import slack
 from local.serving import Server
+from local.waiting import PATIENCE
 from tests.standins.conftest import call
 
 SECTION = {"type": "section", "text": {"type": "mrkdwn", "text": "*Route planner* 2.1.0"}}
@@ -26,7 +27,7 @@ def url(serving: Callable[[Any], Server]) -> str:
 @pytest.fixture
 def client(url: str) -> WebClient:
     """slack_sdk's client, as the notifier uses it."""
-    return WebClient("xoxb-right", base_url=f"{url}/api/", timeout=10)
+    return WebClient("xoxb-right", base_url=f"{url}/api/", timeout=int(PATIENCE))
 
 
 def messages(url: str) -> Any:

@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import boto3
@@ -12,7 +11,9 @@ import pytest
 import urllib3
 
 from local import standins
+from local.waiting import PATIENCE
 from tests.standins.conftest import call
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 NOBODY = "http://127.0.0.1:1"
@@ -61,12 +62,10 @@ def test_program_writes_its_addresses_and_ends_on_sigterm(tmp_path: Path) -> Non
         cwd=ROOT,
     )
     try:
-        deadline = time.monotonic() + 20
-        while not ports.exists() and program.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.02)
+        eventually(lambda: ports.exists() or program.poll() is not None)
         check(json.loads(ports.read_text(encoding="utf-8")))
         program.send_signal(signal.SIGTERM)
-        assert program.wait(timeout=10) == 0
+        assert program.wait(timeout=PATIENCE) == 0
     finally:
         program.kill()
         program.wait()

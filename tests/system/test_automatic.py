@@ -1,7 +1,6 @@
 """Automatic rollback on the local system: what a promotion breaks is mended without anybody."""
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,6 @@ from phaseline.automatic import WHO
 from phaseline.ledger import Release
 from tests.system.conftest import COMPLETE, RUNNING, executions, names, promote
 from tests.waiting import eventually
-
-until = partial(eventually, within=90.0)
-"""Two executions may be waited for."""
 
 
 @pytest.fixture(scope="module")
@@ -62,23 +58,23 @@ def decision(system: System, execution: str) -> str:
         events = logs.filter_log_events(logGroupName=group, filterPattern=f'"{execution}"')
         return [event["message"] for event in events["events"]]
 
-    return str(until(found)[-1])
+    return str(eventually(found)[-1])
 
 
 def test_a_promotion_that_breaks_the_build_goes_back_and_sticks(careful: System) -> None:
     """By itself: the website is whole again, and the version does not return."""
     assert "verified" in names(promote(careful, "opt", "guide", "1.0.0"))
-    until(lambda: settled(careful))
+    eventually(lambda: settled(careful))
     poison(careful, "guide", "2.0.0")
-    until(lambda: newest(careful, "guide").who == WHO)
-    until(lambda: newest(careful, "guide").state == "verified")
+    eventually(lambda: newest(careful, "guide").who == WHO)
+    eventually(lambda: newest(careful, "guide").state == "verified")
     release = newest(careful, "guide")
     assert (release.action, release.previous, release.version) == ("rollback", "2.0.0", "1.0.0")
     assert release.reason.startswith("Build failed in execution ")
     careful.set_phase("guide", "2.0.0", RUNNING)
     careful.set_phase("guide", "2.0.0", COMPLETE)
     promote(careful, "opt", "other", "1.0.0")
-    until(lambda: settled(careful))
+    eventually(lambda: settled(careful))
     assert careful.served_versions("opt") == {"guide": "1.0.0", "other": "1.0.0"}
     assert executions(careful)[0]["status"] == "Succeeded"
 
@@ -87,7 +83,7 @@ def test_a_rollback_whose_build_fails_goes_no_further(careful: System) -> None:
     """The build fails whatever is built: the promotion goes back once, and that is all."""
     for version in ("1.0.0", "2.0.0"):
         assert "verified" in names(promote(careful, "opt", "deep", version))
-        until(lambda: settled(careful))
+        eventually(lambda: settled(careful))
     project = careful.outputs["pipeline"]["BuildProjectName"]
     codebuild = careful.client("codebuild")
     source = codebuild.batch_get_projects(names=[project])["projects"][0]["source"]
@@ -97,8 +93,8 @@ def test_a_rollback_whose_build_fails_goes_no_further(careful: System) -> None:
         careful.write_algorithm(
             "deep", "3.0.0", type_="opt", phase=COMPLETE, title="Deep", summary=""
         )
-        until(lambda: newest(careful, "deep").who == WHO)
-        until(lambda: len(executions(careful)) == before + 2 and settled(careful))
+        eventually(lambda: newest(careful, "deep").who == WHO)
+        eventually(lambda: len(executions(careful)) == before + 2 and settled(careful))
         last = executions(careful)[0]
         assert last["status"] == "Failed"
         line = decision(careful, last["pipelineExecutionId"])
@@ -113,9 +109,9 @@ def test_the_frontend_is_not_mended_by_a_rollback(careful: System) -> None:
     good = careful.read_frontend("buildspec.yml")
     careful.commit_frontend({"buildspec.yml": BROKEN_BUILD}, "Break the build")
     try:
-        until(lambda: executions(careful)[0]["status"] == "Failed")
+        eventually(lambda: executions(careful)[0]["status"] == "Failed")
         line = decision(careful, executions(careful)[0]["pipelineExecutionId"])
         assert "it is the first with the frontend's commit" in line
     finally:
         careful.commit_frontend({"buildspec.yml": good}, "Mend the build")
-    until(lambda: executions(careful)[0]["status"] == "Succeeded")
+    eventually(lambda: executions(careful)[0]["status"] == "Succeeded")

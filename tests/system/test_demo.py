@@ -1,5 +1,6 @@
 """`make demo CI=1`, as it runs for a new user."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -14,3 +15,6 @@ def test_demo(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     for step in ("deploy.yml: success", "Build.Build", "edge", "verified", "on-version-tested.yml"):
         assert step in told
     assert "route-planner 2.1.0 is live" in told
+    for type_, algorithm, version, *_ in demo.ALGORITHMS:
+        for stage in ("listener", "Build.Build", "verified"):
+            assert re.search(rf" s +{type_} +{algorithm} {re.escape(version)} +{stage}", told)

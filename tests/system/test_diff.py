@@ -11,8 +11,9 @@ from local.system import ENVIRONMENT, ROOT, System
 from phaseline.documents import Documents
 from phaseline.metadata import Document, Entry, Merged, revise
 from tests.system.conftest import COMPLETE, promote
-from tests.system.test_release import settle, until
+from tests.system.test_release import settle
 from tests.system.test_scripts import Scripts, build_with
+from tests.waiting import eventually
 
 OTHER = "staging"
 
@@ -68,7 +69,7 @@ def test_what_visitors_do_not_see_yet(system: System, scripts: Scripts, broken_b
     system.write_algorithm(
         "ahead", "1.0.0", type_="opt", phase=COMPLETE, title="Ahead", summary="It comes"
     )
-    until(lambda: "ahead" in scripts.document().document.algorithms)
+    eventually(lambda: "ahead" in scripts.document().document.algorithms)
     settle(system)
     ran = scripts.run("diff", "--json")
     assert ran.code == 0, ran.err

@@ -13,8 +13,9 @@ from phaseline import messages
 from phaseline.ledger import Release
 from phaseline.recorder import Recorder
 from tests.system.conftest import executions
-from tests.system.test_release import settle, until
+from tests.system.test_release import settle
 from tests.system.test_scripts import Scripts, bring, build_with
+from tests.waiting import eventually
 
 ACTIONS = ["Source", "Build", "Publish", "Verify"]
 
@@ -99,13 +100,15 @@ def test_the_course_of_a_release(system: System, scripts: Scripts) -> None:
     one = release(system, "course")
     assert one.revision is not None
     execution = executions(system)[0]["pipelineExecutionId"]
-    (kept,) = until(lambda: [e for e in recorder(system).between("2026", "9") if e.id == execution])
+    (kept,) = eventually(
+        lambda: [e for e in recorder(system).between("2026", "9") if e.id == execution]
+    )
     assert kept.state == "Succeeded"
     assert kept.documents["opt"].version_id == one.document_version
     assert kept.documents["opt"].revision == one.revision
     record = {"pk": {"S": messages.of_revision("opt", one.revision)}, "sk": {"S": "slack"}}
     table = system.ledger.table
-    until(
+    eventually(
         lambda: "ts" in system.ledger.client.get_item(TableName=table, Key=record).get("Item", {})
     )
     steps = course(scripts, one.release_id)
@@ -130,7 +133,7 @@ def test_a_failure_and_its_mending(system: System, scripts: Scripts) -> None:
     before = scripts.run("dora", "--json").json
     build_with(system, (ROOT / "examples/frontend/buildspec.yml").read_text())
     one = release(system, "failing")
-    until(lambda: release(system, "failing").state == "verified")
+    eventually(lambda: release(system, "failing").state == "verified")
     steps = course(scripts, one.release_id)
     *failed, mended = (step for step in steps if step["name"] == "Build")
     assert failed  # the document's own execution, and perhaps one of the command

@@ -14,6 +14,7 @@ import boto3
 import pytest
 
 from local.system import CREDENTIALS, ENVIRONMENT, System
+from local.waiting import PATIENCE
 from phaseline import infrastructure
 from phaseline.code_drift import Redeployment
 from phaseline.deployment import EVERY
@@ -93,7 +94,7 @@ def environment(system: System) -> Iterator[Environment]:
         stack = f"phaseline-{ENVIRONMENT}-{name}"
         cloudformation.delete_stack(StackName=stack)
         cloudformation.get_waiter("stack_delete_complete").wait(
-            StackName=stack, WaiterConfig={"Delay": 1}
+            StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": int(PATIENCE)}
         )
     system.follow_stacks()
 

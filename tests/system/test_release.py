@@ -2,7 +2,6 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 import pytest
@@ -15,8 +14,6 @@ from phaseline.errors import RefusedError
 from tests.system.conftest import COMPLETE, REJECTED, RUNNING, executions, names, promote
 from tests.waiting import eventually
 
-until = partial(eventually, within=60.0)
-"""A whole execution may be waited for."""
 ACTIONS = {
     "Source.Frontend", "Source.In", "Source.Opt", "Source.Out", "Build.Build",
     "Publish.Publish", "Announce.Notify", "Announce.Invalidate", "Verify.Verify",
@@ -25,7 +22,7 @@ ACTIONS = {
 
 def settle(system: System) -> None:
     """Wait until no execution is under way."""
-    until(lambda: all(found["status"] != "InProgress" for found in executions(system)))
+    eventually(lambda: all(found["status"] != "InProgress" for found in executions(system)))
 
 
 @pytest.mark.parametrize("type_", ["in", "opt", "out"])
@@ -79,7 +76,7 @@ def test_a_commit_of_the_frontend(system: System) -> None:
     settle(system)
     before = system.served()
     commit = system.commit_frontend({"NOTES.md": "A note.\n"}, "Add a note")
-    until(lambda: system.served()["commit"] == commit)
+    eventually(lambda: system.served()["commit"] == commit)
     assert system.served()["documents"] == before["documents"]
     settle(system)
 
@@ -92,7 +89,7 @@ def test_a_failing_build(system: System) -> None:
     good = (ROOT / "examples/frontend/buildspec.yml").read_text()
     system.commit_frontend({"buildspec.yml": BROKEN_BUILD}, "Break the build")
     try:
-        until(lambda: executions(system)[0]["status"] == "Failed")
+        eventually(lambda: executions(system)[0]["status"] == "Failed")
         failed = executions(system)[0]["pipelineExecutionId"]
 
         def told() -> list[dict[str, Any]]:
@@ -107,12 +104,12 @@ def test_a_failing_build(system: System) -> None:
             ]
             return main + replies if replies else []
 
-        _, reply = until(told)
+        _, reply = eventually(told)
         assert "http" in json.dumps(reply)
         assert system.get("/")[1] == page
     finally:
         commit = system.commit_frontend({"buildspec.yml": good}, "Mend the build")
-    until(lambda: system.served()["commit"] == commit)
+    eventually(lambda: system.served()["commit"] == commit)
     settle(system)
 
 
@@ -184,7 +181,7 @@ def test_slack_down(system: System) -> None:
         system.write_algorithm(
             "unheard", "1.0.0", type_="in", phase=COMPLETE, title="Unheard", summary=""
         )
-        until(lambda: verified(system, "in", "unheard"))
+        eventually(lambda: verified(system, "in", "unheard"))
         settle(system)
         lost = logged(system, "SlackNotifierFunctionName", "SlackMessageLost")
     finally:
@@ -228,7 +225,7 @@ def logged(system: System, function: str, text: str) -> str:
         events = logs.filter_log_events(logGroupName=group, filterPattern=text)["events"]
         return [event["message"] for event in events]
 
-    return str(until(found)[-1])
+    return str(eventually(found)[-1])
 
 
 def test_unreadable_item(system: System) -> None:

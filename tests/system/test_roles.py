@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from local import system as local_system
+from local.waiting import PATIENCE
 from tests.emulator.conftest import ROOT, Emulator
 from tests.unit.test_trust import IMMUTABLE, claims
 
@@ -51,7 +52,7 @@ class Account:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=PATIENCE,
         )
 
     def token(self, said: dict[str, str]) -> str:
@@ -71,7 +72,7 @@ class Account:
             json.dumps(told).encode(),
             {"Content-Type": "application/json"},
         )
-        urllib.request.urlopen(request, timeout=5).close()  # noqa: S310 - loopback
+        urllib.request.urlopen(request, timeout=PATIENCE).close()  # noqa: S310 - loopback
 
     def rights(self, role: str, **changes: str) -> dict[str, str]:
         """What a job with these claims gets: the credentials of the role, as variables."""

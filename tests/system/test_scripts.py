@@ -15,10 +15,12 @@ import urllib3
 from local import standins
 from local.demo import BROKEN_BUILD
 from local.system import ENVIRONMENT, ROOT, System
+from local.watch import Watch
 from phaseline.documents import Documents, Stored
 from tests.system.conftest import COMPLETE, executions, promote
-from tests.system.test_release import settle, until
+from tests.system.test_release import settle
 from tests.unit.test_release_journal import read_outputs
+from tests.waiting import eventually
 
 SLOW_BUILD = "      - sleep 3\n"
 
@@ -101,7 +103,7 @@ def told(system: System, execution: str) -> int:
             if "thread_ts" not in message
         )
 
-    until(count)
+    eventually(count)
     return count()
 
 
@@ -202,7 +204,7 @@ def test_rollback_hold_and_resume(system: System, scripts: Scripts) -> None:
     system.write_algorithm(
         "rolled", "3.0.0", type_="opt", phase=COMPLETE, title="Rolled", summary=""
     )
-    until(lambda: scripts.document().document.holds["rolled"].waiting)
+    eventually(lambda: scripts.document().document.holds["rolled"].waiting)
     settle(system)
     assert system.served_versions("opt")["rolled"] == "1.0.0"
     refused = scripts.release("promote", "rolled", "3.0.0")
@@ -215,12 +217,15 @@ def test_rollback_hold_and_resume(system: System, scripts: Scripts) -> None:
 
 
 def test_hold(system: System, scripts: Scripts) -> None:
-    """A hold changes no version, and keeps the next one waiting."""
+    """A hold changes no version, and keeps the next one waiting; who follows that sees it."""
     bring(system, "held", "1.0.0")
     ran = scripts.release("hold", "held")
     assert ran.code == 0, ran.err
+    watch = Watch(system, "opt", "held", "1.1.0")
     system.write_algorithm("held", "1.1.0", type_="opt", phase=COMPLETE, title="Held", summary="")
-    until(lambda: scripts.document().document.holds["held"].waiting)
+    steps = [(step.name, step.failed) for step in watch.steps()]
+    assert steps == [("item", False), ("listener", False), ("hold", True)]
+    eventually(lambda: scripts.document().document.holds["held"].waiting)
     settle(system)
     assert system.served_versions("opt")["held"] == "1.0.0"
 
@@ -303,7 +308,7 @@ def build_with(system: System, text: str) -> None:
     """Push a buildspec, and wait for what that starts."""
     before = len(executions(system))
     system.commit_frontend({"buildspec.yml": text}, "Another build")
-    until(lambda: len(executions(system)) > before)
+    eventually(lambda: len(executions(system)) > before)
     settle(system)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from local import system as local_system
+from local.waiting import PATIENCE
 from tests.emulator.conftest import ROOT, Emulator
 from tests.system.test_roles import Account
 from tests.unit.test_trust import claims
@@ -99,7 +100,7 @@ def test_the_page_is_followed(new_account: Emulator, checkout: Path, tmp_path: P
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=PATIENCE,
     )
     assert followed.returncode == 0, followed.stderr
     told = [json.loads(line) for line in (tmp_path / "gh.log").read_text().splitlines()]
@@ -125,7 +126,7 @@ def test_the_page_is_followed(new_account: Emulator, checkout: Path, tmp_path: P
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=PATIENCE,
     )
     assert deployed.returncode == 0, deployed.stderr
     assert "phaseline-production-pipeline: created" in deployed.stdout

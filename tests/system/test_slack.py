@@ -1,7 +1,6 @@
 """What people see in Slack of a release: one message, edited as it moves, and its thread."""
 
 import json
-from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -12,7 +11,6 @@ from tests.system.conftest import COMPLETE, executions, promote
 from tests.system.test_release import settle
 from tests.waiting import eventually
 
-until = partial(eventually, within=60.0)
 Message = dict[str, Any]
 STEPS = (
     "waits for the pipeline", "is being built", "is being published", "is being announced",
@@ -50,7 +48,7 @@ def test_one_message_that_moves(system: System) -> None:
     and durations."""
     promote(system, "opt", "told", "1.0.0")
     settle(system)
-    until(lambda: len(about(system, "told")[2]) == 2)
+    eventually(lambda: len(about(system, "told")[2]) == 2)
     release, (message,), (details, end) = about(system, "told")
     history = moves(message, "told")
     # Steps that follow one another faster than Slack is told may be left out, never turned round.
@@ -72,20 +70,22 @@ def test_a_build_that_breaks_and_is_mended(system: System) -> None:
     settle(system)
     good, known = system.read_frontend("buildspec.yml"), len(system.slack_messages())
     system.commit_frontend({"buildspec.yml": BROKEN_BUILD}, "Break the build")
-    until(lambda: any("website failed" in one["text"] for one in system.slack_messages()[known:]))
+    eventually(
+        lambda: any("website failed" in one["text"] for one in system.slack_messages()[known:])
+    )
     system.write_algorithm(
         "brittle", "1.0.0", type_="opt", phase=COMPLETE, title="Brittle", summary=""
     )
-    until(lambda: said(system, "brittle", "failed in Build: "))
-    until(lambda: len(about(system, "brittle")[2]) == 2)
+    eventually(lambda: said(system, "brittle", "failed in Build: "))
+    eventually(lambda: len(about(system, "brittle")[2]) == 2)
     _, (message,), (_, failure) = about(system, "brittle")
     failed = executions(system)[0]["pipelineExecutionId"]
     assert failed in json.dumps(message)
     assert all(text in json.dumps(failure) for text in ("Build / Build failed", failed, "|open>"))
     system.commit_frontend({"buildspec.yml": good}, "Mend the build")
-    until(lambda: said(system, "brittle", "is live"))
+    eventually(lambda: said(system, "brittle", "is live"))
     settle(system)
-    until(lambda: any("altogether" in json.dumps(one) for one in about(system, "brittle")[2]))
+    eventually(lambda: any("altogether" in json.dumps(one) for one in about(system, "brittle")[2]))
     _, (message,), _ = about(system, "brittle")
     history = [words.partition(":")[0] for words in moves(message, "brittle")]
     assert (history.count("failed in Build"), history[-1]) == (1, "is live")
@@ -95,7 +95,7 @@ def test_events_that_come_again(system: System) -> None:
     """The events of an execution that is long over change nothing in Slack."""
     promote(system, "opt", "repeated", "1.0.0")
     settle(system)
-    until(lambda: len(about(system, "repeated")[2]) == 2)
+    eventually(lambda: len(about(system, "repeated")[2]) == 2)
     before, execution = system.slack_messages(), executions(system)[0]["pipelineExecutionId"]
     states: list[dict[str, str]] = [
         {"state": "STARTED"}, {"state": "STARTED", "stage": "Build"}, {"state": "SUCCEEDED"},

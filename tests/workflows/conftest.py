@@ -218,7 +218,7 @@ def settle(system: System) -> None:
             found["status"] != "InProgress" for found in executions(system)
         )
 
-    eventually(quiet, within=90)
+    eventually(quiet)
 
 
 @contextmanager

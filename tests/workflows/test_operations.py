@@ -28,8 +28,6 @@ TYPE, NAME, OTHER = "opt", "route-planner", "lane-change"
 CHAPTERS = chapters(PAGE.read_text(encoding="utf-8"))
 NO_DISPATCH = {"path": "/dispatches", "status": 502, "count": 99}
 HANGING_BUILD = BROKEN_BUILD.replace("exit 1", "sleep 300")
-WITHIN = 120.0
-"""Seconds for a release, or for the three of a freeze."""
 
 
 def of(heading: str) -> str:
@@ -193,7 +191,7 @@ def built_with(system: System, buildspec: str) -> Iterator[None]:
 
 def until(look: Callable[[], object]) -> None:
     """Wait for what may take a release."""
-    eventually(look, within=WITHIN)
+    eventually(look)
 
 
 def status(system: System, execution: str) -> str:

@@ -9,6 +9,7 @@ import urllib.request
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+PATIENCE = float(os.environ["ACT_PATIENCE"])
 NAMESPACE = "{https://sts.amazonaws.com/doc/2011-06-15/}"
 
 
@@ -28,7 +29,7 @@ def identity_token(audience: str) -> str:
     query = urllib.parse.urlencode({"audience": audience})
     headers = {"Authorization": f"Bearer {bearer}"}
     request = urllib.request.Request(f"{url}&{query}", headers=headers)  # noqa: S310 - loopback
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
         return str(json.load(answer)["value"])
 
 
@@ -47,7 +48,7 @@ def assume(token: str) -> dict[str, str]:
     endpoint, body = os.environ["AWS_ENDPOINT_URL"], urllib.parse.urlencode(asked).encode()
     request = urllib.request.Request(endpoint, body)  # noqa: S310 - loopback
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
             found = ET.fromstring(answer.read()).iter()  # noqa: S314 - the emulator's own
     except urllib.error.HTTPError as error:
         message = ET.fromstring(error.read()).find(f".//{NAMESPACE}Message")  # noqa: S314

@@ -1,0 +1,248 @@
+"""What people see when a part of the local system is killed, and when they ask for what is so."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from local import automation, demo
+from local import system as local_system
+from local.__main__ import run
+from local.system import ROOT, System
+from local.waiting import PATIENCE
+from tests.system.conftest import COMPLETE
+from tests.waiting import eventually
+
+DEMO = """
+import sys
+from pathlib import Path
+from local import demo
+from local.__main__ import run
+demo.FOLDER = Path(sys.argv.pop(1))
+"""
+UP = (
+    DEMO
+    + """
+demo._deploy = demo._seed = demo.promote = lambda *_: True
+demo._explain = lambda _, out: out.print("It stays up.")
+"""
+)
+"""The demo without what takes it long, which is not tested here: it starts, stays up and ends."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    def is_one_line(self, *words: str) -> bool:
+        """Whether it is an error in one line, which holds these words."""
+        return self.err.count("\n") == 1 and all(word in self.err for word in ("error: ", *words))
+
+
+Command = Callable[..., Said]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """`python -m local`, about the system in a folder."""
+
+    def call(folder: Path, *arguments: str) -> Said:
+        monkeypatch.setattr(demo, "FOLDER", folder)
+        monkeypatch.setattr(sys, "argv", ["local", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            run()
+        return Said(int(ended.value.code or 0), *capsys.readouterr())
+
+    return call
+
+
+def processes(*words: str) -> list[int]:
+    """The processes whose command lines hold all of these words."""
+    listed = subprocess.run(
+        ["ps", "-axww", "-o", "pid=,command="], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    return [int(line.split()[0]) for line in listed if all(word in line for word in words)]
+
+
+@contextmanager
+def killing(*words: str) -> Iterator[None]:
+    """Kill the process with these words in its command line as soon as there is one."""
+
+    def kill() -> None:
+        (found,) = eventually(lambda: processes(*words))
+        os.kill(found, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    yield
+    killer.join()
+
+
+@contextmanager
+def demonstration(folder: Path, program: str) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """A demo in a process of its own, and the file with what it says."""
+    said = folder.parent / "said"
+    with said.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-c", f"{program}\nrun()", str(folder), "demo"],
+            cwd=ROOT,
+            stdout=output,
+            stderr=output,
+            text=True,
+        )
+    try:
+        yield process, said
+    finally:
+        process.kill()
+        process.wait()
+
+
+def is_alive(process: int) -> bool:
+    """Whether there is such a process."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def is_gone(folder: Path) -> bool:
+    """Whether no process works in the folder any more."""
+    return not processes(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("program", "words"), [(DEMO, "Deploying the roles"), (UP, "It stays up.")], ids=["early", "up"]
+)
+def test_the_emulator_is_killed(program: str, words: str, tmp_path: Path, command: Command) -> None:
+    """The demo says so in one line, cleans up and ends: while it deploys as when it stays up."""
+    folder = tmp_path / "demo"
+    with demonstration(folder, program) as (process, said):
+        eventually(lambda: words in said.read_text())
+        (emulator,) = processes("serve.py", str(folder))
+        os.kill(emulator, signal.SIGKILL)
+        assert process.wait(PATIENCE) == 1
+    *_, last = said.read_text().splitlines()
+    assert last.startswith('error: the AWS emulator: it was ended by signal 9; it said last "')
+    assert last.endswith(f"Its log is {folder}/emulator.log")
+    assert "Traceback" not in said.read_text()
+    assert not (folder / "system.json").exists()
+    eventually(lambda: is_gone(folder))
+    assert command(folder, "runs").is_one_line("no system runs here")
+
+
+def test_the_demo_is_killed(tmp_path: Path, command: Command) -> None:
+    """Nothing of it stays, commands say what happened, and another demo can start at once."""
+    folder = tmp_path / "demo"
+    with demonstration(folder, UP) as (process, said):
+        eventually(lambda: "It stays up." in said.read_text())
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert (folder / "system.json").exists()
+    assert command(folder, "slack").is_one_line("the system that ran here was killed")
+    with demonstration(folder, UP) as (process, said):
+        eventually(lambda: "It stays up." in said.read_text())
+        assert command(folder, "runs") == Said(0, "", "")
+        # The emulator of the first one has ended by itself, and did the second one no harm.
+        eventually(lambda: len(processes("serve.py", str(folder))) == 1)
+        assert command(folder, "promote", "opt", "early", "1.0.0").is_one_line("not deployed yet")
+        assert command(folder, "demo").is_one_line("a system runs here already")
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(PATIENCE) == 0
+    assert said.read_text().endswith("\nStopped.\n")
+    assert not (folder / "system.json").exists()
+    eventually(lambda: is_gone(folder))
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """A deployed system with workflows, in a folder whose name holds what shells care about."""
+    folder = Path(tmp_path_factory.mktemp("killed")) / "it's an Ümlaut folder"
+    folder.mkdir()
+    with local_system.running(folder / "state", workflows=True) as system:
+        automation.trust(system)
+        system.deploy()
+        yield system
+
+
+def test_a_build_is_killed(odd: System, tmp_path: Path, command: Command) -> None:
+    """Its phase fails as on AWS, with all that it started; the command follows the release to its
+    end, and tells what the website serves then."""
+    armed, left = tmp_path / "armed", tmp_path / "left"
+    good = odd.read_frontend("buildspec.yml")
+    end = f"if rm {armed}; then sleep 1000 & echo $! > {left}; kill -9 $$; fi"
+    bad = good.replace("    commands:\n", f"    commands:\n      - {json.dumps(end)}\n")
+    commit = odd.commit_frontend({"buildspec.yml": bad}, "Kill a build")
+    try:
+        eventually(lambda: odd.served().get("commit") == commit)
+        armed.touch()
+        said = command(odd.folder, "promote", "out", "survivor", "1.0.0")
+    finally:
+        odd.commit_frontend({"buildspec.yml": good}, "Mend the build")
+    assert not armed.exists()
+    assert "exit status 137" in said.out
+    assert not is_alive(int(left.read_text()))
+    assert "on-version-tested.yml: " in said.out
+    if odd.served_versions("out") == {"survivor": "1.0.0"}:
+        assert said.out.endswith("survivor 1.0.0 is live.\n")
+        assert said.code == 0
+    else:
+        assert said.out.endswith("The website serves survivor None, not 1.0.0.\n")
+        assert said.code == 4
+
+
+def test_act_is_killed(odd: System, command: Command) -> None:
+    """The command says so in one line, and where the log is that goes no further."""
+    with killing("/act ", odd.github_url, "drift.yml"):
+        said = command(odd.folder, "workflow", "drift.yml")
+    log = odd.runs()[-1]["log"]
+    assert said.code == 4
+    assert said.is_one_line(
+        "the run of drift.yml: failure: The runner (act) was ended by signal 9", f"Its log is {log}"
+    )
+
+
+def test_what_is_so_already(odd: System, command: Command) -> None:
+    """Asked twice, a command says that nothing is left to do, and does nothing."""
+    for arguments, words in (
+        ("break-build", "The build is broken already; nothing was pushed.\n"),
+        ("mend-build", "The build is as it should be already; nothing was pushed.\n"),
+        ("promote in twin 1.0.0", "twin 1.0.0 is live already; nothing was done.\n"),
+        ("phase twin 1.0.0 REJECTED", "The phase of twin 1.0.0 is REJECTED already; nothing was"),
+    ):
+        first = command(odd.folder, *arguments.split())
+        assert (first.code, first.err, "nothing was" in first.out) == (0, "", False)
+        before = (odd.read_frontend("buildspec.yml"), odd.phase("twin", "1.0.0"))
+        again = command(odd.folder, *arguments.split())
+        assert (again.code, again.err, again.out.count("\n")) == (0, "", 1)
+        assert again.out.startswith(words)
+        assert (odd.read_frontend("buildspec.yml"), odd.phase("twin", "1.0.0")) == before
+
+
+def test_what_the_system_refuses(odd: System, command: Command) -> None:
+    """A request that can't be carried out is one line, and no silent wait."""
+    item = {"type_": "sideways", "phase": COMPLETE, "title": "Lost", "summary": ""}
+    odd.write_algorithm("lost", "1.0.0", **item)
+    for arguments, code, words in (
+        ("promote in lost 1.0.0", 7, "it has passed its tests already, and the website serves"),
+        ("phase nobody 1.0.0 REJECTED", 7, "there is no item nobody 1.0.0"),
+        ("workflow nothing.yml", 1, "404 Not Found"),
+        ("workflow drift.yml nothing=1", 1, '422 Unexpected inputs provided: ["nothing"]'),
+    ):
+        said = command(odd.folder, *arguments.split())
+        assert (said.code, said.out) == (code, "")
+        assert said.is_one_line(words)

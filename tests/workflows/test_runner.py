@@ -1,0 +1,110 @@
+"""The runner itself: what becomes of a run when act is killed or can't be started, and where it may
+be."""
+
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local import act, github
+from local.github.hub import Hub
+from local.runner import Runner, Settings
+from local.serving import serve
+from tests.waiting import eventually
+from tests.workflows.conftest import NAME, GitHub
+
+CHECKOUT = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1"
+WORKFLOW = f"""\
+on: push
+permissions: {{}}
+jobs:
+  work:
+    runs-on: ubuntu-24.04
+    environment: production
+    steps:
+      - uses: {CHECKOUT}
+      - shell: python
+        run: print("from Python")
+      - run: STEP
+"""
+
+
+def pushed(hub: GitHub, folder: Path, step: str) -> dict[str, Any]:
+    """Push a workflow with this last step; its run at its end."""
+    hub.add(NAME, {".github/workflows/work.yml": WORKFLOW.replace("STEP", step)}, folder)
+    hub.push({"text.txt": "text\n"})
+    return hub.run()
+
+
+def test_a_killed_runner(hub: GitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run failed, and annotation and log say that act was ended and how far it was; its
+    deployment is an error, and what the job did has ended with it."""
+    marks = tmp_path / "step.pid"
+    started: list[int] = []
+    start = act.start
+
+    def noticed(task: act.Task) -> Any:
+        process = start(task)
+        started.append(process.pid)
+        return process
+
+    monkeypatch.setattr(act, "start", noticed)
+
+    def kill() -> None:
+        eventually(lambda: marks.exists() and marks.read_text())
+        os.kill(started[0], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    run = pushed(hub, tmp_path / "files", f"echo $$ > {marks}; sleep 1000")
+    killer.join()
+
+    assert run["conclusion"] == "failure"
+    (note,) = run["annotations"]
+    assert note["message"].startswith("The runner (act) was ended by signal 9 before its jobs had")
+    assert "sleep 1000" in note["message"]
+    assert note["message"] in Path(run["log"]).read_text()
+    deployed = hub.api("/deployments").json()[0]["id"]
+    assert hub.api(f"/deployments/{deployed}/statuses").json()[0]["state"] == "error"
+    eventually(lambda: not is_alive(int(marks.read_text())))
+
+
+def is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_runner_that_is_not_there(
+    hub: GitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that can't be started ends, and says why."""
+    monkeypatch.setattr(act, "BIN", tmp_path / "nowhere")
+    run = pushed(hub, tmp_path / "files", "true")
+    assert run["conclusion"] == "failure"
+    (note,) = run["annotations"]
+    assert str(tmp_path / "nowhere/act") in note["message"]
+    assert note["message"] in Path(run["log"]).read_text()
+
+
+def test_any_folder(tmp_path: Path) -> None:
+    """Blanks, quotes and umlauts in the names of folders do a run no harm."""
+    odd = tmp_path / "it's an Ümlaut folder"
+    hub = Hub(token="right", repositories=(NAME,))
+    runner = Runner(hub, Settings(odd / "git", odd / "runs", {}))
+    server = serve(github.serving(hub, runner))
+    runner.url = server.url
+    try:
+        run = pushed(GitHub(server.url, odd / "git"), odd / "files", "cat text.txt; exit 0")
+    finally:
+        runner.stop()
+        server.stop()
+    log = Path(run["log"]).read_text()
+    assert run["conclusion"] == "success", log
+    assert "work: from Python\n" in log
+    assert "work: text\n" in log

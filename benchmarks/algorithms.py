@@ -10,17 +10,18 @@ from itertools import islice
 from typing import Any
 
 from local.system import System
-from phaseline import jitter, served
-from phaseline.documents import Documents
-from phaseline.environment import PREFIX
-from phaseline.executions import Executions
-from phaseline.ledger import Ledger
-from phaseline.metadata import Document, Entry, Merged, revise
-from phaseline.outbox import Outbox
-from phaseline.registry import Registry
-from phaseline.release_check import ReleaseCheck
-from phaseline.site import Site
-from phaseline.transition import TYPES, Schema
+from phaseline.algorithms.changes import TYPES, Schema
+from phaseline.algorithms.table import Registry
+from phaseline.aws import jitter
+from phaseline.deploy.environment import PREFIX
+from phaseline.documents.document import Document, Entry, Merged, revise
+from phaseline.documents.store import Documents
+from phaseline.drift.releases import ReleaseCheck
+from phaseline.github.outbox import Outbox
+from phaseline.pipeline.executions import Executions
+from phaseline.releases.ledger import Ledger
+from phaseline.site import manifests
+from phaseline.site.bucket import Site
 
 TYPE = "opt"
 VERSIONS = 5
@@ -116,7 +117,7 @@ class Algorithms:
         body = {"schema": 1, "commit": "0" * 40, "execution": "benchmark", "documents": documents}
         site, distributions = self.system.outputs["site"], self.session.client("cloudfront")
         self.session.client("s3").put_object(
-            Bucket=site["SiteBucketName"], Key=served.NAME, Body=json.dumps(body).encode()
+            Bucket=site["SiteBucketName"], Key=manifests.NAME, Body=json.dumps(body).encode()
         )
         distributions.create_invalidation(
             DistributionId=site["DistributionId"],

@@ -26,8 +26,8 @@ import click
 from benchmarks import algorithms, stacks
 from benchmarks.algorithms import Algorithms
 from local import system
-from phaseline.deployment import FUNCTIONS, STACKS
-from scripts.aws import CONFIG
+from phaseline.deploy.plan import FUNCTIONS, STACKS
+from scripts.cli.aws import CONFIG
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".phaseline/benchmark"

@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from phaseline import archive
-from phaseline.deployment import EVERY, FUNCTIONS, STACKS, key_parameter, resource
-from phaseline.infrastructure import Checkout, Clients, Look
-from scripts import templates
+from phaseline.deploy.plan import EVERY, FUNCTIONS, STACKS, key_parameter, resource
+from phaseline.drift.infrastructure import Checkout, Clients, Look
+from scripts.deploy import templates
 
 BUCKET = "benchmark"
 CODE = archive.pack({"handler.py": b"def handler(event, context): ...\n"})

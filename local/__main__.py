@@ -16,6 +16,7 @@ from urllib3.exceptions import HTTPError
 from local import automation, display
 from local import demo as demonstration
 from local.system import ENVIRONMENT, ROOT, System
+from phaseline.algorithms.changes import NAME_PATTERN, TYPES
 from phaseline.errors import (
     ConfigurationError,
     DeploymentError,
@@ -23,8 +24,7 @@ from phaseline.errors import (
     RefusedError,
     RemoteCallError,
 )
-from phaseline.transition import NAME_PATTERN, TYPES
-from scripts.console import report, translated
+from scripts.cli.console import report, translated
 
 BUILDSPEC = "buildspec.yml"
 

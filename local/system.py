@@ -29,7 +29,7 @@ from local.parts import PartError, end
 from local.runner import Settings
 from local.waiting import PATIENCE, until
 from phaseline.errors import ConfigurationError, RefusedError, RemoteCallError
-from phaseline.ledger import Ledger
+from phaseline.releases.ledger import Ledger
 
 ROOT = Path(__file__).parents[1]
 EMULATOR = ROOT / ".phaseline/emulator/bin/python"

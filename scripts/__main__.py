@@ -1,4 +1,4 @@
-"""`python -m scripts COMMAND`: each file beside this one is a command of its name.
+"""`python -m scripts COMMAND`: each file in `commands/` is a command of its name.
 
 A command's module is imported when it is called, so that one command's start-up never pays for
 another's imports; the list of commands is read from the files' first lines.
@@ -10,14 +10,9 @@ from pathlib import Path
 
 import click
 
-from scripts import console
+from scripts.cli import console
 
-HERE = Path(__file__).parent
-SHARED = {
-    "__init__", "__main__", "aws", "comments", "console", "drift_text", "github", "github_api",
-    "issues", "journal", "options", "services", "slack", "subject", "templates",
-}  # fmt: skip
-"""Modules that commands use; every other one defines `command`."""
+COMMANDS = Path(__file__).with_name("commands")
 
 
 class Commands(click.Group):
@@ -25,14 +20,14 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """The commands' names, sorted."""
-        files = {file.stem for file in HERE.glob("*.py")}
-        return sorted(name.replace("_", "-") for name in files - SHARED)
+        modules = {file.stem for file in COMMANDS.glob("*.py")} - {"__init__"}
+        return sorted(name.replace("_", "-") for name in modules)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name, or None; only its own module is imported."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        module = importlib.import_module(f"scripts.{cmd_name.replace('-', '_')}")
+        module = importlib.import_module(f"scripts.commands.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         for option in command.params:
             # By click's own prefix each command would have a variable of its own for one option.
@@ -54,7 +49,7 @@ def _variable(option: click.Option) -> str:
 
 
 def _first_line(name: str) -> str:
-    tree = ast.parse((HERE / f"{name.replace('-', '_')}.py").read_text("utf-8"))
+    tree = ast.parse((COMMANDS / f"{name.replace('-', '_')}.py").read_text("utf-8"))
     return (ast.get_docstring(tree) or "").partition("\n")[0]
 
 

@@ -8,21 +8,23 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from phaseline import environment, jitter, times
-from phaseline.cdn import Cdn
-from phaseline.documents import Documents
-from phaseline.environment import PREFIX, Environment
+from phaseline import times
+from phaseline.algorithms.table import Registry
+from phaseline.aws import jitter
+from phaseline.aws.secret import Secret
+from phaseline.deploy import environment
+from phaseline.deploy.environment import PREFIX, Environment
+from phaseline.documents.store import Documents
 from phaseline.errors import ConfigurationError
-from phaseline.executions import Executions
-from phaseline.ledger import Ledger
-from phaseline.live import Lives
-from phaseline.recorder import Recorder
-from phaseline.registry import Registry
-from phaseline.secret import Secret
-from phaseline.site import Site
-from phaseline.targets import Sources
-from phaseline.upstream import Upstream
-from scripts import aws
+from phaseline.pipeline.executions import Executions
+from phaseline.pipeline.recorder import Recorder
+from phaseline.promotion.eligibility import Sources
+from phaseline.promotion.upstream import Upstream
+from phaseline.releases.ledger import Ledger
+from phaseline.site.bucket import Site
+from phaseline.site.cdn import Cdn
+from phaseline.site.live import Lives
+from scripts.cli import aws
 
 if TYPE_CHECKING:
     from mypy_boto3_codepipeline import CodePipelineClient

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from phaseline import messages
-from phaseline.announce import Message
-from phaseline.bulletin import Bulletin
 from phaseline.errors import PhaselineError
-from phaseline.messages import Messages, Posted, Record, SlackChannel
-from phaseline.progress import News
+from phaseline.slack import message_record
+from phaseline.slack.message_record import Messages, Posted, Record, SlackChannel
+from phaseline.slack.notifier import Bulletin
+from phaseline.slack.progress import News
+from phaseline.slack.rendering import Message
 from scripts import services
 from scripts.services import Services
 
@@ -66,11 +66,11 @@ def _tell(
         errors = _look(known, kept, execution)
         if errors:
             return _lost(errors[0])
-        own = kept.read(messages.of_execution(execution))
+        own = kept.read(message_record.of_execution(execution))
         threads = [own] if own.posted else []
         if claim in {PUBLISHED, FAILED} and (own.posted or (own.ceded and not revisions)):
             return Told(False, "the pipeline's message tells it")
-    about = [kept.read(messages.of_revision(*one)) for one in revisions]
+    about = [kept.read(message_record.of_revision(*one)) for one in revisions]
     threads = [*(record for record in about if record.posted), *threads]
     if threads and claim in {PUBLISHED, FAILED}:
         return Told(False, "the release's message tells it")
@@ -91,7 +91,7 @@ def _scope(
     if threads:
         return threads[0].name, threads[0].posted
     if revisions:
-        return messages.of_revision(*revisions[0]), None
+        return message_record.of_revision(*revisions[0]), None
     return f"execution#{execution}" if execution else None, None
 
 

@@ -9,14 +9,14 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from phaseline import jitter, metrics
-from phaseline.automatic import AutomaticRollback
-from phaseline.documents import Documents
+from phaseline.aws import jitter, metrics
+from phaseline.documents.store import Documents
 from phaseline.errors import InputError, RefusedError
-from phaseline.executions import Executions
-from phaseline.ledger import WRITERS, Ledger
-from phaseline.live import Lives
-from phaseline.targets import Sources
+from phaseline.pipeline.executions import Executions
+from phaseline.promotion.automatic_rollback import AutomaticRollback
+from phaseline.promotion.eligibility import Sources
+from phaseline.releases.ledger import WRITERS, Ledger
+from phaseline.site.live import Lives
 
 METRIC = "AutomaticRollback"
 """Counts the releases that were made; nothing is counted where nothing was rolled back."""

@@ -7,9 +7,11 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from phaseline import cdn, jitter, jobs, publication
-from phaseline.cdn import Cdn, Completed, Progress
-from phaseline.jobs import Continue, Done, Job
+from phaseline.aws import jitter
+from phaseline.pipeline import jobs
+from phaseline.pipeline.jobs import Continue, Done, Job
+from phaseline.site import cdn, publication
+from phaseline.site.cdn import Cdn, Completed, Progress
 
 _DISTRIBUTION_ID = os.environ["DISTRIBUTION_ID"]
 _ORIGIN_DOMAIN = os.environ["ORIGIN_DOMAIN"]

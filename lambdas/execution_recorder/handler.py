@@ -8,7 +8,7 @@ import boto3
 from botocore.config import Config
 
 from phaseline.errors import InputError
-from phaseline.recorder import Recorder
+from phaseline.pipeline.recorder import Recorder
 
 _CONFIG = Config(
     retries={"mode": "standard", "max_attempts": 4}, connect_timeout=3, read_timeout=10

@@ -7,11 +7,12 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from phaseline import jobs, served
-from phaseline.ledger import WRITERS, Ledger
-from phaseline.live import Lives
-from phaseline.site import Site
-from phaseline.verify import Verification
+from phaseline.pipeline import jobs
+from phaseline.releases.ledger import WRITERS, Ledger
+from phaseline.site import manifests
+from phaseline.site.bucket import Site
+from phaseline.site.live import Lives
+from phaseline.site.verifier import Verification
 
 _CONFIG = Config(
     retries={"mode": "standard", "max_attempts": 4},
@@ -30,7 +31,7 @@ _VERIFICATION = Verification(
     site_url=os.environ["SITE_URL"],
     ledger=Ledger(_DYNAMODB, os.environ["LEDGER_TABLE"]),
     lives=Lives(_DYNAMODB, os.environ["LEDGER_TABLE"]),
-    fetch=served.fetch,
+    fetch=manifests.fetch,
     pause=time.sleep,
     clock=time.time,
 )

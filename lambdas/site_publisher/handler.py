@@ -7,8 +7,9 @@ from typing import Any, Protocol
 import boto3
 from botocore.config import Config
 
-from phaseline import jobs, publish
-from phaseline.site import Site
+from phaseline.pipeline import jobs
+from phaseline.site import publisher
+from phaseline.site.bucket import Site
 
 MARGIN = 40.0
 """Seconds kept for uploads that run when the time is up, and for the answer."""
@@ -24,7 +25,7 @@ _CONFIG = Config(
     retries={"mode": "standard", "max_attempts": 4},
     connect_timeout=3,
     read_timeout=20,
-    max_pool_connections=publish.UPLOADS,
+    max_pool_connections=publisher.UPLOADS,
 )
 _CODEPIPELINE = boto3.client("codepipeline", config=_CONFIG)
 _SITE = Site(
@@ -39,6 +40,6 @@ def handler(event: dict[str, Any], context: Context) -> None:
     until = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - MARGIN
     jobs.answer(
         event,
-        lambda job: publish.run(job, _SITE, time_left=lambda: until - time.monotonic()),
+        lambda job: publisher.run(job, _SITE, time_left=lambda: until - time.monotonic()),
         client=_CODEPIPELINE,
     )

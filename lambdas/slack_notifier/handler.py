@@ -25,15 +25,17 @@ from slack_sdk.http_retry.builtin_handlers import (
 )
 from slack_sdk.http_retry.response import HttpResponse
 
-from phaseline import jobs, metrics, times
-from phaseline.bulletin import Bulletin
+from phaseline import times
+from phaseline.aws import metrics
+from phaseline.aws.secret import Secret
 from phaseline.errors import InputError, PhaselineError, RemoteCallError
-from phaseline.executions import Executions
-from phaseline.jobs import Done
-from phaseline.ledger import Ledger
-from phaseline.messages import Messages, SlackChannel
-from phaseline.progress import News
-from phaseline.secret import Secret
+from phaseline.pipeline import jobs
+from phaseline.pipeline.executions import Executions
+from phaseline.pipeline.jobs import Done
+from phaseline.releases.ledger import Ledger
+from phaseline.slack.message_record import Messages, SlackChannel
+from phaseline.slack.notifier import Bulletin
+from phaseline.slack.progress import News
 
 MARGIN = 3.0
 """Seconds of the function's time kept for what follows a try of Slack."""

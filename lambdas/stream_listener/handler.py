@@ -2,7 +2,7 @@
 
 Invoked by the event source mapping with stream records, and by a schedule every few minutes to
 let go of what no hold keeps back any more, and to send dispatches that GitHub did not take (see
-`phaseline.intake`).
+`phaseline.promotion.listener`).
 """
 
 import json
@@ -15,14 +15,15 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from phaseline import dispatch, jitter, metrics
-from phaseline.documents import Documents
+from phaseline.algorithms.changes import Schema
+from phaseline.aws import jitter, metrics
+from phaseline.aws.secret import Secret
+from phaseline.documents.store import Documents
 from phaseline.errors import PhaselineError
-from phaseline.intake import Intake
-from phaseline.ledger import WRITERS, Ledger
-from phaseline.outbox import Outbox
-from phaseline.secret import Secret
-from phaseline.transition import Schema
+from phaseline.github import dispatch
+from phaseline.github.outbox import Outbox
+from phaseline.promotion.listener import Intake
+from phaseline.releases.ledger import WRITERS, Ledger
 
 GITHUB_TIMEOUT = 5.0
 """Seconds for GitHub's answer. A longer one is treated as lost, and the outbox sends again."""

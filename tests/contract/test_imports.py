@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from phaseline.package import imports
+from phaseline.deploy.package import imports
 
 ROOT = Path(__file__).parents[2]
 ALLOWED = sys.stdlib_module_names | {"boto3", "botocore", "cronsim", "phaseline"}
@@ -40,7 +40,7 @@ def test_the_library_stands_on_the_runtime_alone(path: Path) -> None:
         "def f():\n    import requests",
         "try:\n    import yaml\nexcept ImportError:\n    yaml = None",
         "import importlib\nimportlib.import_module('click')",
-        "import scripts.console",
+        "import scripts.cli.console",
     ],
 )
 def test_the_rule_is_able_to_fail(statement: str) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from phaseline.deployment import FUNCTIONS
-from phaseline.package import Package, build
+from phaseline.deploy.package import Package, build
+from phaseline.deploy.plan import FUNCTIONS
 
 ROOT = Path(__file__).parents[2]
 INSTALLED = Path(sysconfig.get_path("purelib"))
@@ -91,7 +91,7 @@ def test_nothing_too_much_is_packed(name: str, tmp_path: Path) -> None:
     package = built(name, ROOT, tmp_path / "f.zip")
     found = names(package)
     tops = {entry.partition("/")[0] for entry in found}
-    windows = "phaseline/windows.py" in found
+    windows = "phaseline/documents/windows.py" in found
     assert all(entry.endswith(".py") or entry.startswith("tzdata/") for entry in found)
     assert tops.isdisjoint(SUPPLIED)
     assert tops <= (
@@ -119,7 +119,7 @@ def test_the_package_starts_as_the_template_starts_it(name: str, tmp_path: Path)
         if entry.endswith(".py")
     ]
     program = PROGRAM + "".join(f"import {module}\n" for module in modules)
-    if "phaseline.windows" in modules:
+    if "phaseline.documents.windows" in modules:
         program += ZONE
     # -I and -S: neither this directory, nor the packages of this environment.
     ended = subprocess.run(

@@ -10,8 +10,8 @@ import pytest
 from cfnlint.api import lint_file  # type: ignore[import-untyped] # it has no types
 from cfnlint.decode import decode, decode_str  # type: ignore[import-untyped] # it has no types
 
-from phaseline.deployment import EVERY, FUNCTIONS, TEMPLATES
-from phaseline.deployment_parameters import read
+from phaseline.deploy.parameters import read
+from phaseline.deploy.plan import EVERY, FUNCTIONS, TEMPLATES
 from tests.contract import template_rules as rules
 from tests.contract.template_rules import RULES, Rule, Template, resources
 from tests.templates import Resolved

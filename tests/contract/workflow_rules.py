@@ -239,7 +239,7 @@ def _sets(step: Mapping[str, Any], output: str, files: Files) -> bool:
         return output in files[found[1]].interface("outputs")
     run = step.get("run", "")
     if found := COMMAND.search(run):
-        name = f"scripts.{found['name'].replace('-', '_')}"
+        name = f"scripts.commands.{found['name'].replace('-', '_')}"
         return any(f'"{output}":' in inspect.getsource(one) for one in _modules(name))
     return f"{output}=" in run
 

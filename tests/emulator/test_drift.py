@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from local.waiting import PATIENCE
-from phaseline.infrastructure import Checkout, Clients, Found, Look, checkout
-from scripts import templates
-from scripts.deploy import make_plan
+from phaseline.drift.infrastructure import Checkout, Clients, Found, Look, checkout
+from scripts.commands.deploy import make_plan
+from scripts.deploy import templates
 from tests.emulator.conftest import ROOT, Emulator
 
 ENVIRONMENT = "drift"

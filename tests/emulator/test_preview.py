@@ -9,7 +9,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from local.waiting import PATIENCE
-from phaseline.deployment import STACKS
+from phaseline.deploy.plan import STACKS
 from tests.emulator.conftest import ROOT, Emulator
 from tests.github_comments import NUMBER, Comments
 

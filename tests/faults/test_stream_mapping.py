@@ -9,12 +9,12 @@ import boto3
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from phaseline.documents import Documents
+from phaseline.documents.store import Documents
 from tests.events import stream_record
 from tests.faults.stream_mapping import StreamMapping, sequence
-from tests.unit.test_documents import BUCKET, never
-from tests.unit.test_metadata import active
-from tests.unit.test_stream_listener import listener
+from tests.unit.documents.test_document import active
+from tests.unit.documents.test_store import BUCKET, never
+from tests.unit.lambdas.test_stream_listener import listener
 
 __all__ = ["listener"]
 

@@ -8,8 +8,8 @@ import pytest
 from local import system as local_system
 from local.demo import BROKEN_BUILD
 from local.system import System
-from phaseline.automatic import WHO
-from phaseline.ledger import Release
+from phaseline.promotion.automatic_rollback import WHO
+from phaseline.releases.ledger import Release
 from tests.system.conftest import COMPLETE, RUNNING, executions, names, promote
 from tests.waiting import eventually
 

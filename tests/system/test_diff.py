@@ -8,8 +8,8 @@ import pytest
 
 from local.demo import BROKEN_BUILD
 from local.system import ENVIRONMENT, ROOT, System
-from phaseline.documents import Documents
-from phaseline.metadata import Document, Entry, Merged, revise
+from phaseline.documents.document import Document, Entry, Merged, revise
+from phaseline.documents.store import Documents
 from tests.system.conftest import COMPLETE, promote
 from tests.system.test_release import settle
 from tests.system.test_scripts import Scripts, build_with

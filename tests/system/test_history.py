@@ -9,9 +9,9 @@ import pytest
 
 from local.demo import BROKEN_BUILD
 from local.system import ROOT, System
-from phaseline import messages
-from phaseline.ledger import Release
-from phaseline.recorder import Recorder
+from phaseline.pipeline.recorder import Recorder
+from phaseline.releases.ledger import Release
+from phaseline.slack import message_record
 from tests.system.conftest import executions
 from tests.system.test_release import settle
 from tests.system.test_scripts import Scripts, bring, build_with
@@ -106,7 +106,7 @@ def test_the_course_of_a_release(system: System, scripts: Scripts) -> None:
     assert kept.state == "Succeeded"
     assert kept.documents["opt"].version_id == one.document_version
     assert kept.documents["opt"].revision == one.revision
-    record = {"pk": {"S": messages.of_revision("opt", one.revision)}, "sk": {"S": "slack"}}
+    record = {"pk": {"S": message_record.of_revision("opt", one.revision)}, "sk": {"S": "slack"}}
     table = system.ledger.table
     eventually(
         lambda: "ts" in system.ledger.client.get_item(TableName=table, Key=record).get("Item", {})

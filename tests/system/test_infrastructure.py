@@ -15,17 +15,17 @@ import pytest
 
 from local.system import CREDENTIALS, ENVIRONMENT, System
 from local.waiting import PATIENCE
-from phaseline import infrastructure
-from phaseline.code_drift import Redeployment
-from phaseline.deployment import EVERY
-from phaseline.findings import Finding, Repair
-from phaseline.infrastructure import Checkout, Clients, Found, Look
-from phaseline.template_drift import Template
-from scripts import templates
-from scripts.deploy import make_plan
+from phaseline.deploy.plan import EVERY
+from phaseline.drift import infrastructure
+from phaseline.drift.function_code import Redeployment
+from phaseline.drift.infrastructure import Checkout, Clients, Found, Look
+from phaseline.drift.report import Finding, Repair
+from phaseline.drift.template_rules import Template
+from scripts.commands.deploy import make_plan
+from scripts.deploy import templates
 from tests.emulator.conftest import Emulator
 from tests.system.test_roles import PARAMETERS, Account
-from tests.unit.test_trust import IMMUTABLE
+from tests.unit.github.test_trust import IMMUTABLE
 
 ROLES = ("cloudformation", "github")
 

@@ -7,9 +7,9 @@ import pytest
 from local.edge import Edge
 from local.serving import serve
 from local.system import ENVIRONMENT, System
-from phaseline import environment
-from phaseline.documents import Documents
-from phaseline.environment import PREFIX, Environment
+from phaseline.deploy import environment
+from phaseline.deploy.environment import PREFIX, Environment
+from phaseline.documents.store import Documents
 from tests.system.conftest import promote
 from tests.system.test_scripts import Ran, Scripts, scripts
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from local import system as local_system
 from local.waiting import PATIENCE
 from tests.emulator.conftest import ROOT, Emulator
-from tests.unit.test_trust import IMMUTABLE, claims
+from tests.unit.github.test_trust import IMMUTABLE, claims
 
 ENVIRONMENT = "roles"
 SUBJECT = f"{IMMUTABLE}:environment:{ENVIRONMENT}"

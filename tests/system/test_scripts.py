@@ -16,10 +16,10 @@ from local import standins
 from local.demo import BROKEN_BUILD
 from local.system import ENVIRONMENT, ROOT, System
 from local.watch import Watch
-from phaseline.documents import Documents, Stored
+from phaseline.documents.store import Documents, Stored
 from tests.system.conftest import COMPLETE, executions, promote
 from tests.system.test_release import settle
-from tests.unit.test_release_journal import read_outputs
+from tests.unit.scripts.release.test_journal import read_outputs
 from tests.waiting import eventually
 
 SLOW_BUILD = "      - sleep 3\n"

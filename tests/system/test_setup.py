@@ -19,7 +19,7 @@ from local import system as local_system
 from local.waiting import PATIENCE
 from tests.emulator.conftest import ROOT, Emulator
 from tests.system.test_roles import Account
-from tests.unit.test_trust import claims
+from tests.unit.github.test_trust import claims
 
 AWS = """#!{python}
 import sys

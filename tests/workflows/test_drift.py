@@ -16,8 +16,8 @@ import pytest
 from local import automation
 from local.system import AUTOMATION, ENVIRONMENT, ROOT, System
 from phaseline import archive
-from phaseline.outbox import Outbox
-from scripts.issues import LABEL
+from phaseline.github.outbox import Outbox
+from scripts.github.issues import LABEL
 from tests.standins.conftest import call
 from tests.system.conftest import COMPLETE, REJECTED, promote
 from tests.waiting import eventually

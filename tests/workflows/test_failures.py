@@ -10,7 +10,7 @@ from local import automation
 from local.automation import PARAMETERS
 from local.demo import BROKEN_BUILD
 from local.system import System
-from phaseline.deployment import STACKS
+from phaseline.deploy.plan import STACKS
 from tests.system.conftest import promote
 from tests.waiting import eventually
 from tests.workflows.conftest import (

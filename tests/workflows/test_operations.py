@@ -15,9 +15,9 @@ import pytest
 from local import automation, standins
 from local.demo import BROKEN_BUILD
 from local.system import AUTOMATION, ENVIRONMENT, ROOT, System
-from phaseline.documents import Documents
-from phaseline.ledger import Release
-from phaseline.metadata import Document
+from phaseline.documents.document import Document
+from phaseline.documents.store import Documents
+from phaseline.releases.ledger import Release
 from scripts import services
 from tests.system.conftest import COMPLETE, executions
 from tests.waiting import eventually

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from local.system import System
-from phaseline import served
+from phaseline.site import manifests
 from scripts import services
 from tests.system.conftest import COMPLETE, promote
 from tests.waiting import eventually
@@ -67,10 +67,10 @@ def test_a_document_as_of_a_time(system: System) -> None:
         promote(system, "out", name, "3.1.0")
 
     both = ", ".join(NAMES)
-    before = served.fetch(system.edge_url).documents["out"].revision
+    before = manifests.fetch(system.edge_url).documents["out"].revision
     ask(system, "rollback", both)
     assert shown(system) == dict.fromkeys(NAMES, "3.0.0")
-    assert served.fetch(system.edge_url).documents["out"].revision == before + 1
+    assert manifests.fetch(system.edge_url).documents["out"].revision == before + 1
     ask(system, "resume", both)
     for name in NAMES:
         promote(system, "out", name, "3.2.0")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from local import automation
 from local.system import System
-from phaseline.deployment import STACKS
+from phaseline.deploy.plan import STACKS
 from tests.standins.conftest import call
 from tests.system.conftest import promote
 from tests.workflows.conftest import (

@@ -1,0 +1,292 @@
+"""Looks whether the algorithms table, the documents, the ledger and the website are the same.
+
+Nothing tells of an item when it changed, and of much else only that it did: what is found may be on
+its way. So where something is found it is looked for a second time, some time later, and a finding
+is what both looks saw. Waiting for all that was ever found late would hide it instead: a stream
+whose listener fails for hours is a finding.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from phaseline import times
+from phaseline.algorithms.changes import TYPES
+from phaseline.algorithms.table import Registry
+from phaseline.documents.document import Document
+from phaseline.documents.store import Documents, Stored
+from phaseline.drift import release_rules
+from phaseline.drift.release_rules import WEBSITE, Unreleased, Untested, Website
+from phaseline.drift.report import Explained, Failure, Finding, Report
+from phaseline.errors import (
+    DocumentError,
+    InputError,
+    PhaselineError,
+    RefusedError,
+    RemoteCallError,
+)
+from phaseline.github.outbox import Dispatch, Outbox
+from phaseline.pipeline.executions import ENDED, Executions
+from phaseline.releases.ledger import WRITERS, Ledger
+from phaseline.site import manifests, publication
+from phaseline.site.bucket import Site
+from phaseline.site.manifests import ServedManifest
+
+SETTLE = 60.0
+"""Seconds between two looks: the stream, EventBridge and a verification need a few each, and
+CloudFront keeps a manifest for a minute."""
+OVERDUE = timedelta(minutes=15)
+"""After which a dispatch is late: the listener's schedule sends it within five minutes."""
+RECENT = timedelta(days=3)
+"""How old a release may be that the ledger is asked for: the stream keeps its records for a day."""
+PAGES = 50
+"""Pages that are fetched as visitors get them, beside the manifest."""
+FETCHES = 8
+EDITS = 5
+"""How many of a document's versions by others are told, from the newest back."""
+
+Result = Finding | Explained | Failure | str
+"""What a check comes to; text names what it leaves out."""
+
+
+@dataclass(frozen=True)
+class ReleaseCheck:
+    """The releases of one environment; `promotes_from` is the one before it, if there is one.
+
+    `now` gives the time, `sleep` waits for some seconds.
+    """
+
+    environment: str
+    promotes_from: str | None
+    documents: Documents
+    registry: Registry
+    ledger: Ledger
+    outbox: Outbox
+    site: Site
+    site_url: str
+    executions: Executions
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None] = time.sleep
+    fetch: Callable[[str], ServedManifest] = manifests.fetch
+    fetch_digest: Callable[[str, str], str] = manifests.fetch_digest
+
+    def run(self, settle: float = SETTLE) -> Report:
+        """What two looks, `settle` seconds apart, both found; one look where that finds nothing.
+
+        What could not be looked at is a failure in the report, and raises nothing.
+        """
+        first = self.look()
+        if not first.findings:
+            return first
+        self.sleep(settle)
+        second = self.look()
+        seen = {finding.key for finding in first.findings}
+        return replace(second, findings=tuple(one for one in second.findings if one.key in seen))
+
+    def look(self) -> Report:
+        """What one look finds, on its way or not."""
+        newest: dict[str, Stored] = {}
+        results = [
+            *(one for type_ in TYPES for one in self._document(type_, newest)),
+            *(one for type_ in TYPES for one in self._dispatch(type_)),
+            *(one for stored in newest.values() for one in self._records(stored)),
+            *self._table({type_: stored.document for type_, stored in newest.items()}),
+            *self.website(newest),
+        ]
+        return Report(
+            environment=self.environment,
+            at=times.second(self.now()),
+            findings=tuple(
+                sorted(
+                    (one for one in results if isinstance(one, Finding)), key=lambda one: one.key
+                )
+            ),
+            explained=tuple(
+                sorted(
+                    (one for one in results if isinstance(one, Explained)),
+                    key=lambda one: one.subject,
+                )
+            ),
+            unchecked=tuple(one for one in results if isinstance(one, str)),
+            failures=tuple(one for one in results if isinstance(one, Failure)),
+        )
+
+    def newest(self) -> dict[str, Stored]:
+        """The documents as they are now. Raises DocumentError where one can't be read."""
+        return {type_: self.documents.read(type_) for type_ in TYPES}
+
+    def _document(self, type_: str, newest: dict[str, Stored]) -> list[Result]:
+        """What is wrong with a document; a readable one is put into `newest`."""
+        subject = f"document {type_}"
+
+        def check() -> Iterator[Result]:
+            try:
+                stored = newest[type_] = self.documents.read(type_)
+            except DocumentError as error:
+                yield Finding("unreadable-document", subject, error.found, str(error))
+                yield Failure(subject, "nothing is compared with it, because it can't be read")
+            else:
+                yield from self._edits(stored)
+
+        return _tried(subject, check)
+
+    def _edits(self, stored: Stored) -> Iterator[Result]:
+        """What others wrote, from the newest back, where the versions still exist."""
+        type_, version = stored.document.type, stored.edited
+        for _ in range(EDITS):
+            if version is None:
+                return
+            try:
+                made = self.documents.read_version(type_, version)
+            except RefusedError:
+                return
+            base = self.documents.last_own(type_, version)
+            if found := release_rules.edited(stored, made, base):
+                yield found
+            version = base.edited if base else None
+
+    def _dispatch(self, type_: str) -> list[Result]:
+        def check() -> Iterator[Result]:
+            dispatch = self.outbox.newest(type_)
+            if dispatch and not dispatch.sent and self._is_overdue(dispatch):
+                yield release_rules.owed(dispatch)
+
+        return _tried(f"dispatch of {type_}", check)
+
+    def _is_overdue(self, dispatch: Dispatch) -> bool:
+        """Whether the first of its releases has been in the document for long."""
+        first = next(filter(None, map(self.ledger.find, dispatch.releases)), None)
+        if first is None or "document" not in first.steps:
+            return True
+        return self.now() - datetime.fromisoformat(first.steps["document"].at) > OVERDUE
+
+    def _records(self, stored: Stored) -> list[Result]:
+        """The newest releases of a document that the ledger never got: one question for all."""
+        type_, now = stored.document.type, self.now()
+        since, until = map(times.second, (now - RECENT, now + RECENT))
+
+        def check() -> Iterator[Result]:
+            known = {one.release_id for one in self.ledger.between(type_, since, until)}
+            yield from release_rules.unrecorded(stored, known, since)
+
+        return _tried(f"releases of {type_}", check)
+
+    def _table(self, documents: Mapping[str, Document]) -> list[Result]:
+        """What the algorithms table has otherwise than the `documents` that can be read."""
+        if self.promotes_from:
+            return [f"algorithms table: versions come from {self.promotes_from}"]
+        return _tried("algorithms table", lambda: self._compare(documents))
+
+    def _compare(self, documents: Mapping[str, Document]) -> Iterator[Result]:
+        table = release_rules.gather(self.registry.scan(), documents)
+        at = self.now()
+
+        def promotion(found: Unreleased) -> Result:
+            releases = self.ledger.releases(found.type, found.algorithm)
+            return release_rules.promotion(found, documents[found.type], releases, at)
+
+        def withdrawal(found: Untested) -> Result | None:
+            item = self.registry.item(found.algorithm, found.active.version)
+            return release_rules.withdrawal(found, item, self.registry.schema.phase)
+
+        yield from map(release_rules.malformed, table.malformed)
+        yield from release_rules.marked(documents, table)
+        with ThreadPoolExecutor(WRITERS) as pool:
+            yield from pool.map(promotion, release_rules.unreleased(documents, table))
+            untested = release_rules.untested(documents, table)
+            yield from filter(None, pool.map(withdrawal, untested))
+
+    def website(self, newest: Mapping[str, Stored]) -> list[Result]:
+        """What the website shows otherwise than the `newest` documents say, and what the ledger
+        does not know of it; explained where an execution is under way."""
+        return _tried(WEBSITE, lambda: self._website(newest))
+
+    def _website(self, newest: Mapping[str, Stored]) -> Iterator[Result]:
+        bucket, manifest = self.site.listing(), self.site.manifest()
+        shown: ServedManifest | InputError | None = None
+        pages: dict[str, str] = {}
+        if manifest:
+            try:
+                shown = self.fetch(self.site_url)
+            except InputError as error:
+                shown = error
+            except RemoteCallError as error:
+                yield Failure(WEBSITE, str(error))
+        if isinstance(shown, ServedManifest):
+            keys = sorted(
+                filter(publication.is_page, bucket), key=lambda key: (key.count("/"), key)
+            )
+            if len(keys) > PAGES:
+                yield f"website: {len(keys) - PAGES} pages beyond the first {PAGES}"
+            with ThreadPoolExecutor(FETCHES) as pool:
+                for key, found in zip(keys, pool.map(self._page, keys[:PAGES]), strict=False):
+                    if isinstance(found, Failure):
+                        yield found
+                    else:
+                        pages[key] = found
+        site = Website(
+            bucket=bucket,
+            manifest=manifest,
+            published=self.site.published()[0],
+            served=shown,
+            pages=pages,
+            sources=self._sources(manifest, newest) if manifest else {},
+        )
+        yield from self._explained([*release_rules.website(site, newest), *self._unclosed(shown)])
+
+    def _page(self, key: str) -> str | Failure:
+        """The MD5 of a page as visitors get it, or why there is none."""
+        try:
+            return self.fetch_digest(self.site_url, key)
+        except RemoteCallError as error:
+            return Failure(WEBSITE, str(error))
+
+    def _sources(
+        self, manifest: ServedManifest, newest: Mapping[str, Stored]
+    ) -> dict[str, Document]:
+        """The documents' versions that a manifest names, where they exist and can be read."""
+        sources = {}
+        for type_, shown in manifest.documents.items():
+            stored = newest.get(type_)
+            if stored and stored.version_id == shown.version_id:
+                sources[type_] = stored.document
+                continue
+            try:
+                sources[type_] = self.documents.read_version(type_, shown.version_id).document
+            except (RefusedError, DocumentError):
+                continue  # there is a newer one, which is a finding
+        return sources
+
+    def _unclosed(self, shown: ServedManifest | InputError | None) -> Iterator[Finding]:
+        if isinstance(shown, ServedManifest):
+            for type_ in shown.documents:
+                yield from release_rules.unclosed(shown, self.ledger.open_releases(type_))
+
+    def _explained(self, findings: Sequence[Finding]) -> Iterator[Result]:
+        """The findings, or the execution under way that is about to mend them."""
+        running = self.under_way() if findings else None
+        for finding in findings:
+            if running and finding.repair:
+                yield release_rules.under_way(finding, running)
+            else:
+                yield finding
+
+    def under_way(self) -> str | None:
+        """The newest execution that runs or waits, if one does."""
+        running = (one.id for one in self.executions.newest() if one.status not in ENDED)
+        return next(running, None)
+
+
+def _tried(subject: str, check: Callable[[], Iterable[Result]]) -> list[Result]:
+    """What a check comes to, up to where it could not go on."""
+    results: list[Result] = []
+    try:
+        for result in check():
+            results.append(result)
+    except (PhaselineError, BotoCoreError, ClientError) as error:
+        results.append(Failure(subject, str(error)))
+    return results

@@ -1,0 +1,239 @@
+"""Mends what a look has found, where that is safe: again what Phaseline does anyway.
+
+Each repair looks first whether it is still needed, so that twice is once, and at once with another
+too. What is refused, or fails, is told and keeps no other repair from being made. Nothing is
+replaced, and no document is written but by a promotion.
+"""
+
+import hashlib
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from phaseline import times
+from phaseline.documents import commit
+from phaseline.documents.document import Document, Entry, Merged
+from phaseline.documents.store import Stored
+from phaseline.drift import release_rules
+from phaseline.drift.releases import ReleaseCheck
+from phaseline.drift.report import Action, Explained, Failure, Finding, Repair, Report
+from phaseline.errors import InputError, PhaselineError
+from phaseline.promotion import carry_out
+from phaseline.promotion.request import Request
+from phaseline.releases.ledger import OPEN, WRITERS, Release
+from phaseline.site import manifests, proof
+from phaseline.site.cdn import EVERYTHING, Cdn, Completed, Progress
+
+WHO = "phaseline drift"
+ORDER: tuple[Action, ...] = ("redeploy", "close", "release", "build", "invalidate")
+"""Functions first, which the others need; then what is live is noted, before the others replace it.
+"""
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """What came of one repair. `done` is False where it was refused or has failed.
+
+    `execution` is the pipeline's that takes it to the website, None where none does.
+    """
+
+    repair: Repair
+    sentence: str
+    done: bool = True
+    execution: str | None = None
+
+
+@dataclass(frozen=True)
+class Repairs:
+    """Repairs of one environment. `redeploy` mends a function by its repair's target and says what
+    it did; `cdn` is the website's."""
+
+    check: ReleaseCheck
+    cdn: Cdn
+    redeploy: Callable[[Mapping[str, str]], str]
+
+    def carry_out(self, report: Report) -> tuple[Repaired, ...]:
+        """Make the repairs that the report's findings have, each once."""
+        return tuple(
+            repaired for group in _groups(report) for repaired in self._tried(group, report)
+        )
+
+    def _tried(self, group: Sequence[Repair], report: Report) -> Sequence[Repaired]:
+        try:
+            return self._made(group, report)
+        except (PhaselineError, BotoCoreError, ClientError) as error:
+            return [Repaired(repair, str(error), done=False) for repair in group]
+
+    def _made(self, group: Sequence[Repair], report: Report) -> Sequence[Repaired]:
+        match group[0].action:
+            case "redeploy":
+                return [Repaired(one, self.redeploy(one.target)) for one in group]
+            case "release":
+                return self._release(group)
+            case "build":
+                return [self._build(group[0])]
+            case "invalidate":
+                return [self._invalidate(group[0], report)]
+            case "close":
+                return self._close(group)
+
+    def _release(self, group: Sequence[Repair]) -> Sequence[Repaired]:
+        """Promote what the stream lost of one type, in one write of its document, and see that an
+        execution carries it."""
+        type_, now = group[0].target["type"], self.check.now()
+        at = times.second(now)
+        with ThreadPoolExecutor(WRITERS) as pool:
+            found = list(pool.map(lambda repair: self._lost(repair, at), group))
+        lost = {
+            repair.target["algorithm"]: (entry, repair.target["after"])
+            for repair, entry in zip(group, found, strict=True)
+            if isinstance(entry, Entry)
+        }
+        refused: dict[str, str | None] = {}
+
+        def apply(document: Document) -> Merged:
+            for name, (entry, after) in lost.items():
+                refused[name] = release_rules.why_not(document, name, entry, after, now)
+            targets = {name: entry for name, (entry, _) in lost.items() if refused[name] is None}
+            return carry_out.decide(
+                _request(type_, targets, at), document, targets, self.check.ledger
+            )
+
+        stored, merged = commit.write(self.check.documents, self.check.ledger, type_, apply, at=at)
+        execution, note = self._ensure(stored) if merged.releases else (None, "")
+        results = []
+        for repair, entry in zip(group, found, strict=True):
+            name = f"{type_}/{repair.target['algorithm']}"
+            why = entry if isinstance(entry, str) else refused[repair.target["algorithm"]]
+            if why is None:
+                made = f"{name} {repair.target['version']} was promoted{note}"
+                results.append(Repaired(repair, made, execution=execution))
+            else:
+                results.append(Repaired(repair, f"{name}: {why}", done=False))
+        return results
+
+    def _lost(self, repair: Repair, at: str) -> Entry | str:
+        """The entry that promotes a lost version, or why it is not lost any more."""
+        type_, name, version = (repair.target[key] for key in ("type", "algorithm", "version"))
+        decided = release_rules.decided(self.check.ledger.releases(type_, name), version)
+        if decided:
+            return f"{version} was released meanwhile ({decided.release_id})"
+        try:
+            item = self.check.registry.tested(name, version)
+        except InputError as error:
+            return str(error)
+        if item is None or item.type != type_:
+            return f"{version} is not tested any more"
+        # After the same release the same id: of two runs, at once or not, one makes a release.
+        known = f"drift {version} after {repair.target['after']}"
+        digest = hashlib.sha256(known.encode()).hexdigest()[:8]
+        return Entry(version, item.display, f"{type_}-{name}-{version}-{digest}", "0", at, WHO)
+
+    def _ensure(self, stored: Stored) -> tuple[str | None, str]:
+        """The execution that carries a document's version, and a phrase about it."""
+        try:
+            ensured = self.check.executions.ensure(
+                stored.document.type, stored.version_id, lambda: None
+            )
+        except (PhaselineError, BotoCoreError, ClientError) as error:
+            return None, f"; no execution carries it yet: {error}"
+        return ensured.execution, f"; execution {ensured.execution} carries it"
+
+    def _build(self, repair: Repair) -> Repaired:
+        """Start the pipeline with the newest of everything, unless an execution is under way."""
+        newest = self.check.newest()
+        if running := self.check.under_way():
+            return Repaired(repair, f"execution {running} is under way", execution=running)
+        if why := self._needless(repair, newest):
+            return why
+        known = [stored.version_id for stored in newest.values()]
+        known += [one.id for one in self.check.executions.newest()[:1]]
+        digest = hashlib.sha256(" ".join(["drift", *known]).encode()).hexdigest()
+        execution = self.check.executions.start(f"phaseline-{digest[:32]}")
+        return Repaired(repair, f"execution {execution} was started", execution=execution)
+
+    def _invalidate(self, repair: Repair, report: Report) -> Repaired:
+        """Have CloudFront forget everything: once for a report."""
+        if why := self._needless(repair, self.check.newest()):
+            return why
+        progress: Completed | Progress = Progress(started=self.cdn.clock())
+        while isinstance(progress, Progress):
+            progress = self.cdn.advance(f"drift-{report.at}", EVERYTHING, progress)
+        return Repaired(repair, f"invalidation {progress.invalidation} of everything is completed")
+
+    def _needless(self, repair: Repair, newest: Mapping[str, Stored]) -> Repaired | None:
+        """What to say where the website does not need a repair any more, or can't be looked at."""
+        results = self.check.website(newest)
+        if any(isinstance(one, Finding) and one.repair == repair for one in results):
+            return None
+        for failure in (one for one in results if isinstance(one, Failure)):
+            return Repaired(repair, failure.sentence, done=False)
+        if running := next((one for one in results if isinstance(one, Explained)), None):
+            return Repaired(repair, f"not needed now: {running.sentence}", done=False)
+        return Repaired(repair, "not needed any more: the website is as it should be")
+
+    def _close(self, group: Sequence[Repair]) -> Sequence[Repaired]:
+        """End the open releases that visitors are served, or that were overtaken; those that the
+        ledger never got are recorded first."""
+        manifest = self.check.fetch(self.check.site_url)
+        wanted = {repair.target["release"] for repair in group}
+        types = {repair.target["type"]: None for repair in group}
+        still = [
+            release
+            for type_ in types
+            for release in self.check.ledger.open_releases(type_)
+            if release.release_id in wanted
+        ]
+        at = times.second(self.check.now())
+        recorded = self._recorded(types, wanted - {one.release_id for one in still}, at)
+        verdict = manifests.compare(manifest, [*still, *recorded])
+        ended = {release.release_id: "recorded" for release in recorded}
+        for releases, state in verdict.ends:
+            proof.close(self.check.ledger, releases, state, at=at, link=self.check.site_url)
+            ended |= {release.release_id: state for release in releases}
+        return [
+            Repaired(repair, f"{name} is {ended.get(name, 'not open and served any more')}")
+            for repair in group
+            for name in [repair.target["release"]]
+        ]
+
+    def _recorded(self, types: Iterable[str], wanted: Container[str], at: str) -> list[Release]:
+        """The open releases among those `wanted` that the documents carry; the ledger has them."""
+        ledger = self.check.ledger
+        carried = [
+            release
+            for type_ in types
+            for release in release_rules.carried(self.check.documents.read(type_))
+            if release.release_id in wanted
+        ]
+        ledger.record(carried, at=at)
+        return [one for one in ledger.read(one.key for one in carried) if one.state == OPEN]
+
+
+def _groups(report: Report) -> list[list[Repair]]:
+    """The repairs of a report, each once, in the order in which they are made: together what can
+    be, which for promotions is those of one type."""
+    groups: dict[tuple[Action, str], dict[str, Repair]] = {}
+    for repair in (finding.repair for finding in report.findings):
+        if repair is None:
+            continue
+        target = str(sorted(repair.target.items()))
+        together = {"release": repair.target.get("type", ""), "redeploy": target}
+        group = groups.setdefault((repair.action, together.get(repair.action, "")), {})
+        group[target] = repair
+    ordered = sorted(groups, key=lambda key: ORDER.index(key[0]))
+    return [list(groups[key].values()) for key in ordered]
+
+
+def _request(type_: str, targets: Mapping[str, Entry], at: str) -> Request:
+    return Request(
+        action="promote",
+        type=type_,
+        algorithms=tuple(targets),
+        reason="it is tested, and the stream did not bring it",
+        who=WHO,
+        at=at,
+        id="drift",
+    )

@@ -1,0 +1,81 @@
+"""Shows what visitors will see change: what the documents hold and the website does not yet.
+
+With --from it shows what the documents of another environment hold otherwise, which is what a
+promotion from there would bring. Exit code 0 whether something differs or not.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+
+import click
+
+from phaseline.algorithms.changes import TYPES
+from phaseline.documents import diff
+from phaseline.documents.diff import Difference
+from phaseline.documents.document import Document
+from phaseline.site import manifests
+from scripts.cli.console import Console, json_option
+from scripts.cli.options import ENVIRONMENT, environment_option
+from scripts.services import Services
+
+
+@click.command(name="diff", help=__doc__)
+@environment_option("Which one to look at.")
+@click.option(
+    "--from",
+    "other",
+    type=ENVIRONMENT,
+    help="Compare with the documents of this environment, not with the website.",
+)
+@json_option
+def command(environment: str, other: str | None, as_json: bool) -> None:
+    here = Services(environment)
+    if other:
+        sides = (f"the documents of {environment}", f"those of {other}")
+        pairs = [*zip(newest(here), newest(Services(other)), strict=True)]
+    else:
+        sides = (f"the website of {environment}", "its documents")
+        # The website first: a document that is read after it is never older than what it shows.
+        shown = on_website(here)
+        pairs = [*zip(shown, newest(here), strict=True)]
+    found = [
+        one for before, after in pairs for one in diff.documents(before, after) if one.is_visible
+    ]
+    value = {
+        "before": sides[0],
+        "after": sides[1],
+        "revisions": {after.type: [before.revision, after.revision] for before, after in pairs},
+        "differences": [asdict(one) for one in found],
+    }
+    Console(as_json=as_json).result(value, lines(sides, pairs, found))
+
+
+def newest(known: Services) -> list[Document]:
+    """An environment's documents as they are now."""
+    return [known.documents.read(type_).document for type_ in TYPES]
+
+
+def on_website(known: Services) -> list[Document]:
+    """The versions of the documents that the website was built from, empty where it had none."""
+    manifest = manifests.fetch(known.environment.site_url)
+    return [
+        known.documents.read_version(type_, manifest.documents[type_].version_id).document
+        if type_ in manifest.documents
+        else Document(type_)
+        for type_ in TYPES
+    ]
+
+
+def lines(
+    sides: tuple[str, str],
+    pairs: Sequence[tuple[Document, Document]],
+    found: Sequence[Difference],
+) -> Iterator[str]:
+    """What is compared, and each difference from the one to the other."""
+    yield f"from {sides[0]} to {sides[1]}:"
+    for before, after in pairs:
+        yield f"{after.type}: revision {before.revision} -> {after.revision}"
+        mine = [one for one in found if one.type == after.type]
+        yield from (f"  {one}" for one in mine)
+        if not mine:
+            yield "  no difference that visitors would see"

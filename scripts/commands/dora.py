@@ -1,0 +1,74 @@
+"""Shows how delivery goes: frequency, lead time, change failure rate, time to restore.
+
+\b
+What the figures mean: https://dora.dev/guides/dora-metrics/
+What is counted:
+  deployment frequency   publications that visitors were seen to get, per day
+  lead time              from the request, or the change of the item, to the proof that visitors
+                         get it, of verified promotions
+  change failure rate    promotions whose first pipeline execution failed, whatever was to blame,
+                         or that were rolled back, of those whose outcome is known
+  time to restore        from that failure, or from the proof that the version was live which was
+                         rolled back, until a release of the same algorithm was verified
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+import click
+
+from phaseline import times
+from phaseline.algorithms.changes import TYPES
+from phaseline.history import dora
+from phaseline.history.dora import Figures
+from scripts import services
+from scripts.cli.console import Console, duration, json_option
+from scripts.cli.options import environment_option
+from scripts.services import Services
+
+
+@click.command(name="dora", help=__doc__)
+@environment_option("Which one to look at.")
+@click.option(
+    "--days",
+    type=click.IntRange(1, 366),
+    default=30,
+    show_default=True,
+    help="Of how many days until now.",
+)
+@json_option
+def command(environment: str, days: int, as_json: bool) -> None:
+    known, until = Services(environment), services.now()
+    began = datetime.fromisoformat(until) - timedelta(days=days)
+    since = times.second(began)
+    found = dora.count(
+        (release for type_ in TYPES for release in known.ledger.between(type_, since, until)),
+        known.recorder.between(since, until),
+        deployments=sum(1 for _ in known.lives.between(since, until)),
+        days=days,
+    )
+    value = {"environment": environment, "since": since, "until": until} | asdict(found)
+    Console(as_json=as_json).result(value, lines(found))
+
+
+def lines(found: Figures) -> Iterator[str]:
+    """The figures for people."""
+    yield (
+        f"deployment frequency  {found.deployments_per_day:.2f} per day"
+        f" ({found.deployments} in {found.days:g} days)"
+    )
+    yield (
+        f"lead time             {_took(found.lead_time_median)} median,"
+        f" {_took(found.lead_time_p90)} for 9 of 10"
+    )
+    rate = "-" if found.change_failure_rate is None else f"{found.change_failure_rate:.1%}"
+    yield f"change failure rate   {rate} ({found.failed} of {found.promotions} promotions)"
+    yield (
+        f"time to restore       {_took(found.time_to_restore_median)} median"
+        f" ({found.restored} of {found.failed} restored)"
+    )
+
+
+def _took(seconds: float | None) -> str:
+    return "-" if seconds is None else duration(seconds)

@@ -1,0 +1,57 @@
+"""Follows a pipeline execution until it has ended, action by action.
+
+Exits with 4 where it fails, and names the stage, the action, the reason and the log; with 6 where
+its end is not seen in time.
+"""
+
+from contextlib import suppress
+from dataclasses import asdict
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+
+from phaseline.pipeline.executions import Step
+from scripts.cli.console import Console, duration, json_option
+from scripts.cli.options import environment_option, execution_option, timeout_option
+from scripts.services import Services
+
+FOLLOW_TIMEOUT = 3600.0
+
+
+@click.command(name="follow-pipeline", help=__doc__)
+@environment_option()
+@execution_option()
+@timeout_option("for the execution's end", FOLLOW_TIMEOUT)
+@json_option
+def command(environment: str, execution: str, timeout: float, as_json: bool) -> None:
+    known = Services(environment)
+    console = Console(as_json=as_json)
+    steps = follow(known, console, execution, timeout)
+    url = known.executions.url(execution)
+    console.result(
+        {"execution": execution, "execution_url": url, "actions": [asdict(one) for one in steps]},
+        [f"{execution}: succeeded", url],
+    )
+
+
+def follow(known: Services, console: Console, execution: str, timeout: float) -> list[Step]:
+    """Tell each action of an execution as it starts and ends, and record it; those that ended."""
+    ended = []
+    try:
+        for step in known.executions.follow(execution, limit=timeout):
+            console.progress(f"  {line(step)}", "red" if step.status == "Failed" else "")
+            if step.seconds is not None:
+                ended.append(step)
+    finally:
+        # Its event records it too, unless AWS loses that; nothing here may hide why it failed.
+        with suppress(BotoCoreError, ClientError):
+            known.recorder.record(execution)
+    return ended
+
+
+def line(step: Step) -> str:
+    """An action's change on one line."""
+    text = f"{step.stage} / {step.action}: {step.status}"
+    if step.seconds is not None:
+        text += f" after {duration(step.seconds)}"
+    return f"{text}, {step.url}" if step.url else text

@@ -1,0 +1,299 @@
+"""Shows what was released: the newest releases, what was live at a time, or one release's course.
+
+\b
+Without more it lists the newest releases.
+  --at 2026-11-25T10:00:00Z    what visitors got at that time
+  --since T1 --until T2        what changed for them, who asked for it and why
+  --release ID                 each step of a release, with the slowest marked
+
+What is live counts from the moment at which it was verified.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from itertools import chain, islice
+from typing import Any
+
+import click
+
+from phaseline import times
+from phaseline.algorithms.changes import TYPES
+from phaseline.documents import diff
+from phaseline.documents.diff import Difference
+from phaseline.documents.document import Document
+from phaseline.errors import RefusedError
+from phaseline.history import timeline
+from phaseline.history.timeline import Timeline, TimelineStep
+from phaseline.pipeline.recorder import Execution
+from phaseline.releases.ledger import Release
+from phaseline.site.live import Live
+from phaseline.slack import message_record
+from phaseline.slack.message_record import Posted
+from scripts import services
+from scripts.cli.console import Console, duration, json_option
+from scripts.cli.options import MOMENT, NAME, environment_option, type_option
+from scripts.services import Services
+
+LOOKBACK = timedelta(hours=1)
+"""How long before a document an execution may have started that took it."""
+Found = tuple[dict[str, Any], Iterable[str]]
+"""What was found: as --json prints it, and as lines for people."""
+
+
+@click.command(name="history", help=__doc__)
+@environment_option("Which one to look at.")
+@type_option()
+@click.option("--algorithm", type=NAME, help="Only this algorithm.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 1000),
+    default=20,
+    show_default=True,
+    help="How many of the newest releases.",
+)
+@click.option("--at", type=MOMENT, help="What was live at this time.")
+@click.option("--since", type=MOMENT, help="What changed since this time.")
+@click.option("--until", type=MOMENT, help="With --since: until this time, else until now.")
+@click.option("--release", "release_id", help="The course of the release of this id.")
+@json_option
+def command(
+    environment: str,
+    type_: str | None,
+    algorithm: str | None,
+    limit: int,
+    at: str | None,
+    since: str | None,
+    until: str | None,
+    release_id: str | None,
+    as_json: bool,
+) -> None:
+    if sum(value is not None for value in (at, since, release_id)) > 1:
+        raise click.UsageError("--at, --since and --release exclude each other.")
+    if until and not since:
+        raise click.UsageError("--until needs --since.")
+    if since and since > (until := until or services.now()):
+        raise click.UsageError(
+            f"--since {since} is after {until}, until when changes are asked for."
+        )
+    known, types = Services(environment), (type_,) if type_ else TYPES
+    if release_id:
+        value, lines = course(known, release_id)
+    elif at:
+        value, lines = live_at(known, types, algorithm, at)
+    elif since:
+        value, lines = changes(known, types, algorithm, since, str(until))
+    else:
+        value, lines = newest(known, types, algorithm, limit)
+    Console(as_json=as_json).result({"environment": environment} | value, lines)
+
+
+def newest(known: Services, types: Sequence[str], algorithm: str | None, limit: int) -> Found:
+    """The newest releases, newest first."""
+    found = [
+        release
+        for type_ in types
+        for release in islice(
+            known.ledger.releases(type_, algorithm) if algorithm else known.ledger.newest(type_),
+            limit,
+        )
+    ]
+    found = sorted(found, key=_place, reverse=True)[:limit]
+    return {"releases": list(map(asdict, found))}, map(_line, found)
+
+
+# ---- What was live ------------------------------------------------------------------------
+
+
+def live_at(known: Services, types: Sequence[str], algorithm: str | None, at: str) -> Found:
+    """The publication that was live at a time, and its documents' versions."""
+    live = known.lives.at(at)
+    if live is None:
+        return {"at": at, "live": None}, [f"{at}: nothing was live yet"]
+    documents = {
+        type_: {
+            "revision": live.documents[type_].revision,
+            "version_id": live.documents[type_].version_id,
+            "versions": {
+                name: entry.version
+                for name, entry in _document(known, live, type_).algorithms.items()
+                if algorithm in {None, name}
+            },
+        }
+        for type_ in types
+        if type_ in live.documents
+    }
+    shown = asdict(live) | {"documents": documents, "url": known.executions.url(live.execution)}
+    return {"at": at, "live": shown}, _live_lines(at, shown)
+
+
+def _live_lines(at: str, live: dict[str, Any]) -> Iterator[str]:
+    yield f"{at}: commit {live['commit']}, live since {live['at']}"
+    yield f"execution {live['execution']}: {live['url']}"
+    for type_, document in live["documents"].items():
+        yield f"{type_}: revision {document['revision']}, version {document['version_id']}"
+        yield from (f"  {name} {version}" for name, version in sorted(document["versions"].items()))
+
+
+def _document(known: Services, live: Live | None, type_: str) -> Document:
+    """The document of a type that was live; an empty one where none was."""
+    if live is None or type_ not in live.documents:
+        return Document(type=type_)
+    return known.documents.read_version(type_, live.documents[type_].version_id).document
+
+
+# ---- What changed -------------------------------------------------------------------------
+
+
+def changes(
+    known: Services, types: Sequence[str], algorithm: str | None, since: str, until: str
+) -> Found:
+    """What visitors got otherwise at one time than at another, and the releases of it."""
+    before, after = known.lives.at(since), known.lives.at(until)
+    differences: list[Difference] = []
+    releases: dict[str, Release] = {}
+    for type_ in types:
+        found = [
+            one
+            for one in _differences(known, before, after, type_)
+            if one.is_visible and algorithm in {None, one.algorithm}
+        ]
+        causes = _causes(known, found, _revision(before, type_), _revision(after, type_))
+        asked = known.ledger.between(type_, since, until)
+        differences += found
+        releases |= {
+            release.release_id: release
+            for release in chain(causes, asked)
+            if algorithm in {None, release.algorithm}
+        }
+    ordered = sorted(releases.values(), key=_place)
+    commits = [live.commit if live else None for live in (before, after)]
+    value = {
+        "since": since,
+        "until": until,
+        "commits": commits,
+        "differences": list(map(asdict, differences)),
+        "releases": list(map(asdict, ordered)),
+    }
+    return value, _change_lines(since, until, commits, differences, ordered)
+
+
+def _differences(
+    known: Services, before: Live | None, after: Live | None, type_: str
+) -> Sequence[Difference]:
+    if _revision(before, type_) == _revision(after, type_):
+        return ()
+    return diff.documents(_document(known, before, type_), _document(known, after, type_))
+
+
+def _causes(
+    known: Services, differences: Iterable[Difference], first: int, last: int
+) -> Iterator[Release]:
+    """The releases by which these algorithms differ, from behind the revision `first` to `last`:
+    some may have been asked for long before, and waited."""
+    for type_, name in dict.fromkeys((one.type, one.algorithm) for one in differences):
+        for release in known.ledger.releases(type_, name) if name else ():
+            if release.revision is not None and first < release.revision <= last:
+                yield release
+
+
+def _revision(live: Live | None, type_: str) -> int:
+    """The revision of a type's document that was live; -1 where none was."""
+    return live.documents[type_].revision if live and type_ in live.documents else -1
+
+
+def _change_lines(
+    since: str,
+    until: str,
+    commits: Sequence[str | None],
+    differences: Sequence[Difference],
+    releases: Sequence[Release],
+) -> Iterator[str]:
+    yield f"from {since} to {until}, for visitors:"
+    if commits[0] != commits[1]:
+        yield f"  commit: {commits[0] or 'nothing'} -> {commits[1] or 'nothing'}"
+    elif not differences:
+        yield "  nothing changed"
+    yield from (f"  {one}" for one in differences)
+    yield "releases:" if releases else "no release"
+    yield from (f"  {_line(release)}" for release in releases)
+
+
+# ---- One release --------------------------------------------------------------------------
+
+
+def course(known: Services, release_id: str) -> Found:
+    """A release and its timeline. Raises RefusedError for an id that the ledger does not know."""
+    release = known.ledger.find(release_id)
+    if release is None:
+        raise RefusedError(
+            f"release {release_id}",
+            f"the ledger of {known.name} has no such release",
+            f"Look for its id: python -m scripts history --environment {known.name}",
+        )
+    found = timeline.of(release, _executions(known, release), _message(known, release))
+    value = {"release": asdict(release), "timeline": asdict(found)}
+    return value, _course_lines(known, release, found)
+
+
+def _executions(known: Services, release: Release) -> Iterable[Execution]:
+    """The executions from the release's document until its end; what is not kept, or was retried
+    since, as CodePipeline tells it."""
+    document = release.steps.get("document")
+    if document is None:
+        return []
+    since = datetime.fromisoformat(document.at) - LOOKBACK
+    until = timeline.ended(release) or services.now()
+    end = datetime.fromisoformat(until) + timedelta(seconds=1)  # of a time in whole seconds
+    kept = {one.id: one for one in known.recorder.between(times.instant(since), until)}
+    for found in known.executions.newest():
+        inside = found.started and since <= found.started < end
+        if inside and (found.id not in kept or kept[found.id].state != found.status):
+            told = known.recorder.read(found.id)
+            kept |= {found.id: told} if told else {}
+    return kept.values()
+
+
+def _message(known: Services, release: Release) -> Posted | None:
+    """Where the Slack message about a release is, once it is posted."""
+    if release.revision is None:
+        return None
+    name = message_record.of_revision(release.type, release.revision)
+    return message_record.read(known.ledger.client, known.ledger.table, name).posted
+
+
+def _course_lines(known: Services, release: Release, found: Timeline) -> Iterator[str]:
+    took = "" if found.seconds is None else f" after {duration(found.seconds)}"
+    yield f"{release.release_id}: {_move(release)}, {release.state}{took}"
+    execution = None
+    for step in found.steps:
+        if step.execution and step.execution != execution:
+            execution = step.execution
+            yield f"execution {execution}: {known.executions.url(execution)}"
+        yield _step_line(step, slowest=step is found.slowest)
+
+
+def _step_line(step: TimelineStep, *, slowest: bool) -> str:
+    took = "not ended" if step.seconds is None else duration(step.seconds)
+    words = [took if step.seconds != 0 else "", "the slowest" if slowest else ""]
+    words += [step.note or "", step.link or ""]
+    return f"  {step.started}  {step.name}: " + ", ".join(word for word in words if word)
+
+
+def _place(release: Release) -> tuple[str, int]:
+    return release.requested_at, int(release.sequence)
+
+
+def _move(release: Release) -> str:
+    return (
+        f"{release.type}/{release.algorithm} {release.previous or 'nothing'} ->"
+        f" {release.version or 'nothing'}"
+    )
+
+
+def _line(release: Release) -> str:
+    by = f"by {release.who}" if release.who else "by the table's stream"
+    return (
+        f"{release.requested_at}  {_move(release)}, {release.action} {by}: {release.reason}"
+        f" [{release.state}] {release.release_id}"
+    )

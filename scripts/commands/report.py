@@ -1,0 +1,86 @@
+"""Tells Slack how a release ended; whatever Slack does, it does not fail.
+
+Where the pipeline's message about the release, or about --execution, tells it, that is brought up
+to date and nothing is posted beside it.
+"""
+
+from dataclasses import asdict
+
+import click
+
+from phaseline.slack import rendering
+from scripts import services, slack
+from scripts.cli.console import Console, json_option
+from scripts.cli.options import (
+    NAME,
+    dry_run_option,
+    environment_option,
+    execution_option,
+    type_option,
+)
+from scripts.services import Services
+
+
+@click.command(name="report", help=__doc__)
+@environment_option("Which one the message is about.")
+@click.option("--outcome", type=click.Choice(["success", "failure"]), required=True)
+@execution_option(required=False)
+@type_option()
+@click.option("--algorithm", type=NAME, help="The algorithm's name.")
+@click.option("--version", type=NAME, help="The algorithm's version.")
+@click.option("--reason", help="Why, in a sentence.")
+@click.option("--url", help="Where to read more; the workflow's run unless told otherwise.")
+@dry_run_option
+@json_option
+def command(
+    environment: str,
+    outcome: str,
+    execution: str | None,
+    type_: str | None,
+    algorithm: str | None,
+    version: str | None,
+    reason: str | None,
+    url: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    known = Services(environment)
+    succeeded = outcome == "success"
+    what = " ".join(word for word in (type_, algorithm, version) if word) or "the website"
+    message = rendering.reported(
+        environment=environment,
+        succeeded=succeeded,
+        title="released" if succeeded else "not released",
+        what=f"{what} {'is released' if succeeded else 'could not be released'}",
+        facts={"Why": reason, "Who": services.who()},
+        links={
+            "Website": known.environment.site_url,
+            "Pipeline": known.executions.url(execution) if execution else None,
+            "Run": url or services.run_url(),
+        },
+    )
+    if dry_run:
+        Console(as_json=as_json).result(
+            {"dry_run": True, "message": asdict(message)}, [f"would post: {message.text}"]
+        )
+        return
+    told = slack.tell(
+        known,
+        message,
+        execution=execution,
+        claim=slack.PUBLISHED if succeeded else slack.FAILED,
+        revisions=_revisions(known, type_, algorithm, version),
+    )
+    Console(as_json=as_json).result({"posted": told.posted, "note": told.note}, [told.note])
+
+
+def _revisions(
+    known: Services, type_: str | None, algorithm: str | None, version: str | None
+) -> list[tuple[str, int]]:
+    """The revision that holds the newest release of the version, where there is one."""
+    if not (type_ and algorithm and version):
+        return []
+    for release in known.ledger.releases(type_, algorithm):
+        if release.version == version and release.revision is not None:
+            return [(type_, release.revision)]
+    return []

@@ -1,0 +1,98 @@
+"""Ensures a pipeline execution: the one that carries a document's version, or a new one.
+
+With --type and --document-version an execution that carries this version already is adopted, and
+a version that the website shows already is done; otherwise one is started, pinned to it. Without
+them one is started with the newest of everything.
+"""
+
+import os
+import uuid
+from collections.abc import Callable
+
+import click
+
+from phaseline.pipeline.executions import Adopted, Ensured
+from scripts.cli.console import Console, json_option
+from scripts.cli.options import (
+    document_version_option,
+    dry_run_option,
+    environment_option,
+    type_option,
+)
+from scripts.github import job
+from scripts.services import Services
+
+
+@click.command(name="start-pipeline", help=__doc__)
+@environment_option()
+@type_option()
+@document_version_option
+@dry_run_option
+@json_option
+def command(
+    environment: str,
+    type_: str | None,
+    document_version: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    if (type_ is None) != (document_version is None):
+        raise click.UsageError("--type and --document-version go together.")
+    known = Services(environment)
+    if dry_run:
+        would = foresee(known, type_, document_version)
+        Console(as_json=as_json).result({"dry_run": True, "would": would}, [would])
+        return
+    if type_ and document_version:
+        revision = known.documents.read_version(type_, document_version).document.revision
+        found = ensure(known, type_, document_version, revision)
+    else:
+        token = f"phaseline-{uuid.uuid4()}"
+        found = Ensured(known.executions.start(token), started=True, done=False)
+    url = known.executions.url(found.execution)
+    job.write_outputs(os.environ, {"execution-id": found.execution, "execution-url": url})
+    Console(as_json=as_json).result(
+        {
+            "execution": found.execution,
+            "started": found.started,
+            "done": found.done,
+            "execution_url": url,
+        },
+        [f"{found.execution}: {describe(found)}", url],
+    )
+
+
+def foresee(known: Services, type_: str | None, version: str | None) -> str:
+    """What would be done, in a sentence; nothing is changed."""
+    if type_ is None or version is None:
+        return "would start an execution with the newest of everything"
+    revision = known.documents.read_version(type_, version).document.revision
+    found = known.executions.look(type_, version, covered_by(known, type_, revision))
+    if isinstance(found, Adopted):
+        ended = "has done it already" if found.done else "would be adopted"
+        return f"execution {found.execution} {ended}"
+    return f"would start an execution pinned to {type_} {version}"
+
+
+def ensure(known: Services, type_: str, version: str, revision: int) -> Ensured:
+    """The execution that takes a version of a document to the website."""
+    return known.executions.ensure(type_, version, covered_by(known, type_, revision))
+
+
+def covered_by(known: Services, type_: str, revision: int) -> Callable[[], str | None]:
+    """Finds the execution whose verified publication shows this revision or a later one."""
+
+    def find() -> str | None:
+        published = known.site.published()[0]
+        if published is None or published.revisions.get(type_, -1) < revision:
+            return None
+        return published.execution
+
+    return find
+
+
+def describe(found: Ensured) -> str:
+    """What came of it, in a few words."""
+    if found.started:
+        return "started"
+    return "already done" if found.done else "under way already, adopted"

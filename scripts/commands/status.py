@@ -1,0 +1,109 @@
+"""Shows what is active, served, on hold, waiting, bad and open, and the newest executions."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from phaseline.algorithms.changes import TYPES
+from phaseline.documents.store import Stored
+from phaseline.errors import PhaselineError
+from phaseline.releases.ledger import Release
+from phaseline.site import manifests
+from scripts.cli.console import Console, json_option
+from scripts.cli.options import environment_option
+from scripts.services import Services
+
+EXECUTIONS_SHOWN = 5
+
+
+@click.command(name="status", help=__doc__)
+@environment_option("Which one to look at.")
+@json_option
+def command(environment: str, as_json: bool) -> None:
+    known = Services(environment)
+    found = {
+        "environment": environment,
+        "site_url": known.environment.site_url,
+        "documents": {type_: _document(known.documents.read(type_)) for type_ in TYPES},
+        "served": _served(known.environment.site_url),
+        "waiting": _releases(known.ledger.waiting),
+        "open_releases": _releases(known.ledger.open_releases),
+        "executions": [
+            {
+                "id": one.id,
+                "status": one.status,
+                "started": one.started.isoformat() if one.started else None,
+                "revisions": dict(one.revisions),
+                "url": known.executions.url(one.id),
+            }
+            for one in known.executions.newest()[:EXECUTIONS_SHOWN]
+        ],
+    }
+    Console(as_json=as_json).result(found, lines(found))
+
+
+def _releases(find: Callable[[str], Iterator[Release]]) -> list[dict[str, Any]]:
+    return [asdict(release) for type_ in TYPES for release in find(type_)]
+
+
+def _document(stored: Stored) -> dict[str, Any]:
+    document = stored.document
+    return {
+        "revision": document.revision,
+        "version_id": stored.version_id,
+        "versions": {name: entry.version for name, entry in document.algorithms.items()},
+        "holds": {name: asdict(hold) for name, hold in document.holds.items()},
+        "freeze": asdict(document.freeze) if document.freeze else None,
+        "bad": {
+            name: {version: asdict(mark) for version, mark in marks.items()}
+            for name, marks in document.bad.items()
+        },
+    }
+
+
+def _served(site_url: str) -> dict[str, Any]:
+    """What visitors get; the reason where that can't be told."""
+    try:
+        manifest = manifests.fetch(site_url)
+    except PhaselineError as error:
+        return {"error": str(error), "documents": {}}
+    return {
+        "commit": manifest.commit,
+        "execution": manifest.execution,
+        "documents": {name: asdict(one) for name, one in manifest.documents.items()},
+    }
+
+
+def lines(found: Mapping[str, Any]) -> Iterator[str]:
+    """The status for people."""
+    yield f"{found['environment']}: {found['site_url']}"
+    if "error" in found["served"]:
+        yield f"not served: {found['served']['error']}"
+    for type_, document in found["documents"].items():
+        shown = found["served"]["documents"].get(type_, {"revision": "nothing", "versions": {}})
+        yield f"{type_}: revision {document['revision']} is active, {shown['revision']} is served"
+        for name in sorted(document["versions"].keys() | document["holds"].keys()):
+            version, served_version = document["versions"].get(name), shown["versions"].get(name)
+            late = "" if served_version == version else f", served: {served_version or 'nothing'}"
+            hold = document["holds"].get(name)
+            yield f"  {name} {version or 'nothing'}{late}{_held(hold)}"
+        if document["freeze"]:
+            yield f"  the whole type{_held(document['freeze'])}"
+        for name, marks in sorted(document["bad"].items()):
+            for version, mark in sorted(marks.items()):
+                yield f"  {name} {version} is bad, said {mark['who']}: {mark['reason']}"
+    for state, releases in (("waiting", found["waiting"]), ("open", found["open_releases"])):
+        for release in releases:
+            yield f"{state}: {release['release_id']}, since {release['requested_at']}"
+    for one in found["executions"]:
+        yield f"execution {one['id']}: {one['status']}, {one['url']}"
+
+
+def _held(hold: Mapping[str, Any] | None) -> str:
+    if hold is None:
+        return ""
+    when = f" until {hold['until']}" if hold["until"] else ""
+    when += f" at {hold['window']}" if hold["window"] else ""
+    return f", on hold{when} by {hold['who']}: {hold['reason']}"

@@ -1,0 +1,111 @@
+"""Stream records and what they ask for."""
+
+from typing import Any
+
+import pytest
+
+from phaseline.algorithms.changes import Change, Ignored, Schema, decide
+from phaseline.errors import InputError
+from tests.events import stream_record
+
+SCHEMA = Schema()
+
+
+@pytest.mark.parametrize(
+    ("event_name", "old_phase", "phase", "action"),
+    [
+        ("INSERT", None, "PACKAGE_TESTS_COMPLETE", "promote"),
+        ("MODIFY", "PACKAGE_TESTS_RUNNING", "PACKAGE_TESTS_COMPLETE", "promote"),
+        ("MODIFY", "PACKAGE_TESTS_COMPLETE", "REJECTED", "withdraw"),
+    ],
+)
+def test_transition(event_name: str, old_phase: str | None, phase: str, action: str) -> None:
+    """Entering the phase promotes and leaving it withdraws."""
+    record = stream_record(7, event_name=event_name, old_phase=old_phase, phase=phase)
+    change = decide(record, SCHEMA)
+    assert isinstance(change, Change)
+    assert (change.action, change.type, change.algorithm) == (action, "opt", "route-planner")
+    assert (change.version, change.order) == ("2.1.0", 7)
+    assert change.requested_at == "2026-11-24T20:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("event_name", "old_phase", "phase"),
+    [
+        ("MODIFY", "PACKAGE_TESTS_COMPLETE", "PACKAGE_TESTS_COMPLETE"),
+        ("MODIFY", "NEW", "PACKAGE_TESTS_RUNNING"),
+        ("INSERT", None, "NEW"),
+        ("REMOVE", "PACKAGE_TESTS_COMPLETE", None),
+    ],
+)
+def test_no_transition(event_name: str, old_phase: str | None, phase: str | None) -> None:
+    """A phase that stays, another phase and a removal ask for nothing."""
+    record = stream_record(7, event_name=event_name, old_phase=old_phase, phase=phase)
+    assert isinstance(decide(record, SCHEMA), Ignored)
+
+
+def test_ttl_removal() -> None:
+    """A deletion by TTL asks for nothing."""
+    record = stream_record(7, event_name="REMOVE", phase=None, old_phase="PACKAGE_TESTS_COMPLETE")
+    record["userIdentity"] = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
+    assert isinstance(decide(record, SCHEMA), Ignored)
+
+
+def test_display_is_json() -> None:
+    """The display map arrives as plain JSON values."""
+    change = decide(stream_record(7), SCHEMA)
+    assert isinstance(change, Change)
+    assert change.display == {
+        "title": "Route planner",
+        "accuracy": 0.97,
+        "rank": 3,
+        "tags": ["cities", "roads"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "expected"),
+    [
+        ("type", {"S": "inout"}, "one of in, opt, out"),
+        ("type", None, "found nothing"),
+        ("version", {"N": "2"}, "1 to 128 letters"),
+        ("version", {"S": "$(reboot)"}, "found {'S': '$(reboot)'}"),
+        ("version", {"S": "1.0\n::error::"}, "1 to 128 letters"),
+        ("algorithm", {"S": "a" * 129}, "1 to 128 letters"),
+        ("display", {"S": "text"}, "expected a map"),
+        ("display", {"M": {"icon": {"B": b"\x00"}}}, "JSON"),
+    ],
+)
+def test_bad_record(attribute: str, value: dict[str, Any] | None, expected: str) -> None:
+    """What is missing or malformed is named with table, key and attribute."""
+    record = stream_record(7)
+    if value is None:
+        del record["dynamodb"]["NewImage"][attribute]
+    else:
+        record["dynamodb"]["NewImage"][attribute] = value
+    with pytest.raises(InputError) as caught:
+        decide(record, SCHEMA)
+    message = str(caught.value)
+    assert "table algorithms" in message
+    assert "route-planner" in message
+    assert f"attribute '{attribute}'" in message
+    assert expected in message
+
+
+def test_stream_without_images() -> None:
+    """A stream that carries keys only is a setting to correct, not a change to guess."""
+    record = stream_record(7)
+    del record["dynamodb"]["NewImage"]
+    with pytest.raises(InputError, match="NEW_AND_OLD_IMAGES"):
+        decide(record, SCHEMA)
+
+
+def test_other_attribute_names() -> None:
+    """An existing table may name its attributes otherwise."""
+    record = stream_record(7)
+    image = record["dynamodb"]["NewImage"]
+    image["state"], image["name"] = {"S": "READY"}, image.pop("algorithm")
+    schema = Schema(phase="READY", phase_attribute="state", algorithm_attribute="name")
+    change = decide(record, schema)
+    assert isinstance(change, Change)
+    assert change.algorithm == "route-planner"

@@ -1,0 +1,188 @@
+"""The names of an environment, from its stacks, and its algorithms table, read for one version."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from phaseline.algorithms.changes import Schema
+from phaseline.algorithms.table import Registry
+from phaseline.deploy import environment
+from phaseline.errors import ConfigurationError, InputError
+from phaseline.promotion.eligibility import TableItem
+from tests.builders.calls import Answer, Calls
+
+VALUES: dict[str, dict[str, dict[str, str]]] = {
+    "registry": {"Outputs": {"AlgorithmsTableName": "algorithms", "LedgerTableName": "ledger"}},
+    "site": {
+        "Outputs": {
+            "SiteBucketName": "site",
+            "MetadataBucketName": "metadata",
+            "DistributionId": "D1",
+            "SiteUrl": "https://d1.cloudfront.net",
+        }
+    },
+    "functions": {
+        "Parameters": {
+            "SiteUrl": "",
+            "Phase": "DONE",
+            "AlgorithmAttribute": "name",
+            "VersionAttribute": "version",
+            "TypeAttribute": "kind",
+            "PhaseAttribute": "stage",
+            "DisplayAttribute": "show",
+            "SlackChannel": "C1",
+            "SlackApiUrl": "https://slack.com/api/",
+            "SlackTokenArn": "arn:token",
+            "PromotesFrom": "",
+            "SoakMinutes": "0",
+        },
+    },
+    "pipeline": {"Outputs": {"PipelineName": "phaseline-demo"}},
+}
+SCHEMA = Schema("DONE", "name", "version", "kind", "stage", "show")
+
+
+class Deployed:
+    """The stacks of the environment `demo`; a test changes their values or their status."""
+
+    def __init__(self) -> None:
+        self.client = boto3.client("cloudformation")
+        self.values = {
+            name: {kind: dict(held) for kind, held in kinds.items()}
+            for name, kinds in VALUES.items()
+        }
+        self.status = dict.fromkeys(VALUES, "UPDATE_COMPLETE")
+        self.calls = Calls(self.client, DescribeStacks=self._describe)
+
+    def _describe(self, params: dict[str, Any]) -> Answer:
+        name = params["StackName"].removeprefix("phaseline-demo-")
+        if name not in self.status:
+            message = f"Stack with id {params['StackName']} does not exist"
+            return ClientError({"Error": {"Message": message}}, "DescribeStacks")
+        held = self.values[name]
+        outputs, parameters = held.get("Outputs", {}), held.get("Parameters", {})
+        stack = {
+            "StackStatus": self.status[name],
+            "Outputs": [{"OutputKey": k, "OutputValue": v} for k, v in outputs.items()],
+            "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
+        }
+        return {"Stacks": [stack]}
+
+
+def test_read() -> None:
+    """Every name comes from the stacks, by one call for each of the four."""
+    deployed = Deployed()
+    found = environment.read(deployed.client, "demo")
+    assert found == environment.Environment(
+        name="demo",
+        algorithms_table="algorithms",
+        ledger_table="ledger",
+        site_bucket="site",
+        metadata_bucket="metadata",
+        distribution="D1",
+        site_url="https://d1.cloudfront.net",
+        pipeline="phaseline-demo",
+        schema=SCHEMA,
+        slack_channel="C1",
+        slack_api_url="https://slack.com/api/",
+        slack_token_arn="arn:token",
+        promotes_from=None,
+        soak_minutes=0,
+    )
+    assert [asked["StackName"] for asked in deployed.calls.of("DescribeStacks")] == [
+        f"phaseline-demo-{name}" for name in VALUES
+    ]
+
+
+def test_an_address_of_its_own() -> None:
+    """The address that the functions were given is the website's, before the distribution's."""
+    deployed = Deployed()
+    deployed.values["functions"]["Parameters"]["SiteUrl"] = "https://www.example.com"
+    assert environment.read(deployed.client, "demo").site_url == "https://www.example.com"
+
+
+def test_a_later_environment() -> None:
+    """It knows which one is before it, and for how long a version must be live there."""
+    deployed = Deployed()
+    deployed.values["functions"]["Parameters"]["PromotesFrom"] = "staging"
+    deployed.values["functions"]["Parameters"]["SoakMinutes"] = "90"
+    found = environment.read(deployed.client, "demo")
+    assert (found.promotes_from, found.soak_minutes) == ("staging", 90)
+
+
+@pytest.mark.parametrize("name", VALUES)
+@pytest.mark.parametrize("state", ["missing", "only a change set", "without a value"])
+def test_not_deployed(name: str, state: str) -> None:
+    """The stack that is missing or too old is named, and the command that deploys it."""
+    deployed = Deployed()
+    if state == "missing":
+        del deployed.status[name]
+    elif state == "only a change set":
+        deployed.status[name] = "REVIEW_IN_PROGRESS"
+    else:
+        next(iter(deployed.values[name].values())).popitem()
+    with pytest.raises(ConfigurationError) as caught:
+        environment.read(deployed.client, "demo")
+    assert caught.value.where == f"stack phaseline-demo-{name}"
+    assert "python -m scripts deploy --environment demo" in caught.value.remedy
+
+
+def test_any_other_refusal_is_told_as_it_is() -> None:
+    """A denied action is no missing stack."""
+    client = boto3.client("cloudformation")
+    Calls(client, DescribeStacks=lambda _: "AccessDenied")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        environment.read(client, "demo")
+
+
+@pytest.fixture(params=["version", "number"])
+def registry(request: pytest.FixtureRequest) -> Iterator[Registry]:
+    """A table with other names, whose sort key is the version or something else."""
+    with mock_aws():
+        client = boto3.client("dynamodb")
+        client.create_table(
+            TableName="algorithms",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[
+                {"AttributeName": "name", "AttributeType": "S"},
+                {"AttributeName": request.param, "AttributeType": "S"},
+            ],
+            KeySchema=[
+                {"AttributeName": "name", "KeyType": "HASH"},
+                {"AttributeName": request.param, "KeyType": "RANGE"},
+            ],
+        )
+        for number, (version, stage) in enumerate([("1.0", "DONE"), ("1.1", "RUNNING")]):
+            put(client, number, version=version, stage=stage)
+        yield Registry(client, "algorithms", SCHEMA)
+
+
+def put(client: Any, number: int, *, kind: str = "opt", **values: str) -> None:
+    """Write an item of the algorithm `a`."""
+    text = {"name": "a", "number": str(number), "kind": kind} | values
+    item: dict[str, Any] = {key: {"S": value} for key, value in text.items()}
+    client.put_item(
+        TableName="algorithms", Item=item | {"show": {"M": {"title": {"S": "A"}, "n": {"N": "2"}}}}
+    )
+
+
+def test_tested(registry: Registry) -> None:
+    """A version in the phase is found, with its type and what the website shows of it."""
+    assert registry.tested("a", "1.0") == TableItem("opt", {"title": "A", "n": 2})
+
+
+@pytest.mark.parametrize(("algorithm", "version"), [("a", "1.1"), ("a", "9"), ("b", "1.0")])
+def test_not_tested(registry: Registry, algorithm: str, version: str) -> None:
+    """A version whose tests run, or which there is not, is not tested."""
+    assert registry.tested(algorithm, version) is None
+
+
+def test_malformed(registry: Registry) -> None:
+    """An item that the listener would reject is rejected here, by table and attribute."""
+    put(registry.client, 7, version="3.0", stage="DONE", kind="sideways")
+    with pytest.raises(InputError, match=r"table algorithms, item .*'kind'"):
+        registry.tested("a", "3.0")

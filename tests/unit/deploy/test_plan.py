@@ -1,0 +1,676 @@
+"""A deploy: parameters to templates, order, dry run, packages, and what a person sees."""
+
+import io
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.stub import Stubber
+from click.testing import CliRunner
+from moto import mock_aws
+
+from phaseline.deploy.change_sets import Change, Declared
+from phaseline.deploy.package import Package, build
+from phaseline.deploy.parameters import assign, read
+from phaseline.deploy.plan import (
+    EVERY,
+    FUNCTIONS,
+    STACKS,
+    Apply,
+    Executor,
+    Outcome,
+    Plan,
+    Preview,
+    Uploaded,
+    code_key,
+    deploy,
+)
+from phaseline.deploy.stacks import Parameters, Result, Stacks
+from phaseline.errors import ConfigurationError, DeploymentError, RefusedError, RemoteCallError
+from scripts.__main__ import main
+from scripts.cli import console
+from scripts.commands.deploy import as_data, as_lines, as_markdown
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_s3 import S3Client
+
+
+def keys_of(stack: str) -> str:
+    """The parameters for the code of a stack's functions."""
+    names = [name for name, owner in FUNCTIONS.items() if owner == stack]
+    return " ".join(f"{name.title().replace('_', '')}CodeKey" for name in names)
+
+
+TEMPLATES = {
+    "registry": "Environment",
+    "site": "Environment PipelineName Alias?",
+    "functions": "Environment RegistryStack SiteStack PipelineName SlackChannel CodeBucket "
+    + keys_of("functions"),
+    "watch": "Environment RegistryStack SiteStack PipelineName CodeBucket " + keys_of("watch"),
+    "pipeline": "Environment SiteStack FunctionsStack PipelineName",
+    "cloudformation": "Environment PipelineName",
+    "github": "Environment PipelineName CloudFormationStack",
+}
+"""The parameters that each template of these tests declares; one with a default has a `?`."""
+
+
+def declared(names: str) -> Parameters:
+    """Parameters as in TEMPLATES."""
+    words = names.split()
+    required = frozenset(word for word in words if not word.endswith("?"))
+    return Parameters(frozenset(word.rstrip("?") for word in words), required)
+
+
+def assigned(sections: dict[str, Any], **overrides: str) -> dict[str, dict[str, str]]:
+    """What each template of TEMPLATES gets of a parameters file and the command line."""
+    return assign(
+        {name: declared(names) for name, names in TEMPLATES.items()},
+        read(json.dumps(sections), "demo.json", STACKS),
+        overrides,
+        computed={
+            "Environment": "demo",
+            "RegistryStack": "r",
+            "SiteStack": "s",
+            "FunctionsStack": "f",
+        },
+        later=frozenset(
+            word for text in TEMPLATES.values() for word in text.split() if "Code" in word
+        ),
+        defaults={"PipelineName": "phaseline-demo"},
+        selected=STACKS,
+    )
+
+
+@pytest.mark.parametrize("section", ["common", "functions"])
+def test_a_parameter_goes_where_it_is_declared(section: str) -> None:
+    """Whether in `common` or in a stack's section: a template gets what it declares, no more."""
+    found = assigned({section: {"SlackChannel": "C1"}})
+    assert found["registry"] == {"Environment": "demo"}
+    assert found["functions"]["SlackChannel"] == "C1"
+    assert found["pipeline"] == {
+        "Environment": "demo",
+        "SiteStack": "s",
+        "FunctionsStack": "f",
+        "PipelineName": "phaseline-demo",
+    }
+
+
+def test_the_nearer_value_wins() -> None:
+    """Command line, then the stack's section, then common, then the default."""
+    common = {"PipelineName": "two", "SlackChannel": "C1"}
+    sections = {"common": common, "site": {"PipelineName": "three"}}
+    found = assigned(sections)
+    assert (found["pipeline"]["PipelineName"], found["site"]["PipelineName"]) == ("two", "three")
+    everywhere = assigned(sections, PipelineName="four")
+    stacks = ("site", "functions", "watch", "pipeline")
+    assert {everywhere[name]["PipelineName"] for name in stacks} == {"four"}
+
+
+@pytest.mark.parametrize(
+    ("sections", "overrides", "found"),
+    [
+        ({"common": {"Slackchannel": "C1"}}, {}, "parameter Slackchannel: no template declares it"),
+        ({}, {"Slackchannel": "C1"}, "parameter Slackchannel: no template declares it"),
+        ({"site": {"SlackChannel": "C1"}}, {}, "the template of site does not declare it"),
+        (
+            {"common": {"Environment": "other"}},
+            {},
+            "deploy sets it by itself, to demo, found 'other'",
+        ),
+        ({"common": {"CodeBucket": "mine"}}, {}, "deploy sets it by itself"),
+        ({}, {}, "parameters of functions: the template needs a value for SlackChannel"),
+    ],
+)
+def test_wrong_parameters_are_named(
+    sections: dict[str, Any], overrides: dict[str, str], found: str
+) -> None:
+    """Unknown, misplaced, the deploy's own and missing ones, each by its name."""
+    with pytest.raises(ConfigurationError, match=re.escape(found)):
+        assigned(sections, **overrides)
+
+
+def test_the_deploys_own_value_may_stand_in_the_file() -> None:
+    """A file that is complete for CloudFormation's own tools is no error."""
+    found = assigned({"common": {"Environment": "demo", "SlackChannel": "C1"}})
+    assert found["site"]["Environment"] == "demo"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("{", "found no JSON"),
+        ("[]", "found list"),
+        ('{"site": {"A": 1}}', "'site.A': expected a text, found 1"),
+        ('{"sites": {}}', "'sites': expected objects named common, registry"),
+        ('{"site": "A"}', "'site': expected objects named"),
+    ],
+)
+def test_a_parameters_file_of_another_shape_is_refused(text: str, found: str) -> None:
+    """The error names the file and the place in it."""
+    with pytest.raises(ConfigurationError, match=re.escape(found)) as caught:
+        read(text, "demo.json", STACKS)
+    assert caught.value.where == "demo.json"
+
+
+@dataclass
+class Recorder:
+    """An executor that writes down what it is told."""
+
+    told: list[str] = field(default_factory=list)
+    parameters: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    needs: dict[str, Mapping[str, Result | None]] = field(default_factory=dict)
+    roles: list[str] = field(default_factory=list)
+
+    def stack(self, declared: Declared, needs: Mapping[str, Result | None]) -> Result:
+        """Note the stack."""
+        self.told.append(declared.name)
+        self.parameters[declared.name] = declared.parameters
+        self.needs[declared.name] = needs
+        self.roles.append(declared.role_arn)
+        return Result(declared.name, "update")
+
+    def code_bucket(self, site_stack: str) -> str:
+        """One bucket."""
+        return f"bucket of {site_stack}"
+
+    def upload(self, bucket: str, built: Package) -> Uploaded:
+        """Note the package."""
+        self.told.append(f"{built.name} to {bucket}")
+        return Uploaded(built, code_key(built), sent=True)
+
+    def documents(self, site_stack: str) -> list[str]:
+        """Note the call."""
+        self.told.append(f"documents of {site_stack}")
+        return []
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository with the functions, each a handler and no more."""
+    for name in FUNCTIONS:
+        directory = tmp_path / "lambdas" / name
+        directory.mkdir(parents=True)
+        (directory / "handler.py").write_text(f"# {name}\n")
+    return tmp_path
+
+
+def plan(repository: Path, *selected: str) -> Plan:
+    """A plan of the selected stacks, or of all."""
+    return Plan(
+        environment="demo",
+        selected=frozenset(selected or STACKS),
+        templates={name: name for name in EVERY},
+        sections={"common": {"SlackChannel": "C1"}},
+        overrides={},
+        repository=repository,
+        environment_paths=[],
+    )
+
+
+@dataclass(frozen=True)
+class Templates(Stacks):
+    """Stacks that only know the parameters of TEMPLATES."""
+
+    def parameters(self, name: str, template: str) -> Parameters:
+        """Without a call."""
+        return declared(TEMPLATES[name])
+
+
+def carried_out(plan: Plan, executor: Executor) -> tuple[Outcome, list[str]]:
+    """The outcome, and the titles of the steps."""
+    titles: list[str] = []
+
+    @contextmanager
+    def step(title: str) -> Iterator[None]:
+        titles.append(title)
+        yield
+
+    stacks = Templates(boto3.client("cloudformation"), lambda: 0, lambda _: None, lambda _: None)
+    return deploy(plan, executor, stacks, step), titles
+
+
+def test_everything_is_deployed_in_the_order_of_its_needs(repository: Path) -> None:
+    """Registry and site, documents, packages, what runs them, pipeline; each knows its needs."""
+    recorder = Recorder()
+    whole = plan(repository)
+    _, titles = carried_out(whole, recorder)
+    told = recorder.told
+    assert sorted(told[:2]) == ["phaseline-demo-registry", "phaseline-demo-site"]
+    assert told[2] == "documents of phaseline-demo-site"
+    assert told[3:10] == [f"{name} to bucket of phaseline-demo-site" for name in FUNCTIONS]
+    assert sorted(told[10:12]) == ["phaseline-demo-functions", "phaseline-demo-watch"]
+    assert told[12:] == ["phaseline-demo-pipeline"]
+    assert len(titles) == whole.steps() == 7
+    functions = recorder.parameters["phaseline-demo-functions"]
+    assert functions["CodeBucket"] == "bucket of phaseline-demo-site"
+    assert re.fullmatch(r"code/site_publisher/[0-9a-f]{64}\.zip", functions["SitePublisherCodeKey"])
+    watch = recorder.parameters["phaseline-demo-watch"]
+    assert {name for name in watch if name.endswith("CodeKey")} == set(keys_of("watch").split())
+    needs = recorder.needs["phaseline-demo-pipeline"]
+    assert {name: done and done.action for name, done in needs.items()} == {
+        "phaseline-demo-site": "update",
+        "phaseline-demo-functions": "update",
+    }
+
+
+def test_the_roles_of_workflows_are_deployed_only_when_asked_for(repository: Path) -> None:
+    """A deploy leaves those stacks alone; an administrator's is of them alone, the role that a
+    deploy passes first, under any rights."""
+    roles = ["phaseline-demo-cloudformation", "phaseline-demo-github"]
+    recorder = Recorder()
+    carried_out(plan(repository), recorder)
+    assert not {*roles} & {*recorder.told}
+    recorder = Recorder()
+    carried_out(plan(repository, "github", "cloudformation"), recorder)
+    assert recorder.told == roles
+
+
+def test_every_stack_is_made_as_the_given_role(repository: Path) -> None:
+    """The role of the plan is the one that CloudFormation is passed."""
+    recorder = Recorder()
+    carried_out(replace(plan(repository), role_arn="arn:role"), recorder)
+    assert set(recorder.roles) == {"arn:role"}
+    assert len(recorder.roles) == len(STACKS)
+
+
+@pytest.mark.parametrize(
+    ("selected", "told"),
+    [
+        (["registry"], ["phaseline-demo-registry"]),
+        (["site"], ["phaseline-demo-site", "documents of phaseline-demo-site"]),
+        (["pipeline"], ["phaseline-demo-pipeline"]),
+        (
+            ["watch"],
+            [
+                "execution_recorder to bucket of phaseline-demo-site",
+                "automatic_rollback to bucket of phaseline-demo-site",
+                "phaseline-demo-watch",
+            ],
+        ),
+    ],
+)
+def test_one_stack_alone(repository: Path, selected: list[str], told: list[str]) -> None:
+    """A selected stack brings what is made with it, and nothing of the others."""
+    recorder = Recorder()
+    one = plan(repository, *selected)
+    _, titles = carried_out(one, recorder)
+    assert recorder.told == told
+    assert len(titles) == one.steps()
+
+
+def test_a_broken_package_changes_nothing(repository: Path) -> None:
+    """Packages are built before the first stack is touched."""
+    (repository / "lambdas" / next(reversed(FUNCTIONS)) / "handler.py").write_text(
+        "import absent\n"
+    )
+    recorder = Recorder()
+    with pytest.raises(ConfigurationError, match="absent"):
+        carried_out(plan(repository), recorder)
+    assert recorder.told == []
+
+
+@pytest.fixture
+def s3() -> "Iterator[S3Client]":
+    """S3 with the code bucket `code`."""
+    with mock_aws():
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="code")
+        yield client
+
+
+@pytest.fixture
+def stub() -> Iterator[Stubber]:
+    """CloudFormation that expects exactly the calls told."""
+    with Stubber(boto3.client("cloudformation")) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+def stacks_of(stub: Stubber) -> Stacks:
+    """Stacks over the stubbed client."""
+    client: CloudFormationClient = stub.client  # type: ignore[assignment]
+    return Stacks(client, lambda: 0, lambda _: None, lambda _: None, limit=0)
+
+
+def stack_answer(name: str, status: str = "UPDATE_COMPLETE") -> dict[str, Any]:
+    """A stack with the outputs of the site, as DescribeStacks answers it."""
+    outputs = [
+        {"OutputKey": "ArtifactBucketName", "OutputValue": "code"},
+        {"OutputKey": "MetadataBucketName", "OutputValue": "code"},
+    ]
+    stack = {"StackName": name, "StackStatus": status, "CreationTime": 0, "Outputs": outputs}
+    return {"Stacks": [stack]}
+
+
+def package(tmp_path: Path) -> Package:
+    """A package of one handler."""
+    (tmp_path / "handler.py").write_text("")
+    return build(tmp_path, [], tmp_path / "out.zip")
+
+
+def test_a_package_is_sent_once(s3: "S3Client", stub: Stubber, tmp_path: Path) -> None:
+    """Its key says its content, so one that is there is left as it is."""
+    built = package(tmp_path)
+    executor = Apply(stacks_of(stub), s3)
+    first, second = executor.upload("code", built), executor.upload("code", built)
+    assert (first.sent, second.sent) == (True, False)
+    stored = s3.get_object(Bucket="code", Key=first.key)["Body"].read()
+    assert stored == built.path.read_bytes()
+
+
+def test_a_dry_run_sends_nothing(s3: "S3Client", stub: Stubber, tmp_path: Path) -> None:
+    """It says what it would send, and also where the bucket has yet to be made."""
+    built = package(tmp_path)
+    executor = Preview(stacks_of(stub), s3)
+    assert executor.upload("code", built).sent
+    assert executor.upload("", built).sent
+    stub.add_response("describe_stacks", stack_answer("site"))
+    stub.add_response("describe_stacks", stack_answer("site"))
+    keys = [f"metadata/{name}.zip" for name in ("in", "opt", "out")]
+    assert executor.documents("site") == keys
+    assert "Contents" not in s3.list_objects_v2(Bucket="code")
+
+
+def test_a_denied_look_is_no_missing_package(stub: Stubber, tmp_path: Path) -> None:
+    """Only 404 means that an object is missing."""
+    client = boto3.client("s3")
+    executor, built = Apply(stacks_of(stub), client), package(tmp_path)
+    with Stubber(client) as denied:
+        denied.add_client_error("head_object", "403", http_status_code=403)
+        with pytest.raises(ClientError, match="403"):
+            executor.upload("code", built)
+
+
+def test_missing_documents_are_created_once(s3: "S3Client", stub: Stubber) -> None:
+    """A second deploy finds them."""
+    s3.put_bucket_versioning(Bucket="code", VersioningConfiguration={"Status": "Enabled"})
+    executor = Apply(stacks_of(stub), s3)
+    for _ in range(2):
+        stub.add_response("describe_stacks", stack_answer("site"))
+    assert len(executor.documents("site")) == 3
+    assert executor.documents("site") == []
+
+
+def test_a_dry_run_of_a_new_environment_tells_what_it_cannot_know(
+    s3: "S3Client", stub: Stubber
+) -> None:
+    """A stack that imports from one that is not there yet has no change set."""
+    stub.add_response("describe_stacks", stack_answer("registry"))
+    stub.add_response("describe_stacks", stack_answer("site", "REVIEW_IN_PROGRESS"))
+    stub.add_client_error("describe_stacks", "ValidationError", "functions does not exist")
+    declared = Declared("functions", "{}", {})
+    found = Preview(stacks_of(stub), s3).stack(declared, {"registry": None, "site": None})
+    assert (found.action, found.note) == (
+        "create",
+        "its changes can be told after the deploy of site",
+    )
+
+
+@pytest.mark.parametrize(("action", "is_error"), [("update", False), ("none", True)])
+def test_a_dry_run_forgives_what_this_deploy_will_bring(
+    s3: "S3Client", stub: Stubber, action: str, is_error: bool
+) -> None:
+    """A change set may fail for an export that another stack of the plan has yet to make."""
+    for name in ("site", "functions"):
+        stub.add_response("describe_stacks", stack_answer(name))
+    stub.add_response("describe_stack_events", {"StackEvents": [EVENT]})
+    stub.add_response("describe_stacks", stack_answer("functions", "ROLLBACK_COMPLETE"))
+    executor = Preview(stacks_of(stub), s3)
+    needs: dict[str, Result | None] = {"site": Result("site", action)}
+    if is_error:
+        with pytest.raises(DeploymentError):
+            executor.stack(Declared("functions", "{}", {}), needs)
+    else:
+        found = executor.stack(Declared("functions", "{}", {}), needs)
+        assert found.note == "its changes can be told after the deploy of site"
+
+
+EVENT = {"EventId": "1", "StackId": "i", "StackName": "functions", "Timestamp": 0}
+
+
+def outcome() -> Outcome:
+    """One changed stack, one as it was, one of a dry run's unknowns."""
+    bucket = Change("Modify", "Bucket", "AWS::S3::Bucket", "True", ("Name",))
+    built = Package("site_publisher", Path("p.zip"), "ab", "qw==", 1234)
+    return Outcome(
+        stacks={
+            "registry": Result("phaseline-demo-registry", "none", outputs={"Table": "t"}),
+            "site": Result("phaseline-demo-site", "update", (bucket,)),
+            "functions": Result("phaseline-demo-functions", "create", note="why"),
+        },
+        documents=["metadata/in.zip"],
+        packages=[Uploaded(built, "code/site_publisher/ab.zip", sent=True)],
+    )
+
+
+def test_the_outcome_for_people() -> None:
+    """What changed, a replacement above all, and the outputs; a dry run says "would be"."""
+    assert list(as_lines(False, outcome())) == [
+        "metadata/in.zip: created",
+        "code/site_publisher/ab.zip: uploaded, 1,234 B",
+        "phaseline-demo-registry: no changes",
+        "  Table = t",
+        "phaseline-demo-site: updated",
+        "  ~ Bucket (AWS::S3::Bucket): Name, replaced: True",
+        "phaseline-demo-functions: created; why",
+    ]
+    assert "phaseline-demo-site: would be updated" in as_lines(True, outcome())
+
+
+def test_the_outcome_for_programs() -> None:
+    """The same as plain JSON values."""
+    found = json.loads(json.dumps(as_data("demo", True, outcome())))
+    assert found["stacks"]["site"]["changes"][0]["resource"] == "Bucket"
+    assert found["packages"]["site_publisher"] == {
+        "key": "code/site_publisher/ab.zip",
+        "code_sha256": "qw==",
+        "size": 1234,
+        "sent": True,
+    }
+    assert (found["environment"], found["dry_run"]) == ("demo", True)
+
+
+def test_the_outcome_in_a_summary() -> None:
+    """The lines for people, as they are: nothing in them is Markdown."""
+    shown = as_markdown("demo", ["a_b_c: created", "  ~ *x*"])
+    assert shown == "### Stacks of demo\n\n    a_b_c: created\n      ~ *x*\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (["deploy"], "--environment"),
+        (["deploy", "--environment", "Demo"], "lower-case letters"),
+        (["deploy", "--environment", "demo", "--parameter", "X"], "expected Name=Value"),
+        (["deploy", "--environment", "demo", "--stack", "sites"], "sites"),
+        (["deploy", "--environment", "demo", "--role-arn", "x"], "expected the ARN of a role"),
+        (["deplo"], "No such command"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(arguments: list[str], found: str) -> None:
+    """click tells it before anything else happens."""
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert found in result.output
+
+
+def test_a_parameters_file_that_is_named_must_exist() -> None:
+    """The environment's own may be absent."""
+    result = CliRunner().invoke(
+        main, ["deploy", "--environment", "demo", "--parameters", "absent.json"]
+    )
+    assert isinstance(result.exception, ConfigurationError)
+
+
+def test_a_command_that_fails_exits_with_its_errors_code(tmp_path: Path) -> None:
+    """One line on stderr, nothing on stdout, no traceback."""
+    (tmp_path / "wrong.json").write_text("[]")
+    command = [sys.executable, "-m", "scripts", "deploy", "--environment", "demo"]
+    command += ["--json", "--parameters", str(tmp_path / "wrong.json")]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (ended.returncode, ended.stdout) == (3, "")
+    assert re.fullmatch(r"error: .*wrong\.json: expected a JSON object.*\n", ended.stderr)
+
+
+def test_the_list_of_commands_has_their_first_lines() -> None:
+    """It is read from the files."""
+    result = CliRunner().invoke(main, ["--help"])
+    assert result.exit_code == 0
+    assert "deploy" in result.output
+    assert "console" not in result.output
+
+
+class Terminal(io.StringIO):
+    """A stream that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        """Always."""
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "environ", "colourful"),
+    [
+        (Terminal(), {}, True),
+        (Terminal(), {"NO_COLOR": "1"}, False),
+        (Terminal(), {"CI": "true"}, False),
+        (io.StringIO(), {}, False),
+    ],
+)
+def test_colour_is_for_terminals(
+    stream: io.StringIO, environ: dict[str, str], colourful: bool
+) -> None:
+    """And never against NO_COLOR or in CI."""
+    environ |= {"TERM": "xterm-256color"}
+    console.Console(err=stream, environ=environ).progress("line", "bold")
+    assert ("\x1b[" in stream.getvalue()) == colourful
+    assert "line" in stream.getvalue()
+
+
+def test_steps_are_numbered_and_timed() -> None:
+    """A failed step says that it failed, and the error goes on."""
+    err, now = io.StringIO(), iter([0.0, 0.0, 1.5, 2.0, 2.0, 2.0, 92.0, 92.0])
+    shown = console.Console(total=2, err=err, environ={}, clock=lambda: next(now))
+    with shown.step("One"):
+        pass
+    with pytest.raises(RefusedError), shown.step("Two"):
+        raise RefusedError("x", "held", "Wait.")
+    assert err.getvalue().splitlines() == [
+        "[1/2] One",
+        "[1/2] One: done in 1.5 s",
+        "[2/2] Two",
+        "[2/2] Two: failed after 1 min 30 s",
+    ]
+
+
+def test_a_long_wait_shows_life() -> None:
+    """A step that is silent for the heartbeat's time says that it goes on."""
+    err = io.StringIO()
+    shown = console.Console(total=1, err=err, environ={}, heartbeat=0.01)
+    with shown.step("Wait"):
+        for _ in range(500):
+            if "still going" in err.getvalue():
+                break
+            time.sleep(0.01)
+    assert "[1/1] Wait: still going" in err.getvalue()
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_data_goes_to_stdout(as_json: bool) -> None:
+    """As JSON or as lines; progress never mixes with it."""
+    out, err = io.StringIO(), io.StringIO()
+    shown = console.Console(as_json=as_json, out=out, err=err, environ={})
+    shown.progress("under way")
+    shown.result({"a": 1}, ["a is 1"])
+    assert out.getvalue() == ('{\n  "a": 1\n}\n' if as_json else "a is 1\n")
+    assert err.getvalue() == "under way\n"
+
+
+def test_an_error_is_one_line() -> None:
+    """Whatever line breaks its parts hold."""
+    err = io.StringIO()
+    console.report(RefusedError("a\nb", "held\r\n", "Wait."), err, {})
+    assert err.getvalue() == "error: a b: held . Wait.\n"
+
+
+def test_on_github_an_error_is_also_an_annotation_and_in_the_summary(tmp_path: Path) -> None:
+    """Escaped for the one as for the other."""
+    summary = tmp_path / "summary.md"
+    environ = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
+    err = io.StringIO()
+    console.report(RemoteCallError("s3://b", "100% <b>of_it", "Again."), err, environ)
+    assert err.getvalue().splitlines()[1] == (
+        "::error title=Remote call error::s3://b: 100%25 <b>of_it. Again."
+    )
+    assert summary.read_text() == "**Remote call error:** s3://b: 100% \\<b\\>of\\_it. Again.\n\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("  ::add-mask::x", "  : :add-mask::x"),
+        ("why\n::stop-commands::x", "why ::stop-commands::x"),
+        ("why ##[set-output name=outcome;]done", "why ## [set-output name=outcome;]done"),
+        ("  stack: Queue CREATE_COMPLETE", "  stack: Queue CREATE_COMPLETE"),
+    ],
+)
+def test_what_is_quoted_is_no_command_of_githubs(text: str, line: str) -> None:
+    """Neither as progress, nor as a result, nor in an error."""
+    out, err = io.StringIO(), io.StringIO()
+    told = console.Console(out=out, err=err, environ={})
+    told.progress(text)
+    told.result({}, [text])
+    assert (out.getvalue(), err.getvalue()) == (f"{line}\n", f"{line}\n")
+    err = io.StringIO()
+    console.report(RefusedError("it", text, "Wait."), err, {})
+    assert "##[" not in err.getvalue()
+    assert not err.getvalue().strip().startswith("::")
+
+
+def test_an_annotation_is_escaped() -> None:
+    """A message can't start a workflow command of its own, a title can't end early."""
+    assert console.annotation("a:b,c%", "one\n::set-output::x\r") == (
+        "::error title=a%3Ab%2Cc%25::one%0A::set-output::x%0D"
+    )
+
+
+def test_a_warning_points_at_a_file_on_github_alone() -> None:
+    """Where no line is known, at its first."""
+    err = io.StringIO()
+    told = console.Console(err=err, environ={"GITHUB_ACTIONS": "true"})
+    told.warn("code", "it differs", file="infra/a,b.yaml")
+    console.Console(err=err, environ={}).warn("code", "it differs", file="infra/a.yaml", line=7)
+    assert err.getvalue() == "::warning file=infra/a%2Cb.yaml,line=1,title=code::it differs\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "found"),
+    [
+        (
+            ClientError({"Error": {"Code": "AccessDenied", "Message": "no."}}, "PutObject"),
+            1,
+            "AWS PutObject: AccessDenied: no. Running",
+        ),
+        (
+            NoCredentialsError(),
+            3,
+            "the AWS settings: Unable to locate credentials. Set AWS_PROFILE",
+        ),
+    ],
+)
+def test_aws_errors_have_three_parts_too(error: Exception, code: int, found: str) -> None:
+    """With the exit code of their kind."""
+    translated = console.translated(error)
+    assert translated.exit_code == code
+    assert found in str(translated)

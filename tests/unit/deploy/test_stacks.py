@@ -1,0 +1,483 @@
+"""phaseline.deploy.stacks: what is done about a stack in each status, call by call."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import pytest
+from botocore.session import get_session
+from botocore.stub import ANY, Stubber
+
+from phaseline.deploy.change_sets import Change, Declared, change_set_name
+from phaseline.deploy.stack_status import NEXT, Event, decide
+from phaseline.deploy.stacks import Stacks
+from phaseline.errors import ConfigurationError, DeploymentError, TimedOutError
+
+NAME = "phaseline-demo-site"
+STACK_ID = f"arn:aws:cloudformation:us-east-1:000000000000:stack/{NAME}/1"
+ROLE = "arn:aws:iam::000000000000:role/deploys"
+SET_ID = "arn:aws:cloudformation:us-east-1:000000000000:changeSet/s/1"
+STARTED = datetime(2026, 11, 24, tzinfo=UTC)
+DECLARED = Declared(NAME, "{}", {"Environment": "demo"})
+SERVICE = get_session().get_service_model("cloudformation")
+STATUSES: list[str] = SERVICE.shape_for("StackStatus").enum  # type: ignore[attr-defined]
+
+
+@dataclass
+class Scripted:
+    """Stacks over a client that expects exactly the calls told, with a clock that sleep moves."""
+
+    stub: Stubber
+    stacks: Stacks
+    seen: list[Event] = field(default_factory=list)
+
+    def stack(self, status: str, **more: Any) -> dict[str, Any]:
+        """A stack as DescribeStacks answers it."""
+        return {
+            "StackName": NAME,
+            "StackId": STACK_ID,
+            "StackStatus": status,
+            "CreationTime": STARTED,
+            **more,
+        }
+
+    def find(self, status: str | None, **more: Any) -> None:
+        """The next call asks for the stack."""
+        if status is None:
+            self.absent("describe_stacks")
+        else:
+            self.stub.add_response("describe_stacks", {"Stacks": [self.stack(status, **more)]})
+
+    def absent(self, operation: str) -> None:
+        """The next call is told that there is no stack."""
+        self.stub.add_client_error(operation, "ValidationError", f"Stack {NAME} does not exist")
+
+    def settled(self, status: str | None, **more: Any) -> None:
+        """The next calls ask for the newest event, then for the stack."""
+        if status is None:
+            self.absent("describe_stack_events")
+        else:
+            self.events([event("old", NAME, status)])
+        self.find(status, **more)
+
+    def events(self, newest_first: list[dict[str, Any]]) -> None:
+        """The next call asks for the events."""
+        self.stub.add_response("describe_stack_events", {"StackEvents": newest_first})
+
+    def create(self, kind: str, **more: str) -> None:
+        """The next call makes a change set of this type."""
+        expected = {
+            "StackName": NAME,
+            "ChangeSetName": ANY,
+            "ClientToken": ANY,
+            "ChangeSetType": kind,
+            "TemplateBody": "{}",
+            "Parameters": [{"ParameterKey": "Environment", "ParameterValue": "demo"}],
+            "Capabilities": ANY,
+            **more,
+        }
+        answer = {"Id": SET_ID, "StackId": STACK_ID}
+        self.stub.add_response("create_change_set", answer, expected)
+
+    def describe(self, status: str = "CREATE_COMPLETE", **more: Any) -> None:
+        """The next call asks for the change set."""
+        answer = {
+            "ChangeSetId": SET_ID,
+            "ChangeSetName": "s",
+            "StackId": STACK_ID,
+            "StackName": NAME,
+            "Status": status,
+            "ExecutionStatus": "AVAILABLE",
+            "Changes": [change("Bucket")],
+            **more,
+        }
+        self.stub.add_response("describe_change_set", answer)
+
+    def delete(self) -> None:
+        """The next call removes the change set."""
+        self.stub.add_response(
+            "delete_change_set", {}, {"StackName": NAME, "ChangeSetName": SET_ID}
+        )
+
+    def execute(self) -> None:
+        """The next call executes the change set."""
+        expected = {"StackName": NAME, "ChangeSetName": SET_ID, "ClientRequestToken": "s"}
+        self.stub.add_response("execute_change_set", {}, expected)
+
+
+def change(resource: str) -> dict[str, Any]:
+    """A modified bucket as DescribeChangeSet answers it."""
+    return {
+        "Type": "Resource",
+        "ResourceChange": {
+            "Action": "Modify",
+            "LogicalResourceId": resource,
+            "ResourceType": "AWS::S3::Bucket",
+            "Replacement": "False",
+            "Details": [{"Target": {"Attribute": "Properties", "Name": "Tags"}}],
+        },
+    }
+
+
+def event(id_: str, resource: str, status: str, reason: str = "", **more: str) -> dict[str, Any]:
+    """An event as DescribeStackEvents answers it; one of the stack itself carries its id."""
+    own = resource == NAME
+    return {
+        "EventId": id_,
+        "StackId": STACK_ID,
+        "StackName": NAME,
+        "LogicalResourceId": resource,
+        "PhysicalResourceId": STACK_ID if own else resource,
+        "ResourceType": "AWS::CloudFormation::Stack" if own else "AWS::S3::Bucket",
+        "Timestamp": STARTED,
+        "ResourceStatus": status,
+        "ResourceStatusReason": reason,
+        **more,
+    }
+
+
+@pytest.fixture
+def scripted() -> Iterator[Scripted]:
+    """A script of calls; the test fails where one of them was not made."""
+    client = boto3.client("cloudformation")
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    seen: list[Event] = []
+    stub = Stubber(client)
+    stacks = Stacks(client, lambda: now[0], sleep, seen.append, polls=(1.0,), limit=10.0)
+    with stub:
+        yield Scripted(stub, stacks, seen)
+        stub.assert_no_pending_responses()
+
+
+def test_every_status_is_decided() -> None:
+    """The table holds exactly the statuses that CloudFormation's model knows."""
+    assert sorted(NEXT) == sorted(STATUSES)
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_decision_fits_the_status(status: str) -> None:
+    """What is under way is waited for; a stop names a command that exists; nothing else stops."""
+    decision = decide(status, NAME)
+    under_way = status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS"
+    assert (decision.action == "wait") == under_way
+    assert (decision.action == "stop") == bool(decision.command)
+    if decision.command:
+        words = decision.command.split()
+        assert words[:2] == ["aws", "cloudformation"]
+        assert words[2].replace("-", "") in [name.lower() for name in SERVICE.operation_names]
+        assert words[3:] == ["--stack-name", NAME]
+
+
+def test_absent_is_created_and_unknown_stops() -> None:
+    """No stack asks for a new one; a status of a later service version asks for a person."""
+    assert decide(None, NAME).action == "create"
+    assert decide("RESTORED_FROM_THE_MOON", NAME).action == "stop"
+
+
+@pytest.mark.parametrize("status", [name for name in STATUSES if NEXT[name][0] == "stop"])
+def test_a_stop_makes_no_change(scripted: Scripted, status: str) -> None:
+    """The stack is left alone, and the error ends with the next command."""
+    scripted.settled(status)
+    with pytest.raises(DeploymentError, match=f"aws cloudformation {NEXT[status][1]}") as caught:
+        scripted.stacks.deploy(DECLARED)
+    assert status in caught.value.found
+
+
+def test_new_stack_is_created(scripted: Scripted) -> None:
+    """Set, execution, events each told once, outputs."""
+    scripted.settled(None)
+    scripted.create("CREATE")
+    scripted.describe("CREATE_PENDING")
+    scripted.describe()
+    scripted.execute()
+    one, two = event("1", NAME, "CREATE_IN_PROGRESS"), event("2", "Bucket", "CREATE_COMPLETE")
+    scripted.events([one])
+    scripted.events([event("3", NAME, "CREATE_COMPLETE"), two, one])
+    scripted.find("CREATE_COMPLETE", Outputs=[{"OutputKey": "Name", "OutputValue": "b"}])
+    result = scripted.stacks.deploy(DECLARED)
+    assert result.action == "create"
+    assert result.outputs == {"Name": "b"}
+    assert result.changes == (Change("Modify", "Bucket", "AWS::S3::Bucket", "False", ("Tags",)),)
+    assert [one.status for one in scripted.seen] == [
+        "CREATE_IN_PROGRESS",
+        "CREATE_COMPLETE",
+        "CREATE_COMPLETE",
+    ]
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "The submitted information didn't contain changes. Submit ...",
+        "No updates are to be performed.",
+    ],
+)
+def test_nothing_to_change_is_success(scripted: Scripted, reason: str) -> None:
+    """An empty change set is removed, and the outputs are told all the same."""
+    scripted.settled("UPDATE_COMPLETE", Outputs=[{"OutputKey": "Name", "OutputValue": "b"}])
+    scripted.create("UPDATE")
+    scripted.describe("FAILED", StatusReason=reason, Changes=[])
+    scripted.delete()
+    result = scripted.stacks.deploy(DECLARED)
+    assert (result.action, result.changes, result.outputs) == ("none", (), {"Name": "b"})
+
+
+def test_a_failed_change_set_is_removed_and_told(scripted: Scripted) -> None:
+    """CloudFormation's reason is in the error, and no set or empty stack is left."""
+    scripted.settled(None)
+    scripted.create("CREATE")
+    scripted.describe("FAILED", StatusReason="No export named x found")
+    scripted.delete()
+    scripted.find("REVIEW_IN_PROGRESS")
+    scripted.stub.add_response("list_change_sets", {"Summaries": []})
+    scripted.stub.add_response("delete_stack", {}, {"StackName": STACK_ID})
+    with pytest.raises(DeploymentError, match="No export named x found"):
+        scripted.stacks.deploy(DECLARED)
+
+
+def test_the_first_cause_is_told(scripted: Scripted) -> None:
+    """Not the resource that was cancelled because of another, nor the stack's own sentence."""
+    scripted.settled("CREATE_COMPLETE")
+    scripted.create("UPDATE")
+    scripted.describe()
+    scripted.execute()
+    scripted.events(
+        [
+            event("4", NAME, "UPDATE_ROLLBACK_COMPLETE"),
+            event("3", NAME, "UPDATE_ROLLBACK_IN_PROGRESS", "The following resource(s) failed"),
+            event("2", "Role", "UPDATE_FAILED", "Not authorized."),
+            event("1", "Bucket", "UPDATE_FAILED", "Resource update cancelled"),
+            event("old", NAME, "CREATE_COMPLETE"),
+        ]
+    )
+    with pytest.raises(DeploymentError, match=r"Role .*: Not authorized") as caught:
+        scripted.stacks.deploy(DECLARED)
+    assert "deploy again" in caught.value.remedy
+
+
+def test_a_failed_creation_names_the_next_command(scripted: Scripted) -> None:
+    """A stack that rolled back its creation can only be deleted, by a person."""
+    scripted.settled(None)
+    scripted.create("CREATE")
+    scripted.describe()
+    scripted.execute()
+    scripted.events([event("1", NAME, "ROLLBACK_COMPLETE")])
+    with pytest.raises(DeploymentError, match=f"delete-stack --stack-name {NAME}"):
+        scripted.stacks.deploy(DECLARED)
+
+
+def test_the_end_of_another_operation_is_not_ours(scripted: Scripted) -> None:
+    """An end that carries another request's token is passed over."""
+    scripted.settled("UPDATE_COMPLETE")
+    scripted.create("UPDATE")
+    scripted.describe()
+    scripted.execute()
+    scripted.events([event("1", NAME, "UPDATE_COMPLETE", ClientRequestToken="other")])
+    scripted.events([event("2", NAME, "UPDATE_COMPLETE", ClientRequestToken="s")])
+    scripted.find("UPDATE_COMPLETE")
+    assert scripted.stacks.deploy(DECLARED).action == "update"
+
+
+def test_a_set_that_is_there_is_adopted(scripted: Scripted) -> None:
+    """A second deploy of the same executes the set of the first one."""
+    scripted.settled("UPDATE_COMPLETE")
+    scripted.stub.add_client_error("create_change_set", "AlreadyExistsException")
+    scripted.describe()
+    scripted.describe()
+    scripted.execute()
+    scripted.events([event("1", NAME, "UPDATE_COMPLETE")])
+    scripted.find("UPDATE_COMPLETE")
+    assert scripted.stacks.deploy(DECLARED).action == "update"
+
+
+def test_a_failed_set_that_is_there_is_made_anew(scripted: Scripted) -> None:
+    """What made an earlier set fail may be gone by now."""
+    scripted.settled("UPDATE_COMPLETE")
+    scripted.stub.add_client_error("create_change_set", "AlreadyExistsException")
+    scripted.describe("FAILED", StatusReason="No export named x found")
+    scripted.delete()
+    scripted.create("UPDATE")
+    scripted.describe("FAILED", StatusReason="The submitted information didn't contain changes.")
+    scripted.delete()
+    assert scripted.stacks.deploy(DECLARED).action == "none"
+
+
+@pytest.mark.parametrize("execution", ["EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE"])
+def test_a_lost_answer_to_the_execution_is_harmless(scripted: Scripted, execution: str) -> None:
+    """A set that is executed already is followed to its end, like one's own."""
+    scripted.settled("UPDATE_COMPLETE")
+    scripted.create("UPDATE")
+    scripted.describe()
+    scripted.stub.add_client_error("execute_change_set", "InvalidChangeSetStatus")
+    scripted.describe(ExecutionStatus=execution)
+    scripted.events([event("1", NAME, "UPDATE_COMPLETE")])
+    scripted.find("UPDATE_COMPLETE")
+    assert scripted.stacks.deploy(DECLARED).action == "update"
+
+
+def test_what_is_under_way_is_waited_for(scripted: Scripted) -> None:
+    """Then the decision is taken anew, on the stack as it is by then."""
+    scripted.settled("DELETE_IN_PROGRESS")
+    scripted.settled(None)
+    scripted.create("CREATE")
+    scripted.describe()
+    scripted.execute()
+    scripted.events([event("1", NAME, "CREATE_COMPLETE")])
+    scripted.find("CREATE_COMPLETE")
+    assert scripted.stacks.deploy(DECLARED).action == "create"
+    assert scripted.seen[0].status == "DELETE_IN_PROGRESS"
+
+
+def test_a_wait_is_bounded(scripted: Scripted) -> None:
+    """After the limit the error says that the stack goes on by itself."""
+    for _ in range(11):
+        scripted.settled("UPDATE_IN_PROGRESS")
+    with pytest.raises(TimedOutError, match="within 10 seconds"):
+        scripted.stacks.deploy(DECLARED)
+
+
+def test_preview_leaves_nothing(scripted: Scripted) -> None:
+    """The set goes, and so does the shell that CloudFormation made for a new stack's set."""
+    scripted.settled(None)
+    scripted.create("CREATE")
+    scripted.describe()
+    scripted.delete()
+    scripted.find("REVIEW_IN_PROGRESS")
+    scripted.stub.add_response("list_change_sets", {"Summaries": [{"ChangeSetId": SET_ID}]})
+    scripted.stub.add_response("delete_stack", {}, {"StackName": STACK_ID})
+    assert scripted.stacks.preview(DECLARED).action == "create"
+
+
+@pytest.mark.parametrize("other", ["a set of another deploy", "the stack is created by now"])
+def test_preview_keeps_what_another_uses(scripted: Scripted, other: str) -> None:
+    """The shell stays where another deploy has a set in it or executed one."""
+    scripted.settled(None)
+    scripted.create("CREATE")
+    scripted.describe()
+    scripted.delete()
+    if other == "a set of another deploy":
+        scripted.find("REVIEW_IN_PROGRESS")
+        scripted.stub.add_response("list_change_sets", {"Summaries": [{"ChangeSetId": "other"}]})
+    else:
+        scripted.find("CREATE_IN_PROGRESS")
+    scripted.stacks.preview(DECLARED)
+
+
+def test_preview_keeps_a_shell_that_was_there(scripted: Scripted) -> None:
+    """A stack in REVIEW_IN_PROGRESS before the preview is somebody else's."""
+    scripted.settled("REVIEW_IN_PROGRESS")
+    scripted.create("CREATE")
+    scripted.describe()
+    scripted.delete()
+    assert scripted.stacks.preview(DECLARED).action == "create"
+
+
+@pytest.mark.parametrize(("code", "is_error"), [("AccessDenied", False), ("Throttling", True)])
+def test_preview_leaves_a_shell_that_it_may_not_delete(
+    scripted: Scripted, code: str, is_error: bool
+) -> None:
+    """The roles of workflows may not delete stacks; the shell waits for the next change set."""
+    scripted.settled(None)
+    scripted.create("CREATE")
+    scripted.describe()
+    scripted.delete()
+    scripted.find("REVIEW_IN_PROGRESS")
+    scripted.stub.add_response("list_change_sets", {"Summaries": []})
+    scripted.stub.add_client_error("delete_stack", code)
+    if is_error:
+        with pytest.raises(scripted.stacks.client.exceptions.ClientError, match=code):
+            scripted.stacks.preview(DECLARED)
+    else:
+        assert scripted.stacks.preview(DECLARED).action == "create"
+
+
+def test_cloudformation_is_given_its_role(scripted: Scripted) -> None:
+    """A declared role goes with the change set, and makes it another one."""
+    scripted.settled("UPDATE_COMPLETE")
+    scripted.create("UPDATE", RoleARN=ROLE)
+    scripted.describe("FAILED", StatusReason="No updates are to be performed.", Changes=[])
+    scripted.delete()
+    declared = Declared(NAME, "{}", {"Environment": "demo"}, ROLE)
+    assert scripted.stacks.deploy(declared).action == "none"
+    assert change_set_name(declared, None, "deploy") != change_set_name(DECLARED, None, "deploy")
+
+
+def test_all_pages_of_changes_are_told(scripted: Scripted) -> None:
+    """DescribeChangeSet answers a long list in pages."""
+    scripted.settled("UPDATE_COMPLETE")
+    scripted.create("UPDATE")
+    scripted.describe(NextToken="more")
+    scripted.describe(Changes=[change("Second")])
+    scripted.delete()
+    found = scripted.stacks.preview(DECLARED).changes
+    assert [one.resource for one in found] == ["Bucket", "Second"]
+
+
+def test_a_refused_request_is_a_configuration_error(scripted: Scripted) -> None:
+    """What CloudFormation says about template or parameters is passed on."""
+    scripted.settled("UPDATE_COMPLETE")
+    message = "Parameter 'Environment' must match pattern"
+    scripted.stub.add_client_error("create_change_set", "ValidationError", message)
+    with pytest.raises(ConfigurationError, match="must match pattern"):
+        scripted.stacks.deploy(DECLARED)
+
+
+def test_template_parameters_are_read(scripted: Scripted) -> None:
+    """A parameter without a default value is required."""
+    parameters = [{"ParameterKey": "Given", "DefaultValue": ""}, {"ParameterKey": "Needed"}]
+    scripted.stub.add_response("get_template_summary", {"Parameters": parameters})
+    found = scripted.stacks.parameters("site", "{}")
+    assert found.names == {"Given", "Needed"}
+    assert found.required == {"Needed"}
+
+
+def test_a_template_that_is_too_large_is_refused(scripted: Scripted) -> None:
+    """Its size is told before anything is sent, in bytes and not in characters."""
+    with pytest.raises(ConfigurationError, match="found 51,201"):
+        scripted.stacks.parameters("site", "é" * 25_600 + "x")
+
+
+@pytest.mark.parametrize("status", [None, "REVIEW_IN_PROGRESS"])
+def test_outputs_need_a_stack(scripted: Scripted, status: str | None) -> None:
+    """A stack that is not deployed is a configuration error, and so is an empty shell."""
+    scripted.find(status)
+    with pytest.raises(ConfigurationError, match="it is not deployed"):
+        scripted.stacks.outputs(NAME)
+
+
+@pytest.mark.parametrize("call", [Stacks.find, Stacks.deploy])
+def test_a_denied_call_is_no_absent_stack(
+    scripted: Scripted, call: Callable[[Stacks, Any], Any]
+) -> None:
+    """Only "does not exist" means that there is no stack."""
+    operation = "describe_stacks" if call is Stacks.find else "describe_stack_events"
+    scripted.stub.add_client_error(operation, "AccessDenied", "not authorized")
+    with pytest.raises(scripted.stacks.client.exceptions.ClientError, match="not authorized"):
+        call(scripted.stacks, DECLARED if call is Stacks.deploy else NAME)
+
+
+def test_a_set_belongs_to_one_state(scripted: Scripted) -> None:
+    """Its name is the same for the same request, and another after an update of the stack."""
+    stack: Any = scripted.stack("CREATE_COMPLETE")
+    updated: Any = scripted.stack(
+        "UPDATE_COMPLETE", LastUpdatedTime=datetime(2026, 12, 1, tzinfo=UTC)
+    )
+    shell: Any = scripted.stack("REVIEW_IN_PROGRESS")
+    other = Declared(NAME, "{}", {"Environment": "other"})
+    names = [
+        change_set_name(DECLARED, None, "deploy"),
+        change_set_name(DECLARED, stack, "deploy"),
+        change_set_name(DECLARED, updated, "deploy"),
+        change_set_name(DECLARED, updated, "preview"),
+        change_set_name(other, updated, "deploy"),
+    ]
+    assert len(set(names)) == len(names)
+    assert change_set_name(DECLARED, dict(stack), "deploy") == names[1]  # type: ignore[arg-type]
+    assert change_set_name(DECLARED, shell, "deploy") == names[0]
+    assert all(len(name) <= 128 for name in names)

@@ -1,0 +1,174 @@
+"""What differs between documents, and between documents and the website."""
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from phaseline.algorithms.changes import Change
+from phaseline.documents import diff
+from phaseline.documents.diff import Difference
+from phaseline.documents.document import Document, Entry, Hold, Mark
+from phaseline.site.manifests import ServedDocument, ServedManifest
+
+SINCE = "2026-11-24T20:00:00Z"
+
+
+def entry(version: str, **display: Any) -> Entry:
+    """An algorithm's active version."""
+    return Entry(version, display, f"opt-a-{version}", "10", SINCE)
+
+
+def hold(*versions: str, action: str = "promote", **fields: Any) -> Hold:
+    """A hold of Ana's, behind which versions of `a` wait."""
+    waiting = tuple(
+        Change(action, "opt", "a", version, {}, str(20 + number), SINCE)
+        for number, version in enumerate(versions)
+    )
+    return Hold("it is slow", "ana", SINCE, waiting=waiting, **fields)
+
+
+def opt(revision: int = 7, **parts: Any) -> Document:
+    """A document `opt`."""
+    return Document("opt", revision, **parts)
+
+
+def active(**versions: str) -> dict[str, Entry]:
+    """Algorithms with these versions, which have nothing to show."""
+    return {name: entry(version) for name, version in versions.items()}
+
+
+def said(before: Document, after: Document) -> list[str]:
+    """The differences as sentences."""
+    return [str(one) for one in diff.documents(before, after)]
+
+
+def served(revision: int, **versions: str) -> ServedManifest:
+    """A website built from one document."""
+    return ServedManifest("c0ffee", "e1", {"opt": ServedDocument("v", revision, versions)}, "d")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ({"algorithms": active(a="1.0.0")}, {"algorithms": active(a="2.0.0")},
+         ["opt/a: 1.0.0 -> 2.0.0"]),
+        ({}, {"algorithms": {"a": entry("1.0.0", title="A")}}, ["opt/a: nothing -> 1.0.0"]),
+        ({"algorithms": {"a": entry("1.0.0", title="A")}}, {}, ["opt/a: 1.0.0 -> nothing"]),
+        ({"algorithms": {"a": entry("1.0.0", title="A", tags=["x"])}},
+         {"algorithms": {"a": entry("1.0.0", title="Ä", size=0)}},
+         ["opt/a: size nothing -> 0", 'opt/a: tags ["x"] -> nothing', 'opt/a: title "A" -> "Ä"']),
+        ({}, {"holds": {"a": hold()}}, ["opt/a: on hold by ana: it is slow"]),
+        ({"holds": {"a": hold()}}, {}, ["opt/a: no longer on hold by ana: it is slow"]),
+        ({"holds": {"a": hold()}}, {"holds": {"a": hold(until=SINCE)}},
+         [f"opt/a: on hold by ana: it is slow, until {SINCE} (before: by ana: it is slow)"]),
+        ({}, {"freeze": hold(window="0 18 * * 5 for 2d in UTC")},
+         ["opt: on hold by ana: it is slow, while open: 0 18 * * 5 for 2d in UTC"]),
+        ({"holds": {"a": hold("2.0.0")}}, {"holds": {"a": hold("2.0.0", "2.1.0")}},
+         ["opt/a: waiting 2.0.0 -> 2.0.0, 2.1.0"]),
+        ({"freeze": hold()}, {"freeze": hold("1.0.0", action="withdraw")},
+         ["opt/a: waiting nothing -> withdrawal of 1.0.0"]),
+        ({}, {"bad": {"a": {"2.0.0": Mark("it crashes", "ben", SINCE)}}},
+         ["opt/a 2.0.0: bad, marked by ben: it crashes"]),
+        ({"bad": {"a": {"2.0.0": Mark("it crashes", "ben", SINCE)}}}, {},
+         ["opt/a 2.0.0: no longer bad, marked by ben: it crashes"]),
+    ],
+)  # fmt: skip
+def test_every_kind_of_difference_is_a_sentence(
+    before: dict[str, Any], after: dict[str, Any], expected: list[str]
+) -> None:
+    """Version, display, hold, what waits, mark and freeze, each as it was and as it is."""
+    assert said(opt(**before), opt(8, **after)) == expected
+
+
+def test_equal_documents() -> None:
+    """The same version brought again, by another release, is no difference."""
+    again = replace(entry("1.0.0"), release="another", sequence="11", who="ana")
+    assert said(opt(algorithms=active(a="1.0.0")), opt(8, algorithms={"a": again})) == []
+
+
+def test_what_changes_hands_is_sorted() -> None:
+    """The type comes first, then each algorithm with its version before the rest."""
+    before = opt(algorithms=active(a="1.0.0", b="1.0.0"), holds={"b": hold()})
+    after = opt(
+        8,
+        algorithms=active(a="1.0.0", b="0.9.0", c="1.0.0"),
+        bad={"b": {"1.0.0": Mark("it crashes", "ben", SINCE)}},
+        freeze=hold("3.0.0"),
+    )
+    found = diff.documents(before, after)
+    assert [(one.algorithm, one.what) for one in found] == [
+        (None, "freeze"), ("a", "waiting"), ("b", "version"), ("b", "hold"), ("b", "bad"),
+        ("c", "version"),
+    ]  # fmt: skip
+    assert found[2] == Difference("opt", "b", "version", None, "1.0.0", "0.9.0")
+    assert [one.algorithm for one in found if one.is_visible] == ["b", "c"]
+
+
+def test_visitors_see_what_earlier_revisions_brought_too() -> None:
+    """The website is at revision 5: what 6 brought to `b` comes with 7's change of `a`."""
+    found = diff.site(
+        served(5, a="1.0.0", b="1.0.0", c="1.0.0"),
+        [opt(7, algorithms=active(a="1.1.0", b="1.1.0")), Document("in", 1)],
+    )
+    assert list(map(str, found)) == [
+        "opt/a: 1.0.0 -> 1.1.0",
+        "opt/b: 1.0.0 -> 1.1.0",
+        "opt/c: 1.0.0 -> nothing",
+    ]
+
+
+def test_a_type_that_no_visitor_has_seen() -> None:
+    """All of it is new where the website was built without its document."""
+    found = diff.site(served(5), [Document("in", 1, active(a="1.0.0"))])
+    assert list(map(str, found)) == ["in/a: nothing -> 1.0.0"]
+
+
+def test_text() -> None:
+    """A hunk for each entry that differs, under its place in the document."""
+    before = opt(algorithms=active(a="1.0.0", b="1.0.0"), freeze=hold())
+    after = opt(8, algorithms={"a": entry("1.0.0"), "b": entry("1.0.0", title="B")})
+    assert diff.text(before, after).splitlines() == [
+        "--- opt.json revision 7",
+        "+++ opt.json revision 8",
+        "@@ -1,5 +1,7 @@ algorithms.b",
+        " {",
+        '- "display": {},',
+        '+ "display": {',
+        '+  "title": "B"',
+        "+ },",
+        '  "previous": null,',
+        '  "release": "opt-a-1.0.0",',
+        '  "sequence": "10",',
+        "@@ -1,8 +0,0 @@ freeze",
+        "-{",
+        '- "reason": "it is slow",',
+        f'- "since": "{SINCE}",',
+        '- "until": null,',
+        '- "waiting": [],',
+        '- "who": "ana",',
+        '- "window": null',
+        "-}",
+    ]
+
+
+def test_text_of_equal_documents() -> None:
+    """Nothing, also where only the revision is another one."""
+    assert diff.text(opt(7), opt(8)) == ""
+
+
+def test_linear() -> None:
+    """50,000 algorithms, each of which differs, take seconds at most."""
+    before, after = (
+        opt(
+            number,
+            algorithms={f"a{one}": entry(f"{number}.0.0", title="A") for one in range(50_000)},
+        )
+        for number in (1, 2)
+    )
+    started = time.process_time()
+    assert len(diff.documents(before, after)) == 50_000
+    assert len(diff.site(served(1), [after])) == 50_000
+    assert diff.text(before, after).count("@@ -") == 50_000
+    assert time.process_time() - started < 30

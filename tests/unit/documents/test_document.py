@@ -1,0 +1,296 @@
+"""The metadata documents' model and merge."""
+
+import cProfile
+import json
+import pstats
+import random
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phaseline import archive
+from phaseline.algorithms.changes import Change
+from phaseline.documents.document import (
+    Document,
+    Entry,
+    Hold,
+    Mark,
+    merge,
+    parse,
+    release_id,
+    render,
+)
+from phaseline.errors import DocumentError
+from phaseline.releases.ledger import SUPERSEDED, WAITING, Release
+
+NOW = datetime(2026, 11, 24, 21, tzinfo=UTC)  # a Tuesday
+
+
+def change(sequence: int, version: str = "1.0.0", **fields: Any) -> Change:
+    """A change of the algorithm `a`, promoting unless told otherwise."""
+    known: dict[str, Any] = {
+        "action": "promote",
+        "type": "opt",
+        "algorithm": "a",
+        "display": {"title": version},
+        "requested_at": "2026-11-24T20:00:00Z",
+    }
+    return Change(version=version, sequence=str(sequence), **(known | fields))
+
+
+def active(document: Document) -> dict[str, str]:
+    """The active version of each algorithm."""
+    return {name: entry.version for name, entry in document.algorithms.items()}
+
+
+def verified(version: str) -> Release:
+    """An earlier release that a withdrawal may bring back."""
+    return Release(
+        release_id="r", type="opt", algorithm="a", version=version, action="promote",
+        previous=None, requested_at="2026-11-01T00:00:00Z", sequence="1", reason="",
+        display={"title": version},
+    )  # fmt: skip
+
+
+def test_promotion() -> None:
+    """A promotion makes the version active, with its display, and counts a revision."""
+    merged = merge(Document("opt", revision=4), [change(10, "2.0.0")], {}, NOW)
+    entry = merged.document.algorithms["a"]
+    assert (entry.version, entry.display) == ("2.0.0", {"title": "2.0.0"})
+    assert merged.document.revision == 5
+    assert [release.previous for release in merged.releases] == [None]
+
+
+def test_last_of_a_batch_is_the_release() -> None:
+    """Of several promotions of one algorithm the last one is the release."""
+    before = merge(Document("opt"), [change(1, "0.9.0")], {}, NOW).document
+    merged = merge(before, [change(10, "1.0.0"), change(11, "1.1.0")], {}, NOW)
+    assert active(merged.document) == {"a": "1.1.0"}
+    assert [(r.version, r.previous) for r in merged.releases] == [("1.1.0", "0.9.0")]
+
+
+def test_again() -> None:
+    """A change that the document holds is a release again and changes nothing."""
+    first = merge(Document("opt"), [change(10)], {}, NOW)
+    again = merge(first.document, [change(10)], {}, NOW)
+    assert again.document is first.document
+    assert again.releases == first.releases
+
+
+def test_stale() -> None:
+    """A change older than what the document holds is skipped."""
+    before = merge(Document("opt"), [change(10, "2.0.0")], {}, NOW).document
+    merged = merge(before, [change(9, "1.0.0")], {}, NOW)
+    assert merged.document is before
+    assert "stale" in merged.skipped[0][1]
+
+
+def test_what_was_overtaken_by_a_lower_version() -> None:
+    """A higher version that had its turn is told, at each delivery; a lower one needs not be."""
+    batch = [change(9, "0.9.0"), change(10, "2.0.0"), change(11, "1.0.0")]
+    first = merge(Document("opt"), batch, {}, NOW)
+    again = merge(first.document, batch, {}, NOW)
+    for merged in (first, again):
+        assert active(merged.document) == {"a": "1.0.0"}
+        assert [(one.version, one.state) for one in merged.aside] == [("2.0.0", SUPERSEDED)]
+
+
+def test_withdrawal_brings_back_the_fallback() -> None:
+    """Withdrawing the active version makes the fallback active."""
+    before = merge(Document("opt"), [change(10, "2.0.0")], {}, NOW).document
+    withdrawal = change(11, "2.0.0", action="withdraw")
+    merged = merge(before, [withdrawal], {release_id(withdrawal): [verified("1.0.0")]}, NOW)
+    assert active(merged.document) == {"a": "1.0.0"}
+    assert merged.document.algorithms["a"].display == {"title": "1.0.0"}
+    assert [(r.version, r.previous) for r in merged.releases] == [("1.0.0", "2.0.0")]
+
+
+def test_withdrawal_of_the_only_version() -> None:
+    """Without a fallback the algorithm disappears, and its older records stay stale."""
+    before = merge(Document("opt"), [change(10)], {}, NOW).document
+    merged = merge(before, [change(11, action="withdraw")], {}, NOW)
+    assert active(merged.document) == {}
+    replayed = merge(merged.document, [change(10)], {}, NOW)
+    assert active(replayed.document) == {}
+
+
+def test_withdrawal_of_an_inactive_version() -> None:
+    """Withdrawing a version that is not active leaves the active one alone."""
+    before = merge(Document("opt"), [change(10, "2.0.0")], {}, NOW).document
+    withdrawal = change(11, "1.0.0", action="withdraw")
+    merged = merge(before, [withdrawal], {release_id(withdrawal): [verified("0.1")]}, NOW)
+    assert merged.document is before
+    assert merged.skipped[0][1] == "the withdrawn version is not the active one"
+
+
+def test_withdrawal_to_a_version_that_is_good() -> None:
+    """A withdrawal brings back the newest candidate that is neither bad nor withdrawn itself."""
+    bad = {"a": {"1.5": Mark("crashes", "ana", "t")}}
+    before = merge(Document("opt", bad=bad), [change(10, "2.0.0")], {}, NOW).document
+    candidates = [verified(version) for version in ("2.0.0", "1.5", "1.0.0")]
+    withdrawal = change(11, "2.0.0", action="withdraw")
+    merged = merge(before, [withdrawal], {release_id(withdrawal): candidates}, NOW)
+    assert active(merged.document) == {"a": "1.0.0"}
+
+
+def test_a_bad_version_stays_out() -> None:
+    """Each delivery of a bad version's events, and each new event of it, is refused as such."""
+    bad = {"a": {"2.0.0": Mark("crashes", "ana", "2026-11-24T20:00:00Z")}}
+    before = merge(Document("opt", bad=bad), [change(5, "1.0.0")], {}, NOW).document
+    merged = merge(before, [change(4, "2.0.0"), change(9, "2.0.0")], {}, NOW)
+    assert merged.document is before
+    assert {reason for _, reason in merged.skipped} == {
+        "refused: 2.0.0 was marked bad by ana, 2026-11-24T20:00:00Z: crashes"
+    }
+
+
+HOLDS = [
+    (Hold("r", "ana", "t"), True),
+    (Hold("r", "ana", "t", until="2026-11-24T21:00:01Z"), True),
+    (Hold("r", "ana", "t", until="2026-11-24T21:00:00Z"), False),
+    (Hold("r", "ana", "t", until="2026-11-24T21:30:00+01:00"), False),
+    (Hold("r", "ana", "t", window="0 18 * * 2 for 12h in Europe/Berlin"), True),
+    (Hold("r", "ana", "t", window="0 18 * * 5 for 62h in Europe/Berlin"), False),
+    (Hold("r", "ana", "t", "2026-11-24T20:00:00Z", "0 18 * * 2 for 12h in Europe/Berlin"), False),
+]
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+@pytest.mark.parametrize(("hold", "waits"), HOLDS)
+def test_a_hold_in_force(hold: Hold, waits: bool, frozen: bool) -> None:
+    """A change waits behind its algorithm's hold or its type's, while that is in force."""
+    before = Document("opt", freeze=hold) if frozen else Document("opt", holds={"a": hold})
+    merged = merge(before, [change(1)], {}, NOW)
+    assert [one.version for one in merged.document.waiting()] == (["1.0.0"] if waits else [])
+    assert [one.state for one in merged.aside] == ([WAITING] if waits else [])
+    assert active(merged.document) == ({} if waits else {"a": "1.0.0"})
+
+
+@pytest.mark.parametrize(
+    "end", [{"until": "2026-11-24T20:00:00Z"}, {"window": "0 8 * * * for 1h in UTC"}]
+)
+def test_what_a_hold_lets_go(end: dict[str, str]) -> None:
+    """Once it is not in force the newest that waited is released, and those before it overtaken."""
+    waiting = (change(1, "1.0"), change(2, "2.0"), change(3, "9.0", algorithm="b"))
+    before = Document("opt", freeze=Hold("r", "ana", "t", **end, waiting=waiting))
+    merged = merge(before, [], {}, NOW)
+    assert active(merged.document) == {"a": "2.0", "b": "9.0"}
+    assert [one.version for one in merged.releases] == ["2.0", "9.0"]
+    assert [(one.version, one.state) for one in merged.aside] == [("1.0", SUPERSEDED)]
+    kept = merged.document.freeze
+    assert (kept is None) == ("until" in end)
+    assert merged.document.waiting() == ()
+    assert merge(merged.document, [], {}, NOW).document is merged.document
+
+
+def test_what_a_freeze_lets_go_may_be_held() -> None:
+    """A change that a type's hold let go waits on behind the hold of its algorithm."""
+    over = Hold("r", "ana", "t", until="2026-11-24T20:00:00Z", waiting=(change(1),))
+    before = Document("opt", freeze=over, holds={"a": Hold("r", "bo", "t")})
+    merged = merge(before, [], {}, NOW)
+    assert [one.sequence for one in merged.document.holds["a"].waiting] == ["1"]
+    assert [one.state for one in merged.aside] == [WAITING]
+
+
+def test_two_shards_count_alike() -> None:
+    """Of records of two algorithms with the same sequence number neither is lost behind a hold."""
+    both = [change(7, "1.0"), change(7, "9.0", algorithm="b")]
+    held = Document("opt", freeze=Hold("r", "ana", "t"))
+    waiting = merge(held, both, {}, NOW).document
+    assert [one.algorithm for one in waiting.waiting()] == ["a", "b"]
+    over = replace(waiting.freeze or Hold("", "", ""), until="2026-11-24T20:00:00Z")
+    freed = replace(waiting, freeze=over, holds={"b": Hold("r", "bo", "t")})
+    merged = merge(freed, [], {}, NOW)
+    assert active(merged.document) == {"a": "1.0"}
+    assert [one.algorithm for one in merged.document.waiting()] == ["b"]
+
+
+def test_behind_a_freeze_and_a_hold() -> None:
+    """A record that is delivered again when its algorithm is on hold too waits once."""
+    freeze = Hold("r", "ana", "t", waiting=(change(1),))
+    before = Document("opt", freeze=freeze, holds={"a": Hold("r", "bo", "t")})
+    assert len(merge(before, [change(1)], {}, NOW).document.waiting()) == 1
+
+
+def test_many_wait() -> None:
+    """What twice as many records behind a freeze cost is twice as much, counted in calls."""
+
+    def calls(count: int) -> int:
+        frozen = Document("opt", freeze=Hold("r", "ana", "t"))
+        changes = [change(number, algorithm=f"a{number}") for number in range(count)]
+        profile = cProfile.Profile()
+        merged = profile.runcall(merge, frozen, changes, {}, NOW)
+        assert len(merged.document.waiting()) == count
+        total: int = vars(pstats.Stats(profile))["total_calls"]
+        return total
+
+    assert calls(2000) < 2.5 * calls(1000)
+
+
+@given(st.lists(st.sampled_from(range(1, 9)), min_size=1, max_size=30), st.randoms())
+def test_any_delivery_ends_with_the_newest(order: list[int], rng: random.Random) -> None:
+    """Whatever is delivered twice, late or in another batch, the newest version is active."""
+    document = Document("opt")
+    while order:
+        size = rng.randint(1, len(order))
+        batch, order = order[:size], order[size:]
+        document = merge(document, [change(n, f"{n}.0") for n in batch], {}, NOW).document
+        newest = max(int(entry.sequence) for entry in document.algorithms.values())
+        assert active(document) == {"a": f"{newest}.0"}
+        assert newest >= max(batch)
+
+
+def test_rendered_bytes() -> None:
+    """Equal documents give equal bytes, whatever order their keys were set in."""
+    entries = {name: Entry("1", {"b": 1, "a": "ü"}, "r", "1", "t") for name in ("x", "y")}
+    swapped = {name: replace(entries[name], display={"a": "ü", "b": 1}) for name in ("y", "x")}
+    hold = Hold("r", "ana", "2026-11-24T20:00:00Z", waiting=(change(1),))
+    bad = {"x": {"0": Mark("r", "ana", "t")}}
+    one = Document("opt", 1, entries, holds={"x": hold}, freeze=hold, bad=bad)
+    assert render(one) == render(replace(one, algorithms=swapped))
+    assert parse(render(one), "opt", "here") == one
+
+
+GOOD = json.loads(
+    '{"schema": 1, "type": "opt", "revision": 1, "algorithms": {}, "withdrawn": {}, "holds": {}}'
+)
+
+FREEZE = json.loads(
+    '{"reason": "r", "who": "ana", "since": "2026-11-24T20:00:00Z", "window": "at night",'
+    ' "waiting": []}'
+)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"not a zip",
+        archive.pack({"in.json": b"{}"}),
+        archive.pack({"opt.json": b"{"}),
+        archive.pack({"opt.json": b"[]"}),
+        archive.pack({"opt.json": b"{}"}),
+        archive.pack({"opt.json": json.dumps(GOOD | {"schema": 2}).encode()}),
+        archive.pack({"opt.json": json.dumps(GOOD | {"type": "in"}).encode()}),
+        archive.pack({"opt.json": json.dumps(GOOD | {"revision": "1"}).encode()}),
+        archive.pack({"opt.json": json.dumps(GOOD | {"algorithms": {"a": {}}}).encode()}),
+        archive.pack({"opt.json": json.dumps(GOOD | {"algorithms": []}).encode()}),
+        archive.pack({"opt.json": json.dumps(GOOD | {"bad": {"a": {"1": {}}}}).encode()}),
+        archive.pack({"opt.json": json.dumps(GOOD | {"freeze": FREEZE}).encode()}),
+        archive.pack({"opt.json": json.dumps(GOOD)[:-1].encode() + b', "type": "opt"}'}),
+        archive.pack(
+            {
+                "opt.json": json.dumps(
+                    GOOD | {"withdrawn": {"a": {"release": "r", "sequence": "first", "since": "t"}}}
+                ).encode()
+            }
+        ),
+    ],
+)
+def test_foreign_document(data: bytes) -> None:
+    """Anything but a document of ours is refused, and the place is named."""
+    with pytest.raises(DocumentError, match=r"s3://bucket/metadata/opt\.zip"):
+        parse(data, "opt", "s3://bucket/metadata/opt.zip")

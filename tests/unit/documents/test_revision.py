@@ -1,0 +1,16 @@
+"""The revisions that an action's output variables tell."""
+
+import json
+
+import pytest
+
+from phaseline.documents import revision
+
+
+@pytest.mark.parametrize(
+    ("known", "text"), [({}, "none"), ({"opt": 7}, "opt=7"), ({"out": 2, "in": 3}, "in=3,out=2")]
+)
+def test_rendered(known: dict[str, int], text: str) -> None:
+    """Always in the same order, never empty, and fit for another action's JSON."""
+    assert revision.render(known) == text
+    assert json.loads(f'{{"revisions":"{text}"}}')["revisions"] == text

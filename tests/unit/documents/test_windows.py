@@ -1,0 +1,265 @@
+"""Windows: what a person may write, and when they are open."""
+
+import itertools
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import example, given, reject, settings
+from hypothesis import strategies as st
+
+from phaseline.documents.windows import Window, parse
+from phaseline.errors import InputError
+
+BERLIN = ZoneInfo("Europe/Berlin")
+WEEKEND = "0 18 * * 5 for 2d14h in Europe/Berlin"
+
+
+def berlin(text: str, fold: int = 0) -> datetime:
+    """A time on a clock in Berlin."""
+    return datetime.fromisoformat(text).replace(tzinfo=BERLIN, fold=fold)
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        ("2026-11-27T17:59:59", False),
+        ("2026-11-27T18:00:00", True),
+        ("2026-11-28T12:00:00", True),
+        ("2026-11-30T07:59:59.999999", True),
+        ("2026-11-30T08:00:00", False),
+        ("2026-12-02T12:00:00", False),
+    ],
+)
+def test_open_from_its_start_to_its_end(at: str, expected: bool) -> None:
+    """The start belongs to the window, the end does not, whatever the zone of the question."""
+    window = parse(WEEKEND, "here")
+    assert window.is_open(berlin(at)) is expected
+    assert window.is_open(berlin(at).astimezone(UTC)) is expected
+
+
+@pytest.mark.parametrize("friday", ["2026-03-27", "2026-07-03", "2026-10-23"])
+def test_days_are_the_calendars(friday: str) -> None:
+    """From Friday 18:00 to Monday 8:00, whether the clocks change between or not."""
+    window = parse(WEEKEND, "here")
+    start = berlin(f"{friday}T18:00")
+    assert window.ends(start) == start + timedelta(days=2, hours=14)
+
+
+@pytest.mark.parametrize(
+    ("friday", "end"),
+    [("2026-03-27", "09:00"), ("2026-07-03", "08:00"), ("2026-10-23", "07:00")],
+)
+def test_hours_are_60_minutes(friday: str, end: str) -> None:
+    """62 hours are as long in the week in which the clocks change."""
+    window = parse("0 18 * * 5 for 62h in Europe/Berlin", "here")
+    start = berlin(f"{friday}T18:00")
+    monday = start.date() + timedelta(days=3)
+    assert window.ends(start) == berlin(f"{monday}T{end}")
+
+
+def test_a_start_that_the_clocks_skip_is_when_they_are_set() -> None:
+    """2:30 does not exist in the night in which summer begins."""
+    window = parse("30 2 * * * for 15m in Europe/Berlin", "here")
+    assert not window.is_open(datetime(2026, 3, 29, 0, 59, 59, tzinfo=UTC))
+    assert window.is_open(datetime(2026, 3, 29, 1, 0, tzinfo=UTC))
+    assert window.ends(berlin("2026-03-29T03:00")) == berlin("2026-03-29T03:15")
+
+
+def test_a_start_that_comes_twice_counts_once() -> None:
+    """2:30 comes twice in the night in which summer ends: the first one opens the window, and
+    its hours pass through the second."""
+    window = parse("30 2 * * * for 1h in Europe/Berlin", "here")
+    assert window.is_open(berlin("2026-10-25T02:30", fold=0))
+    assert window.is_open(berlin("2026-10-25T02:15", fold=1))
+    assert not window.is_open(berlin("2026-10-25T02:30", fold=1))
+
+
+def test_windows_that_touch_are_one() -> None:
+    """Friday's reaches to Saturday's start, and is over when Saturday's is."""
+    window = parse("0 0 * * 5,6 for 1d in Europe/Berlin", "here")
+    assert window.ends(berlin("2026-11-27T12:00")) == berlin("2026-11-29T00:00")
+
+
+def test_no_window_is_open() -> None:
+    """There is no end where there was no start."""
+    assert parse(WEEKEND, "here").ends(berlin("2026-11-25T12:00")) is None
+
+
+def test_white_space_is_one_blank() -> None:
+    """A window is stored as it reads."""
+    assert str(parse("  0 18 *  * 5\tfor 2d14h in Europe/Berlin\n", "here")) == WEEKEND
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", "expected 'CRON for DURATION in ZONE', found ''"),
+        ("0 18 * * 5 for 2d14h", "expected 'CRON for DURATION in ZONE'"),
+        ("18 * * 5 for 2d in UTC", "expected a cron expression of five fields, found '18 * * 5'"),
+        ("0 0 18 * * 5 for 2d in UTC", "five fields"),
+        ("@daily for 2h in UTC", "five fields"),
+        ("60 18 * * 5 for 2d in UTC", "the cron expression is wrong: Bad minute"),
+        ("0 18 * * FRIDAY for 2d in UTC", "Bad day-of-week"),
+        (f"{'9' * 5_000} * * * * for 1m in UTC", "the cron expression is wrong"),
+        ("0 0 30 2 * for 2d in UTC", "Bad day-of-month"),
+        ("0 18 * * 5 for 14h2d in UTC", "expected a duration like 30m, 62h, 2d or 2d14h"),
+        ("0 18 * * 5 for 62 in UTC", "found '62'"),
+        ("0 18 * * 5 for 0h in UTC", "expected between 1m and 366d, found '0h'"),
+        ("0 18 * * 5 for 367d in UTC", "expected between 1m and 366d, found '367d'"),
+        ("0 18 * * 5 for 2d in Berlin", "there is no such time zone, found 'Berlin'"),
+        ("0 18 * * 5 for 2d in Europe", "there is no such time zone"),
+        ("0 18 * * 5 for 2d in ../UTC", "there is no such time zone"),
+        ("* * * * * for 1m in UTC", "it would never close"),
+        ("0 18 * * * for 24h in UTC", "it would never close"),
+    ],
+)
+def test_what_is_wrong_is_named(text: str, found: str) -> None:
+    """Where it was written, what is wrong with it, and how to write it."""
+    with pytest.raises(InputError) as caught:
+        parse(text, "--window")
+    assert caught.value.where == "--window"
+    assert found in caught.value.found
+    assert WEEKEND in caught.value.remedy
+
+
+@given(
+    st.text(alphabet="0129*/-,#LW d²", max_size=12),
+    st.text(alphabet="0129dhmx", max_size=6),
+    st.sampled_from(["UTC", "Europe/Berlin", "", "Nowhere", "\0"]),
+)
+def test_whatever_is_written_is_a_window_or_refused(cron: str, duration: str, zone: str) -> None:
+    """No other error comes out."""
+    try:
+        window = parse(f"0 18 {cron} for {duration} in {zone}", "here")
+    except InputError:
+        return
+    window.is_open(datetime(2026, 1, 1, tzinfo=UTC))
+
+
+Matches = Callable[[datetime], bool]
+
+
+@st.composite
+def fields(draw: st.DrawFn) -> tuple[str, Matches]:
+    """A cron expression, and whether the time on a clock matches it."""
+
+    def one(low: int, high: int) -> tuple[str, set[int]]:
+        full = set(range(low, high + 1))
+        match draw(st.sampled_from(["*", "list", "range", "step"])):
+            case "list":
+                chosen = draw(st.sets(st.sampled_from(sorted(full)), min_size=1, max_size=3))
+                return ",".join(map(str, chosen)), chosen
+            case "range":
+                first = draw(st.integers(low, high))
+                last = draw(st.integers(first, high))
+                return f"{first}-{last}", set(range(first, last + 1))
+            case "step":
+                step = draw(st.integers(2, high))
+                return f"*/{step}", set(sorted(full)[::step])
+        return "*", full
+
+    (m, minutes), (h, hours), (dom, days), (mon, months), (dow, weekdays) = (
+        one(0, 59),
+        one(0, 23),
+        one(1, 31),
+        one(1, 12),
+        one(0, 6),
+    )
+    either = not (dom.startswith("*") or dow.startswith("*"))
+
+    def matches(clock: datetime) -> bool:
+        day, weekday = clock.day in days, clock.isoweekday() % 7 in weekdays
+        return (
+            clock.minute in minutes
+            and clock.hour in hours
+            and clock.month in months
+            and (day or weekday if either else day and weekday)
+        )
+
+    return f"{m} {h} {dom} {mon} {dow}", matches
+
+
+def starts(window: Window, matches: Matches, day: date) -> list[datetime]:
+    """Every minute on which a window starts, from a week before `day` to the day after it.
+
+    A time of the day that the clocks skip counts at their next one, and one that comes twice
+    counts once; with a star for minute or hour, what counts is what the clock shows.
+    """
+    first = datetime.combine(day, datetime.min.time()) - timedelta(days=7)
+    minutes = [first + timedelta(minutes=number) for number in range(9 * 24 * 60)]
+    minute, hour, *_ = window.cron.split()
+    found = []
+    if minute.startswith("*") or hour.startswith("*"):
+        for moment in minutes:
+            clock = moment.replace(tzinfo=UTC).astimezone(window.zone)
+            if matches(clock.replace(tzinfo=None)):
+                found.append(clock.astimezone(UTC))
+        return found
+    for clock in filter(matches, minutes):
+        shown = clock
+        while back(shown, window.zone) != shown:
+            shown += timedelta(minutes=1)
+        found.append(shown.replace(tzinfo=window.zone).astimezone(UTC))
+    return found
+
+
+def back(clock: datetime, zone: ZoneInfo) -> datetime:
+    """The clock's time by way of UTC: another one, where the clocks skip this one."""
+    return clock.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None)
+
+
+CHANGES = [date(2026, 3, 29), date(2026, 10, 25), date(2026, 4, 5), date(2026, 4, 24)]
+"""When clocks change in Berlin (twice), on Lord Howe (by half an hour) and in Cairo (at 0:00)."""
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    cron=fields(),
+    days=st.integers(0, 3),
+    minutes=st.integers(1, 40 * 60),
+    zone=st.sampled_from(["Europe/Berlin", "Australia/Lord_Howe", "Africa/Cairo", "UTC"]),
+    day=st.sampled_from(CHANGES) | st.dates(date(2025, 1, 1), date(2028, 1, 1)),
+    offset=st.integers(0, 24 * 60 * 60 - 1),
+)
+@example(
+    cron=("30 2 * * *", lambda clock: (clock.hour, clock.minute) == (2, 30)),
+    days=0,
+    minutes=60,
+    zone="Europe/Berlin",
+    day=date(2026, 10, 25),
+    offset=75 * 60,
+)
+def test_as_trying_every_minute_says(
+    cron: tuple[str, Matches], days: int, minutes: int, zone: str, day: date, offset: int
+) -> None:
+    """Open when the latest start of the last week is not over, until no other one follows."""
+    try:
+        window = parse(f"{cron[0]} for {days}d{minutes}m in {zone}", "here")
+    except InputError:
+        reject()  # it would never close
+    found = starts(window, cron[1], day)
+    at = datetime.combine(day, datetime.min.time(), UTC) + timedelta(seconds=offset)
+    ends = [
+        ((start.astimezone(window.zone) + timedelta(days=days)) if days else start).astimezone(UTC)
+        + timedelta(minutes=minutes)
+        for start in found
+    ]
+    passed = [end for start, end in zip(found, ends, strict=True) if start <= at]
+    expected = bool(passed) and at < passed[-1]
+    assert window.is_open(at) is expected
+    closes = window.ends(at)
+    if not expected:
+        assert closes is None
+        return
+    end = passed[-1]
+    for start, following in itertools.dropwhile(
+        lambda pair: pair[0] <= at, zip(found, ends, strict=True)
+    ):
+        if start > end:
+            break
+        end = following
+    # What follows after the minutes that were tried is not known here.
+    if end < at + timedelta(hours=23):
+        assert closes == end

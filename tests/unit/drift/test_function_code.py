@@ -1,0 +1,195 @@
+"""The functions' code: what is declared, what runs, and how it is made the same again."""
+
+import base64
+import hashlib
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+from botocore.response import StreamingBody
+from botocore.stub import Stubber
+
+from phaseline.drift.function_code import Code, Declared, Redeployment, compare, declared_in
+from phaseline.errors import ConfigurationError, RefusedError, RemoteCallError, TimedOutError
+
+ZIP = b"a package"
+SHA256 = base64.b64encode(hashlib.sha256(ZIP).digest()).decode()
+OTHER = base64.b64encode(bytes(32)).decode()
+KEY = f"code/site_publisher/{hashlib.sha256(ZIP).hexdigest()}.zip"
+NAME = "phaseline-demo-functions-SitePublisher-1"
+DECLARED = Declared("site_publisher", NAME, "artifacts", KEY)
+
+
+@dataclass
+class Scripted:
+    """Clients that expect exactly the calls told, and a clock that sleep moves."""
+
+    functions: Stubber
+    s3: Stubber
+    now: float = 0.0
+
+    def runs(self, sha256: str, status: str = "Successful", **more: Any) -> None:
+        """The next call asks what the function runs."""
+        configuration = {
+            "CodeSha256": sha256,
+            "LastUpdateStatus": status,
+            "RevisionId": "r1",
+            **more,
+        }
+        expected = {"FunctionName": NAME}
+        self.functions.add_response("get_function", {"Configuration": configuration}, expected)
+
+    def stored(self, data: bytes = ZIP) -> None:
+        """The next call reads the package."""
+        body = StreamingBody(io.BytesIO(data), len(data))
+        answer = {"Body": body, "VersionId": "v1"}
+        self.s3.add_response("get_object", answer, {"Bucket": "artifacts", "Key": KEY})
+
+    def updated(self) -> None:
+        """The next call gives the function the version that was read, if nobody changed it."""
+        self.functions.add_response(
+            "update_function_code",
+            {},
+            {
+                "FunctionName": NAME,
+                "S3Bucket": "artifacts",
+                "S3Key": KEY,
+                "S3ObjectVersion": "v1",
+                "RevisionId": "r1",
+            },
+        )
+
+    def redeploy(self) -> bool:
+        """Whether the function had to be changed."""
+        functions: Any = self.functions.client
+        s3: Any = self.s3.client
+        return Redeployment(functions, s3, lambda: self.now, self.sleep, limit=5.0).run(DECLARED)
+
+    def sleep(self, seconds: float) -> None:
+        """Move the clock."""
+        self.now += seconds
+
+
+@pytest.fixture
+def scripted() -> Iterator[Scripted]:
+    """A script of calls; the test fails where one of them was not made."""
+    with Stubber(boto3.client("lambda")) as functions, Stubber(boto3.client("s3")) as s3:
+        yield Scripted(functions, s3)
+        functions.assert_no_pending_responses()
+        s3.assert_no_pending_responses()
+
+
+def test_what_a_stack_declares_for_its_functions() -> None:
+    """By its outputs and parameters; a function that a condition leaves out has neither."""
+    outputs = {"SitePublisherFunctionName": NAME, "SitePublisherFunctionArn": "arn"}
+    parameters = {"SitePublisherCodeKey": KEY, "CodeBucket": "artifacts"}
+    assert list(declared_in(outputs, parameters)) == [DECLARED]
+    assert DECLARED.sha256 == SHA256
+
+
+def test_a_key_that_deploy_did_not_make() -> None:
+    """It says nothing of the code, so that nothing can be compared."""
+    with pytest.raises(ConfigurationError, match="says no digest"):
+        _ = Declared("site_publisher", NAME, "artifacts", "mine.zip").sha256
+
+
+@pytest.mark.parametrize(
+    ("checkout", "runs", "outdated", "changed"),
+    [
+        (SHA256, SHA256, False, False),
+        (OTHER, SHA256, True, False),
+        (SHA256, OTHER, False, True),
+        (OTHER, OTHER, True, True),
+    ],
+)
+def test_the_two_ways_in_which_code_drifts(
+    scripted: Scripted, checkout: str, runs: str, outdated: bool, changed: bool
+) -> None:
+    """The stack declares something older than the checkout; the function runs something else than
+    the stack declares. Both at once where somebody tried the new code by hand."""
+    scripted.runs(runs)
+    functions: Any = scripted.functions.client
+    found = compare(functions, DECLARED, checkout)
+    assert (found.outdated, found.changed) == (outdated, changed)
+
+
+def test_a_function_that_is_gone(scripted: Scripted) -> None:
+    """CloudFormation's detection tells that; its code is no matter."""
+    scripted.functions.add_client_error("get_function", "ResourceNotFoundException")
+    functions: Any = scripted.functions.client
+    found = compare(functions, DECLARED, SHA256)
+    assert found == Code("site_publisher", SHA256, SHA256, None)
+    assert not found.changed
+
+
+def test_a_function_gets_its_declared_code_back(scripted: Scripted) -> None:
+    """The very version that was read and is of the declared digest, and Lambda is waited for."""
+    scripted.runs(OTHER)
+    scripted.stored()
+    scripted.updated()
+    scripted.runs(SHA256, "InProgress")
+    scripted.runs(SHA256)
+    assert scripted.redeploy()
+
+
+def test_twice_is_once(scripted: Scripted) -> None:
+    """A function that runs its declared code is left alone."""
+    scripted.runs(SHA256)
+    assert not scripted.redeploy()
+
+
+@pytest.mark.parametrize("code", ["PreconditionFailedException", "ResourceConflictException"])
+def test_somebody_else_changes_the_function(scripted: Scripted, code: str) -> None:
+    """It is left to them."""
+    scripted.runs(OTHER)
+    scripted.stored()
+    scripted.functions.add_client_error("update_function_code", code)
+    scripted.runs(base64.b64encode(b"1" * 32).decode())
+    with pytest.raises(RefusedError, match="somebody else"):
+        scripted.redeploy()
+
+
+def test_an_update_whose_answer_was_lost(scripted: Scripted) -> None:
+    """The client's second try is refused, because the first one landed: it is done."""
+    scripted.runs(OTHER)
+    scripted.stored()
+    scripted.functions.add_client_error("update_function_code", "PreconditionFailedException")
+    scripted.runs(SHA256)
+    assert scripted.redeploy()
+
+
+def test_a_package_of_another_digest_is_not_installed(scripted: Scripted) -> None:
+    """Whoever may write to the bucket does not decide what runs."""
+    scripted.runs(OTHER)
+    scripted.stored(b"something else")
+    with pytest.raises(ConfigurationError, match="its digest is"):
+        scripted.redeploy()
+
+
+def test_a_package_that_is_gone(scripted: Scripted) -> None:
+    """A deploy sends it again."""
+    scripted.runs(OTHER)
+    scripted.s3.add_client_error("get_object", "NoSuchKey")
+    with pytest.raises(ConfigurationError, match="does not exist"):
+        scripted.redeploy()
+
+
+def test_code_that_lambda_can_not_use(scripted: Scripted) -> None:
+    """With Lambda's reason."""
+    scripted.runs(OTHER)
+    scripted.stored()
+    scripted.updated()
+    scripted.runs(SHA256, "Failed", LastUpdateStatusReason="no handler")
+    with pytest.raises(RemoteCallError, match="no handler"):
+        scripted.redeploy()
+
+
+def test_an_update_that_does_not_end(scripted: Scripted) -> None:
+    """The wait has a bound."""
+    for _ in range(6):
+        scripted.runs(OTHER, "InProgress")
+    with pytest.raises(TimedOutError):
+        scripted.redeploy()

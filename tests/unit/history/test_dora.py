@@ -1,0 +1,158 @@
+"""The figures of delivery, from releases and executions that are written down here."""
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from phaseline.history import dora
+from phaseline.history.dora import Figures
+from phaseline.pipeline.recorder import Execution
+from phaseline.releases.ledger import Release, Step
+from tests.builders.pipeline import at, execution
+
+
+def release(
+    second: int,
+    version: str,
+    revision: int,
+    *,
+    action: str = "promote",
+    previous: str | None = None,
+    took: int | None = 60,
+    algorithm: str = "a",
+) -> Release:
+    """A release that was asked for at a second, and verified after it `took` some."""
+    steps = {"document": Step(at(second + 1))}
+    if took is not None:
+        steps["verified"] = Step(at(second + took))
+    return Release(
+        release_id=f"opt-{algorithm}-{version}-{second}",
+        type="opt",
+        algorithm=algorithm,
+        version=version,
+        action=action,
+        previous=previous,
+        requested_at=at(second),
+        sequence=str(second),
+        reason="x",
+        state="open" if took is None else "verified",
+        document_version=f"v{revision}",
+        revision=revision,
+        steps=steps,
+    )
+
+
+def count(releases: list[Release], executions: list[Execution]) -> Figures:
+    """The figures of two days with three publications."""
+    return dora.count(releases[::-1], executions[::-1], deployments=3, days=2)
+
+
+def test_nothing_happened() -> None:
+    """Without anything to count a figure is absent, and no zero."""
+    assert dora.count([], [], deployments=0, days=30) == Figures(
+        30, 0, 0.0, None, None, 0, 0, None, 0, None
+    )
+
+
+def test_all_went_well() -> None:
+    """Lead times are from request to proof; the 90th percentile is a time that was measured."""
+    releases = [release(100 * n, f"{n}", n, took=10 * n, algorithm=f"a{n}") for n in range(1, 11)]
+    told = count(releases, [execution(100 * n + 2, n, id_=f"e{n}") for n in range(1, 11)])
+    assert told == Figures(2, 3, 1.5, 55, 90, 10, 0, 0.0, 0, None)
+
+
+def test_a_failed_execution() -> None:
+    """It counts for each promotion that it carried first, and is restored by what is verified
+    next."""
+    releases = [
+        release(0, "1", 1, took=600),
+        release(10, "1", 2, took=None, algorithm="b"),
+        release(700, "2", 3, took=100, algorithm="b"),
+        release(800, "1", 4, algorithm="c"),
+    ]
+    executions = [
+        execution(12, 2, failed=True),
+        execution(540, 2, id_="e2"),
+        execution(702, 3, id_="e3"),
+        execution(802, 4, id_="e4"),
+    ]
+    told = count(releases, executions)
+    assert (told.promotions, told.failed, told.change_failure_rate) == (4, 2, 0.5)
+    # Build failed at 44; a was verified at 600, b at 800.
+    assert (told.restored, told.time_to_restore_median) == (2, (556 + 756) / 2)
+
+
+def test_a_second_failure_is_not_the_first_of_what_it_carries() -> None:
+    """A later execution that fails says nothing about what an earlier one brought."""
+    told = count([release(0, "1", 1)], [execution(2, 1), execution(100, 2, failed=True)])
+    assert (told.promotions, told.failed) == (1, 0)
+
+
+def test_a_rollback() -> None:
+    """The promotion that was rolled back failed from when it was live until the rollback was; the
+    rollback is no promotion."""
+    releases = [
+        release(0, "1", 1),
+        release(1000, "2", 2, took=50, previous="1"),
+        release(2000, "1", 3, took=70, action="rollback", previous="2"),
+    ]
+    executions = [execution(s + 2, n, id_=f"e{n}") for n, s in ((1, 0), (2, 1000), (3, 2000))]
+    told = count(releases, executions)
+    assert (told.promotions, told.failed, told.restored) == (2, 1, 1)
+    assert told.time_to_restore_median == 2070 - 1050
+    assert told.lead_time_median == (60 + 50) / 2
+
+
+def test_a_rollback_below_a_hold() -> None:
+    """What waited behind a hold when the version was rolled back was never in its place."""
+    waits = release(1500, "3", 9, took=None, previous="2")
+    releases = [
+        release(0, "1", 1),
+        release(1000, "2", 2, previous="1"),
+        replace(waits, state="waiting", revision=None, document_version=None, steps={}),
+        release(2000, "1", 3, action="rollback", previous="2"),
+    ]
+    assert count(releases, []).failed == 1
+
+
+def test_a_rollback_of_something_else() -> None:
+    """A rollback further back is none of the versions that were replaced before."""
+    releases = [
+        release(0, "1", 1),
+        release(1000, "2", 2, previous="1"),
+        release(2000, "1", 3, action="rollback", previous="9"),
+    ]
+    assert count(releases, []).failed == 0
+
+
+def test_not_restored_yet() -> None:
+    """What is still broken counts as failed, and not for the time to restore."""
+    told = count([release(0, "1", 1, took=None)], [execution(2, 1, failed=True)])
+    assert (told.failed, told.restored, told.time_to_restore_median) == (1, 0, None)
+
+
+@pytest.mark.parametrize("executions", [[], [replace(execution(2, 1), state="InProgress")]])
+def test_under_way(executions: list[Execution]) -> None:
+    """A promotion whose outcome is open is not counted."""
+    assert count([release(0, "1", 1, took=None)], executions).promotions == 0
+
+
+def test_a_retried_stage_failed_first() -> None:
+    """An execution that failed and was retried by hand to success failed all the same."""
+    failed, mended = execution(2, 1, failed=True), execution(300, 1)
+    both = replace(mended, started=failed.started, actions=(*failed.actions, *mended.actions))
+    told = count([release(0, "1", 1, took=400)], [both])
+    assert (told.failed, told.restored, told.time_to_restore_median) == (1, 1, 400 - 34)
+
+
+def test_a_month_of_many() -> None:
+    """20,000 releases and 2,000 executions are counted in seconds."""
+    releases = [
+        release(10 * n, f"{n}", n // 10 + 1, algorithm=f"a{n % 500}") for n in range(20_000)
+    ]
+    executions = [execution(100 * n + 95, n + 1, id_=f"e{n}") for n in range(2_000)]
+    began = time.process_time()
+    told = count(releases, executions)
+    assert told.promotions == 20_000
+    assert time.process_time() - began < 10

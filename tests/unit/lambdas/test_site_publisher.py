@@ -1,0 +1,301 @@
+"""The Publish action, from the job to the bucket."""
+
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from tests.builders.calls import Answer, Calls, JobAnswers
+from tests.builders.site import (
+    ARTIFACTS,
+    BUILD_KEY,
+    ENVIRONMENT,
+    METADATA,
+    PUBLICATION_KEY,
+    SITE,
+    build,
+    contents,
+    make_buckets,
+    manifest,
+    publication,
+    put_state,
+    raw_zip,
+    state,
+)
+from tests.conftest import LoadHandler
+from tests.events.jobs import CANARIES, EXECUTION, Context, lambda_job
+
+FILES = {
+    "index.html": b"<h1>new</h1>",
+    "a/index.html": b"<h1>a</h1>",
+    "style.0123456789ab.css": b"h1{}",
+    "mark.svg": b"<svg/>",
+    "phaseline.json": manifest(),
+}
+JOB_EVENT = lambda_job(inputs={"Site": BUILD_KEY}, outputs={"Publication": PUBLICATION_KEY})
+
+
+@pytest.fixture
+def lambda_(load_handler: LoadHandler) -> Iterator[ModuleType]:
+    with mock_aws():
+        module = load_handler("site_publisher", ENVIRONMENT)
+        make_buckets(module._SITE.s3)
+        build(module._SITE.s3, FILES)
+        yield module
+
+
+def execution(number: int) -> dict[str, Any]:
+    """The job of a later execution, which has its own build and its own plan."""
+    return lambda_job(
+        inputs={"Site": f"build-{number}"},
+        outputs={"Publication": f"plan-{number}"},
+        execution=f"e{number}",
+    )
+
+
+def invoke(
+    module: ModuleType, event: dict[str, Any] = JOB_EVENT, seconds: float = 60
+) -> JobAnswers:
+    """Invoke the function, with its time left in seconds; what it answered."""
+    answers = JobAnswers(module._CODEPIPELINE)
+    module.handler(event, Context(seconds))
+    return answers
+
+
+def test_publishes_everything_the_first_time(lambda_: ModuleType) -> None:
+    """An empty bucket ends up as the build, everything is invalidated, one success is given."""
+    answers = invoke(lambda_)
+    assert contents(lambda_._SITE.s3) == FILES
+    made = publication(lambda_._SITE.s3)
+    assert (made["outcome"], made["changed"], made["stale"]) == ("published", None, [])
+    assert [a["outputVariables"] for a in answers.successes] == [
+        {"outcome": "published", "revisions": "opt=1"}
+    ]
+
+
+def test_headers(lambda_: ModuleType) -> None:
+    """Objects carry the type and the cache lifetime of their name."""
+    invoke(lambda_)
+    page = lambda_._SITE.s3.head_object(Bucket=SITE, Key="index.html")
+    style = lambda_._SITE.s3.head_object(Bucket=SITE, Key="style.0123456789ab.css")
+    assert page["ContentType"] == "text/html; charset=utf-8"
+    assert page["CacheControl"] == "public, max-age=60, must-revalidate"
+    assert style["CacheControl"] == "public, max-age=31536000, immutable"
+
+
+def test_order_of_uploads(lambda_: ModuleType) -> None:
+    """Pages come after all they refer to, the manifest comes last, the plan before everything.
+
+    Before the plan stands the note of who publishes: a plan that is followed was always announced.
+    """
+    calls = Calls(lambda_._SITE.s3, PutObject=lambda _: None)
+    invoke(lambda_)
+    keys = [call["Key"] for call in calls.of("PutObject")]
+    assert keys[:2] == ["state/published.json", PUBLICATION_KEY]
+    assert set(keys[2:4]) == {"mark.svg", "style.0123456789ab.css"}
+    assert set(keys[4:6]) == {"a/index.html", "index.html"}
+    assert keys[6:] == ["phaseline.json"]
+
+
+def test_unchanged_files_are_not_uploaded(lambda_: ModuleType) -> None:
+    """A second build uploads and invalidates what differs and nothing else."""
+    invoke(lambda_)
+    put_state(lambda_._SITE.s3, FILES, revision=1)
+    new = FILES | {"index.html": b"newer", "phaseline.json": manifest("e2", 2)}
+    build(lambda_._SITE.s3, new, "second")
+    calls = Calls(lambda_._SITE.s3, PutObject=lambda _: None)
+    invoke(lambda_, lambda_job(inputs={"Site": "second"}, outputs={"Publication": "plan-2"}))
+    uploaded = [call["Key"] for call in calls.of("PutObject") if call["Bucket"] == SITE]
+    assert uploaded == ["index.html", "phaseline.json"]
+    assert publication(lambda_._SITE.s3, "plan-2")["changed"] == ["/index.html", "/phaseline.json"]
+
+
+def test_nothing_is_deleted(lambda_: ModuleType) -> None:
+    """A file that the build lacks stays, since cached pages refer to it, and is named as stale."""
+    lambda_._SITE.s3.put_object(Bucket=SITE, Key="old.css", Body=b"old")
+    invoke(lambda_)
+    assert contents(lambda_._SITE.s3)["old.css"] == b"old"
+    assert publication(lambda_._SITE.s3)["stale"] == ["old.css"]
+
+
+def test_superseded_build_publishes_nothing(lambda_: ModuleType) -> None:
+    """A build of an older document than the website shows leaves the bucket as it is."""
+    put_state(lambda_._SITE.s3, {}, revision=2)
+    answers = invoke(lambda_)
+    assert contents(lambda_._SITE.s3) == {}
+    assert publication(lambda_._SITE.s3)["outcome"] == "superseded"
+    assert answers.successes[0]["outputVariables"] == {
+        "outcome": "superseded",
+        "revisions": "opt=1",
+    }
+
+
+def test_superseded_by_an_upload_that_is_not_verified_yet(lambda_: ModuleType) -> None:
+    """The bucket's own manifest counts, too: a newer publication may wait for its proof."""
+    newer = {"phaseline.json": manifest("e2", 2)}
+    lambda_._SITE.s3.put_object(Bucket=SITE, Key="phaseline.json", Body=newer["phaseline.json"])
+    invoke(lambda_)
+    assert contents(lambda_._SITE.s3) == newer
+
+
+def test_a_repeated_job_follows_the_stored_plan(lambda_: ModuleType) -> None:
+    """The same job again finds its first plan, though the bucket now holds the build."""
+    old = {"index.html": b"old", "phaseline.json": manifest("e0", 1)}
+    for key, data in old.items():
+        lambda_._SITE.s3.put_object(Bucket=SITE, Key=key, Body=data)
+    put_state(lambda_._SITE.s3, old, revision=1)
+    invoke(lambda_)
+    first = publication(lambda_._SITE.s3)
+    assert "/index.html" in first["changed"]
+    answers = invoke(lambda_)
+    assert publication(lambda_._SITE.s3) == first
+    assert [len(answers.successes), len(answers.failures)] == [1, 0]
+
+
+def test_after_a_half_finished_execution_its_paths_are_invalidated(lambda_: ModuleType) -> None:
+    """What an execution uploaded before it died is invalidated by the next one, with all else."""
+    s3 = lambda_._SITE.s3
+    invoke(lambda_)
+    put_state(s3, FILES, revision=1)
+    build(s3, FILES | {"mark.svg": b"second", "phaseline.json": manifest("e2", 2)}, "second")
+    invoke(lambda_, lambda_job(inputs={"Site": "second"}, outputs={"Publication": "plan-2"}))
+    assert publication(s3, "plan-2")["changed"] == ["/mark.svg", "/phaseline.json"]
+    # The second execution dies here: it neither invalidates nor verifies.
+    build(s3, FILES | {"mark.svg": b"second", "phaseline.json": manifest("e3", 3)}, "third")
+    invoke(lambda_, lambda_job(inputs={"Site": "third"}, outputs={"Publication": "plan-3"}))
+    assert publication(s3, "plan-3")["changed"] is None
+
+
+def test_a_file_restored_by_an_execution_that_died_is_invalidated(lambda_: ModuleType) -> None:
+    """One dies after it changed a file, the next after it changed it back; an edge may have
+    cached what was there between the two."""
+    s3 = lambda_._SITE.s3
+    invoke(lambda_)
+    put_state(s3, FILES, revision=1)
+    dying = [True]
+    Calls(
+        s3,
+        PutObject=lambda call: (
+            "AccessDenied" if dying[0] and call["Key"] == "phaseline.json" else None
+        ),
+    )
+    for number, mark in enumerate((b"second", FILES["mark.svg"], FILES["mark.svg"]), 2):
+        dying[0] = number < 4
+        new = FILES | {"mark.svg": mark, "phaseline.json": manifest(f"e{number}", 2)}
+        build(s3, new, f"build-{number}")
+        answers = invoke(lambda_, execution(number))
+        assert len(answers.failures) == dying[0]
+        assert contents(s3)["mark.svg"] == mark
+    assert publication(s3, "plan-2")["changed"] == ["/mark.svg", "/phaseline.json"]
+    assert publication(s3, "plan-4")["changed"] is None
+
+
+def test_a_late_delivery_leaves_a_later_publication_alone(lambda_: ModuleType) -> None:
+    """A job that Lambda delivers again, after the next execution published, uploads nothing."""
+    s3 = lambda_._SITE.s3
+    invoke(lambda_)
+    new = FILES | {"mark.svg": b"second", "phaseline.json": manifest("e2", 2)}
+    build(s3, new, "build-2")
+    invoke(lambda_, execution(2))
+    answers = invoke(lambda_)
+    assert answers.successes[0]["outputVariables"] == {"outcome": "overtaken", "revisions": "opt=1"}
+    assert contents(s3) == new
+    assert state(s3)["publishing"] == "e2"
+
+
+def test_a_state_that_changes_meanwhile_is_planned_with_again(lambda_: ModuleType) -> None:
+    """The execution before may be verified between the reading and the noting."""
+    s3 = lambda_._SITE.s3
+    put_state(s3, {}, revision=1, publishing="e1")
+    listings = iter([lambda: put_state(s3, {}, revision=1, execution="e1")])
+    Calls(s3, ListObjectsV2=lambda _: next(listings, lambda: None)())
+    invoke(lambda_)
+    assert publication(s3)["changed"] == sorted(f"/{key}" for key in FILES)
+    assert (state(s3)["execution"], state(s3)["publishing"]) == ("e1", EXECUTION)
+
+
+def test_continues_when_its_time_is_up(lambda_: ModuleType) -> None:
+    """With no time left it uploads nothing more and asks for another invocation, which finishes."""
+    answers = invoke(lambda_, seconds=lambda_.MARGIN)
+    assert answers.successes[0]["continuationToken"] == '{"invocation":2}'
+    assert contents(lambda_._SITE.s3) == {}
+    again = lambda_job(
+        inputs={"Site": BUILD_KEY},
+        outputs={"Publication": PUBLICATION_KEY},
+        progress={"invocation": 2},
+    )
+    invoke(lambda_, again)
+    assert contents(lambda_._SITE.s3) == FILES
+
+
+def test_does_not_continue_for_ever(lambda_: ModuleType) -> None:
+    """An upload that never ends fails after a number of invocations."""
+    event = lambda_job(
+        inputs={"Site": BUILD_KEY},
+        outputs={"Publication": PUBLICATION_KEY},
+        progress={"invocation": 20},
+    )
+    answers = invoke(lambda_, event, seconds=0)
+    assert "20 invocations" in answers.failures[0]["failureDetails"]["message"]
+
+
+@pytest.mark.parametrize(
+    "name", ["../index.html", "/etc/passwd", "a/../../b", "a\\b", "a//b", "./a", "x\x01y"]
+)
+def test_names_that_leave_the_site_are_refused(lambda_: ModuleType, name: str) -> None:
+    """A build with such a name fails by that name, and nothing is published."""
+    lambda_._SITE.s3.put_object(
+        Bucket=ARTIFACTS, Key=BUILD_KEY, Body=raw_zip("index.html", "phaseline.json", name)
+    )
+    answers = invoke(lambda_)
+    assert repr(name) in answers.failures[0]["failureDetails"]["message"]
+    assert contents(lambda_._SITE.s3) == {}
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"no zip", "expected a zip"),
+        (raw_zip("index.html"), "no phaseline.json"),
+        (raw_zip("phaseline.json"), "expected a manifest of schema 1"),
+    ],
+)
+def test_what_is_no_build_is_refused(lambda_: ModuleType, body: bytes, said: str) -> None:
+    """The failure says what the artifact lacks."""
+    lambda_._SITE.s3.put_object(Bucket=ARTIFACTS, Key=BUILD_KEY, Body=body)
+    answers = invoke(lambda_)
+    assert said in answers.failures[0]["failureDetails"]["message"]
+
+
+def test_a_corrupt_state_is_reported(lambda_: ModuleType) -> None:
+    """A state that can't be read fails with the way out."""
+    lambda_._SITE.s3.put_object(Bucket=METADATA, Key="state/published.json", Body=b"{}")
+    answers = invoke(lambda_)
+    assert answers.failures[0]["failureDetails"]["type"] == "ConfigurationError"
+    assert "Delete the object" in answers.failures[0]["failureDetails"]["message"]
+
+
+@pytest.mark.parametrize("position", range(17))
+def test_a_fault_at_any_call_fails_the_job_and_a_retry_repairs(
+    lambda_: ModuleType, position: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whichever call to S3 fails, the job is answered once, and the next try publishes all."""
+    count = -1
+
+    def fault(_: dict[str, Any]) -> Answer | None:
+        nonlocal count
+        count += 1
+        return "AccessDenied" if count == position else None
+
+    s3 = lambda_._SITE.s3
+    Calls(s3, GetObject=fault, PutObject=fault, ListObjectsV2=fault)
+    answers = invoke(lambda_)
+    assert (len(answers.successes), len(answers.failures)) == (0, 1)
+    again = invoke(lambda_)
+    assert len(again.successes) == 1
+    assert contents(s3) == FILES
+    assert list(publication(s3)["keys"]) == sorted(FILES)
+    shown = capsys.readouterr()
+    assert not any(canary in shown.out + shown.err for canary in CANARIES)

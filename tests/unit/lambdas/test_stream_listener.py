@@ -1,0 +1,98 @@
+"""The stream listener's handler: what Lambda is answered, what is logged, what is counted."""
+
+import json
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from pytest_httpserver import HTTPServer
+from werkzeug import Response
+
+from phaseline.documents.store import Documents
+from tests.conftest import LoadHandler
+from tests.events import stream_record
+from tests.unit.documents.test_store import BUCKET, never
+from tests.unit.releases.test_ledger import make_table
+
+CANARY = "ghs_canaryToken0123456789"
+PATH = "/repos/acme/releases/dispatches"
+
+
+@pytest.fixture
+def listener(load_handler: LoadHandler, httpserver: HTTPServer) -> Iterator[ModuleType]:
+    with mock_aws():
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket=BUCKET)
+        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        Documents(s3, BUCKET, "metadata/", never).create_missing()
+        make_table(boto3.client("dynamodb"), "ledger")
+        secret = boto3.client("secretsmanager").create_secret(Name="t", SecretString=CANARY)
+        yield load_handler(
+            "stream_listener",
+            {
+                "ENVIRONMENT": "test",
+                "METADATA_BUCKET": BUCKET,
+                "METADATA_PREFIX": "metadata/",
+                "LEDGER_TABLE": "ledger",
+                "PHASE": "PACKAGE_TESTS_COMPLETE",
+                "ALGORITHM_ATTRIBUTE": "algorithm",
+                "VERSION_ATTRIBUTE": "version",
+                "TYPE_ATTRIBUTE": "type",
+                "PHASE_ATTRIBUTE": "phase",
+                "DISPLAY_ATTRIBUTE": "display",
+                "GITHUB_REPOSITORY": "acme/releases",
+                "GITHUB_API_URL": httpserver.url_for("/"),
+                "GITHUB_TOKEN_ARN": secret["ARN"],
+                "DISPATCH_EVENT_TYPE": "version-tested",
+            },
+        )
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """The log lines printed since the last look."""
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_promotion(
+    listener: ModuleType, httpserver: HTTPServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A promotion is answered with no failure, dispatched, and logged by its release id."""
+    httpserver.expect_oneshot_request(PATH).respond_with_response(Response(status=204))
+    answer = listener.handler({"Records": [stream_record(5)]}, None)
+    assert answer == {"batchItemFailures": []}
+    httpserver.check()
+    sent = httpserver.log[0][0].get_json()
+    assert sent["event_type"] == "version-tested"
+    assert sent["client_payload"]["environment"] == "test"
+    assert sent["client_payload"]["type"] == "opt"
+    (line,) = lines(capsys)
+    assert sent["client_payload"]["releases"] == [line["release"]]
+
+
+def test_bad_record(listener: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    """A record that can't be read is named to Lambda, counted and explained."""
+    answer = listener.handler({"Records": [stream_record(5, type_="unknown")]}, None)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "5"}]}
+    (line,) = lines(capsys)
+    assert line["RecordRejected"] == 1
+    assert line["Environment"] == "test"
+    assert "attribute 'type'" in line["error"]
+
+
+def test_github_down(
+    listener: ModuleType, httpserver: HTTPServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A refused dispatch is counted, fails no record, and goes out with the next schedule."""
+    httpserver.expect_request(PATH).respond_with_response(Response(status=502))
+    assert listener.handler({"Records": [stream_record(5)]}, None) == {"batchItemFailures": []}
+    output = capsys.readouterr()
+    assert "DispatchFailed" in output.out
+    assert CANARY not in output.out + output.err
+    httpserver.clear()
+    httpserver.expect_request(PATH).respond_with_response(Response(status=204))
+    for _ in range(2):
+        listener.handler({"source": "aws.events"}, None)
+    assert len(httpserver.log) == 1

@@ -1,0 +1,279 @@
+"""A batch of records on its way to the documents, the ledger and GitHub."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from phaseline.algorithms.changes import Schema
+from phaseline.documents.document import Hold, Merged, revise
+from phaseline.errors import RemoteCallError
+from phaseline.github.outbox import Outbox
+from phaseline.promotion.listener import RELEASES_IN_A_DISPATCH, Intake
+from phaseline.releases.ledger import VERIFIED, Ledger, Release
+from tests.builders.stores import make_stores
+from tests.events import stream_record
+from tests.unit.documents.test_document import active
+from tests.unit.documents.test_store import BUCKET
+from tests.unit.releases.test_ledger import AT
+
+LATER = "2026-11-24T22:00:00Z"
+
+
+class Github:
+    """Takes dispatches, or is down."""
+
+    def __init__(self) -> None:
+        self.payloads: list[Mapping[str, Any]] = []
+        self.down = False
+
+    def __call__(self, payload: Mapping[str, Any]) -> None:
+        if self.down:
+            raise RemoteCallError("GitHub", "it is down", "Wait.")
+        self.payloads.append(payload)
+
+
+@pytest.fixture
+def github() -> Github:
+    return Github()
+
+
+@pytest.fixture
+def calls() -> Counter[str]:
+    """How often each AWS operation was called."""
+    return Counter()
+
+
+@pytest.fixture
+def intake(github: Github, calls: Counter[str]) -> Iterator[Intake]:
+    with mock_aws():
+        documents, ledger = make_stores()
+        for client in (documents.s3, ledger.client):
+            client.meta.events.register(
+                "before-call", lambda model, **_: calls.update([model.name])
+            )
+        yield Intake(documents, ledger, Outbox(ledger.client, ledger.table), github, lambda: AT)
+
+
+def active_in(intake: Intake, type_: str) -> dict[str, str]:
+    """The active versions of a type's stored document."""
+    return active(intake.documents.read(type_).document)
+
+
+def verify(intake: Intake) -> None:
+    """Close each open release of `opt` as verified."""
+    for release in list(intake.ledger.open_releases("opt")):
+        intake.ledger.stamp(release, "verified", at=AT, state=VERIFIED)
+
+
+def test_large_batch(intake: Intake, calls: Counter[str], github: Github) -> None:
+    """10,000 records for 1,000 algorithms of three types: 3 document reads and 3 writes."""
+    records = [
+        stream_record(
+            number,
+            algorithm=f"a{number % 1000}",
+            type_=("in", "opt", "out")[number % 1000 % 3],
+            version=f"1.{number // 1000}.0",
+        )
+        for number in range(10_000)
+    ]
+    result = intake.take(records, Schema())
+    assert result.failed is None
+    assert len(result.releases) == 1000
+    assert (calls["GetObject"], calls["PutObject"]) == (3, 3)
+    assert (calls["UpdateItem"], calls["PutItem"]) == (1000, 2 * 3)
+    assert len(github.payloads) == 3
+    for type_ in ("in", "opt", "out"):
+        assert set(active_in(intake, type_).values()) == {"1.9.0"}
+
+
+def test_delivered_twice(intake: Intake, calls: Counter[str], github: Github) -> None:
+    """The second delivery writes no document and dispatches nothing."""
+    intake.take([stream_record(1)], Schema())
+    calls.clear()
+    result = intake.take([stream_record(1)], Schema())
+    assert result.failed is None
+    assert calls["PutObject"] == 0
+    assert len(github.payloads) == 1
+
+
+def test_stops_at_the_first_bad_record(intake: Intake) -> None:
+    """Records before a bad one are taken, those after it wait for its redelivery."""
+    records = [
+        stream_record(1, version="1.0"),
+        stream_record(2, type_="unknown"),
+        stream_record(3, version="3.0"),
+    ]
+    result = intake.take(records, Schema())
+    assert result.failed == "2"
+    assert active_in(intake, "opt") == {"route-planner": "1.0"}
+
+
+def test_document_that_cannot_be_written(intake: Intake) -> None:
+    """A corrupt document fails its own records; the other types' records are taken."""
+    intake.documents.s3.put_object(Bucket=BUCKET, Key="metadata/in.zip", Body=b"x")
+    records = [stream_record(1, type_="opt"), stream_record(2, type_="in", algorithm="b")]
+    result = intake.take(records, Schema())
+    assert result.failed == "2"
+    assert "in.zip" in str(result.errors[0])
+    assert active_in(intake, "opt") == {"route-planner": "2.1.0"}
+
+
+def test_github_down(intake: Intake, github: Github) -> None:
+    """A dispatch that GitHub did not take fails no record, and is sent when it is back."""
+    github.down = True
+    result = intake.take([stream_record(1, version="1.0")], Schema())
+    assert result.failed is None
+    assert len(result.undelivered) == 1
+    assert len(intake.send_owed()) == 1
+    intake.take([stream_record(2, version="2.0")], Schema())
+    github.down = False
+    assert intake.send_owed() == ()
+    assert intake.send_owed() == ()
+    (payload,) = github.payloads
+    assert payload["document_version"] == intake.documents.read("opt").version_id
+    assert [name.rsplit("-", 1)[0] for name in payload["releases"]] == [
+        "opt-route-planner-1.0",
+        "opt-route-planner-2.0",
+    ]
+
+
+def test_crash_between_document_and_dispatch(intake: Intake, github: Github) -> None:
+    """What a crash after the document's write left undone is done at redelivery."""
+
+    def crash(**_: Any) -> None:
+        raise KeyboardInterrupt
+
+    events = intake.ledger.client.meta.events
+    events.register("before-call.dynamodb.PutItem", crash)
+    with pytest.raises(KeyboardInterrupt):
+        intake.take([stream_record(1)], Schema())
+    events.unregister("before-call.dynamodb.PutItem", crash)
+    revision = intake.documents.read("opt").document.revision
+    intake.take([stream_record(1)], Schema())
+    assert intake.documents.read("opt").document.revision == revision
+    assert len(list(intake.ledger.open_releases("opt"))) == 1
+    assert len(github.payloads) == 1
+
+
+def test_withdrawal(intake: Intake) -> None:
+    """Leaving the phase brings back the version that was verified before."""
+    intake.take([stream_record(1, version="1.0")], Schema())
+    verify(intake)
+    intake.take([stream_record(2, version="2.0")], Schema())
+    verify(intake)
+    left = stream_record(3, version="2.0", old_phase="PACKAGE_TESTS_COMPLETE", phase="REJECTED")
+    result = intake.take([left], Schema())
+    assert [(r.version, r.previous) for r in result.releases] == [("1.0", "2.0")]
+    assert active_in(intake, "opt") == {"route-planner": "1.0"}
+
+
+def test_two_withdrawals_in_a_batch(intake: Intake) -> None:
+    """A version that is withdrawn in the same batch is not what the other falls back to."""
+    for number, version in ((1, "1.0"), (2, "2.0")):
+        intake.take([stream_record(number, version=version)], Schema())
+        verify(intake)
+    leaving = [
+        stream_record(number, version=version, old_phase="PACKAGE_TESTS_COMPLETE", phase="REJECTED")
+        for number, version in ((3, "2.0"), (4, "1.0"))
+    ]
+    intake.take(leaving, Schema())
+    assert active_in(intake, "opt") == {}
+
+
+def test_dispatch_stays_within_githubs_limits(intake: Intake, github: Github) -> None:
+    """A dispatch lists what fits and counts the rest."""
+    longest = "a" * 120
+    records = [
+        stream_record(number, algorithm=f"{longest}{number}", version="1" * 128)
+        for number in range(RELEASES_IN_A_DISPATCH + 50)
+    ]
+    intake.take(records, Schema())
+    (payload,) = github.payloads
+    assert payload["release_count"] == RELEASES_IN_A_DISPATCH + 50
+    assert len(str(payload)) < 65_535
+    assert len(payload) < 10
+
+
+def frozen(intake: Intake, until: str) -> None:
+    """Hold the type `opt` until a time."""
+    hold = Hold("release day", "ana", AT, until=until)
+    intake.documents.update("opt", lambda known: Merged(revise(known, freeze=hold)))
+
+
+def test_waits_in_the_ledger(intake: Intake, github: Github) -> None:
+    """What arrives during a hold is in the ledger, in order, and nobody is told to release it."""
+    frozen(intake, LATER)
+    for number, version in ((1, "1.0"), (2, "2.0"), (1, "1.0")):
+        intake.take([stream_record(number, version=version)], Schema())
+    assert [one.version for one in intake.ledger.waiting("opt")] == ["1.0", "2.0"]
+    assert (active_in(intake, "opt"), github.payloads) == ({}, [])
+
+
+def test_let_go_by_the_clock(intake: Intake, github: Github) -> None:
+    """When a hold ends by itself, the newest is released and dispatched, the others overtaken."""
+    frozen(intake, LATER)
+    for number in (1, 2):
+        intake.take([stream_record(number, version=f"{number}.0")], Schema())
+    assert intake.let_go() == ()
+    assert active_in(intake, "opt") == {}
+    later = replace(intake, now=lambda: LATER)
+    for _ in range(2):
+        assert later.let_go() == ()
+        later.send_owed()
+    assert active_in(intake, "opt") == {"route-planner": "2.0"}
+    newest, overtaken = intake.ledger.releases("opt", "route-planner")
+    assert (newest.state, overtaken.state) == ("open", "superseded")
+    (payload,) = github.payloads
+    assert payload["releases"] == [newest.release_id]
+
+
+def test_let_go_and_died(intake: Intake, github: Github) -> None:
+    """Who died after the document was written is followed: the ledger and GitHub are told."""
+    frozen(intake, LATER)
+    for number in (1, 2):
+        intake.take([stream_record(number, version=f"{number}.0")], Schema())
+
+    class Dead(Ledger):
+        def record(self, releases: Iterable[Release], *, at: str) -> None:
+            if list(releases):
+                raise RemoteCallError("the ledger", "it was not reached", at)
+
+    ledger = intake.ledger
+    dead = replace(intake, now=lambda: LATER, ledger=Dead(ledger.client, ledger.table))
+    (error,) = dead.let_go()
+    assert "not reached" in str(error)
+    assert active_in(intake, "opt") == {"route-planner": "2.0"}
+    replace(intake, now=lambda: LATER).let_go()
+    newest, overtaken = ledger.releases("opt", "route-planner")
+    assert (newest.state, newest.revision, overtaken.state) == ("open", 4, "superseded")
+    intake.send_owed()
+    assert github.payloads[-1]["releases"] == [newest.release_id]
+
+
+def test_let_go_beside_a_denied_document(intake: Intake) -> None:
+    """What S3 or DynamoDB refuses is told too, and the others are seen to."""
+
+    def deny(params: dict[str, Any], **_: Any) -> None:
+        if params["url_path"].endswith("in.zip"):
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject")
+
+    intake.documents.s3.meta.events.register("before-call.s3.GetObject", deny)
+    frozen(intake, AT)
+    (error,) = intake.let_go()
+    assert "document 'in'" in str(error)
+    assert intake.documents.read("opt").document.freeze is None
+
+
+def test_let_go_beside_a_bad_document(intake: Intake) -> None:
+    """A document that can't be read is told, and the others are seen to."""
+    documents = intake.documents
+    documents.s3.put_object(Bucket=BUCKET, Key="metadata/in.zip", Body=b"")
+    frozen(intake, AT)
+    (error,) = intake.let_go()
+    assert "in.zip" in str(error)
+    assert documents.read("opt").document.freeze is None

@@ -1,0 +1,91 @@
+"""What may move on from the environment before this one."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from phaseline.algorithms.changes import Schema
+from phaseline.errors import RefusedError
+from phaseline.promotion.listener import Intake
+from phaseline.promotion.upstream import Upstream
+from phaseline.releases.ledger import VERIFIED
+from tests.events import stream_record
+from tests.unit.promotion.test_carry_out import NAME, ask, intake, moved
+
+__all__ = ["intake"]
+
+AT = "2026-11-24T22:00:00Z"
+
+
+def promote(intake: Intake, number: int, version: str, at: str, **display: Any) -> None:
+    """Release a version in the environment before, and see it verified at a time."""
+    record = stream_record(number, version=version)
+    record["dynamodb"]["NewImage"]["display"] = {
+        "M": {name: {"S": value} for name, value in display.items()}
+    }
+    intake.take([record], Schema())
+    for each in list(intake.ledger.open_releases("opt")):
+        intake.ledger.stamp(each, "verified", at=at, state=VERIFIED)
+
+
+@pytest.fixture
+def upstream(intake: Intake) -> Upstream:
+    """Version 1.0 was live for an hour, 2.0 is since half an hour, and 3.0 is on its way."""
+    promote(intake, 1, "1.0", "2026-11-24T20:30:00Z", title="One")
+    promote(intake, 2, "2.0", "2026-11-24T21:30:00Z", title="Two")
+    intake.take([stream_record(3, version="3.0")], Schema())
+    return Upstream("staging", intake.documents, intake.ledger, timedelta())
+
+
+@pytest.mark.parametrize(
+    ("version", "soak", "expected"),
+    [
+        ("1.0", 0, "1.0"),
+        ("1.0", 60, "1.0"),
+        ("1.0", 61, "live in staging for 60 min of the 61"),
+        ("2.0", 30, "2.0"),
+        ("2.0", 45, r"for 30 min of the 45 .*Ask again at 2026-11-24T22:15:00Z"),
+        ("3.0", 0, "not known as verified in staging"),
+        ("9.0", 0, "not known as verified in staging"),
+        (None, 0, "opt/route-planner 3.0: it is not known as verified in staging"),
+    ],
+)
+def test_soak(upstream: Upstream, version: str | None, soak: int, expected: str) -> None:
+    """A version moves on once it was verified there and live for as long as it must be."""
+    strict = replace(upstream, soak=timedelta(minutes=soak))
+    if expected == version:
+        assert strict.verified("opt", NAME, version, at=AT).version == version
+        return
+    with pytest.raises(RefusedError, match=expected):
+        strict.verified("opt", NAME, version, at=AT)
+
+
+def test_bad_there(upstream: Upstream, intake: Intake) -> None:
+    """What was rolled back there does not move on."""
+    ask(intake, "rollback", "1.0")
+    with pytest.raises(RefusedError, match="marked bad there"):
+        upstream.verified("opt", NAME, "3.0", at=AT)
+
+
+def test_withdrawn_there(upstream: Upstream, intake: Intake) -> None:
+    """Nor does what the tests took back."""
+    left = stream_record(9, version="2.0", old_phase="PACKAGE_TESTS_COMPLETE", phase="REJECTED")
+    intake.take([left], Schema())
+    with pytest.raises(RefusedError, match="withdrawn"):
+        upstream.verified("opt", NAME, "2.0", at=AT)
+
+
+def test_unknown_there(upstream: Upstream) -> None:
+    """An algorithm that is not there is refused by name."""
+    with pytest.raises(RefusedError, match="no active version in staging"):
+        upstream.verified("in", NAME, None, at=AT)
+
+
+def test_the_same_to_the_byte(upstream: Upstream, intake: Intake) -> None:
+    """Version and display come from there as they were shown, whatever this table says of them."""
+    outcome = ask(intake, "promote", "1.0", upstream=upstream)
+    assert moved(outcome) == {NAME: ("3.0", "1.0")}
+    entry = outcome.document.document.algorithms[NAME]
+    assert (entry.version, entry.display) == ("1.0", {"title": "One"})

@@ -1,0 +1,199 @@
+"""The ledger's conditional writes."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from phaseline.github.outbox import Dispatch, Outbox
+from phaseline.releases.ledger import SUPERSEDED, VERIFIED, WAITING, Ledger, Release, Step
+
+AT = "2026-11-24T20:00:00Z"
+
+
+def make_table(client: Any, name: str) -> None:
+    """The ledger table with the keys of infra/registry.yaml."""
+    text = {"AttributeType": "S"}
+    client.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": n} | text for n in ("pk", "sk", "open", "type")],
+        KeySchema=[
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": "sk", "KeyType": "RANGE"},
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": name,
+                "KeySchema": [
+                    {"AttributeName": attribute, "KeyType": "HASH"},
+                    {"AttributeName": "sk", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+            for name, attribute in (("open", "open"), ("time", "type"))
+        ],
+    )
+
+
+@pytest.fixture
+def ledger() -> Iterator[Ledger]:
+    with mock_aws():
+        client = boto3.client("dynamodb")
+        make_table(client, "ledger")
+        yield Ledger(client, "ledger")
+
+
+def release(sequence: int, version: str = "1.0.0") -> Release:
+    """A release of opt/a."""
+    return Release(
+        release_id=f"opt-a-{version}-{sequence}",
+        type="opt",
+        algorithm="a",
+        version=version,
+        action="promote",
+        previous=None,
+        requested_at=f"2026-11-24T20:00:{sequence:02}Z",
+        sequence=str(sequence),
+        reason="its phase was set",
+        display={"accuracy": 0.97},
+        document_version="v1",
+        revision=sequence,
+    )
+
+
+def test_recorded(ledger: Ledger) -> None:
+    """A recorded release is read back as it was, newest first, and is open."""
+    first, second = release(1), release(2, "2.0.0")
+    ledger.record([first, second], at=AT)
+    assert list(ledger.releases("opt", "a")) == [second, first]
+    assert list(ledger.open_releases("opt")) == [first, second]
+    assert list(ledger.open_releases("in")) == []
+
+
+def test_order_within_a_second(ledger: Ledger) -> None:
+    """Releases of the same second are in the order of their sequence numbers."""
+    same = [replace(release(n), requested_at=AT, release_id=f"id-{9 - n}") for n in (9, 1, 2)]
+    same.append(replace(release(10), requested_at=AT, release_id="id"))
+    ledger.record(same, at=AT)
+    assert [r.sequence for r in ledger.releases("opt", "a")] == ["10", "9", "2", "1"]
+
+
+def test_recorded_again(ledger: Ledger) -> None:
+    """A redelivery changes nothing: what was written first stays."""
+    ledger.record([release(1)], at=AT)
+    ledger.record([replace(release(1), document_version="v2", previous="0.1")], at=AT)
+    (kept,) = ledger.releases("opt", "a")
+    assert kept.document_version == "v1"
+
+
+def test_redelivery_does_not_reopen(ledger: Ledger) -> None:
+    """A release that was verified stays closed when its record is delivered again."""
+    ledger.record([release(1)], at=AT)
+    ledger.stamp(release(1), "verified", at=AT, state=VERIFIED)
+    ledger.record([release(1)], at=AT)
+    assert list(ledger.open_releases("opt")) == []
+    assert next(ledger.releases("opt", "a")).state == VERIFIED
+
+
+def test_first_stamp_stays(ledger: Ledger) -> None:
+    """A step is stamped once."""
+    ledger.record([release(1)], at=AT)
+    ledger.stamp(release(1), "verified", at="first", link="one", state=VERIFIED)
+    ledger.stamp(release(1), "verified", at="second", link="two", state=SUPERSEDED)
+    item = ledger.client.get_item(TableName="ledger", Key=release(1).key)["Item"]
+    assert item["step_verified"]["M"] == {"at": {"S": "first"}, "link": {"S": "one"}}
+    assert item["state"] == {"S": VERIFIED}
+
+
+def test_candidates(ledger: Ledger) -> None:
+    """What may be gone back to: verified and not withdrawn, newest first."""
+    ledger.record([release(n, f"{n}.0") for n in (1, 2, 3, 4)], at=AT)
+    for n in (1, 2, 4):
+        ledger.stamp(release(n, f"{n}.0"), "verified", at=AT, state=VERIFIED)
+    ledger.withdraw("opt", "a", "4.0", before=5, at=AT)
+    assert [one.version for one in ledger.releases("opt", "a") if one.can_return] == ["2.0", "1.0"]
+
+
+def test_late_withdrawal(ledger: Ledger) -> None:
+    """A withdrawal delivered late leaves a newer release of the same version alone."""
+    ledger.record([release(1, "1.0"), release(5, "1.0")], at=AT)
+    ledger.withdraw("opt", "a", "1.0", before=3, at=AT)
+    newer, older = ledger.releases("opt", "a")
+    assert ("withdrawn" in newer.steps, "withdrawn" in older.steps) == (False, True)
+
+
+def test_a_release_that_waited(ledger: Ledger) -> None:
+    """It is no open one, goes on once its hold has ended, and keeps the time it began to wait."""
+    waiting = replace(release(1), state=WAITING, document_version=None, revision=None)
+    ledger.record([waiting], at="first")
+    ledger.record([waiting], at="second")
+    assert list(ledger.open_releases("opt")) == []
+    ledger.record([release(1)], at="third")
+    ledger.record([waiting], at="fourth")
+    (found,) = ledger.open_releases("opt")
+    assert (found.state, found.revision) == ("open", 1)
+    assert found.steps == {"waiting": Step("first"), "document": Step("third", link="v1")}
+
+
+def test_a_release_that_waited_in_vain(ledger: Ledger) -> None:
+    """One that a later one overtook behind the hold ends as superseded, and was never open."""
+    waiting = replace(release(1), state=WAITING)
+    ledger.record([waiting], at=AT)
+    ledger.record([replace(waiting, state=SUPERSEDED)], at=AT)
+    ledger.record([release(1)], at=AT)
+    (found,) = ledger.releases("opt", "a")
+    assert (found.state, set(found.steps)) == (SUPERSEDED, {"superseded", "waiting"})
+    assert list(ledger.open_releases("opt")) == []
+
+
+def test_between_two_times(ledger: Ledger) -> None:
+    """The releases that were asked for in a span, both ends included, oldest first."""
+    ledger.record([release(n) for n in (1, 2, 3, 4)], at=AT)
+    found = ledger.between("opt", release(2).requested_at, release(3).requested_at)
+    assert list(found) == [release(2), release(3)]
+    assert list(ledger.between("in", "2026", "2027")) == []
+
+
+def test_found_by_its_id(ledger: Ledger) -> None:
+    """A release is found by its id alone, whatever hyphens its names have."""
+    long = replace(release(1), algorithm="a-b-c", release_id="opt-a-b-c-1.0-rc-1-0badcafe")
+    ledger.record([long, release(2)], at=AT)
+    assert ledger.find(long.release_id) == long
+    assert ledger.find("opt-a-b-c-2.0-0badcafe") is None
+    assert ledger.find("opt") is None
+
+
+def test_claim(ledger: Ledger) -> None:
+    """One of two claims; a holder that died is followed after its lease; a settled one is not."""
+    claim = ("execution#1", "slack#SUCCEEDED")
+    assert ledger.claim(*claim, now=100.0, lease=60)
+    assert not ledger.claim(*claim, now=101.0, lease=60)
+    assert ledger.claim(*claim, now=161.0, lease=60)
+    ledger.settle(*claim, detail="1.2")
+    assert not ledger.claim(*claim, now=900.0, lease=60)
+
+
+def test_outbox(ledger: Ledger) -> None:
+    """The outbox keeps the newest document's dispatch until it is sent."""
+    outbox = Outbox(ledger.client, ledger.table)
+    old = Dispatch("opt", "v1", 1, ("r1",), False)
+    new = Dispatch("opt", "v2", 2, ("r1", "r2"), False)
+    assert outbox.newest("opt") is None
+    outbox.owe(new)
+    outbox.owe(old)
+    outbox.mark_sent(replace(old, sent=True))
+    assert outbox.newest("opt") == new
+    outbox.mark_sent(replace(new, sent=True))
+    assert outbox.newest("opt") == replace(new, sent=True)
+
+
+def test_read(ledger: Ledger) -> None:
+    """Releases are read by their keys, in that order; what is not there is left out."""
+    one, two, missing = release(1), release(2, "2.0.0"), release(3)
+    ledger.record([one, two], at=AT)
+    assert ledger.read([two.key, missing.key, one.key]) == [two, one]
+    assert ledger.read([]) == []

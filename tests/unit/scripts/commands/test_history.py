@@ -1,0 +1,283 @@
+"""What the history command reads, from a ledger and documents that are written down here."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from moto import mock_aws
+
+from phaseline.algorithms.changes import TYPES
+from phaseline.documents import commit
+from phaseline.documents.document import Document, Entry, Merged, revise
+from phaseline.errors import RefusedError
+from phaseline.releases.ledger import VERIFIED, Release
+from phaseline.site.live import Live, LiveDocument
+from phaseline.slack import message_record
+from scripts.commands import history
+from scripts.services import Services
+from tests.builders.calls import Calls
+from tests.builders.environments import DEMO
+from tests.builders.pipeline import BEGIN, Pipeline, at, detail, source
+from tests.builders.site import METADATA, make_buckets
+from tests.unit.pipeline.test_executions import E1
+from tests.unit.releases.test_ledger import make_table
+
+
+@pytest.fixture
+def pipeline() -> Pipeline:
+    """A pipeline of which nothing is known."""
+    return Pipeline("Succeeded", [])
+
+
+@pytest.fixture
+def known(pipeline: Pipeline) -> Iterator[Services]:
+    """An environment whose first documents, which are empty, are live."""
+    with mock_aws():
+        found = Services("demo")
+        vars(found)["environment"] = DEMO
+        vars(found)["codepipeline"] = pipeline.client
+        make_buckets(found.s3)
+        found.s3.put_bucket_versioning(
+            Bucket=METADATA, VersioningConfiguration={"Status": "Enabled"}
+        )
+        make_table(found.ledger.client, "ledger")
+        found.documents.create_missing()
+        go_live(found, 0, "c0")
+        yield found
+
+
+def activate(
+    known: Services, second: int, versions: dict[str, str], *, asked: int | None = None
+) -> tuple[Release, ...]:
+    """Make versions of `opt` active in one write at a second, and verify them 60 seconds later."""
+
+    def merge(document: Document) -> Merged:
+        begun = at(second if asked is None else asked)
+        releases = tuple(
+            Release(
+                release_id=f"opt-{name}-{version}-0123abcd",
+                type="opt",
+                algorithm=name,
+                version=version,
+                action="promote",
+                previous=entry.version if (entry := document.algorithms.get(name)) else None,
+                requested_at=begun,
+                sequence=str(second),
+                reason="measured again",
+                who="ada",
+            )
+            for name, version in versions.items()
+        )
+        entries = {
+            one.algorithm: Entry(str(one.version), {}, one.release_id, one.sequence, begun)
+            for one in releases
+        }
+        revised = revise(document, algorithms={**document.algorithms, **entries})
+        return Merged(revised, releases, ())
+
+    _, merged = commit.write(known.documents, known.ledger, "opt", merge, at=at(second + 1))
+    for release in merged.releases:
+        known.ledger.stamp(release, VERIFIED, at=at(second + 60), link="https://x", state=VERIFIED)
+    return merged.releases
+
+
+def go_live(known: Services, second: int, frontend: str) -> None:
+    """Let visitors get what the documents hold now."""
+    stored = {type_: known.documents.read(type_) for type_ in TYPES}
+    documents = {
+        type_: LiveDocument(one.version_id, one.document.revision) for type_, one in stored.items()
+    }
+    known.lives.record(Live(at(second), f"execution-{second}", frontend, documents))
+
+
+def summaries(pipeline: Pipeline, *told: tuple[str, str]) -> None:
+    """Let CodePipeline list executions, newest first, by id and status."""
+    begun = BEGIN + timedelta(seconds=6)
+    listed = [
+        {"pipelineExecutionId": id_, "status": status, "startTime": begun} for id_, status in told
+    ]
+    answer = {"pipelineExecutionSummaries": listed}
+    Calls(pipeline.client, ListPipelineExecutions=lambda _: answer)
+
+
+# ---- What was live ------------------------------------------------------------------------
+
+
+def test_what_was_live(known: Services) -> None:
+    """Commit, execution and the versions of each type at a time: not what was active then."""
+    activate(known, 100, {"a": "1.0.0"})
+    value, lines = history.live_at(known, TYPES, None, at(150))
+    assert value["live"]["documents"]["opt"]["versions"] == {}
+    go_live(known, 160, "c1")
+    activate(known, 200, {"a": "2.0.0"})
+    value, lines = history.live_at(known, TYPES, None, at(210))
+    assert value["live"]["commit"] == "c1"
+    assert {k: one["versions"] for k, one in value["live"]["documents"].items()} == {
+        "in": {},
+        "opt": {"a": "1.0.0"},
+        "out": {},
+    }
+    text = list(lines)
+    assert text[0] == f"{at(210)}: commit c1, live since {at(160)}"
+    assert "  a 1.0.0" in text
+
+
+def test_before_anything_was_live(known: Services) -> None:
+    """It says so."""
+    value, lines = history.live_at(known, TYPES, None, at(-1))
+    assert value["live"] is None
+    assert list(lines) == [f"{at(-1)}: nothing was live yet"]
+
+
+def test_a_few_reads_however_many_algorithms(known: Services) -> None:
+    """One query and a read of each document, for a thousand algorithms as for one."""
+    many = {f"a{n}": Entry("1.0.0", {}, f"r{n}", "1", at(100)) for n in range(1000)}
+    known.documents.update("opt", lambda one: Merged(revise(one, algorithms=many), (), ()))
+    go_live(known, 200, "c1")
+    queries = Calls(known.ledger.client, Query=lambda _: None, GetItem=lambda _: None)
+    reads = Calls(known.s3, GetObject=lambda _: None)
+    value, _ = history.live_at(known, TYPES, "a7", at(300))
+    assert value["live"]["documents"]["opt"]["versions"] == {"a7": "1.0.0"}
+    assert (len(queries.asked), len(reads.asked)) == (1, 3)
+
+
+# ---- What changed -------------------------------------------------------------------------
+
+
+def test_what_changed(known: Services) -> None:
+    """The net difference for visitors, and each release of it with who and why."""
+    activate(known, 100, {"a": "1.0.0", "b": "1.0.0"})
+    go_live(known, 160, "c1")
+    activate(known, 200, {"a": "1.5.0"})
+    activate(known, 300, {"a": "2.0.0"})
+    go_live(known, 360, "c1")
+    activate(known, 400, {"b": "9.9.9"})
+    value, lines = history.changes(known, TYPES, None, at(160), at(380))
+    (one,) = value["differences"]
+    assert (one["algorithm"], one["before"], one["after"]) == ("a", "1.0.0", "2.0.0")
+    assert [(r["version"], r["who"], r["reason"]) for r in value["releases"]] == [
+        ("1.5.0", "ada", "measured again"),
+        ("2.0.0", "ada", "measured again"),
+    ]
+    text = "\n".join(lines)
+    assert "  opt/a: 1.0.0 -> 2.0.0\n" in text
+    assert "opt/a 1.5.0 -> 2.0.0, promote by ada: measured again [verified]" in text
+    assert "commit" not in text
+
+
+def test_what_was_asked_for_long_before(known: Services) -> None:
+    """A release that waited is among those of the change, whenever it was asked for."""
+    activate(known, 100, {"a": "1.0.0"})
+    go_live(known, 160, "c1")
+    activate(known, 5000, {"a": "2.0.0"}, asked=110)
+    go_live(known, 5060, "c2")
+    value, lines = history.changes(known, TYPES, None, at(4000), at(6000))
+    assert [r["version"] for r in value["releases"]] == ["2.0.0"]
+    assert "  commit: c1 -> c2" in list(lines)
+
+
+def test_nothing_changed(known: Services) -> None:
+    """It says so, and reads no document."""
+    reads = Calls(known.s3, GetObject=lambda _: None)
+    value, lines = history.changes(known, TYPES, None, at(10), at(20))
+    assert value["differences"] == value["releases"] == []
+    assert list(lines)[1:] == ["  nothing changed", "no release"]
+    assert reads.asked == []
+
+
+def test_since_before_the_first(known: Services) -> None:
+    """All that is live came since."""
+    activate(known, 100, {"a": "1.0.0"})
+    go_live(known, 160, "c1")
+    value, _ = history.changes(known, ("opt",), "a", at(-10), at(200))
+    assert [(one["before"], one["after"]) for one in value["differences"]] == [(None, "1.0.0")]
+    assert value["commits"] == [None, "c1"]
+
+
+# ---- The newest, and one ------------------------------------------------------------------
+
+
+def test_the_newest(known: Services) -> None:
+    """Of all types or of one algorithm, newest first, as many as asked for."""
+    for second in (100, 200, 300):
+        activate(known, second, {"a": f"{second}.0.0", "b": f"{second}.0.0"})
+    value, _ = history.newest(known, TYPES, None, 3)
+    assert [r["version"] for r in value["releases"]] == ["300.0.0", "300.0.0", "200.0.0"]
+    value, lines = history.newest(known, ("opt",), "b", 2)
+    assert [r["release_id"] for r in value["releases"]] == [
+        "opt-b-300.0.0-0123abcd",
+        "opt-b-200.0.0-0123abcd",
+    ]
+    assert len(list(lines)) == 2
+
+
+def run(pipeline: Pipeline, version: str) -> None:
+    """Let the pipeline have carried a version of the document `opt`."""
+    pipeline.actions = [
+        source("Opt", 6, VersionId=version),
+        detail("Build", "Build", 8, 38, externalExecutionUrl="https://log"),
+        detail("Verify", "Verify", 58, 62),
+    ]
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_the_course_of_a_release(known: Services, pipeline: Pipeline, *, recorded: bool) -> None:
+    """Its steps with those of its execution: as it is kept, or from CodePipeline where the event
+    of its end was lost."""
+    (release,) = activate(known, 1, {"a": "1.0.0"})
+    run(pipeline, str(release.document_version))
+    summaries(pipeline, (E1, "Succeeded"))
+    if recorded:
+        known.recorder.record(E1)
+    asked = len(pipeline.calls.asked)
+    key = {"pk": {"S": message_record.of_revision("opt", 1)}, "sk": {"S": "slack"}}
+    item: Any = key | {"channel": {"S": "C1"}, "ts": {"S": "1795600841.000100"}}
+    known.ledger.client.put_item(TableName="ledger", Item=item)
+    value, lines = history.course(known, release.release_id)
+    assert (len(pipeline.calls.asked) == asked) is recorded
+    steps = [step["name"] for step in value["timeline"]["steps"]]
+    assert steps[:5] == ["asked", "document", "wait for Source", "Source", "wait for Build"]
+    assert steps[5:] == ["Build", "wait for Verify", "Slack message", "Verify", "verified"]
+    assert value["timeline"]["slowest"]["name"] == "Build"
+    text = list(lines)
+    assert text[0] == f"{release.release_id}: opt/a nothing -> 1.0.0, verified after 1 min 0 s"
+    (slowest,) = (line for line in text if "the slowest" in line)
+    assert slowest == f"  {at(8)[:-1]}.000Z  Build: 30.0 s, the slowest, https://log"
+
+
+def test_a_stage_that_is_retried_now(known: Services, pipeline: Pipeline) -> None:
+    """An execution that is kept as failed and runs again is told as it is now."""
+    (release,) = activate(known, 1, {"a": "1.0.0"})
+    run(pipeline, str(release.document_version))
+    pipeline.state = "Failed"
+    known.recorder.record(E1)
+    pipeline.state = "InProgress"
+    pipeline.actions.append(detail("Verify", "Verify", 70, 70, "InProgress"))
+    summaries(pipeline, (E1, "InProgress"))
+    value, _ = history.course(known, release.release_id)
+    assert [s["ended"] for s in value["timeline"]["steps"] if s["name"] == "Verify"][-1] is None
+
+
+def test_an_unknown_release(known: Services) -> None:
+    """It is refused, and the message says where ids are."""
+    with pytest.raises(RefusedError, match="has no such release"):
+        history.course(known, "opt-a-1.0.0-ffffffff")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--until", "2026-11-25T10:00:00Z"], "--until needs --since"),
+        (["--at", "2026-11-25T10:00:00Z", "--release", "x"], "exclude each other"),
+        (["--at", "2026-11-25T10:00:00"], "2026-11-2"),
+        (["--limit", "0"], "--limit"),
+        (["--since", "2099-01-01T00:00:00Z"], "--since 2099-01-01T00:00:00Z is after"),
+    ],
+)
+def test_usage(arguments: list[str], said: str) -> None:
+    """What can't be meant is a usage error."""
+    ran = CliRunner().invoke(history.command, ["--environment", "demo", *arguments])
+    assert ran.exit_code == 2
+    assert said in ran.output

@@ -1,0 +1,148 @@
+"""What a release makes of what visitors are served, and of a Slack that was told already."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from moto import mock_aws
+from pytest_httpserver import HTTPServer
+
+from phaseline.documents.document import Document
+from phaseline.errors import ConfigurationError, DeploymentError, RefusedError, TimedOutError
+from phaseline.promotion.request import Request
+from phaseline.releases.ledger import SUPERSEDED, VERIFIED
+from phaseline.site import manifests
+from scripts.cli.console import Console
+from scripts.commands.release import Release
+from scripts.commands.update_metadata import update
+from scripts.release import journal
+from scripts.release.journal import Journal
+from scripts.release.subject import Move, Subject
+from scripts.services import Services
+from tests.builders.calls import Calls
+from tests.builders.environments import DEMO
+from tests.builders.site import make_buckets, manifest
+from tests.builders.timing import Timer
+from tests.unit.pipeline.test_actions import detail
+from tests.unit.pipeline.test_executions import E1, summary
+from tests.unit.releases.test_ledger import AT, make_table
+from tests.unit.site.test_manifests import release as recorded
+
+TOKEN_ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:slack-abc123"
+MOVE = Move("a", "0.9.0", "1.0.0", "r", "ana", "why")
+SUBJECT = Subject(
+    Document("opt", 6), Document("opt", 7), "v7", (MOVE,), changed=False, note="revision 7"
+)
+
+
+@pytest.fixture
+def known(httpserver: HTTPServer) -> Iterator[Services]:
+    """An environment whose execution E1 has carried version v7 and seen to its invalidation; the
+    ledger has its release open. Slack is the test's server."""
+    with mock_aws():
+        found = Services("demo")
+        vars(found)["environment"] = replace(
+            DEMO, slack_api_url=httpserver.url_for("/api/"), slack_token_arn=TOKEN_ARN
+        )
+        make_buckets(found.s3)
+        make_table(found.ledger.client, "ledger")
+        found.ledger.record([recorded()], at=AT)
+        invalidated = detail("Invalidate", "Succeeded", 1)
+        invalidated["output"]["outputVariables"] = {"invalidation": "I1"}
+        Calls(
+            found.codepipeline,
+            ListPipelineExecutions=lambda _: {
+                "pipelineExecutionSummaries": [summary(E1, "Succeeded", Opt="v7")]
+            },
+            ListActionExecutions=lambda _: {"actionExecutionDetails": [invalidated]},
+        )
+        yield found
+
+
+def run(known: Services, subject: Subject, revision: int, version: str) -> Journal:
+    """Release `subject` where visitors get a revision with this version of the algorithm `a`."""
+    timer, kept = Timer(), Journal("demo", "release opt v7 (demo)")
+    shown = manifest(revision=revision, versions={"a": version})
+    Release(
+        known,
+        Console(total=6, err=io.StringIO(), environ={}),
+        kept,
+        make=lambda: (subject,),
+        timeout=10,
+        clock=timer.clock,
+        sleep=timer.sleep,
+        fetch=lambda url: manifests.parse(shown, url),
+    ).run()
+    return kept
+
+
+def state(known: Services) -> str:
+    """The state of the release in the ledger."""
+    return next(known.ledger.releases("opt", "a")).state
+
+
+def test_it_closes_what_it_proved(known: Services) -> None:
+    """A release that the pipeline left open is verified; the next run finds nothing to do."""
+    assert run(known, SUBJECT, 7, "1.0.0").outcome == journal.DONE
+    assert state(known) == VERIFIED
+    assert (seen := known.lives.newest())
+    assert seen.documents["opt"].revision == 7
+    again = run(known, SUBJECT, 7, "1.0.0")
+    assert again.outcome == journal.ALREADY_DONE
+    assert [record.step for record in again.records] == [
+        "Metadata",
+        "Pipeline execution",
+        "Pipeline",
+        "Invalidation",
+        "Website",
+        "Report",
+    ]
+
+
+def test_a_newer_one_is_shown(known: Services) -> None:
+    """Where a later revision shows another version, this release is superseded."""
+    assert run(known, SUBJECT, 9, "2.0.0").outcome == journal.SUPERSEDED
+    assert state(known) == SUPERSEDED
+
+
+def test_a_newer_one_shows_the_same(known: Services) -> None:
+    """A later revision that still shows the version proves it too."""
+    assert run(known, SUBJECT, 9, "1.0.0").outcome == journal.DONE
+    assert state(known) == VERIFIED
+
+
+def test_built_from_it_and_shows_another(known: Services) -> None:
+    """A frontend that shows something else than its documents say is a failure."""
+    with pytest.raises(DeploymentError, match="built from revision 7 and shows other versions"):
+        run(known, SUBJECT, 7, "0.9.0")
+
+
+def test_it_never_arrives(known: Services) -> None:
+    """An older revision that stays is told after the bound."""
+    with pytest.raises(TimedOutError, match=r"expected revision 7 .*found revision 6"):
+        run(known, SUBJECT, 6, "0.9.0")
+    assert state(known) == "open"
+
+
+def test_a_withdrawal(known: Services) -> None:
+    """An algorithm that leaves the website is proved by its absence."""
+    gone = replace(SUBJECT, moves=(replace(MOVE, algorithm="b", before="1", after=None),))
+    assert run(known, gone, 7, "1.0.0").outcome == journal.DONE
+
+
+def test_an_order_with_itself(known: Services) -> None:
+    """An environment that would take its versions from itself is a mistake of its parameters."""
+    vars(known)["environment"] = replace(known.environment, promotes_from="demo")
+    with pytest.raises(ConfigurationError, match="PromotesFrom is the environment itself"):
+        _ = known.upstream
+
+
+def test_none_where_one_is_refused(known: Services) -> None:
+    """Of the requests for several documents none is carried out where one would be refused."""
+    known.documents.create_missing()
+    hold = Request("hold", "in", (), "why", "ana", AT, "run-1")
+    refused = Request("rollback", "opt", ("a",), "why", "ana", AT, "run-1", version="9.9.9")
+    with pytest.raises(RefusedError):
+        update(known, (hold, refused), dry_run=False)
+    assert known.documents.read("in").document.freeze is None

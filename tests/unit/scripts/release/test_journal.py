@@ -1,0 +1,265 @@
+"""What a release tells: its journal as data, summary and outputs, and a job's files."""
+
+import io
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phaseline.documents.document import Document
+from phaseline.errors import DeploymentError, InputError, PhaselineError, RefusedError
+from scripts.__main__ import main
+from scripts.cli import console
+from scripts.cli.console import Console
+from scripts.github import job
+from scripts.release.journal import (
+    ALREADY_DONE,
+    DONE,
+    DRY_RUN,
+    FAILED,
+    REFUSED,
+    SUPERSEDED,
+    Journal,
+)
+from scripts.release.subject import Move, Subject
+from tests.builders.timing import Timer
+
+MOVE = Move("route-planner", "2.0.3", "2.1.0", "opt-route-planner-2.1.0-1a2b", "ana", "faster")
+ALPHABET = st.characters(exclude_characters="\r", exclude_categories=["Cs"])
+NOTE = "route-planner: 2.0.3 -> 2.1.0"
+SUBJECT = Subject(Document("opt", 6), Document("opt", 7), "v7", (MOVE,), True, NOTE)
+
+
+def journal(**facts: Any) -> Journal:
+    """The journal of a promotion, one step of which took two seconds."""
+    timer = Timer()
+    kept = Journal("demo", "promote opt/route-planner 2.1.0 (demo)", clock=timer.clock)
+    kept.subjects, kept.outcome = (SUBJECT,), DONE
+    kept.execution, kept.execution_url = "e1", "https://console.example/e1"
+    kept.site_url = "https://www.example.com"
+    with kept.step(quiet(), "Metadata") as record:
+        timer.now += 2
+        record.result = "written"
+    for name, value in facts.items():
+        setattr(kept, name, value)
+    return kept
+
+
+def quiet() -> Console:
+    """A console that nobody sees."""
+    return Console(total=1, err=io.StringIO(), environ={})
+
+
+def test_summary() -> None:
+    """What, from and to, who, why, result and links stand before the steps."""
+    assert journal().markdown().splitlines() == [
+        "## \N{WHITE HEAVY CHECK MARK} promote opt/route-planner 2.1.0 (demo)",
+        "",
+        "| | |",
+        "|-|-|",
+        "| Result | **done** after 2.0 s |",
+        r"| Change | route-planner 2.0.3 -\> 2.1.0 |",
+        "| Release | opt-route-planner-2.1.0-1a2b |",
+        "| Who | ana |",
+        "| Why | faster |",
+        "| Links | [website](https://www.example.com), [pipeline](https://console.example/e1) |",
+        "",
+        "| Step | Result | Duration |",
+        "|-|-|-|",
+        "| Metadata | written | 2.0 s |",
+    ]
+
+
+@given(st.text())
+def test_no_text_breaks_the_summary(text: str) -> None:
+    """Whatever a person gives as the reason, the tables keep their rows and their columns."""
+    kept = journal(subjects=(replace(SUBJECT, moves=(replace(MOVE, reason=text, who=text),)),))
+    rows = [line for line in kept.markdown().split("\n") if line.startswith("|")]
+    plain = [line.replace("\\\\", "").replace("\\|", "") for line in rows]
+    facts = 8 if text.split() else 6  # without a reason there is no row for it
+    assert [line.count("|") for line in plain] == [3] * facts + [4] * 3
+
+
+def test_outputs() -> None:
+    """The outputs that workflows use; what is not known is empty."""
+    assert journal().outputs() == {
+        "outcome": "done",
+        "release-id": "opt-route-planner-2.1.0-1a2b",
+        "execution-id": "e1",
+        "execution-url": "https://console.example/e1",
+        "site-url": "https://www.example.com",
+        "document-version": "v7",
+    }
+    assert set(Journal("demo", "x").outputs().values()) == {"interrupted", ""}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "sentence"),
+    [
+        (DONE, "route-planner 2.0.3 -> 2.1.0: visitors get it"),
+        (ALREADY_DONE, "route-planner 2.0.3 -> 2.1.0: already done, visitors get it"),
+        (SUPERSEDED, "route-planner 2.0.3 -> 2.1.0: visitors get something newer"),
+        (DRY_RUN, "route-planner 2.0.3 -> 2.1.0: would be done, nothing was changed"),
+    ],
+)
+def test_sentence(outcome: str, sentence: str) -> None:
+    """Each outcome in a sentence."""
+    kept = journal(outcome=outcome)
+    assert kept.sentence == sentence
+    assert next(kept.lines()) == sentence
+    assert kept.data()["outcome"] == outcome
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "text"),
+    [
+        (None, "1", "a nothing -> 1"),
+        ("1", None, "a 1 -> nothing"),
+        ("1", "1", "a stays at 1"),
+    ],
+)
+def test_move(before: str | None, after: str | None, text: str) -> None:
+    """A change of a version in words."""
+    assert str(Move("a", before, after, None, "ana", "why")) == text
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome"),
+    [(DeploymentError, FAILED), (RefusedError, REFUSED), (InputError, REFUSED)],
+)
+def test_failure(kind: type[PhaselineError], outcome: str) -> None:
+    """An error is the sentence; a step that raised is kept as failed, with its duration."""
+    kept = journal()
+
+    def broken() -> None:
+        with kept.step(quiet(), "Pipeline"):
+            raise kind("pipeline p", "Build failed", "Look at its log.")
+
+    with pytest.raises(kind) as caught:
+        broken()
+    kept.fail(caught.value)
+    assert kept.outcome == outcome
+    assert kept.sentence == "pipeline p: Build failed. Look at its log."
+    assert [record.result for record in kept.records] == ["written", "failed"]
+
+
+@given(st.dictionaries(st.sampled_from(["a", "b-c"]), st.text(ALPHABET)))
+def test_outputs_of_a_step(values: dict[str, str]) -> None:
+    """GitHub reads back what was set, line breaks included, and no other output."""
+    with tempfile.NamedTemporaryFile() as file:
+        job.write_outputs({"GITHUB_OUTPUT": file.name}, values)
+        assert read_outputs(Path(file.name).read_bytes().decode()) == values
+
+
+def read_outputs(text: str) -> dict[str, str]:
+    """A step's outputs, read as the runner reads them: name, delimiter, lines, delimiter."""
+    found, lines = {}, iter(text.split("\n"))
+    for line in lines:
+        if line:
+            name, _, end = line.partition("<<")
+            found[name] = "\n".join(iter(lambda: next(lines), end))
+    return found
+
+
+def test_outside_of_a_job(tmp_path: Path) -> None:
+    """Where there is no job, nothing is written."""
+    job.write_outputs({}, {"a": "b"})
+    job.write_summary({}, "# x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_summary_is_added_to(tmp_path: Path) -> None:
+    """Several summaries of one step stand one after the other; a long one is cut, not dropped."""
+    environ = {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}
+    job.write_summary(environ, "one")
+    job.write_summary(environ, "two")
+    assert (tmp_path / "summary").read_text() == "one\ntwo\n"
+    job.write_summary(environ, "\N{CROSS MARK}" * job.SUMMARY_LIMIT)
+    assert (tmp_path / "summary").stat().st_size < job.SUMMARY_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("label", "url", "text"),
+    [
+        ("a|b", "https://x/y z", r"[a\|b](https://x/y%20z)"),
+        ("a", "https://x/(y)", "[a](https://x/%28y%29)"),
+        ("a", "javascript:alert(1)", "a"),
+        ("a", None, "a"),
+    ],
+)
+def test_link(label: str, url: str | None, text: str) -> None:
+    """A link leads to a web address only, and ends where it should."""
+    assert job.link(label, url) == text
+
+
+RELEASE = ["release", "--environment", "demo", "--type", "opt"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        RELEASE,
+        [*RELEASE, "--action", "promote", "--algorithm", "a", "--version", "1"],
+        [*RELEASE, "--action", "promote", "--algorithm", "$(reboot)", "--reason", "x"],
+        [*RELEASE, "--action", "hold", "--until", "2026-12-01T08:00:00", "--reason", "no zone"],
+        [*RELEASE, "--document-version", "v", "--action", "hold"],
+        [*RELEASE, "--document-version", "a b"],
+        ["release", "--environment", "Demo", "--type", "opt", "--document-version", "v"],
+        ["release", "--environment", "demo", "--type", "up", "--document-version", "v"],
+        ["start-pipeline", "--environment", "demo", "--type", "opt"],
+        ["follow-pipeline", "--environment", "demo", "--execution", "e1"],
+        ["update-metadata", "--environment", "demo", "--type", "in", "--action", "hold"],
+        ["report", "--environment", "demo"],
+        ["status"],
+    ],
+)
+def test_usage(arguments: list[str]) -> None:
+    """What can't be meant is refused before anything is asked of AWS."""
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2, result.output
+    assert "Error:" in result.stderr
+
+
+COMMANDS = main.list_commands(click.Context(main))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_options_are_variables(name: str) -> None:
+    """Every option of every command is the variable PHASELINE_<OPTION>."""
+    command = main.get_command(click.Context(main), name)
+    assert command
+    for option in command.params:
+        assert isinstance(option, click.Option)
+        longest = max(option.opts, key=len).removeprefix("--")
+        assert option.envvar == f"PHASELINE_{longest.replace('-', '_').upper()}"
+
+
+def test_an_empty_variable_is_none() -> None:
+    """A workflow's empty input is an option that was not given."""
+    variables = {"PHASELINE_ENVIRONMENT": "demo", "PHASELINE_TYPE": "opt", "PHASELINE_ACTION": ""}
+    result = CliRunner(env=variables).invoke(main, ["release"])
+    assert result.exit_code == 2
+    assert "Give --action" in result.stderr
+
+
+def test_completion() -> None:
+    """A shell that completes the program `phaseline` gets the commands' names."""
+    found = subprocess.run(
+        [sys.executable, "-m", "scripts"],
+        env=os.environ
+        | {console.COMPLETION: "bash_complete", "COMP_WORDS": "phaseline re", "COMP_CWORD": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[4],
+    )
+    assert found.stdout.split() == ["plain,release", "plain,report"]

@@ -1,0 +1,233 @@
+"""What is published, in which order, and what is invalidated."""
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from phaseline import archive
+from phaseline.errors import InputError
+from phaseline.site import publication
+from phaseline.site.manifests import ServedDocument, ServedManifest
+from phaseline.site.publication import Publication, Published
+
+KEYS = st.sampled_from(["a.css", "b.js", "index.html", "x/index.html", "phaseline.json"])
+FILES = st.dictionaries(KEYS, st.sampled_from(["1", "2"]))
+
+
+def manifest(**revisions: int) -> ServedManifest:
+    """A manifest with these revisions."""
+    documents = {
+        name: ServedDocument(f"v{revision}", revision, {}) for name, revision in revisions.items()
+    }
+    return ServedManifest("c", "e", documents, "digest")
+
+
+def published(keys: dict[str, str], **revisions: int) -> Published:
+    """A state with these keys and revisions."""
+    documents = {name: {"revision": revision} for name, revision in revisions.items()}
+    return Published(keys=keys, documents=documents, execution="e0")
+
+
+def plan(
+    build: dict[str, str],
+    bucket: dict[str, str],
+    state: Published | None,
+    *,
+    revision: int = 1,
+    in_bucket: ServedManifest | None = None,
+) -> Publication:
+    """The plan of a build whose document `opt` has a revision."""
+    return publication.plan(
+        execution="e1",
+        build=build,
+        manifest=manifest(opt=revision),
+        bucket=bucket,
+        in_bucket=in_bucket,
+        published=state,
+    )
+
+
+def test_without_a_state_everything_is_invalidated() -> None:
+    """The first publication does not know what caches hold."""
+    assert plan({"a": "1"}, {}, None).changed is None
+
+
+def test_what_changes_is_invalidated() -> None:
+    """On top of a verified publication, new and changed files are named, and no others."""
+    old = {"a": "1", "b": "1"}
+    made = plan(old | {"a": "2", "c": "1"}, old, published(old, opt=1))
+    assert made.changed == ("/a", "/c")
+
+
+@pytest.mark.parametrize(
+    "bucket", [{"a": "2", "b": "1"}, {"a": "1"}, {"a": "1", "b": "1", "c": "1"}, {}]
+)
+def test_after_an_execution_that_died_everything_is_invalidated(bucket: dict[str, str]) -> None:
+    """A bucket that isn't what was verified may have been cached in any state."""
+    old = {"a": "1", "b": "1"}
+    assert plan(old, bucket, published(old, opt=1)).changed is None
+
+
+def test_while_an_execution_is_not_verified_everything_is_invalidated() -> None:
+    """Even a bucket that is just what was verified: another content may have been cached."""
+    old = {"a": "1"}
+    doubted = replace(published(old, opt=1), publishing="e0")
+    assert plan(old, old, doubted).changed is None
+
+
+DIES_UPLOADING, DIES_AFTER_UPLOAD, FINISHES = "dies uploading", "dies after upload", "finishes"
+FATES = st.sampled_from([DIES_UPLOADING, DIES_AFTER_UPLOAD, FINISHES])
+FEW_FILES = st.dictionaries(st.sampled_from(["a.css", "index.html"]), st.sampled_from(["1", "2"]))
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(st.tuples(FEW_FILES, FATES), min_size=2, max_size=6),
+    st.randoms(use_true_random=True),
+)
+def test_no_visitor_keeps_an_old_page(
+    executions: list[tuple[dict[str, str], str]], random: Random
+) -> None:
+    """Whatever died before, after a finished execution the cache holds nothing but its build.
+
+    The cache never expires, and visitors may fill it after any upload.
+    """
+    bucket: dict[str, str] = {}
+    cache: dict[str, str] = {}
+    state: Published | None = None
+
+    def visit() -> None:
+        for key, digest in bucket.items():
+            if random.random() < 0.5:
+                cache.setdefault(f"/{key}", digest)
+
+    for number, (files, fate) in enumerate([*executions, ({"index.html": "1"}, FINISHES)]):
+        build = files | {"phaseline.json": f"manifest {number}"}
+        made = plan(build, bucket, state)
+        state = replace(state or published({}), publishing=f"e{number}")
+        uploads = [key for group in publication.order(made.keys, bucket) for key in group]
+        for key in uploads[: random.randrange(len(uploads)) if fate == DIES_UPLOADING else None]:
+            bucket[key] = build[key]
+            visit()
+        if fate != FINISHES:
+            continue
+        for path in [*cache] if made.changed is None else made.changed:
+            cache.pop(path, None)
+        visit()
+        for key in made.stale:
+            del bucket[key]
+        state = Published(made.keys, made.documents, made.execution)
+        for key, digest in build.items():
+            assert cache.get(f"/{key}", digest) == digest
+
+
+def test_what_the_build_lacks_is_stale() -> None:
+    """A key of the bucket that is not in the build is named for pruning, not deleted."""
+    assert plan({"a": "1"}, {"a": "1", "old": "1"}, None).stale == ("old",)
+
+
+@pytest.mark.parametrize(
+    ("build", "state", "bucket", "outcome"),
+    [
+        (2, 3, None, "superseded"),
+        (2, None, 3, "superseded"),
+        (2, 2, 2, "published"),
+        (3, 2, 2, "published"),
+        (1, None, None, "published"),
+    ],
+)
+def test_a_build_of_older_documents_is_superseded(
+    build: int, state: int | None, bucket: int | None, outcome: str
+) -> None:
+    """Neither a verified nor an uploaded newer document is taken back by a late build."""
+    made = plan(
+        {},
+        {},
+        published({}, opt=state) if state else None,
+        revision=build,
+        in_bucket=manifest(opt=bucket) if bucket else None,
+    )
+    assert made.outcome == outcome
+
+
+def test_one_older_document_is_enough() -> None:
+    """A build is superseded if any of its documents is older, even where another is newer."""
+    assert publication.is_older({"in": 9, "opt": 1}, {"in": 1, "opt": 2})
+    assert publication.is_older({}, {"opt": 1})
+
+
+@given(FILES, FILES)
+def test_uploads_are_ordered(build: dict[str, str], bucket: dict[str, str]) -> None:
+    """What differs is uploaded once: other files, then pages, then the manifest alone."""
+    groups = publication.order(build, bucket)
+    flat = [key for group in groups for key in group]
+    assert sorted(flat) == sorted(key for key in build if bucket.get(key) != build[key])
+    ranks = [2 if key == "phaseline.json" else int(key.endswith(".html")) for key in flat]
+    assert ranks == sorted(ranks)
+    for group in groups:
+        assert len({publication.is_page(key) for key in group}) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "type_"),
+    [
+        ("index.html", "text/html; charset=utf-8"),
+        ("a.css", "text/css; charset=utf-8"),
+        ("a.js", "text/javascript; charset=utf-8"),
+        ("phaseline.json", "application/json"),
+        ("a.svg", "image/svg+xml"),
+        ("a.woff2", "font/woff2"),
+        ("a.webp", "image/webp"),
+        ("a.tar.gz", "application/octet-stream"),
+        ("LICENSE", "application/octet-stream"),
+    ],
+)
+def test_content_types(key: str, type_: str) -> None:
+    """The Content-Type follows the suffix, the same on every machine."""
+    assert publication.content_type(key) == type_
+
+
+@pytest.mark.parametrize(
+    ("key", "immutable"),
+    [
+        ("assets/style.3f9ac01b.css", True),
+        ("style.3f9ac01b77de.css", True),
+        ("style.css", False),
+        ("style.1234567.css", False),
+        ("deadbeef.css", False),
+        ("index.html", False),
+        ("phaseline.json", False),
+    ],
+)
+def test_only_hashed_names_are_cached_for_ever(key: str, immutable: bool) -> None:
+    """A name that stays while its content changes is asked for again after a minute."""
+    header = publication.cache_control(key)
+    assert ("immutable" in header) == immutable
+    assert immutable or header == "public, max-age=60, must-revalidate"
+
+
+@given(FILES, st.none() | st.lists(st.text()), st.lists(st.text()))
+def test_render_and_parse(
+    keys: dict[str, str], changed: list[str] | None, stale: list[str]
+) -> None:
+    """A publication survives the artifact."""
+    made = Publication(
+        execution="e1",
+        outcome="published",
+        changed=None if changed is None else tuple(changed),
+        keys=keys,
+        stale=tuple(stale),
+        documents={"opt": {"revision": 1}},
+    )
+    zipped = archive.pack(publication.render(made))
+    assert publication.parse(zipped, "here") == made
+
+
+@pytest.mark.parametrize("data", [b"", b"no zip", archive.pack({"other": b"{}"})])
+def test_another_artifact_is_refused(data: bytes) -> None:
+    """What is not a publication is refused with the place where it was found."""
+    with pytest.raises(InputError, match=r"artifact here.*publication\.json"):
+        publication.parse(data, "artifact here")

@@ -13,8 +13,9 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
-from local import automation, display
-from local import demo as demonstration
+from local import automation
+from local.demo import demo as demonstration
+from local.demo import display
 from local.system import ENVIRONMENT, ROOT, System
 from phaseline.algorithms.changes import NAME_PATTERN, TYPES
 from phaseline.errors import (

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from local import repositories, standins
+from local import standins
+from local.github import repositories
 from local.system import AUTOMATION, CREDENTIALS, ENVIRONMENT, ROOT, System
 from local.waiting import until
 

@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING
 import boto3
 import urllib3
 
-from local import github, slack
-from local.edge import Edge
+from local import github
+from local.cdn.edge import Edge
 from local.github.hub import Hub
 from local.github.oidc import ISSUER
-from local.runner import Runner, Settings
 from local.serving import Server, serve
+from local.slack import app
 from local.waiting import PATIENCE
+from local.workflows.runner import Runner, Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudfront import CloudFrontClient
@@ -82,7 +83,7 @@ def start(
     runner = Runner(hub, workflows) if workflows else None
     servers = (
         serve(github.serving(hub, runner)),
-        serve(slack.application(token=slack_token, channels=channels)),
+        serve(app.application(token=slack_token, channels=channels)),
         serve(edge),
     )
     if runner:

@@ -24,10 +24,11 @@ from urllib.parse import urlsplit
 import boto3
 import urllib3
 
-from local import repositories, standins
+from local import standins
+from local.github import repositories
 from local.parts import PartError, end
-from local.runner import Settings
 from local.waiting import PATIENCE, until
+from local.workflows.runner import Settings
 from phaseline.errors import ConfigurationError, RefusedError, RemoteCallError
 from phaseline.releases.ledger import Ledger
 
@@ -387,7 +388,7 @@ def _is_held(folder: Path) -> bool:
 @contextmanager
 def _emulator(port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run the emulator. Raises PartError in place of whatever its death leads to."""
-    command = [str(EMULATOR), str(ROOT / "local/emulator/serve.py"), "--port", str(port)]
+    command = [str(EMULATOR), str(ROOT / "local/aws/serve.py"), "--port", str(port)]
     # The emulator of a demo that was killed may still remove its own files.
     command += ["--git-root", str(folder / "git"), "--state", str(folder / f"state-{port}")]
     if not EMULATOR.exists():

@@ -22,7 +22,7 @@ from local.serving import Faults
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-    from local.runner import Runner
+    from local.workflows.runner import Runner
 
 
 def application(*, token: str, repositories: Collection[str]) -> "WSGIApplication":

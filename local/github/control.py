@@ -8,7 +8,7 @@
 - `PUT /_phaseline/environments/NAME {"repository", "approval"}`: whether deployments to it wait
 - `GET /_phaseline/runs`, `GET /_phaseline/runs/ID`: runs, with what came of them
 - `POST /_phaseline/runs/ID/approve {"approve", "environment"}`: let what waits go on, or refuse it
-- `POST /_phaseline/runs/ID/begin`, `.../end`: a job reports (local/job.py)
+- `POST /_phaseline/runs/ID/begin`, `.../end`: a job reports (local/workflows/job.py)
 - `GET /OWNER/REPOSITORY/actions/runs/ID`: a run for people
 - `GET /_services/token?audience=A`: an OIDC token for the job whose request token is given
 - `GET /.well-known/openid-configuration`, `GET /.well-known/jwks`: how tokens are checked
@@ -26,11 +26,11 @@ from local.github.openapi import RefusedError
 from local.github.pages import base
 from local.github.pulls import Pulls
 from local.serving import CONTROL
-from local.workflow_files import Event
+from local.workflows.files import Event
 
 if TYPE_CHECKING:
-    from local.runner import Runner
-    from local.runs import Run
+    from local.workflows.runner import Runner
+    from local.workflows.runs import Run
 
 WORKFLOWS = ".github/workflows/"
 

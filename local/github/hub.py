@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from local.github.openapi import RefusedError
-from local.workflow_files import Event
+from local.workflows.files import Event
 
 BRANCH = "main"
 OWNER = "octocat"

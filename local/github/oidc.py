@@ -15,7 +15,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from local.github.hub import number_of
-from local.workflow_files import Event
+from local.workflows.files import Event
 
 ISSUER = "https://token.actions.githubusercontent.com"
 SECONDS = 300

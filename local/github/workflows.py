@@ -9,11 +9,11 @@ from flask import Response, request
 from local.github.hub import BRANCH, Access, Hub, Repository, now, number_of, user
 from local.github.openapi import RefusedError
 from local.github.pages import Routes, base, page
-from local.runs import COMPLETED, Run
-from local.workflow_files import Event, parse
+from local.workflows.files import Event, parse
+from local.workflows.runs import COMPLETED, Run
 
 if TYPE_CHECKING:
-    from local.runner import Runner
+    from local.workflows.runner import Runner
 
 # https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows#repository_dispatch
 PAYLOAD_CHARACTERS = 65_535

@@ -118,7 +118,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command: list[str | Path] = [PYTHON, ROOT / "local/emulator/serve.py", "--port", str(port)]
+    command: list[str | Path] = [PYTHON, ROOT / "local/aws/serve.py", "--port", str(port)]
     paths: list[str | Path] = [
         "--git-root",
         home / "git",

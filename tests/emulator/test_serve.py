@@ -29,7 +29,7 @@ def test_it_ends_with_its_starter(tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    serve = [str(PYTHON), str(ROOT / "local/emulator/serve.py"), "--port", str(port)]
+    serve = [str(PYTHON), str(ROOT / "local/aws/serve.py"), "--port", str(port)]
     serve += ["--git-root", str(tmp_path), "--state", str(tmp_path / "state")]
     serve += ["--log", str(tmp_path / "log")]
     starter = subprocess.Popen([sys.executable, "-c", STARTER, str(PATIENCE), *serve], cwd=ROOT)

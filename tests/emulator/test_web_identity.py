@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from local.github.oidc import ISSUER, Issuer, Job, claims, subject
 from local.waiting import PATIENCE
-from local.workflow_files import Event
+from local.workflows.files import Event
 from tests.emulator.conftest import Emulator
 from tests.standins.conftest import call
 

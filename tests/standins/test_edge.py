@@ -10,7 +10,7 @@ from moto import mock_aws
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
-from local.edge import Edge, freshness, names
+from local.cdn.edge import Edge, freshness, names
 from local.serving import Server
 from tests.standins.conftest import Answer, call
 

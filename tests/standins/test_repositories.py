@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pytest_httpserver import HTTPServer
 
-from local.repositories import UntoldError, changed, commit, ensure, git, location
+from local.github.repositories import UntoldError, changed, commit, ensure, git, location
 
 NAME = "acme/storefront"
 

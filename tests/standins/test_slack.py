@@ -10,8 +10,8 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 
-from local import slack
 from local.serving import Server
+from local.slack import app
 from local.waiting import PATIENCE
 from tests.standins.conftest import call
 
@@ -21,7 +21,7 @@ SECTION = {"type": "section", "text": {"type": "mrkdwn", "text": "*Route planner
 @pytest.fixture
 def url(serving: Callable[[Any], Server]) -> str:
     """The address of a running stand-in."""
-    return serving(slack.application(token="xoxb-right", channels={"releases": "C1"})).url
+    return serving(app.application(token="xoxb-right", channels={"releases": "C1"})).url
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from local import system as local_system
+from local.demo.watch import Step, Watch
 from local.system import System
-from local.watch import Step, Watch
 
 COMPLETE, RUNNING, REJECTED = "PACKAGE_TESTS_COMPLETE", "PACKAGE_TESTS_RUNNING", "REJECTED"
 

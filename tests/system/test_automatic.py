@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from local import system as local_system
-from local.demo import BROKEN_BUILD
+from local.demo.demo import BROKEN_BUILD
 from local.system import System
 from phaseline.promotion.automatic_rollback import WHO
 from phaseline.releases.ledger import Release

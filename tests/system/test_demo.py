@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from local import demo
+from local.demo import demo
 
 
 def test_demo(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

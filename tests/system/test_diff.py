@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.demo import BROKEN_BUILD
+from local.demo.demo import BROKEN_BUILD
 from local.system import ENVIRONMENT, ROOT, System
 from phaseline.documents.document import Document, Entry, Merged, revise
 from phaseline.documents.store import Documents

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local.demo import BROKEN_BUILD
+from local.demo.demo import BROKEN_BUILD
 from local.system import ROOT, System
 from phaseline.pipeline.recorder import Recorder
 from phaseline.releases.ledger import Release

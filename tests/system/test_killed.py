@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from local import automation, demo
+from local import automation
 from local import system as local_system
 from local.__main__ import run
+from local.demo import demo
 from local.system import ROOT, System
 from local.waiting import PATIENCE
 from tests.system.conftest import COMPLETE
@@ -24,7 +25,7 @@ from tests.waiting import eventually
 DEMO = """
 import sys
 from pathlib import Path
-from local import demo
+from local.demo import demo
 from local.__main__ import run
 demo.FOLDER = Path(sys.argv.pop(1))
 """

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.edge import Edge
+from local.cdn.edge import Edge
 from local.serving import serve
 from local.system import ENVIRONMENT, System
 from phaseline.deploy import environment

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import urllib3
 
-from local.demo import BROKEN_BUILD
+from local.demo.demo import BROKEN_BUILD
+from local.demo.watch import Watch
 from local.system import ROOT, System
-from local.watch import Watch
 from phaseline.errors import RefusedError
 from tests.system.conftest import COMPLETE, REJECTED, RUNNING, executions, names, promote
 from tests.waiting import eventually

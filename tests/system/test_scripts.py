@@ -13,9 +13,9 @@ import pytest
 import urllib3
 
 from local import standins
-from local.demo import BROKEN_BUILD
+from local.demo.demo import BROKEN_BUILD
+from local.demo.watch import Watch
 from local.system import ENVIRONMENT, ROOT, System
-from local.watch import Watch
 from phaseline.documents.store import Documents, Stored
 from tests.system.conftest import COMPLETE, executions, promote
 from tests.system.test_release import settle

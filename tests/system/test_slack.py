@@ -4,7 +4,7 @@ import json
 from itertools import groupby
 from typing import Any
 
-from local.demo import BROKEN_BUILD
+from local.demo.demo import BROKEN_BUILD
 from local.system import System
 from phaseline.releases.ledger import Release
 from tests.system.conftest import COMPLETE, executions, promote

@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 
 import pytest
 
-from local import automation, github, repositories
+from local import automation, github
 from local import system as local_system
+from local.github import repositories
 from local.github.hub import Hub
-from local.runner import Runner, Settings
 from local.serving import serve
 from local.system import AUTOMATION, ENVIRONMENT, System
+from local.workflows.runner import Runner, Settings
 from tests.standins.conftest import Answer, call
 from tests.system.conftest import executions, promote
 from tests.waiting import eventually

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from local import automation, repositories
+from local import automation
+from local.github import repositories
 from local.system import AUTOMATION, CREDENTIALS, ENVIRONMENT, ROOT, System
 from tests.workflows.conftest import (
     QUICK,

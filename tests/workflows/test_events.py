@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local import repositories
+from local.github import repositories
 from tests.workflows.conftest import NAME, GitHub
 
 CHECKOUT = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"

@@ -8,7 +8,7 @@ from typing import Any
 
 from local import automation
 from local.automation import PARAMETERS
-from local.demo import BROKEN_BUILD
+from local.demo.demo import BROKEN_BUILD
 from local.system import System
 from phaseline.deploy.plan import STACKS
 from tests.system.conftest import promote

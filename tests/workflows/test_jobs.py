@@ -8,7 +8,7 @@ import jwt
 import pytest
 from github import Auth, Github
 
-from local.repositories import git
+from local.github.repositories import git
 from tests.standins.conftest import call
 from tests.waiting import eventually
 from tests.workflows.conftest import NAME, GitHub

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from local import automation, standins
-from local.demo import BROKEN_BUILD
+from local.demo.demo import BROKEN_BUILD
 from local.system import AUTOMATION, ENVIRONMENT, ROOT, System
 from phaseline.documents.document import Document
 from phaseline.documents.store import Documents

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from local import act, github
+from local import github
 from local.github.hub import Hub
-from local.runner import Runner, Settings
 from local.serving import serve
+from local.workflows import act
+from local.workflows.runner import Runner, Settings
 from tests.waiting import eventually
 from tests.workflows.conftest import NAME, GitHub
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from local import demo
 from local.__main__ import run
+from local.demo import demo
 
 COMMANDS = (
     "promote opt route-planner 3.0.0",

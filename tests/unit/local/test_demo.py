@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from local import demo
 from local import system as local_system
+from local.demo import demo
 from local.parts import PartError
 from phaseline.errors import RefusedError
 

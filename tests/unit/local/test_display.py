@@ -6,8 +6,8 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from local import display
-from local.watch import Step, Watch, together
+from local.demo import display
+from local.demo.watch import Step, Watch, together
 
 
 class Scripted:

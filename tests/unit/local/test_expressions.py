@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from local.expressions import evaluate, render
+from local.workflows.expressions import evaluate, render
 
 CONTEXTS: dict[str, Any] = {
     "inputs": {"environment": "demo", "dry-run": True, "empty": ""},

@@ -1,6 +1,6 @@
 """Concurrency groups."""
 
-from local.turns import Turns
+from local.workflows.turns import Turns
 
 
 def join(turns: Turns, holder: str, *, patient: bool = False, cancel: bool = False) -> list[str]:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from local.act_files import Origin, excess, sanitise, sanitise_action, used, written
-from local.workflow_files import (
+from local.workflows.act_files import Origin, excess, sanitise, sanitise_action, used, written
+from local.workflows.files import (
     Event,
     dispatch_inputs,
     parse,

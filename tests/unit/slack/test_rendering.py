@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
-from local.slack_blocks import problems
+from local.slack.blocks import problems
 from phaseline.pipeline.actions import Action
 from phaseline.releases.ledger import Release
 from phaseline.slack import rendering

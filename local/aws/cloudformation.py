@@ -1,0 +1,168 @@
+"""CloudFormation's resource types that ministack lacks: pipelines, connections, OIDC providers.
+
+A template spells the API's members with a capital first letter; anything that the API does not
+know is refused.
+"""
+
+import json
+from typing import Any
+
+from botocore.model import Shape
+from ministack.services import iam
+from ministack.services.cloudformation import provisioners
+
+from local.aws.codepipeline.service import CodePipeline
+from local.aws.ministack.connections import Connections
+from local.aws.ministack.shapes import ServiceError, check
+
+Created = tuple[str, dict[str, Any]]
+
+_NOT_DECLARED = {"DisableInboundStageTransitions", "RestartExecutionOnUpdate", "Tags"}
+
+
+def handlers(service: CodePipeline, connections: Connections) -> dict[str, dict[str, Any]]:
+    """ministack's handlers, by resource type."""
+    pipelines = _Pipelines(service)
+    return {
+        "AWS::CodePipeline::Pipeline": {
+            "create": pipelines.create,
+            "update": pipelines.update,
+            "update_with_logical_id": True,
+            "delete": lambda name, _properties: service.delete({"name": name}),
+        },
+        "AWS::CodeConnections::Connection": _connection("codeconnections", connections),
+        "AWS::CodeStarConnections::Connection": _connection("codestar-connections", connections),
+        "AWS::IAM::OIDCProvider": {
+            "create": _create_provider,
+            "update": _update_provider,
+            "delete": lambda arn, _properties: iam._oidc_providers.pop(arn, None),
+        },
+    }
+
+
+def to_api(value: Any, shape: Shape, path: str) -> Any:
+    """A template's value in the API's spelling and types; raises ValueError for unknown members."""
+    if shape.type_name == "structure":
+        spelled = {name[:1].upper() + name[1:]: name for name in shape.members}
+        unknown = sorted(value.keys() - spelled.keys())
+        if unknown:
+            raise ValueError(f"extraneous key [{unknown[0]}] is not permitted at {path}")
+        return {
+            spelled[name]: to_api(member, shape.members[spelled[name]], f"{path}/{name}")
+            for name, member in value.items()
+        }
+    if shape.type_name == "list":
+        return [to_api(item, shape.member, f"{path}/{i}") for i, item in enumerate(value)]
+    if shape.type_name == "map":
+        return {str(k): to_api(item, shape.value, f"{path}/{k}") for k, item in value.items()}
+    if shape.type_name == "integer":
+        return int(value)
+    if shape.type_name == "boolean":
+        return str(value).lower() == "true"
+    if isinstance(value, bool):
+        return json.dumps(value)
+    return value if isinstance(value, dict | list) else str(value)
+
+
+class _Pipelines:
+    """AWS::CodePipeline::Pipeline. Ref is the name, Fn::GetAtt knows Version."""
+
+    def __init__(self, service: CodePipeline) -> None:
+        self._service = service
+        operation = service.protocol.service.operation_model("CreatePipeline")
+        self._shape = operation.input_shape.members["pipeline"]
+
+    def create(self, logical_id: str, properties: dict[str, Any], stack: str) -> Created:
+        name = properties.get("Name") or provisioners._physical_name(stack, logical_id, max_len=100)
+        declaration = self._declaration(name, properties)
+        tags = [{"key": t["Key"], "value": t["Value"]} for t in properties.get("Tags", [])]
+        made = self._try(self._service.create, {"pipeline": declaration, "tags": tags})
+        return name, {"Version": str(made["pipeline"]["version"])}
+
+    def update(
+        self,
+        name: str,
+        _old: dict[str, Any],
+        new: dict[str, Any],
+        stack: str,
+        logical_id: str,
+    ) -> Created:
+        if new.get("Name", name) != name:
+            created = self.create(logical_id, new, stack)
+            self._service.delete({"name": name})
+            return created
+        made = self._try(self._service.update, {"pipeline": self._declaration(name, new)})
+        if str(new.get("RestartExecutionOnUpdate", "false")).lower() == "true":
+            trigger = {"triggerType": "StartPipelineExecution", "triggerDetail": "CloudFormation"}
+            self._service.start(name, trigger, {})
+        return name, {"Version": str(made["pipeline"]["version"])}
+
+    def _declaration(self, name: str, properties: dict[str, Any]) -> dict[str, Any]:
+        declared = {k: v for k, v in properties.items() if k not in _NOT_DECLARED}
+        declaration = to_api({**declared, "Name": name}, self._shape, "#")
+        self._try(check, declaration, self._shape)
+        return dict(declaration)
+
+    def _try(self, work: Any, *arguments: Any) -> Any:
+        try:
+            return work(*arguments)
+        except ServiceError as error:
+            raise ValueError(f"{error.message} (Service: CodePipeline; {error.code})") from error
+
+
+def _connection(service: str, connections: Connections) -> dict[str, Any]:
+    """A connection type. Ref is the ARN. A change of name or provider replaces it."""
+
+    def create(_logical_id: str, properties: dict[str, Any], _stack: str) -> Created:
+        unknown = properties.keys() - {"ConnectionName", "ProviderType", "HostArn", "Tags"}
+        if unknown or "ConnectionName" not in properties:
+            raise ValueError(f"Connection properties {sorted(properties)} do not fit the type")
+        arn = connections.create(service, properties)
+        return arn, _attributes(arn)
+
+    def update(arn: str, old: dict[str, Any], new: dict[str, Any], stack: str) -> Created:
+        if {**old, "Tags": None} == {**new, "Tags": None}:
+            return arn, _attributes(arn)
+        created = create("", new, stack)
+        connections.delete(arn)
+        return created
+
+    return {
+        "create": create,
+        "update": update,
+        "delete": lambda arn, _properties: connections.delete(arn),
+    }
+
+
+def _attributes(arn: str) -> dict[str, Any]:
+    return {
+        "ConnectionArn": arn,
+        "ConnectionStatus": "AVAILABLE",
+        "OwnerAccountId": arn.split(":")[4],
+    }
+
+
+def _create_provider(_logical_id: str, properties: dict[str, Any], _stack: str) -> Created:
+    """AWS::IAM::OIDCProvider. Ref is the ARN."""
+    unknown = properties.keys() - {"Url", "ClientIdList", "ThumbprintList", "Tags"}
+    if unknown or "Url" not in properties:
+        raise ValueError(f"OIDCProvider properties {sorted(properties)} do not fit the type")
+    asked = {"Url": properties["Url"]}
+    for index, client in enumerate(properties.get("ClientIdList", []), 1):
+        asked[f"ClientIDList.member.{index}"] = client
+    status, _, body = iam._create_oidc_provider(asked)
+    if status != 200:
+        raise ValueError(f"{properties['Url']} (Service: Iam): {body!r}")
+    host = properties["Url"].split("://", 1)[-1].rstrip("/")
+    arn = next(arn for arn in iam._oidc_providers if arn.endswith(f":oidc-provider/{host}"))
+    return arn, {"Arn": arn}
+
+
+def _update_provider(arn: str, old: dict[str, Any], new: dict[str, Any], stack: str) -> Created:
+    """A new address replaces the provider; the audiences are changed in place."""
+    if old.get("Url") != new.get("Url"):
+        created = _create_provider("", new, stack)
+        iam._oidc_providers.pop(arn, None)
+        return created
+    iam._oidc_providers[arn]["ClientIDList"] = list(new.get("ClientIdList", []))
+    return arn, {"Arn": arn}

@@ -1,0 +1,85 @@
+"""The CodeBuild action, and what CodeBuild's API and resource type lack in ministack for it."""
+
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ministack.core.responses import error_response_json, json_response
+from ministack.services import codebuild as service
+
+from local.aws.codebuild.build import Build
+from local.aws.codepipeline.context import ActionFailedError, Context, Outcome
+from local.aws.ministack.scope import REGION
+
+
+def start_build(data: dict[str, Any]) -> Any:
+    """CodeBuild's StartBuild. Only a pipeline may start a project that a pipeline feeds."""
+    project = service._projects.get(data.get("projectName", ""))
+    if project is None:
+        return error_response_json("ResourceNotFoundException", "Project cannot be found", 400)
+    if data.get("sourceTypeOverride") != "CODEPIPELINE":
+        message = "Only builds that CodePipeline starts are emulated"
+        return error_response_json("InvalidInputException", message, 400)
+    record = service._make_build_record(project, service._build_id(project["name"]))
+    del record["endTime"]
+    record |= {
+        "buildStatus": "IN_PROGRESS",
+        "currentPhase": "SUBMITTED",
+        "phases": [],
+        "buildComplete": False,
+        "serviceRole": project["serviceRole"],
+    }
+    group = project.get("logsConfig", {}).get("CloudWatchLogs", {}).get("GroupName")
+    if group:
+        record["logs"]["groupName"] = group
+    overrides = {v["name"]: v for v in data.get("environmentVariablesOverride", [])}
+    declared = {v["name"]: v for v in record["environment"].get("environmentVariables", [])}
+    record["environment"] = {
+        **record["environment"],
+        "environmentVariables": list((declared | overrides).values()),
+    }
+    service._builds[record["id"]] = record
+    return json_response({"build": record})
+
+
+def keeping_log_group(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Have a step of the project's resource type keep LogsConfig, which ministack forgets.
+
+    The properties are the step's last but one argument.
+    """
+
+    def step(*arguments: Any) -> Any:
+        name, attributes = original(*arguments)
+        service._projects[name]["logsConfig"] = arguments[-2].get("LogsConfig", {})
+        return name, attributes
+
+    return step
+
+
+def run(context: Context) -> Outcome:
+    """Run the action's project on the input artifacts; the outputs go to the artifact bucket."""
+    configuration, client = context.run.configuration, context.client("codebuild")
+    overrides = json.loads(configuration.get("EnvironmentVariables", "[]"))
+    started = client.start_build(
+        projectName=configuration["ProjectName"],
+        sourceTypeOverride="CODEPIPELINE",
+        environmentVariablesOverride=overrides,
+    )["build"]["id"]
+    record = service._builds[started]
+    record["initiator"] = f"codepipeline/{context.execution.pipeline}"
+    context.run.external_id = started
+    context.run.external_url = (
+        f"https://console.aws.amazon.com/codebuild/home?region={REGION}#/builds/{started}/view/new"
+    )
+    with tempfile.TemporaryDirectory(prefix="codebuild-") as directory:
+        exported = Build(context, record, Path(directory)).run()
+    finished = client.batch_get_builds(ids=[started])["builds"][0]
+    if finished["buildStatus"] != "SUCCEEDED":
+        failed = [p for p in finished["phases"] if p.get("phaseStatus") not in {None, "SUCCEEDED"}]
+        reason = failed[0]["contexts"][0]["message"] if failed and failed[0].get("contexts") else ""
+        raise ActionFailedError(
+            "JobFailed", f"Build terminated with state: {finished['buildStatus']}. {reason}".strip()
+        )
+    return Outcome(exported, started, context.run.external_url)

@@ -1,0 +1,127 @@
+"""Serves AWS for the local system on one loopback port: ministack, plus what it lacks.
+
+    .phaseline/emulator/bin/python local/aws/serve.py --port 4566 --git-root G --state S
+
+Credentials of an administrator: access key "test", secret "test". IAM is enforced for all others.
+"""
+
+import argparse
+import asyncio
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+SERVICES = """
+    cloudformation cloudfront codebuild dynamodb dynamodbstreams events iam kms lambda logs
+    monitoring s3 secretsmanager sns sqs ssm sts tagging
+"""
+
+# Nothing else of the caller's environment reaches the emulator, and through it the Lambdas.
+KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "SYSTEMROOT")
+
+
+def main() -> None:
+    """Serve until SIGTERM, SIGINT or the starter's end, then end everything that was started."""
+    arguments = _arguments()
+    temporary = arguments.state / "tmp"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    _prepare_environment(arguments.port, temporary)
+    if arguments.log:
+        _redirect_output(arguments.log)
+    # The first entry is this directory, whose modules are no top-level modules.
+    sys.path[0] = str(ROOT)
+    asyncio.run(_serve(arguments.port, arguments.git_root))
+    _end(temporary)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="AWS on one loopback port")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--git-root", type=Path, required=True, help="<owner>/<name>.git inside")
+    parser.add_argument("--state", type=Path, required=True, help="for files of this run")
+    parser.add_argument("--log", type=Path, help="append output here instead of printing it")
+    arguments = parser.parse_args()
+    arguments.git_root = arguments.git_root.resolve()
+    arguments.state = arguments.state.resolve()
+    return arguments
+
+
+def _prepare_environment(port: int, temporary: Path) -> None:
+    """ministack reads its settings when it is imported, so they come first."""
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    os.environ.clear()
+    os.environ |= kept | {
+        "AUTH": "true",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "GATEWAY_PORT": str(port),
+        "HOME": str(temporary),
+        "IOT_MTLS_ENABLED": "0",
+        "LOG_LEVEL": "INFO",
+        "MINISTACK_ACCOUNT_ID": "000000000000",
+        "MINISTACK_REGION": "us-east-1",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "SERVICES": ",".join(SERVICES.split()),
+        "SFTP_ENABLED": "0",
+        "TMPDIR": str(temporary),
+    }
+
+
+def _redirect_output(log: Path) -> None:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+
+
+async def _serve(port: int, git_root: Path) -> None:
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+    from ministack.app import app
+
+    from local.aws import push, seams
+
+    told = push.addresses(*seams.attach(f"http://127.0.0.1:{port}", git_root))
+    config = Config()
+    config.bind = [f"127.0.0.1:{port}"]
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = 1
+    config.loglevel = "WARNING"
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    watching = loop.create_task(_stop_without_parent(stopped, os.getppid()))
+    served: Any = push.listening(app, told)
+    await serve(served, config, shutdown_trigger=stopped.wait)
+    watching.cancel()
+
+
+async def _stop_without_parent(stopped: asyncio.Event, parent: int) -> None:
+    """Stop once whoever started the emulator is gone: killed, it can't stop it any more."""
+    while os.getppid() == parent:
+        await asyncio.sleep(1)
+    stopped.set()
+
+
+def _end(temporary: Path) -> None:
+    """End Lambda workers and builds. Threads of requests under way are not waited for."""
+    from ministack.core import lambda_runtime
+
+    from local.aws.codebuild import build
+
+    build.kill_all()
+    lambda_runtime.reset()
+    shutil.rmtree(temporary, ignore_errors=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

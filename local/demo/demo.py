@@ -1,0 +1,230 @@
+"""`make demo`: the whole system, a real release, and then it is yours to play with."""
+
+import signal
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from local import automation
+from local import system as local_system
+from local.demo import display
+from local.demo.watch import Watch
+from local.parts import PartError
+from local.system import ENVIRONMENT, ROOT, System
+from phaseline.errors import DeploymentError, PhaselineError
+
+FOLDER = ROOT / ".phaseline/demo"
+COMPLETE, RUNNING = "PACKAGE_TESTS_COMPLETE", "PACKAGE_TESTS_RUNNING"
+FOLLOWS = "GitHub Actions, started by the listener, follows and proves it:"
+STOPPED = 130
+"""The exit code of a demo that was stopped before its release: a shell's for Ctrl-C."""
+Algorithm = tuple[str, str, str, str, str]
+"""Type, name, version, title, summary."""
+ALGORITHMS: tuple[Algorithm, ...] = (
+    ("in", "address-cleaner", "3.4.1", "Address cleaner", "Repairs and completes addresses."),
+    ("opt", "route-planner", "2.0.3", "Route planner", "Plans a day's stops for each vehicle."),
+    ("out", "delivery-forecast", "1.8.0", "Delivery forecast", "Says when a parcel arrives."),
+)
+NEXT: Algorithm = (
+    "opt",
+    "route-planner",
+    "2.1.0",
+    "Route planner",
+    "Plans stops around live traffic.",
+)
+BROKEN_BUILD = """\
+version: 0.2
+phases:
+  build:
+    commands:
+      - echo "the build was told to fail" >&2
+      - exit 1
+artifacts:
+  base-directory: dist
+  files: ["**/*"]
+"""
+
+
+def run(*, ci: bool, folder: Path = FOLDER) -> int:
+    """Start, deploy, release, and stay up until Ctrl-C; with `ci` end after the release.
+
+    Returns the exit code: 0 where the website serves the promoted version, 4 where it does not,
+    130 where it was stopped before. Raises PhaselineError for a fault of the system.
+    """
+    out = display.console()
+    released = False
+    out.print("Starting the local system: AWS emulator, GitHub, Slack, the edge...")
+    try:
+        with (
+            _interruptible(),
+            _one_line(folder / "demo.log"),
+            local_system.running(folder, workflows=True) as system,
+            _noticing(system),
+        ):
+            released = _deploy(system, out) and _seed(system, out) and promote(system, NEXT, out)
+            if ci or not released:
+                return 0 if released else DeploymentError.exit_code
+            _explain(system, out)
+            threading.Event().wait()
+    except KeyboardInterrupt:
+        out.print("\nStopped.")
+    return 0 if released else STOPPED
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let SIGTERM, and SIGHUP of a terminal that is closed, end the demo as Ctrl-C does."""
+    names = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    # What whoever started it lets it ignore, as nohup does, it goes on to ignore.
+    before = {name: signal.getsignal(name) for name in names}
+    ours = [name for name, handler in before.items() if handler is not signal.SIG_IGN]
+
+    def interrupt(*_: object) -> None:
+        for name in ours:  # a closed terminal says so more than once, while the system stops
+            signal.signal(name, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for name in ours:
+        signal.signal(name, interrupt)
+    try:
+        yield
+    finally:
+        for name in ours:
+            signal.signal(name, before[name])
+
+
+@contextmanager
+def _noticing(system: System) -> Iterator[None]:
+    """Interrupt whatever is going on when the emulator dies; `running` then says what happened."""
+
+    def look(*_: object) -> None:
+        if system.emulator and system.emulator.poll() is not None:
+            signal.signal(signal.SIGCHLD, before)
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGCHLD, look)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
+@contextmanager
+def _one_line(log: Path) -> Iterator[None]:
+    """Write to a log what nobody foresaw, so that people see one line. Raises PartError."""
+    try:
+        yield
+    except PhaselineError:
+        raise
+    except Exception as error:
+        log.write_text(traceback.format_exc(), encoding="utf-8")
+        raise PartError("the demo", "it failed unexpectedly", log) from error
+
+
+def _deploy(system: System, out: Console) -> bool:
+    """Deploy as on GitHub, the roles by hand and all else by a push; whether it went well."""
+    out.print("Deploying the roles for the workflows, and pushing the parameters to GitHub...")
+    automation.trust(system)
+    automation.push_parameters(system)
+    went_well = display.show_run(automation.ended(system, "deploy.yml"), out)
+    system.follow_stacks()
+    return went_well
+
+
+def _seed(system: System, out: Console) -> bool:
+    """Bring a first version of each type to the website; whether all arrived."""
+    out.print("\nFirst versions, one of each type:\n")
+    watches = [Watch(system, *algorithm[:3]) for algorithm in ALGORITHMS]
+    for algorithm in ALGORITHMS:
+        _write(system, algorithm, COMPLETE)
+    display.show_releases(watches, out)
+    out.print(f"\n{FOLLOWS}")
+    runs = [automation.following(system, watch.release_id) for watch in watches]
+    proved = [display.show_run(run, out) for run in runs]
+    _show_served(system, out)
+    arrived = [_arrived(*pair, out) for pair in zip(watches, proved, strict=True)]
+    return all(arrived)
+
+
+def promote(system: System, algorithm: Algorithm, out: Console) -> bool:
+    """Change a phase and follow the release; whether website and workflow say it arrived.
+
+    Where its execution fails, the workflow that follows the release may start another one: so the
+    website is looked at when both have ended.
+    """
+    type_, name, version = algorithm[:3]
+    _write(system, algorithm, RUNNING)
+    out.print(f"\nNow the phase of {name} {version} becomes {COMPLETE}:\n")
+    watch = Watch(system, type_, name, version)
+    system.set_phase(name, version, COMPLETE)
+    last = display.show_release(watch, out)
+    if last.name == "hold":
+        out.print(f"\n{name} {version}: {last.detail}.", style="bold red")
+        return False
+    out.print(f"\n{FOLLOWS}")
+    run = automation.following(system, watch.release_id)
+    proved = display.show_run(run, out)
+    if run["summary"]:
+        out.print(f"\n{run['summary'].strip()}")
+    _show_served(system, out)
+    return _arrived(watch, proved, out)
+
+
+def _arrived(watch: Watch, proved: bool, out: Console) -> bool:
+    """Say whether the website serves a version and its workflow run ended well; whether both."""
+    served = watch.system.served_versions(watch.type).get(watch.algorithm)
+    text, style = f"{watch.algorithm} {watch.version} is live", "bold red"
+    if served != watch.version:
+        text = f"The website serves {watch.algorithm} {served}, not {watch.version}"
+    elif not proved:
+        text += ", but the workflow run that follows it failed"
+    else:
+        style = "bold green"
+        if "edge" in watch.seen:
+            text += f", {watch.seen['edge'].seconds:.1f} s after its item changed"
+    out.print(f"{text}.", style=style)
+    return proved and served == watch.version
+
+
+def _write(system: System, algorithm: Algorithm, phase: str) -> None:
+    type_, name, version, title, summary = algorithm
+    system.write_algorithm(name, version, type_=type_, phase=phase, title=title, summary=summary)
+
+
+def _show_served(system: System, out: Console) -> None:
+    out.print(f"\nThe website at {system.edge_url} serves:")
+    for type_ in ("in", "opt", "out"):
+        for algorithm, version in system.served_versions(type_).items():
+            out.print(f"  {type_:<4}{algorithm} {version}")
+    out.print()
+
+
+def _explain(system: System, out: Console) -> None:
+    variables = " ".join(
+        f"{name}={system.environ[name]}" for name in (*local_system.CREDENTIALS, "AWS_ENDPOINT_URL")
+    )
+    python = ".venv/bin/python"
+    out.print(
+        f"""
+The system stays up. In another terminal, in {ROOT}:
+
+  Look        {system.edge_url}
+  Promote     {python} -m local promote out delivery-forecast 1.9.0
+  Withdraw    {python} -m local phase {NEXT[1]} {NEXT[2]} REJECTED
+  Break it    {python} -m local break-build   (then: mend-build)
+  Slack       {python} -m local slack
+  Roll back   {python} -m local workflow promote.yml action=rollback type={NEXT[0]} \\
+                algorithm={NEXT[1]} reason="Slower than before"
+  Drift       {python} -m local workflow drift.yml   (repair=true mends what is safe)
+  Runs        {python} -m local runs
+  AWS         {variables}
+              (any AWS tool; the algorithms table is {system.table})
+  Explain     the same, then {python} -m scripts history --environment {ENVIRONMENT}
+              (or status, diff, dora; --help tells more)
+
+Ctrl-C stops it; `make clean` removes what it made."""
+    )

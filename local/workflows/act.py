@@ -1,0 +1,124 @@
+"""Runs one workflow file with act, on this machine, in an environment of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from local.waiting import PATIENCE
+from local.workflows.act_files import SELF_HOSTED
+from local.workflows.files import Event
+
+BIN = Path(sys.executable).parent
+UV = Path(__file__).parents[2] / ".phaseline/uv/bin"  # where setting up puts it, if need be
+HOOKED = {
+    "ACT_JOB_HOOK": str(Path(__file__).with_name("job.py")),
+    "ACT_PATIENCE": str(PATIENCE),
+}
+"""Where a job finds local/workflows/job.py, and for how many seconds it waits for an answer."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What act is to run.
+
+    `folder` is the repository, with files that act can read; `scratch` is for files of this run.
+    `actions` says where the repositories are that `uses:` names, as `owner/name@ref` -> folder.
+    `environ` are environment variables of every step, `variables` the context `vars`.
+    """
+
+    event: Event
+    workflow: str
+    folder: Path
+    scratch: Path
+    token: str
+    actions: Mapping[str, Path]
+    environ: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    def command(self) -> list[str]:
+        """The command line."""
+        options = [
+            *("--workflows", self.workflow, "--eventpath", str(self.scratch / "event.json")),
+            *("--actor", self.event.actor, "--secret", f"GITHUB_TOKEN={self.token}"),
+            *("--platform", f"{SELF_HOSTED}=-self-hosted"),
+            *("--json", "--no-skip-checkout", "--no-cache-server"),
+        ]
+        for name, folder in self.actions.items():
+            options += ["--local-repository", f"{name}={folder}"]
+        for name, value in {**self.environ, **HOOKED}.items():
+            options += ["--env", f"{name}={value}"]
+        for name, value in self.variables.items():
+            options += ["--var", f"{name}={value}"]
+        return [str(BIN / "act"), self.event.name, *options]
+
+    def environment(self) -> dict[str, str]:
+        """What act and the steps see: of the environment of whoever runs this, the PATH only.
+
+        Steps find this Python and its packages, so that setting up Python needs no download;
+        uv may not reach an index, so that no run changes what all runs share.
+        """
+        return {
+            "PATH": os.pathsep.join((str(BIN), os.environ["PATH"], str(UV))),
+            "HOME": str(self.scratch / "home"),
+            "TMPDIR": str(self.scratch / "tmp"),
+            "LANG": "C.UTF-8",
+            "UV_OFFLINE": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+
+
+@contextmanager
+def plainly_named(folder: Path) -> Iterator[Path]:
+    """A folder under another name, which has neither blanks nor quotes: act puts the names of its
+    files into command lines as they are."""
+    with tempfile.TemporaryDirectory(prefix="phaseline-") as parent:
+        link = Path(parent) / "run"
+        link.symlink_to(folder)
+        yield link
+
+
+def start(task: Task) -> subprocess.Popen[str]:
+    """Start act, as a group of processes that `stop` can end."""
+    for name in ("home", "tmp"):
+        (task.scratch / name).mkdir(parents=True, exist_ok=True)
+    payload = json.dumps(task.event.payload)
+    (task.scratch / "event.json").write_text(payload, encoding="utf-8")
+    return subprocess.Popen(
+        task.command(),
+        cwd=task.folder,
+        env=task.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        start_new_session=True,
+    )
+
+
+def follow(process: subprocess.Popen[str], told: Callable[[Mapping[str, Any]], None]) -> int:
+    """Hand over each line that act prints until it ends; its exit code."""
+    assert process.stdout is not None  # noqa: S101 - it was started with a pipe
+    for line in process.stdout:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            entry = {"msg": line}
+        told(entry)
+    return process.wait()
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    """End act and all that it started."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return

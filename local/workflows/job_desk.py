@@ -1,0 +1,165 @@
+"""Where jobs report before their first and after their last step.
+
+What GitHub does around a job and act does not: environments with their approvals and deployments,
+concurrency groups, and the right to ask for an OIDC token.
+"""
+
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from local.github.hub import BOT, Hub
+from local.github.oidc import Job
+from local.workflows.runs import Run
+from local.workflows.turns import Turns
+
+WAITING, GO, REFUSED = "waiting", "go", "refused"
+
+
+@dataclass
+class Visit:
+    """A job between its beginning and its end."""
+
+    run: Run
+    token: str
+    job: Job | None
+    environment: str
+    group: str
+    records: bool
+    deployment: int = 0
+    started: bool = False
+    decided: bool | None = None
+    refused: bool = False
+
+
+class JobDesk:
+    """Lets jobs begin when they may, and notes how they ended."""
+
+    def __init__(self, hub: Hub, turns: Turns, cancel: Callable[[int], None]) -> None:
+        self._hub = hub
+        self._turns = turns
+        self._cancel = cancel
+        self._visits: dict[str, Visit] = {}
+        self._lock = threading.RLock()
+
+    def begin(self, run: Run, told: Mapping[str, Any], url: str) -> dict[str, Any]:
+        """Whether a job may begin. A job asks again, with the `token` it got, while it is to wait.
+
+        `told` is what job.py sends, `url` where people see the run. The token is also what the job
+        asks for OIDC tokens with, when `id_token` of the answer says that it may.
+        """
+        with self._lock:
+            visit = self._visits.get(told.get("token", "")) or self._arrive(run, told)
+            if not visit.started:
+                self._admit(visit, url)
+            state = REFUSED if visit.refused else GO if visit.started else WAITING
+            self._show(run)
+            return {"state": state, "token": visit.token, "id_token": visit.job is not None}
+
+    def end(self, token: str, status: str, environment_url: str, url: str) -> None:
+        """Note how a job ended: `status` is success, failure or cancelled."""
+        with self._lock:
+            visit = self._visits.pop(token, None)
+            if visit is None:
+                return
+            self._turns.leave(visit.group, token)
+            if visit.deployment:
+                state = status if status in ("success", "failure") else "error"
+                self._report(visit, state, url, environment_url)
+
+    def close(self, run: Run, url: str) -> None:
+        """End what a finished run left open: jobs that were killed could not report."""
+        with self._lock:
+            for token in [token for token, visit in self._visits.items() if visit.run is run]:
+                self.end(token, "cancelled", "", url)
+
+    def decide(self, run: Run, *, approve: bool, environment: str = "") -> int:
+        """Approve or reject what waits in a run (in one environment); how many jobs that was."""
+        with self._lock:
+            waiting = [
+                visit
+                for visit in self._visits.values()
+                if visit.run is run
+                and self._awaits_approval(visit)
+                and environment in ("", visit.environment)
+            ]
+            for visit in waiting:
+                visit.decided = approve
+            return len(waiting)
+
+    def job(self, token: str) -> Job | None:
+        """The job that may ask for OIDC tokens with this request token."""
+        visit = self._visits.get(token)
+        return visit.job if visit else None
+
+    def _arrive(self, run: Run, told: Mapping[str, Any]) -> Visit:
+        group = f"{run.event.repository}/{told['group']}" if told["group"] else ""
+        called = told["workflow"] != run.origin.workflow_ref
+        allowed = called and run.lends_id_token if told["id_token"] is None else told["id_token"]
+        visit = Visit(
+            run=run,
+            token=secrets.token_urlsafe(24),
+            job=_identity(run, told) if allowed and not run.event.from_fork else None,
+            environment=told["environment"],
+            group=group,
+            records=told["deployment"],
+        )
+        self._visits[visit.token] = visit
+        if group:
+            gone = self._turns.join(
+                group, visit.token, patient=told["patient"], cancel=told["cancel"]
+            )
+            for token in gone:
+                self._cancel(self._visits[token].run.id)
+        return visit
+
+    def _admit(self, visit: Visit, url: str) -> None:
+        """Let the job in when it is approved and it is its turn."""
+        if self._awaits_approval(visit):
+            return
+        if visit.decided is False:
+            visit.refused = True
+            return
+        if visit.group and not self._turns.has(visit.group, visit.token):
+            return
+        visit.started = True
+        if visit.environment and visit.records:
+            repository = self._hub.repository(visit.run.event.repository)
+            deployed = {
+                "ref": visit.run.branch,
+                "sha": visit.run.event.sha,
+                "environment": visit.environment,
+            }
+            visit.deployment = self._hub.deploy(repository, deployed, BOT)["id"]
+            self._report(visit, "in_progress", url)
+
+    def _awaits_approval(self, visit: Visit) -> bool:
+        protected = self._hub.repository(visit.run.event.repository).protected
+        return visit.environment in protected and visit.decided is None
+
+    def _report(self, visit: Visit, state: str, url: str, environment_url: str = "") -> None:
+        repository = self._hub.repository(visit.run.event.repository)
+        status = {"state": state, "log_url": url, "environment_url": environment_url}
+        self._hub.set_status(repository, visit.deployment, status, BOT)
+
+    def _show(self, run: Run) -> None:
+        if run.conclusion is None:
+            waits = any(
+                visit.run is run and self._awaits_approval(visit) for visit in self._visits.values()
+            )
+            run.move("waiting" if waits else "in_progress")
+
+
+def _identity(run: Run, told: Mapping[str, Any]) -> Job:
+    return Job(
+        event=run.event,
+        run_id=run.id,
+        run_number=run.number,
+        workflow=run.name,
+        workflow_ref=run.origin.workflow_ref,
+        job_workflow_ref=told["workflow"],
+        job_workflow_sha=told["sha"],
+        environment=told["environment"],
+    )

@@ -1,0 +1,299 @@
+"""GitHub Actions of the local system: events in, workflows executed by act.
+
+An event finds the workflows that want it in the commit that it is about; each becomes a run on a
+thread of its own, in a snapshot of that commit.
+"""
+
+import json
+import logging
+import secrets
+import subprocess
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from local.github import repositories
+from local.github.hub import Access, Hub, number_of, user
+from local.parts import end, last_line
+from local.workflows import act, snapshots
+from local.workflows.act_files import Origin
+from local.workflows.files import Event, parse, wants
+from local.workflows.job_desk import JobDesk
+from local.workflows.run_plan import concurrency, contexts, lends_id_token, title, with_inputs
+from local.workflows.runs import COMPLETED, Annotation, Run
+from local.workflows.turns import Turns
+
+log = logging.getLogger(__name__)
+INVALID, LOST = "Invalid workflow", "The runner was lost"
+"""Titles of the annotations that say why a run has failed, where no job says it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where repositories and runs are kept, and what every job finds in its environment.
+
+    `git_root` holds `<owner>/<name>.git`; `folder` gets one folder for each run.
+    """
+
+    git_root: Path
+    folder: Path
+    environ: Mapping[str, str]
+
+
+class Runner:
+    """Starts runs for events, and knows all of them.
+
+    `url` is the address of the GitHub stand-in, known once it is served.
+    """
+
+    def __init__(self, hub: Hub, settings: Settings) -> None:
+        self.hub = hub
+        self.url = ""
+        self.runs: dict[int, Run] = {}
+        self._settings = settings
+        self._turns = Turns()
+        self.desk = JobDesk(hub, self._turns, self.cancel)
+        self._processes: dict[int, subprocess.Popen[str]] = {}
+        self._cancelled: set[int] = set()
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.RLock()
+        self._changed = threading.Condition()
+        hub.receive, hub.head = self.receive, self.head
+
+    def knows(self, name: str) -> bool:
+        """Whether the repository's files are here."""
+        return repositories.location(self._settings.git_root, name).exists()
+
+    def head(self, name: str, ref: str) -> str:
+        """The commit of a branch, tag or commit. Raises LookupError."""
+        bare = repositories.location(self._settings.git_root, name)
+        try:
+            return repositories.git("rev-parse", "--verify", f"{ref}^{{commit}}", cwd=bare)
+        except (subprocess.CalledProcessError, OSError) as error:
+            raise LookupError(f"No ref found for: {ref}") from error
+
+    def workflows(self, name: str, ref: str) -> dict[str, str]:
+        """The workflow files of a repository, by their paths."""
+        return snapshots.files(self._settings.git_root, name, self.head(name, ref))
+
+    def receive(self, event: Event) -> list[int]:
+        """Start what an event is to start; the runs' ids, in the order of the files' names.
+
+        A pull request that conflicts with its base starts nothing. Raises ValueError for inputs
+        that the workflow of a manual run does not take.
+        """
+        try:
+            event = self._completed(event)
+        except subprocess.CalledProcessError:
+            if event.name == "pull_request":
+                return []
+            raise
+        made = []
+        for path, text in self.workflows(event.repository, event.sha).items():
+            if event.workflow not in ("", path):
+                continue
+            try:
+                workflow = parse(text)
+            except ValueError as error:
+                self._broken(event, path, str(error))
+                continue
+            if event.name == "workflow_dispatch":
+                event = replace(event, payload=with_inputs(event.payload, workflow))
+            if wants(workflow, event):
+                made.append(self._enqueue(event, path, workflow))
+        return [run.id for run in made]
+
+    def cancel(self, number: int) -> None:
+        """End a run, whatever it is doing."""
+        with self._lock:
+            if self.runs[number].status == COMPLETED:
+                return
+            self._cancelled.add(number)
+            process = self._processes.get(number)
+        if process:
+            act.stop(process)
+        with self._changed:
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Cancel all that runs, and wait for its end."""
+        for number in list(self.runs):
+            self.cancel(number)
+        for thread in list(self._threads):
+            thread.join()
+
+    def page(self, run: Run) -> str:
+        """Where people see a run."""
+        return f"{self.url}/{run.event.repository}/actions/runs/{run.id}"
+
+    def _completed(self, event: Event) -> Event:
+        """An event with what every payload holds, its commit, and the paths that it changed."""
+        root, name = self._settings.git_root, event.repository
+        common = {
+            "repository": self.hub.repository(name).view(self.url),
+            "sender": user(event.actor),
+        }
+        event = replace(event, payload={**common, **event.payload})
+        if event.name == "push":
+            before, after = event.payload["before"], event.payload["after"]
+            bare = repositories.location(root, name)
+            message = repositories.git("log", "-1", "--format=%s", after, cwd=bare)
+            paths = repositories.changed(root, name, before, after)
+            payload = {**event.payload, "head_commit": {"id": after, "message": message}}
+            return replace(event, payload=payload, changed=paths)
+        if event.name == "pull_request":
+            pull = event.payload["pull_request"]
+            base, head = pull["base"]["ref"], pull["head"]["ref"]
+            source = pull["head"]["repo"]["full_name"]
+            number = event.payload["number"]
+            sha = repositories.merge(root, name, number, base=base, head=head, head_name=source)
+            paths = repositories.changed(root, name, f"{sha}^1", sha)
+            return replace(event, sha=sha, changed=paths)
+        return event
+
+    def _enqueue(self, event: Event, path: str, workflow: Mapping[str, Any]) -> Run:
+        run = self._new(event, path, str(workflow.get("name", path)))
+        try:
+            group = self._plan(run, workflow)
+        except ValueError as error:
+            self._finish(run, "startup_failure", str(error))
+            return run
+        thread = threading.Thread(target=self._carry_out, args=(run, group), daemon=True)
+        self._threads.append(thread)
+        thread.start()
+        return run
+
+    def _plan(self, run: Run, workflow: Mapping[str, Any]) -> str:
+        """Decide what is decided before a run; its concurrency group, or "". Raises ValueError."""
+        variables = self.hub.repository(run.event.repository).values()
+        known = contexts(run, workflow, variables)
+        run.title = title(run.event, workflow, known)
+        run.lends_id_token = lends_id_token(workflow)
+        declared = concurrency(workflow, known)
+        if declared is None:
+            return ""
+        group = f"{run.event.repository}/{declared.name}"
+        gone = self._turns.join(
+            group, str(run.id), patient=declared.patient, cancel=declared.cancel
+        )
+        for holder in gone:
+            self.cancel(int(holder))
+        return group
+
+    def _new(self, event: Event, path: str, name: str) -> Run:
+        with self._lock:
+            number = len(self.runs) + 1
+            run = Run(
+                id=number_of(f"{event.repository}/runs") + number,
+                number=1 + sum(one.origin.path == path for one in self.runs.values()),
+                event=event,
+                origin=Origin(event.repository, event.ref, event.sha, path),
+                name=name,
+                title=name,
+                folder=self._settings.folder / f"{number:03}-{Path(path).stem}",
+            )
+            run.folder.mkdir(parents=True)
+            run.log.touch()
+            self.runs[run.id] = run
+        return run
+
+    def _broken(self, event: Event, path: str, problem: str) -> None:
+        """A file that is no workflow: GitHub shows a failed run for it at a push."""
+        if event.name == "push":
+            self._finish(self._new(event, path, path), "startup_failure", problem)
+
+    def _carry_out(self, run: Run, group: str) -> None:
+        """One run, from its place in the queue to its end."""
+        try:
+            with self._changed:
+                self._changed.wait_for(
+                    lambda: (
+                        not group
+                        or run.id in self._cancelled
+                        or self._turns.has(group, str(run.id))
+                    )
+                )
+            if run.id in self._cancelled:
+                self._finish(run, "cancelled", "")
+            else:
+                self._execute(run)
+        except (snapshots.MissingActionError, ValueError, subprocess.CalledProcessError) as error:
+            detail = getattr(error, "stderr", "") or ""
+            self._finish(run, "startup_failure", f"{error} {detail}".strip())
+        except Exception as error:  # a fault of ours must end the run too
+            log.exception("Run %s failed unexpectedly", run.id)
+            self._finish(run, "failure", f"The runner failed: {error}", LOST)
+        finally:
+            self.desk.close(run, self.page(run))
+            self._turns.leave(group, str(run.id))
+            with self._changed:
+                self._changed.notify_all()
+
+    def _execute(self, run: Run) -> None:
+        actions = snapshots.gather(self._settings.git_root, run.origin, run.folder, name=run.name)
+        token = f"ghs_{secrets.token_hex(20)}"
+        self.hub.tokens[token] = Access("github-actions[bot]", not run.event.from_fork)
+        repository = self.hub.repository(run.event.repository)
+        with act.plainly_named(run.folder) as scratch:
+            task = act.Task(
+                event=run.event,
+                workflow=run.origin.path,
+                folder=scratch / "repository",
+                scratch=scratch,
+                token=token,
+                actions=actions,
+                environ={**self._settings.environ, **self._environ(run)},
+                variables={} if run.event.from_fork else repository.values(),
+            )
+            self._act(run, task)
+        self.hub.tokens.pop(token)
+
+    def _act(self, run: Run, task: act.Task) -> None:
+        """Let act carry out a run, unless it was cancelled before."""
+        with self._lock:
+            if run.id in self._cancelled:
+                self._finish(run, "cancelled", "")
+                return
+            self._processes[run.id] = process = act.start(task)
+        run.move("in_progress")
+        with run.log.open("w", encoding="utf-8") as file:
+
+            def note(entry: Mapping[str, Any]) -> None:
+                if text := run.note(entry):
+                    file.write(text + "\n")
+                    file.flush()
+
+            try:
+                code = act.follow(process, note)
+            except BaseException:
+                act.stop(process)
+                raise
+        if run.id in self._cancelled:
+            self._finish(run, "cancelled", "")
+        elif code < 0 or (code and "failure" not in run.jobs.values()):
+            lost = f"The runner (act) {end(code)} before its jobs had ended"
+            lost += f'; it said last "{last_line(run.log)}"'
+            self._finish(run, "failure", lost, LOST)
+        else:
+            self._finish(run, "failure" if code else "success", "")
+
+    def _environ(self, run: Run) -> dict[str, str]:
+        return {
+            "GITHUB_API_URL": self.url,
+            "GITHUB_SERVER_URL": self.url,
+            "GITHUB_RUN_ID": str(run.id),
+            "GITHUB_RUN_NUMBER": str(run.number),
+            "GITHUB_WORKFLOW_REF": run.origin.workflow_ref,
+            "ACT_GIT_ROOT": str(self._settings.git_root),
+        }
+
+    def _finish(self, run: Run, conclusion: str, problem: str, title: str = INVALID) -> None:
+        if problem:
+            run.annotations.append(Annotation("", "error", title, problem))
+            with run.log.open("a", encoding="utf-8") as file:
+                file.write(problem + "\n")
+        record = {"annotations": [vars(note) for note in run.annotations], "jobs": run.jobs}
+        (run.folder / "result.json").write_text(json.dumps(record, indent=2), encoding="utf-8")
+        run.move(COMPLETED, conclusion)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from phaseline.algorithms.changes import Change, Schema, decide
 from phaseline.errors import InputError
-from phaseline.promotion.eligibility import TableItem
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -18,6 +17,14 @@ SEGMENTS = 8
 """Parts of the table that are read at once: each a page of 1 MiB at a time.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Scan.html
 """
+
+
+@dataclass(frozen=True)
+class TableItem:
+    """An item of the algorithms table whose tests are complete."""
+
+    type: str
+    display: Mapping[str, Any]
 
 
 @dataclass(frozen=True)

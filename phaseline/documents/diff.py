@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from phaseline.documents.document import Document, Hold
-from phaseline.site.manifests import ServedManifest
 
 ORDER = ("version", "display", "freeze", "hold", "waiting", "bad")
 _Facts = Mapping[str | None, Mapping[tuple[str, str | None], Any]]
@@ -62,13 +61,14 @@ def documents(before: Document, after: Document) -> tuple[Difference, ...]:
     return tuple(_compare(after.type, _facts(before), _facts(after)))
 
 
-def site(served: ServedManifest, documents: Iterable[Document]) -> tuple[Difference, ...]:
+def site(
+    served: Mapping[str, Mapping[str, str]], documents: Iterable[Document]
+) -> tuple[Difference, ...]:
     """Which versions visitors will see change once `documents` are built: also those of earlier
-    revisions that are not served yet."""
+    revisions that are not served yet. `served` has the versions of each type by algorithm."""
     found: list[Difference] = []
     for document in documents:
-        shown = served.documents.get(document.type)
-        before = _versions(shown.versions if shown else {})
+        before = _versions(served.get(document.type, {}))
         after = _versions({name: entry.version for name, entry in document.algorithms.items()})
         found += _compare(document.type, before, after)
     return tuple(found)

@@ -8,7 +8,6 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 """
 
 import hashlib
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from phaseline.algorithms.changes import TYPES
+from phaseline.documents import revision
 from phaseline.documents.document import Document, Merged, parse, render
 from phaseline.errors import DocumentError, RefusedError, RemoteCallError
 
@@ -29,10 +29,6 @@ LONGEST_PAUSE = 2.0
 CONFLICTS = {"PreconditionFailed", "ConditionalRequestConflict"}
 UNKNOWN_VERSION = {"NoSuchVersion", "NoSuchKey", "InvalidArgument", "MethodNotAllowed"}
 """What S3 answers for a version id that there is not, that is none, or that marks a deletion."""
-REVISION_SUMMARY = "revision {}"
-"""What CodePipeline shows beside a document's version id: it takes it from the object's metadata.
-https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ArtifactRevision.html
-"""
 DIGEST, EDITED = "phaseline-digest", "phaseline-edited"
 """The object's metadata by which a version is known as written by this program, and which names the
 newest version before it that is not. A copy of an object takes both along.
@@ -242,7 +238,7 @@ def _stored(
 
 def _metadata(document: Document, body: bytes, edited: str | None) -> dict[str, str]:
     known = {
-        "codepipeline-artifact-revision-summary": REVISION_SUMMARY.format(document.revision),
+        "codepipeline-artifact-revision-summary": revision.summary(document.revision),
         DIGEST: _digest(body),
     }
     return known | ({EDITED: edited} if edited else {})
@@ -250,12 +246,3 @@ def _metadata(document: Document, body: bytes, edited: str | None) -> dict[str, 
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def revision_in(summary: str) -> int | None:
-    """The revision of the document that CodePipeline tells of in `summary`; None where it does not.
-
-    A version that somebody else wrote has none.
-    """
-    found = re.fullmatch(REVISION_SUMMARY.format(r"(\d+)"), summary)
-    return int(found[1]) if found else None

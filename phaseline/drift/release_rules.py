@@ -319,7 +319,7 @@ def _source(site: Website, manifest: ServedManifest, stored: Stored) -> Iterator
             f" {shown.version_id if shown else ''} back, and roll back what is not wanted.",
         )
     elif document.revision and (shown is None or shown.version_id != stored.version_id):
-        pending = diff.site(manifest, [document])
+        pending = diff.site(manifest.versions, [document])
         yield _built(
             "old-site",
             f"{type_} {shown.version_id if shown else 'none'} instead of {stored.version_id}",
@@ -328,7 +328,7 @@ def _source(site: Website, manifest: ServedManifest, stored: Stored) -> Iterator
             f" ({listed(pending) or 'visitors would see no other version'}).",
         )
     if shown and source:
-        wrong = diff.site(manifest, [source])
+        wrong = diff.site(manifest.versions, [source])
         if wrong or source.revision != revision:
             yield _built(
                 "wrong-site",

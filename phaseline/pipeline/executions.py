@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-from phaseline.documents import store
+from phaseline.documents.revision import in_summary
 from phaseline.errors import DeploymentError, RemoteCallError, TimedOutError
 from phaseline.pipeline import actions
 from phaseline.pipeline.actions import FailedAction
-from phaseline.slack import rendering
 
 if TYPE_CHECKING:
     from mypy_boto3_codepipeline import CodePipelineClient
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
         SourceRevisionOverrideTypeDef,
     )
 
+CONSOLES = {
+    "aws": "https://{region}.console.aws.amazon.com",
+    "aws-cn": "https://console.amazonaws.cn",
+    "aws-us-gov": "https://console.amazonaws-us-gov.com",
+}
 SOURCES: Mapping[str, str] = {"in": "In", "opt": "Opt", "out": "Out"}
 """The source action of each type's document."""
 LOOKED_AT = 100
@@ -143,7 +148,7 @@ class Executions:
                 documents={
                     one["actionName"]: revision
                     for one in found.get("sourceRevisions", [])
-                    if (revision := store.revision_in(one.get("revisionSummary", ""))) is not None
+                    if (revision := in_summary(one.get("revisionSummary", ""))) is not None
                 },
             )
             for page in pages
@@ -228,7 +233,7 @@ class Executions:
     def url(self, execution: str) -> str:
         """The console's page of an execution."""
         meta = self.client.meta
-        return rendering.execution_url(
+        return execution_url(
             partition=meta.partition,
             region=meta.region_name,
             pipeline=self.pipeline,
@@ -280,4 +285,13 @@ def _step(detail: "ActionExecutionDetailTypeDef") -> Step:
         status=detail["status"],
         seconds=(detail["lastUpdateTime"] - detail["startTime"]).total_seconds() if ended else None,
         url=result.get("externalExecutionUrl") or None,
+    )
+
+
+def execution_url(*, partition: str, region: str, pipeline: str, execution: str) -> str:
+    """The console's page of an execution, in the partition's own console."""
+    console = CONSOLES.get(partition, CONSOLES["aws"]).format(region=region)
+    return (
+        f"{console}/codesuite/codepipeline/pipelines/{quote(pipeline)}"
+        f"/executions/{quote(execution)}/timeline?region={region}"
     )

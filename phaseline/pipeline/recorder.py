@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from phaseline.documents.store import revision_in
+from phaseline.documents.revision import in_summary
 from phaseline.pipeline import actions
 from phaseline.pipeline.actions import Action
 from phaseline.pipeline.executions import ENDED, RUNNING, SOURCES
@@ -112,7 +112,7 @@ class Recorder:
             updated=max(each.updated for each in ran),
             commit=taken.get(FRONTEND),
             documents={
-                type_: Carried(version, revision_in(summaries.get(version, "")))
+                type_: Carried(version, in_summary(summaries.get(version, "")))
                 for type_, action in SOURCES.items()
                 if (version := taken.get(action))
             },

@@ -8,20 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
+from phaseline.algorithms.table import TableItem
 from phaseline.documents.document import Document, Entry, Tombstone
 from phaseline.documents.store import Documents
 from phaseline.errors import InputError, RefusedError
 from phaseline.promotion.request import ALGORITHMS_LIMIT, Request, utc
 from phaseline.releases.ledger import Ledger, Release, identify
 from phaseline.site.live import Live
-
-
-@dataclass(frozen=True)
-class TableItem:
-    """An item of the algorithms table whose tests are complete."""
-
-    type: str
-    display: Mapping[str, Any]
 
 
 class Lives(Protocol):

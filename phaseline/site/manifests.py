@@ -44,6 +44,11 @@ class ServedManifest:
     def revisions(self) -> dict[str, int]:
         return {type_: document.revision for type_, document in self.documents.items()}
 
+    @property
+    def versions(self) -> dict[str, Mapping[str, str]]:
+        """The versions that visitors see, by type and algorithm."""
+        return {type_: document.versions for type_, document in self.documents.items()}
+
 
 @dataclass(frozen=True)
 class Verdict:

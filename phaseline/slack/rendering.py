@@ -29,11 +29,6 @@ REASON_LIMIT = 300
 URL_LIMIT = 1_500
 """Characters of an address: a longer one would be cut within its field and lead nowhere."""
 CUT = "\N{HORIZONTAL ELLIPSIS}"
-CONSOLES = {
-    "aws": "https://{region}.console.aws.amazon.com",
-    "aws-cn": "https://console.amazonaws.cn",
-    "aws-us-gov": "https://console.amazonaws-us-gov.com",
-}
 TEST_FLOW = "the test flow"
 """Who asked, where the table's stream did."""
 
@@ -325,12 +320,3 @@ def duration(seconds: float) -> str:
     """A duration as people say it: 48 s, 3 min 5 s."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def execution_url(*, partition: str, region: str, pipeline: str, execution: str) -> str:
-    """The console's page of an execution, in the partition's own console."""
-    console = CONSOLES.get(partition, CONSOLES["aws"]).format(region=region)
-    return (
-        f"{console}/codesuite/codepipeline/pipelines/{quote(pipeline)}"
-        f"/executions/{quote(execution)}/timeline?region={region}"
-    )

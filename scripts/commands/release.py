@@ -160,7 +160,7 @@ class Release:
         except (RemoteCallError, InputError) as error:
             website: tuple[str, ...] = (f"it shows nothing to compare with: {error.found}",)
         else:
-            website = tuple(map(str, diff.site(shown, after.values())))
+            website = tuple(map(str, diff.site(shown.versions, after.values())))
         return Differences(
             documents=tuple(
                 str(one) for found in subjects for one in diff.documents(found.before, found.after)

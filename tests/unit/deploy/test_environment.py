@@ -9,10 +9,9 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from phaseline.algorithms.changes import Schema
-from phaseline.algorithms.table import Registry
+from phaseline.algorithms.table import Registry, TableItem
 from phaseline.deploy import environment
 from phaseline.errors import ConfigurationError, InputError
-from phaseline.promotion.eligibility import TableItem
 from tests.builders.calls import Answer, Calls
 
 VALUES: dict[str, dict[str, dict[str, str]]] = {

@@ -1,6 +1,7 @@
 """What differs between documents, and between documents and the website."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -44,9 +45,10 @@ def said(before: Document, after: Document) -> list[str]:
     return [str(one) for one in diff.documents(before, after)]
 
 
-def served(revision: int, **versions: str) -> ServedManifest:
-    """A website built from one document."""
-    return ServedManifest("c0ffee", "e1", {"opt": ServedDocument("v", revision, versions)}, "d")
+def served(revision: int, **versions: str) -> dict[str, Mapping[str, str]]:
+    """The versions of a website built from one document."""
+    document = ServedDocument("v", revision, versions)
+    return ServedManifest("c0ffee", "e1", {"opt": document}, "d").versions
 
 
 @pytest.mark.parametrize(

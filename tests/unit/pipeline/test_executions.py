@@ -22,6 +22,7 @@ from phaseline.pipeline.executions import (
     Missing,
     Step,
     decide,
+    execution_url,
 )
 from tests.builders.calls import Answer, Calls
 from tests.builders.timing import Timer
@@ -291,3 +292,22 @@ def test_too_new_to_be_found() -> None:
     assert len(steps) == 1
     with pytest.raises(ClientError, match="PipelineExecutionNotFound"):
         follow([None], [[]], limit=APPEARANCE * 3)
+
+
+@pytest.mark.parametrize(
+    ("partition", "region", "host"),
+    [
+        ("aws", "eu-west-1", "eu-west-1.console.aws.amazon.com"),
+        ("aws-cn", "cn-north-1", "console.amazonaws.cn"),
+        ("aws-us-gov", "us-gov-west-1", "console.amazonaws-us-gov.com"),
+    ],
+)
+def test_console_links(partition: str, region: str, host: str) -> None:
+    """The link leads to the console of the partition and the region."""
+    url = execution_url(
+        partition=partition, region=region, pipeline="phaseline-demo", execution="e1"
+    )
+    assert url == (
+        f"https://{host}/codesuite/codepipeline/pipelines/phaseline-demo"
+        f"/executions/e1/timeline?region={region}"
+    )

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from phaseline.algorithms.changes import TYPES, Schema
+from phaseline.algorithms.table import TableItem
 from phaseline.documents.document import Document
 from phaseline.documents.store import Documents
 from phaseline.errors import InputError, RefusedError
@@ -20,7 +21,7 @@ from phaseline.github.outbox import Outbox
 from phaseline.pipeline.executions import SOURCES, Executions
 from phaseline.promotion.automatic_rollback import WHO, AutomaticRollback
 from phaseline.promotion.carry_out import Outcome, carry_out
-from phaseline.promotion.eligibility import Sources, TableItem
+from phaseline.promotion.eligibility import Sources
 from phaseline.promotion.listener import Intake
 from phaseline.promotion.request import ALGORITHMS_LIMIT, Request
 from phaseline.releases.ledger import VERIFIED, Ledger

@@ -8,12 +8,13 @@ import pytest
 from moto import mock_aws
 
 from phaseline.algorithms.changes import Schema
+from phaseline.algorithms.table import TableItem
 from phaseline.documents.document import Document, Merged
 from phaseline.documents.store import Documents, Stored
 from phaseline.errors import InputError, RefusedError
 from phaseline.github.outbox import Outbox
 from phaseline.promotion.carry_out import Outcome, carry_out
-from phaseline.promotion.eligibility import Sources, TableItem
+from phaseline.promotion.eligibility import Sources
 from phaseline.promotion.listener import Intake
 from phaseline.promotion.request import Request
 from phaseline.releases.ledger import VERIFIED

@@ -325,25 +325,6 @@ def test_an_address_cannot_end_early() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("partition", "region", "host"),
-    [
-        ("aws", "eu-west-1", "eu-west-1.console.aws.amazon.com"),
-        ("aws-cn", "cn-north-1", "console.amazonaws.cn"),
-        ("aws-us-gov", "us-gov-west-1", "console.amazonaws-us-gov.com"),
-    ],
-)
-def test_console_links(partition: str, region: str, host: str) -> None:
-    """The link leads to the console of the partition and the region."""
-    url = rendering.execution_url(
-        partition=partition, region=region, pipeline="phaseline-demo", execution="e1"
-    )
-    assert url == (
-        f"https://{host}/codesuite/codepipeline/pipelines/phaseline-demo"
-        f"/executions/e1/timeline?region={region}"
-    )
-
-
 @pytest.mark.parametrize(("seconds", "said"), [(0, "0 s"), (59.6, "1 min 0 s"), (48.2, "48 s")])
 def test_durations(seconds: float, said: str) -> None:
     """Durations are rounded to seconds."""

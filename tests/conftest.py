@@ -1,5 +1,6 @@
 """What every test needs: no real account in reach, and a way to load a Lambda's handler."""
 
+import gc
 import importlib.util
 import os
 from collections.abc import Callable
@@ -8,8 +9,14 @@ from types import ModuleType
 
 import pytest
 
+from tests import shared_aws
+
 ROOT = Path(__file__).parents[1]
 LoadHandler = Callable[[str, dict[str, str]], ModuleType]
+
+shared_aws.share()
+# The modules and models that tests share are many objects, and stay: look through them rarely.
+gc.set_threshold(5_000, 10, 50)
 
 
 @pytest.fixture(autouse=True)

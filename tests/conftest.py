@@ -1,21 +1,22 @@
 """What every test needs: no real account in reach, and a way to load a Lambda's handler."""
 
-import functools
+import gc
 import importlib.util
 import os
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
-import botocore.session
 import pytest
 
-# Each session would read and parse its services' models anew, and tests make a session each: this
-# was half of what the unit tests cost.
-botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+from tests import shared_aws
 
 ROOT = Path(__file__).parents[1]
 LoadHandler = Callable[[str, dict[str, str]], ModuleType]
+
+shared_aws.share()
+# The modules and models that tests share are many objects, and stay: look through them rarely.
+gc.set_threshold(5_000, 10, 50)
 
 
 @pytest.fixture(autouse=True)

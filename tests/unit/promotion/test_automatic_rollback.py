@@ -64,18 +64,22 @@ class World:
 
     def stream(self, version: str, algorithm: str = "a", **fields: Any) -> None:
         """An item's phase changes: by default a promotion."""
-        self.records += 1
-        self.take(stream_record(self.records, algorithm=algorithm, version=version, **fields))
+        self.take(self.record(version, algorithm, **fields))
 
-    def take(self, record: dict[str, Any]) -> None:
-        """Have the stream's listener take a record."""
+    def record(self, version: str, algorithm: str, **fields: Any) -> dict[str, Any]:
+        """The stream's next record."""
+        self.records += 1
+        return stream_record(self.records, algorithm=algorithm, version=version, **fields)
+
+    def take(self, *records: dict[str, Any]) -> None:
+        """Have the stream's listener take a batch of records."""
         Intake(
             self.documents,
             self.ledger,
             Outbox(self.ledger.client, self.ledger.table),
             lambda payload: None,
             lambda: "2026-11-24T20:00:00Z",
-        ).take([record], Schema())
+        ).take(records, Schema())
 
     def ask(self, action: str, version: str | None = None, **fields: Any) -> Outcome:
         """A person asks for something."""
@@ -175,8 +179,7 @@ def test_too_many_at_once(world: World) -> None:
     """More than one request may be about are left to people."""
     names = [f"a{number}" for number in range(ALGORITHMS_LIMIT + 1)]
     for version in ("1", "2"):
-        for name in names:
-            world.stream(version, name)
+        world.take(*(world.record(version, name) for name in names))
         if version == "1":
             world.go_live()
     world.run()

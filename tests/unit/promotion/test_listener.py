@@ -20,6 +20,7 @@ from tests.events import stream_record
 from tests.unit.documents.test_document import active
 from tests.unit.documents.test_store import BUCKET
 from tests.unit.releases.test_ledger import AT
+from tests.builders.calls import Calls
 
 LATER = "2026-11-24T22:00:00Z"
 
@@ -70,8 +71,14 @@ def verify(intake: Intake) -> None:
         intake.ledger.stamp(release, "verified", at=AT, state=VERIFIED)
 
 
+def take_all(intake: Intake) -> Calls:
+    """Let the ledger answer to each release without storing it, which takes moto milliseconds."""
+    return Calls(intake.ledger.client, UpdateItem=lambda _: {})
+
+
 def test_large_batch(intake: Intake, calls: Counter[str], github: Github) -> None:
     """10,000 records for 1,000 algorithms of three types: 3 document reads and 3 writes."""
+    updates = take_all(intake)
     records = [
         stream_record(
             number,
@@ -85,7 +92,7 @@ def test_large_batch(intake: Intake, calls: Counter[str], github: Github) -> Non
     assert result.failed is None
     assert len(result.releases) == 1000
     assert (calls["GetObject"], calls["PutObject"]) == (3, 3)
-    assert (calls["UpdateItem"], calls["PutItem"]) == (1000, 2 * 3)
+    assert (len(updates.of("UpdateItem")), calls["PutItem"]) == (1000, 2 * 3)
     assert len(github.payloads) == 3
     for type_ in ("in", "opt", "out"):
         assert set(active_in(intake, type_).values()) == {"1.9.0"}
@@ -187,6 +194,7 @@ def test_two_withdrawals_in_a_batch(intake: Intake) -> None:
 
 def test_dispatch_stays_within_githubs_limits(intake: Intake, github: Github) -> None:
     """A dispatch lists what fits and counts the rest."""
+    take_all(intake)
     longest = "a" * 120
     records = [
         stream_record(number, algorithm=f"{longest}{number}", version="1" * 128)

@@ -48,16 +48,20 @@ def _git(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         "GIT_COMMITTER_NAME": "Phaseline",
         "GIT_COMMITTER_EMAIL": "phaseline@example.com",
     }
-    # Names of files come as they are, not in quotes with escapes.
-    return subprocess.run(
-        ["git", "-c", "core.quotePath=false", *arguments],
-        cwd=cwd,
-        env=settings,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=PATIENCE,
-        check=True,
-    )
+    try:
+        # Names of files come as they are, not in quotes with escapes.
+        return subprocess.run(
+            ["git", "-c", "core.quotePath=false", *arguments],
+            cwd=cwd,
+            env=settings,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=PATIENCE,
+            check=True,
+        )
+    except subprocess.CalledProcessError as error:
+        error.add_note(error.stderr)  # or a traceback would not say why
+        raise
 
 
 def location(root: Path, name: str) -> Path:

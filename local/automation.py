@@ -1,7 +1,7 @@
 """The automation repository of a running system: set up as a person does it, and used."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +150,28 @@ def all_ended(
         show=_states,
     )
     return _completed(runs)
+
+
+def jobs_as_they_end(system: System, workflow: str) -> Iterator[tuple[str, str]]:
+    """Each job of the first run of a workflow's file, with its result. Raises TimedOutError."""
+    told: set[str] = set()
+
+    def look() -> list[dict[str, Any]]:
+        return [run for run in _runs(system, AUTOMATION) if Path(run["workflow"]).name == workflow][
+            :1
+        ]
+
+    def has_news(runs: list[dict[str, Any]]) -> bool:
+        return any(run["status"] == "completed" or run["jobs"].keys() - told for run in runs)
+
+    while True:
+        (run,) = until(look, has_news, what=f"the next job of {workflow}", show=_states)
+        for job, result in run["jobs"].items():
+            if job not in told:
+                told.add(job)
+                yield job, result
+        if run["status"] == "completed":
+            return
 
 
 def following(system: System, release: str) -> dict[str, Any]:

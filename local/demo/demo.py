@@ -130,6 +130,8 @@ def _deploy(system: System, out: Console) -> bool:
     out.print("Deploying the roles for the workflows, and pushing the parameters to GitHub...")
     automation.trust(system)
     automation.push_parameters(system)
+    for job, result in automation.jobs_as_they_end(system, "deploy.yml"):
+        out.print(f"  {job}: {result}")
     went_well = display.show_run(automation.ended(system, "deploy.yml"), out)
     system.follow_stacks()
     return went_well

@@ -8,8 +8,8 @@ from phaseline.history import dora
 from phaseline.history.dora import Figures
 from phaseline.pipeline.recorder import Execution
 from phaseline.releases.ledger import Release, Step
-from tests.builders.pipeline import at, execution
 from tests.builders.counting import calls
+from tests.builders.pipeline import at, execution
 
 
 def release(

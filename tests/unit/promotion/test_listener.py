@@ -15,12 +15,12 @@ from phaseline.errors import RemoteCallError
 from phaseline.github.outbox import Outbox
 from phaseline.promotion.listener import RELEASES_IN_A_DISPATCH, Intake
 from phaseline.releases.ledger import VERIFIED, Ledger, Release
+from tests.builders.calls import Calls
 from tests.builders.stores import make_stores
 from tests.events import stream_record
 from tests.unit.documents.test_document import active
 from tests.unit.documents.test_store import BUCKET
 from tests.unit.releases.test_ledger import AT
-from tests.builders.calls import Calls
 
 LATER = "2026-11-24T22:00:00Z"
 

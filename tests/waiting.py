@@ -5,9 +5,11 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+BOUND = 30.0
+"""Seconds after which a wait fails. A busy machine is slow; only a wait in vain takes so long."""
 
 
-def eventually(look: Callable[[], T], *, within: float = 30) -> T:
+def eventually(look: Callable[[], T], *, within: float = BOUND) -> T:
     """The first truthy value of look; fails if none comes in time (seconds)."""
     until = time.monotonic() + within
     while time.monotonic() < until:

@@ -17,6 +17,7 @@ from phaseline.messages import Messages, Posted, Record, View
 from tests.unit.calls import Calls
 from tests.unit.test_ledger import make_table
 from tests.unit.timing import Timer
+from tests.waiting import BOUND
 
 NAME = messages.of_revision("opt", 7)
 KEY = {"pk": {"S": "algorithm#opt#a"}, "sk": {"S": "release#1"}}
@@ -324,7 +325,7 @@ class Turns:
         with self.changed:
             self.waiting[threading.current_thread().name] = turn
             self.changed.notify()
-        turn.wait()
+        assert turn.wait(BOUND)
 
     def run(self, works: Sequence[Callable[[], object]]) -> None:
         """Run `works`, each in a thread, until all have ended."""

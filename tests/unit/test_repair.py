@@ -14,6 +14,7 @@ from phaseline.repair import WHO, Repaired
 from tests.unit import drift
 from tests.unit.drift import World
 from tests.unit.test_metadata import active
+from tests.waiting import BOUND
 
 TESTS = "PACKAGE_TESTS_RUNNING"
 
@@ -70,7 +71,7 @@ def test_two_that_mend_at_once(world: World) -> None:
     """Make one release."""
     world.item("2")
     report = world.look()
-    barrier = threading.Barrier(2, timeout=10)
+    barrier = threading.Barrier(2, timeout=BOUND)
     read = world.documents.read
 
     def together(type_: str) -> Any:

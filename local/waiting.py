@@ -11,7 +11,7 @@ from typing import TypeVar
 from phaseline.errors import TimedOutError
 
 T = TypeVar("T")
-PATIENCE = 600.0
+PATIENCE = 300.0
 """Seconds after which a wait or a request gives up. On a machine that is busy with other work all
 takes many times as long; only what hangs comes near this."""
 PAUSE = 0.1

@@ -1,5 +1,6 @@
-"""A template's values, with parameters, conditions and the functions of ours worked out."""
+"""The templates, and their values with parameters, conditions and our functions worked out."""
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,23 @@ PSEUDO = {
 }
 
 
+@functools.cache
+def load(name: str) -> dict[str, Any]:
+    """The template `infra/<name>.yaml`, with short forms such as !Ref written out.
+
+    It is parsed once; nobody changes it.
+    """
+    template, faults = decode(str(INFRA / f"{name}.yaml"))
+    assert not faults
+    assert isinstance(template, dict)
+    return template
+
+
 class Resolved:
     """The resources of a template as they are with `parameters`."""
 
     def __init__(self, name: str, parameters: Mapping[str, str]) -> None:
-        self.template, faults = decode(str(INFRA / f"{name}.yaml"))
-        assert not faults
+        self.template = load(name)
         declared = self.template["Parameters"]
         defaults = {key: one["Default"] for key, one in declared.items() if "Default" in one}
         assert parameters.keys() <= declared.keys()

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 import pytest
 import yaml
-from cfnlint.decode import decode  # type: ignore[import-untyped] # it has no types
 
 from scripts.__main__ import main
+from tests import templates
 from tests.contract import workflow_rules as rules
 from tests.contract.workflow_rules import COMMAND, ROOT, RULES, File, Rule, read
 from tests.contract.workflow_tables import DOCUMENT, completed
@@ -321,7 +321,7 @@ def test_order_of_a_deployment() -> None:
 def test_dispatch_type() -> None:
     """The event that the listener sends is the one that starts the workflow."""
     on = FILES[".github/workflows/on-version-tested.yml"].data["on"]
-    template, _ = decode(str(ROOT / "infra/functions.yaml"))
+    template = templates.load("functions")
     sent = template["Parameters"]["DispatchEventType"]["Default"]
     assert on == {"repository_dispatch": {"types": [sent]}}
 

@@ -5,7 +5,6 @@ import json
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -40,6 +39,7 @@ from phaseline.errors import ConfigurationError, DeploymentError, RefusedError, 
 from scripts.__main__ import main
 from scripts.cli import console
 from scripts.commands.deploy import as_data, as_lines, as_markdown
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -579,11 +579,7 @@ def test_a_long_wait_shows_life() -> None:
     err = io.StringIO()
     shown = console.Console(total=1, err=err, environ={}, heartbeat=0.01)
     with shown.step("Wait"):
-        for _ in range(500):
-            if "still going" in err.getvalue():
-                break
-            time.sleep(0.01)
-    assert "[1/1] Wait: still going" in err.getvalue()
+        eventually(lambda: "[1/1] Wait: still going" in err.getvalue())
 
 
 @pytest.mark.parametrize("as_json", [True, False])

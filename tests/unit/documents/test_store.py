@@ -12,6 +12,7 @@ from phaseline.documents.document import Document, Merged, merge, render
 from phaseline.documents.store import ATTEMPTS, Documents
 from phaseline.errors import DocumentError, RefusedError, RemoteCallError
 from tests.unit.documents.test_document import NOW, active, change
+from local.waiting import PATIENCE
 
 BUCKET = "metadata-bucket"
 
@@ -63,7 +64,7 @@ def test_no_change_is_no_write(documents: Documents, s3: Any) -> None:
 
 def test_two_writers_at_once(documents: Documents) -> None:
     """Two writers that read the same version both find their change in the end."""
-    barrier = threading.Barrier(2, timeout=10)
+    barrier = threading.Barrier(2, timeout=PATIENCE)
     waiting = threading.local()
 
     def slowly(algorithm: str) -> Callable[[Document], Merged]:

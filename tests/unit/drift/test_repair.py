@@ -14,6 +14,7 @@ from phaseline.releases.ledger import Ledger
 from tests.builders import drift
 from tests.builders.drift import World
 from tests.unit.documents.test_document import active
+from local.waiting import PATIENCE
 
 TESTS = "PACKAGE_TESTS_RUNNING"
 
@@ -70,7 +71,7 @@ def test_two_that_mend_at_once(world: World) -> None:
     """Make one release."""
     world.item("2")
     report = world.look()
-    barrier = threading.Barrier(2, timeout=10)
+    barrier = threading.Barrier(2, timeout=PATIENCE)
     read = world.documents.read
 
     def together(type_: str) -> Any:

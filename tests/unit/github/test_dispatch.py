@@ -15,6 +15,7 @@ from phaseline.aws.secret import Secret
 from phaseline.errors import ConfigurationError, InputError, RemoteCallError
 from phaseline.github.dispatch import DispatchError, check, send
 from tests.builders.calls import Calls
+from local.waiting import PATIENCE
 
 PATH = "/repos/acme/releases/dispatches"
 
@@ -35,7 +36,7 @@ def dispatch(server: HTTPServer, token: Secret, **payload: Any) -> None:
         event_type="version-tested",
         payload=payload,
         token=token,
-        timeout=0.5,
+        timeout=PATIENCE,
     )
 
 
@@ -77,8 +78,8 @@ def test_no_answer(token: Secret) -> None:
                 timeout=0.2,
             )
         silent.accept()
-        silent.settimeout(0.1)
-        with pytest.raises(TimeoutError):
+        silent.setblocking(False)
+        with pytest.raises(BlockingIOError):
             silent.accept()
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import boto3
@@ -24,6 +24,7 @@ from tests.builders.calls import Answer, Calls, JobAnswers
 from tests.conftest import LoadHandler
 from tests.events.jobs import CANARIES, EXECUTION, JOB, Context, lambda_job, pipeline_failed
 from tests.unit.releases.test_ledger import make_table
+from local.waiting import PATIENCE
 
 TOKEN, NEW_TOKEN = "xoxb-CANARY-TOKEN", "xoxb-CANARY-TOKEN-2"
 
@@ -88,7 +89,19 @@ def slack(httpserver: HTTPServer) -> Slack:
 
 
 @pytest.fixture
-def lambda_(load_handler: LoadHandler, httpserver: HTTPServer) -> Iterator[ModuleType]:
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds for which Slack's client would pause before it tries again; it does not."""
+    found: list[float] = []
+    for module in ("handler", "builtin_handlers"):
+        clock = SimpleNamespace(sleep=found.append)
+        monkeypatch.setattr(f"slack_sdk.http_retry.{module}.time", clock)
+    return found
+
+
+@pytest.fixture
+def lambda_(
+    load_handler: LoadHandler, httpserver: HTTPServer, pauses: list[float]
+) -> Iterator[ModuleType]:
     with mock_aws():
         make_table(boto3.client("dynamodb"), "ledger")
         secret = boto3.client("secretsmanager").create_secret(Name="slack", SecretString=TOKEN)
@@ -555,12 +568,15 @@ def test_a_silent_slack_is_given_up_in_time(
 ) -> None:
     """A Slack that does not answer within the function's time is given up, and counted."""
 
+    given_up = threading.Event()
+
     def hang(_: Request) -> Response:
-        time.sleep(3)
+        assert given_up.wait(PATIENCE)
         return Slack.answer({"ok": True, "ts": "1.2", "channel": "C1"})
 
     httpserver.expect_request("/api/chat.postMessage").respond_with_handler(hang)
     invoke(lambda_, seconds=5)
+    given_up.set()
     assert len(told.jobs.successes) == 1
     assert "TimeoutError" in lost(capsys)[0]["error"]
 
@@ -588,12 +604,14 @@ def test_a_lost_event_is_left_to_lambda(
     assert len(slack.posts) == 2
 
 
-def test_a_rate_limit_is_obeyed(lambda_: ModuleType, slack: Slack, told: Pipeline) -> None:
+def test_a_rate_limit_is_obeyed(
+    lambda_: ModuleType, slack: Slack, told: Pipeline, pauses: list[float]
+) -> None:
     """After a 429 it waits as long as asked, then posts."""
     slack.answers = [Slack.answer("{}", 429, **{"Retry-After": "1"}), OK]
-    started = time.monotonic()
     invoke(lambda_)
-    assert time.monotonic() - started > 1
+    (pause,) = pauses
+    assert pause >= 1
     assert len(slack.posts) == 2
 
 

@@ -17,6 +17,7 @@ from phaseline.slack.rendering import Message
 from tests.builders.calls import Calls
 from tests.builders.timing import Timer
 from tests.unit.releases.test_ledger import make_table
+from local.waiting import PATIENCE
 
 NAME = message_record.of_revision("opt", 7)
 KEY = {"pk": {"S": "algorithm#opt#a"}, "sk": {"S": "release#1"}}
@@ -324,7 +325,7 @@ class Turns:
         with self.changed:
             self.waiting[threading.current_thread().name] = turn
             self.changed.notify()
-        turn.wait()
+        assert turn.wait(PATIENCE)
 
     def run(self, works: Sequence[Callable[[], object]]) -> None:
         """Run `works`, each in a thread, until all have ended."""

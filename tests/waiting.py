@@ -1,9 +1,11 @@
 """Waiting in tests for what other threads and processes do."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from local.waiting import until
+from phaseline import times
 
 T = TypeVar("T")
 
@@ -12,3 +14,11 @@ def eventually(look: Callable[[], T]) -> T:
     """The first truthy value of look. Raises TimedOutError if none comes in local.waiting.PATIENCE
     seconds."""
     return until(look, what="what the test expects")
+
+
+def a_second() -> str:
+    """The present second, once it is over, as commands take a time: what happened before this call
+    was in it or earlier, and what happens after it is later."""
+    second = times.second(datetime.now(UTC))
+    eventually(lambda: times.second(datetime.now(UTC)) > second)
+    return second

@@ -75,7 +75,7 @@ def test_a_promotion_that_breaks_the_build_goes_back_and_sticks(careful: System)
     careful.set_phase("guide", "2.0.0", COMPLETE)
     promote(careful, "opt", "other", "1.0.0")
     eventually(lambda: settled(careful))
-    assert careful.served_versions("opt") == {"guide": "1.0.0", "other": "1.0.0"}
+    assert careful.served_versions("opt").items() >= {"guide": "1.0.0", "other": "1.0.0"}.items()
     assert executions(careful)[0]["status"] == "Succeeded"
 
 
@@ -106,6 +106,8 @@ def test_a_rollback_whose_build_fails_goes_no_further(careful: System) -> None:
 
 def test_the_frontend_is_not_mended_by_a_rollback(careful: System) -> None:
     """A commit that breaks the build leaves every version where it is, and the log says why."""
+    assert "verified" in names(promote(careful, "opt", "untouched", "1.0.0"))
+    eventually(lambda: settled(careful))
     good = careful.read_frontend("buildspec.yml")
     careful.commit_frontend({"buildspec.yml": BROKEN_BUILD}, "Break the build")
     try:

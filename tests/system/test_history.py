@@ -1,7 +1,5 @@
 """The history and dora commands against the local system."""
 
-import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ from phaseline.slack import message_record
 from tests.system.conftest import executions
 from tests.system.test_release import settle
 from tests.system.test_scripts import Scripts, bring, build_with
-from tests.waiting import eventually
+from tests.waiting import a_second, eventually
 
 ACTIONS = ["Source", "Build", "Publish", "Verify"]
 
@@ -25,13 +23,6 @@ def scripts(system: System, tmp_path: Path) -> Scripts:
     """The commands, while no execution is under way."""
     settle(system)
     return Scripts(system, tmp_path)
-
-
-def now() -> str:
-    """The time, as the commands take it; what is done next is done after this second."""
-    found = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    time.sleep(1)
-    return found
 
 
 def recorder(system: System) -> Recorder:
@@ -64,12 +55,12 @@ def versions(scripts: Scripts, at: str) -> dict[str, str]:
 def test_what_was_live(system: System, scripts: Scripts) -> None:
     """What visitors got at a time, and what changed from one to another, by whom and why."""
     bring(system, "past", "1.0.0")
-    first = now()
+    first = a_second()
     bring(system, "past", "2.0.0")
-    second = now()
+    second = a_second()
     back = scripts.release("rollback", "past")
     assert back.code == 0, back.err
-    third = now()
+    third = a_second()
     assert [versions(scripts, at)["past"] for at in (first, second, third)] == [
         "1.0.0",
         "2.0.0",

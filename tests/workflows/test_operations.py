@@ -18,9 +18,8 @@ from local.system import AUTOMATION, ENVIRONMENT, ROOT, System
 from phaseline.documents.document import Document
 from phaseline.documents.store import Documents
 from phaseline.releases.ledger import Release
-from scripts import services
 from tests.system.conftest import COMPLETE, executions
-from tests.waiting import eventually
+from tests.waiting import a_second, eventually
 from tests.workflows.conftest import failing, settle, succeeded, without_rule
 from tests.workflows.operations import PAGE, Command, Reader, chapters
 
@@ -236,8 +235,7 @@ def test_how_to_look(system: System, reader: Reader) -> None:
 def test_a_bad_version_is_live(system: System, reader: Reader) -> None:
     """It goes back, stays out, and its correction goes live; so do several, to a time."""
     bring(system, "3.0.0", NAME, OTHER)
-    then = services.now()
-    time.sleep(1)  # times are whole seconds, and a second counts to its end
+    then = a_second()
     bring(system, "3.1.0")
     bad = newest(system)
 

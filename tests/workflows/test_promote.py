@@ -1,15 +1,13 @@
 """promote.yml: what people ask for, by hand, on the whole system."""
 
 import re
-import time
 from datetime import UTC, datetime
 from typing import Any
 
 from local.system import System
 from phaseline.site import manifests
-from scripts import services
 from tests.system.conftest import COMPLETE, promote
-from tests.waiting import eventually
+from tests.waiting import a_second, eventually
 from tests.workflows.conftest import by_hand, succeeded
 
 NAMES = ("delivery-forecast", "stock-forecast")
@@ -61,8 +59,7 @@ def test_a_document_as_of_a_time(system: System) -> None:
     each time in one write."""
     for name in NAMES:
         promote(system, "out", name, "3.0.0")
-    time.sleep(1)  # times are whole seconds
-    then = services.now()
+    then = a_second()
     for name in NAMES:
         promote(system, "out", name, "3.1.0")
 

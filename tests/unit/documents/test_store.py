@@ -8,11 +8,11 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from local.waiting import PATIENCE
 from phaseline.documents.document import Document, Merged, merge, render
 from phaseline.documents.store import ATTEMPTS, Documents
 from phaseline.errors import DocumentError, RefusedError, RemoteCallError
 from tests.unit.documents.test_document import NOW, active, change
-from local.waiting import PATIENCE
 
 BUCKET = "metadata-bucket"
 

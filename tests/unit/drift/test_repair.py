@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from local.waiting import PATIENCE
 from phaseline.drift.repair import WHO, Repaired
 from phaseline.drift.report import Finding, Repair
 from phaseline.errors import RemoteCallError
@@ -14,7 +15,6 @@ from phaseline.releases.ledger import Ledger
 from tests.builders import drift
 from tests.builders.drift import World
 from tests.unit.documents.test_document import active
-from local.waiting import PATIENCE
 
 TESTS = "PACKAGE_TESTS_RUNNING"
 

@@ -11,11 +11,11 @@ from moto import mock_aws
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
+from local.waiting import PATIENCE
 from phaseline.aws.secret import Secret
 from phaseline.errors import ConfigurationError, InputError, RemoteCallError
 from phaseline.github.dispatch import DispatchError, check, send
 from tests.builders.calls import Calls
-from local.waiting import PATIENCE
 
 PATH = "/repos/acme/releases/dispatches"
 

@@ -15,6 +15,7 @@ from moto import mock_aws
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from local.waiting import PATIENCE
 from phaseline.errors import InputError, PhaselineError
 from phaseline.releases.ledger import SUPERSEDED, VERIFIED, Ledger, Release
 from phaseline.slack import message_record, notifier
@@ -24,7 +25,6 @@ from tests.builders.calls import Answer, Calls, JobAnswers
 from tests.conftest import LoadHandler
 from tests.events.jobs import CANARIES, EXECUTION, JOB, Context, lambda_job, pipeline_failed
 from tests.unit.releases.test_ledger import make_table
-from local.waiting import PATIENCE
 
 TOKEN, NEW_TOKEN = "xoxb-CANARY-TOKEN", "xoxb-CANARY-TOKEN-2"
 

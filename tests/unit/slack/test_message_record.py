@@ -10,6 +10,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from local.waiting import PATIENCE
 from phaseline.errors import RemoteCallError
 from phaseline.slack import message_record
 from phaseline.slack.message_record import Messages, Posted, Record, View
@@ -17,7 +18,6 @@ from phaseline.slack.rendering import Message
 from tests.builders.calls import Calls
 from tests.builders.timing import Timer
 from tests.unit.releases.test_ledger import make_table
-from local.waiting import PATIENCE
 
 NAME = message_record.of_revision("opt", 7)
 KEY = {"pk": {"S": "algorithm#opt#a"}, "sk": {"S": "release#1"}}

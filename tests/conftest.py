@@ -19,6 +19,29 @@ shared_aws.share()
 gc.set_threshold(5_000, 10, 50)
 
 
+GROUPS = {
+    "tests/emulator/": "emulator",
+    "tests/system/test_automatic.py": "automatic",
+    "tests/system/test_demo.py": "demo",
+    "tests/system/test_killed.py": "killed",
+    "tests/system/": "system",
+    "tests/workflows/test_failures.py": "workflows of people",
+    "tests/workflows/test_operations.py": "workflows of people",
+    "tests/workflows/": "workflows",
+}
+"""Which tests share what they start, by the beginning of their path; the first that fits counts.
+The workflows are two groups, so that two processes share the longest part."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests that share a running system in one process; all others may run in any."""
+    for item in items:
+        path = item.path.relative_to(ROOT).as_posix()
+        group = next((name for start, name in GROUPS.items() if path.startswith(start)), None)
+        if group:
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(autouse=True)
 def no_real_account(monkeypatch: pytest.MonkeyPatch) -> None:
     """Replace the developer's AWS settings, so that no test can reach an account."""

@@ -164,7 +164,15 @@ def stack(emulator: Emulator) -> Emulator:
     cloudformation.get_waiter("stack_create_complete").wait(
         StackName="delivery", WaiterConfig={"Delay": 1, "MaxAttempts": int(PATIENCE)}
     )
+    # It would build what the first test pushes.
+    pipeline = emulator.client("codepipeline")
+    eventually(lambda: _statuses(pipeline) and "InProgress" not in _statuses(pipeline))
     return emulator
+
+
+def _statuses(pipeline: Any) -> list[str]:
+    listed = pipeline.list_pipeline_executions(pipelineName="delivery")
+    return [one["status"] for one in listed["pipelineExecutionSummaries"]]
 
 
 def _answers(url: str) -> bool:

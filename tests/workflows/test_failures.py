@@ -239,7 +239,7 @@ def test_a_refused_dispatch(system: System) -> None:
     with failing(system.github_url, {"path": "/dispatches", "status": 502}):
         promote(system, "in", "refused", "1.0.0")
     settle(system)
-    assert len(system.dispatches()) == sent
+    assert about("in-refused-", system.dispatches()) == []
     assert system.served_versions("in")["refused"] == "1.0.0"
 
     before = system.served()
@@ -249,7 +249,7 @@ def test_a_refused_dispatch(system: System) -> None:
     assert deployments(system, run) == [("success", system.edge_url)]
     assert system.served() == before
     resend(system)
-    assert len(system.dispatches()) == sent + 1
+    assert len(about("in-refused-", system.dispatches())) == 1
 
 
 def test_a_dispatch_whose_answer_is_lost(system: System) -> None:

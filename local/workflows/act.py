@@ -18,6 +18,16 @@ from local.workflows.files import Event
 
 BIN = Path(sys.executable).parent
 UV = Path(__file__).parents[2] / ".phaseline/uv/bin"  # where setting up puts it, if need be
+HEEDING_HANGUPS = """
+import os, signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+try:
+    os.execv(sys.argv[1], sys.argv[1:])
+except OSError as error:
+    sys.exit(f"{sys.argv[1]}: {error.strerror}")
+"""
+"""Starts a program that SIGHUP ends, as it ends each step when act is gone: under nohup, steps would
+ignore it and go on for ever."""
 HOOKED = {
     "ACT_JOB_HOOK": str(Path(__file__).with_name("job.py")),
     "ACT_PATIENCE": str(PATIENCE),
@@ -57,7 +67,8 @@ class Task:
             options += ["--env", f"{name}={value}"]
         for name, value in self.variables.items():
             options += ["--var", f"{name}={value}"]
-        return [str(BIN / "act"), self.event.name, *options]
+        python = [sys.executable, "-I", "-S", "-c", HEEDING_HANGUPS]
+        return [*python, str(BIN / "act"), self.event.name, *options]
 
     def environment(self) -> dict[str, str]:
         """What act and the steps see: of the environment of whoever runs this, the PATH only.

@@ -23,11 +23,13 @@ from tests.system.conftest import COMPLETE
 from tests.waiting import eventually
 
 DEMO = """
+import signal
 import sys
 from pathlib import Path
 from local.demo import demo
 from local.__main__ import run
 demo.FOLDER = Path(sys.argv.pop(1))
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
 """
 UP = (
     DEMO

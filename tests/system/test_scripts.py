@@ -22,7 +22,7 @@ from tests.system.test_release import settle
 from tests.unit.scripts.release.test_journal import read_outputs
 from tests.waiting import eventually
 
-SLOW_BUILD = "      - sleep 3\n"
+WAITING_BUILD = "      - while [ -e '{file}' ]; do sleep 0.1; done\n"
 
 
 @dataclass(frozen=True)
@@ -337,22 +337,27 @@ def test_a_failing_build(system: System, scripts: Scripts, good_build: str) -> N
     assert told(system, again.outputs["execution-id"]) == 1
 
 
-def test_out_of_time(system: System, scripts: Scripts, good_build: str) -> None:
+def test_out_of_time(system: System, scripts: Scripts, good_build: str, tmp_path: Path) -> None:
     """A pipeline that takes too long ends the command, not the release: it is found again."""
     bring(system, "slow", "1.0.0", "1.1.0")
-    slow = good_build.replace("    commands:\n", f"    commands:\n{SLOW_BUILD}", 1)
-    assert slow != good_build
-    build_with(system, slow)
+    held = tmp_path / "held"
+    waiting = WAITING_BUILD.format(file=held)
+    build_with(system, good_build.replace("    commands:\n", f"    commands:\n{waiting}", 1))
+    held.touch()
     arguments = ["--action", "promote", "--type", "opt", "--algorithm", "slow"]
     arguments += ["--version", "1.0.0", "--reason", "x"]
     ran = scripts.run("release", *arguments, "--timeout", "1")
     assert ran.code == 6
     assert "its end was not seen within 1 seconds" in ran.err
     assert "Run this again" in ran.err
-    again = scripts.run("release", *arguments)
-    assert again.code == 0, again.err
+    again = scripts.run("release", *arguments, "--timeout", "1")
+    assert again.code == 6
     assert "under way already, adopted" in again.err
+    held.unlink()
+    last = scripts.run("release", *arguments)
+    assert last.code == 0, last.err
     assert again.outputs["execution-id"] == ran.outputs["execution-id"]
+    assert last.outputs["execution-id"] == ran.outputs["execution-id"]
     assert system.served_versions("opt")["slow"] == "1.0.0"
 
 

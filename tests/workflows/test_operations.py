@@ -26,7 +26,7 @@ from tests.workflows.operations import PAGE, Command, Reader, chapters
 TYPE, NAME, OTHER = "opt", "route-planner", "lane-change"
 CHAPTERS = chapters(PAGE.read_text(encoding="utf-8"))
 NO_DISPATCH = {"path": "/dispatches", "status": 502, "count": 99}
-HANGING_BUILD = BROKEN_BUILD.replace("exit 1", "sleep 300")
+HANGING_BUILD = BROKEN_BUILD.replace("exit 1", "sleep 3000")
 
 
 def of(heading: str) -> str:

@@ -4,6 +4,7 @@ be."""
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,15 @@ def pushed(hub: GitHub, folder: Path, step: str) -> dict[str, Any]:
     return hub.run()
 
 
+@pytest.fixture(params=[signal.SIG_DFL, signal.SIG_IGN], ids=["in a terminal", "under nohup"])
+def _hangup(request: pytest.FixtureRequest) -> Iterator[None]:
+    """SIGHUP as programs find it that are started here."""
+    before = signal.signal(signal.SIGHUP, request.param)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("_hangup")
 def test_a_killed_runner(hub: GitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run failed, and annotation and log say that act was ended and how far it was; its
     deployment is an error, and what the job did has ended with it."""

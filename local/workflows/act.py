@@ -26,8 +26,8 @@ try:
 except OSError as error:
     sys.exit(f"{sys.argv[1]}: {error.strerror}")
 """
-"""Starts a program that SIGHUP ends, as it ends each step when act is gone: under nohup, steps would
-ignore it and go on for ever."""
+"""Starts a program with SIGHUP's default action: that signal ends each step when act is gone, and
+under nohup the steps would ignore it."""
 HOOKED = {
     "ACT_JOB_HOOK": str(Path(__file__).with_name("job.py")),
     "ACT_PATIENCE": str(PATIENCE),

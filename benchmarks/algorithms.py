@@ -10,11 +10,11 @@ from itertools import islice
 from typing import Any
 
 from local.system import System
-from phaseline.algorithms.changes import TYPES, Schema
-from phaseline.algorithms.table import Registry
+from phaseline.algorithms.schema import TYPES, Schema
+from phaseline.algorithms.table import AlgorithmsTable
 from phaseline.aws import jitter
 from phaseline.deploy.environment import PREFIX
-from phaseline.documents.document import Document, Entry, Merged, revise
+from phaseline.documents.document import Entry
 from phaseline.documents.store import Documents
 from phaseline.drift.releases import ReleaseCheck
 from phaseline.github.outbox import Outbox
@@ -90,10 +90,8 @@ class Algorithms:
             for number in range(end)
         }
 
-        def whole(document: Document) -> Merged:
-            return Merged(revise(document, algorithms=entries))
-
-        self._documents.update(TYPE, whole)
+        stored = self._documents.read(TYPE)
+        self._documents.write(stored.document.revise(algorithms=entries), over=stored)
         self._publish()
 
     def _write(self, client: Any, items: list[dict[str, Any]]) -> None:
@@ -108,9 +106,7 @@ class Algorithms:
             type_: {
                 "version_id": stored.version_id,
                 "revision": stored.document.revision,
-                "versions": {
-                    name: entry.version for name, entry in stored.document.algorithms.items()
-                },
+                "versions": stored.document.versions(),
             }
             for type_, stored in newest.items()
         }
@@ -138,7 +134,7 @@ class Algorithms:
             environment="demo",
             promotes_from=None,
             documents=self._documents,
-            registry=Registry(dynamodb, self.table, Schema()),
+            registry=AlgorithmsTable(dynamodb, self.table, Schema()),
             ledger=Ledger(dynamodb, self.ledger),
             outbox=Outbox(dynamodb, self.ledger),
             site=Site(s3, site["SiteBucketName"], site["MetadataBucketName"]),

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from phaseline import times
-from phaseline.algorithms.table import Registry
+from phaseline.algorithms.table import AlgorithmsTable
 from phaseline.aws import jitter
 from phaseline.aws.secret import Secret
 from phaseline.deploy import environment
@@ -59,9 +59,9 @@ class Services:
         return Ledger(client("dynamodb"), self.environment.ledger_table)
 
     @cached_property
-    def registry(self) -> Registry:
+    def registry(self) -> AlgorithmsTable:
         known = self.environment
-        return Registry(client("dynamodb"), known.algorithms_table, known.schema)
+        return AlgorithmsTable(client("dynamodb"), known.algorithms_table, known.schema)
 
     @cached_property
     def lives(self) -> Lives:

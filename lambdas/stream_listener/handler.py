@@ -15,14 +15,14 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from phaseline.algorithms.changes import Schema
+from phaseline.algorithms.schema import Schema
 from phaseline.aws import jitter, metrics
 from phaseline.aws.secret import Secret
 from phaseline.documents.store import Documents
 from phaseline.errors import PhaselineError
 from phaseline.github import dispatch
 from phaseline.github.outbox import Outbox
-from phaseline.promotion.listener import Intake
+from phaseline.promotion.listener import Listener
 from phaseline.releases.ledger import WRITERS, Ledger
 
 GITHUB_TIMEOUT = 5.0
@@ -62,7 +62,7 @@ def _send(payload: Mapping[str, Any]) -> None:
     )
 
 
-_INTAKE = Intake(
+_LISTENER = Listener(
     documents=Documents(
         s3=boto3.client("s3", config=_CONFIG),
         bucket=os.environ["METADATA_BUCKET"],
@@ -86,12 +86,12 @@ def handler(event: dict[str, Any], context: object) -> dict[str, list[dict[str, 
     """
     del context
     if "Records" not in event:
-        unfinished = _INTAKE.let_go()
-        _report("DispatchFailed", *_INTAKE.send_owed())
+        unfinished = _LISTENER.apply_due()
+        _report("DispatchFailed", *_LISTENER.send_owed())
         if unfinished:
             raise unfinished[0]
         return {"batchItemFailures": []}
-    result = _INTAKE.take(event["Records"], _SCHEMA)
+    result = _LISTENER.take(event["Records"], _SCHEMA)
     for release in result.releases:
         _log(release=release.release_id, action=release.action, document=release.document_version)
     for sequence, reason in result.skipped:

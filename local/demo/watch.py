@@ -13,7 +13,7 @@ from typing import Any
 
 from local.system import System
 from local.waiting import until
-from phaseline.releases.ledger import OPEN, WAITING, Release
+from phaseline.releases.release import OPEN, WAITING, Release
 
 ENDED = {"Succeeded", "Failed", "Stopped", "Superseded"}
 

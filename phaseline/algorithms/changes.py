@@ -4,41 +4,25 @@ The event source mapping's filter saves invocations; this module decides. It ask
 questions again, because a filter can be edited, and cannot compare the old phase with the new.
 """
 
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer
-
 from phaseline import times
+from phaseline.algorithms.schema import Schema, place
 from phaseline.errors import InputError
-
-TYPES = ("in", "opt", "out")
-NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-"""Algorithm names and versions: what is safe in a URL, a shell, a Slack message and a file name."""
-
-_deserialize = TypeDeserializer().deserialize
-
-
-@dataclass(frozen=True)
-class Schema:
-    """How the algorithms table names things; an existing table may use other names."""
-
-    phase: str = "PACKAGE_TESTS_COMPLETE"
-    algorithm_attribute: str = "algorithm"
-    version_attribute: str = "version"
-    type_attribute: str = "type"
-    phase_attribute: str = "phase"
-    display_attribute: str = "display"
+from phaseline.releases.release import identify
 
 
 @dataclass(frozen=True)
 class Change:
-    """One algorithm version that entered the configured phase (promote) or left it (withdraw)."""
+    """One algorithm version that entered the configured phase (promote) or left it (withdraw).
+
+    `sequence` is the stream record's sequence number; `requested_at` is when the item changed
+    (ISO 8601, UTC).
+    """
 
     action: str
     type: str
@@ -53,6 +37,15 @@ class Change:
         """Where this change stands among the changes of its item: greater is later."""
         return int(self.sequence)
 
+    @cached_property
+    def release_id(self) -> str:
+        """The id of its release: the same for each delivery of its record, and no other's.
+
+        Sequence numbers are those of one shard: records of two algorithms may have the same.
+        """
+        cause = f"{self.action} {self.sequence}"
+        return identify(self.type, self.algorithm, self.version, cause)
+
 
 @dataclass(frozen=True)
 class Ignored:
@@ -62,12 +55,12 @@ class Ignored:
     reason: str
 
 
-def decide(record: Mapping[str, Any], schema: Schema) -> Change | Ignored:
+def change_of(record: Mapping[str, Any], schema: Schema) -> Change | Ignored:
     """What one stream record asks for.
 
     Promotes on INSERT or MODIFY into the phase, withdraws on MODIFY out of it; an item whose
     phase stayed the same, a REMOVE and a deletion by TTL ask for nothing. Raises InputError
-    naming table, key and attribute where the record asks for a change but lacks what that needs.
+    naming table, item and attribute where the record asks for a change but lacks what that needs.
     """
     stream = record["dynamodb"]
     sequence = stream["SequenceNumber"]
@@ -75,106 +68,26 @@ def decide(record: Mapping[str, Any], schema: Schema) -> Change | Ignored:
         return Ignored(sequence, "an item was removed; only a change of phase is a release")
     if "NewImage" not in stream:
         raise InputError(
-            _where(record),
+            _place(record),
             "the record has no new image",
             "Set the table's stream to NEW_AND_OLD_IMAGES.",
         )
     new, old = stream["NewImage"], stream.get("OldImage", {})
-    entered = _text(new, schema.phase_attribute) == schema.phase
-    was_there = _text(old, schema.phase_attribute) == schema.phase
-    if entered == was_there:
+    is_complete = schema.is_complete(new)
+    if is_complete == schema.is_complete(old):
         return Ignored(sequence, f"the phase did not change into or out of {schema.phase}")
+    tested = schema.read(new, _place(record))
+    changed_at = datetime.fromtimestamp(float(stream["ApproximateCreationDateTime"]), UTC)
     return Change(
-        action="promote" if entered else "withdraw",
-        type=_one_of_types(record, new, schema.type_attribute),
-        algorithm=_name(record, new, schema.algorithm_attribute),
-        version=_name(record, new, schema.version_attribute),
-        display=_display(record, new, schema.display_attribute),
+        action="promote" if is_complete else "withdraw",
+        **vars(tested),
         sequence=sequence,
-        requested_at=_time(stream),
+        requested_at=times.second(changed_at),
     )
 
 
-def _text(image: Mapping[str, Any], attribute: str) -> str | None:
-    value = image.get(attribute, {}).get("S")
-    return value if isinstance(value, str) else None
-
-
-def _one_of_types(record: Mapping[str, Any], image: Mapping[str, Any], attribute: str) -> str:
-    value = _text(image, attribute)
-    if value not in TYPES:
-        raise InputError(
-            _where(record),
-            f"attribute '{attribute}': expected one of {', '.join(TYPES)} as a string,"
-            f" found {_shown(image, attribute)}",
-            "Correct the item, then set its phase again.",
-        )
-    return value
-
-
-def _name(record: Mapping[str, Any], image: Mapping[str, Any], attribute: str) -> str:
-    value = _text(image, attribute)
-    if value is None or not NAME_PATTERN.fullmatch(value):
-        raise InputError(
-            _where(record),
-            f"attribute '{attribute}': expected a string of 1 to 128 letters, digits, '.', '_'"
-            f" and '-', starting with a letter or digit, found {_shown(image, attribute)}",
-            "Correct the item, then set its phase again.",
-        )
-    return value
-
-
-def _display(
-    record: Mapping[str, Any], image: Mapping[str, Any], attribute: str
-) -> Mapping[str, Any]:
-    if attribute not in image:
-        return {}
-    if "M" not in image[attribute]:
-        raise InputError(
-            _where(record),
-            f"attribute '{attribute}': expected a map, found {_shown(image, attribute)}",
-            "Store what the website shows as a map, then set the phase again.",
-        )
-    plain: Mapping[str, Any] = _json_values(_deserialize(image[attribute]))
-    try:
-        json.dumps(plain)
-    except TypeError as error:
-        raise InputError(
-            _where(record),
-            f"attribute '{attribute}': expected what JSON can hold, found {error}",
-            "Store text and numbers, not binary values, then set the phase again.",
-        ) from error
-    return plain
-
-
-def _json_values(value: Any) -> Any:
-    """DynamoDB's value as JSON knows it: numbers plain, sets as sorted lists."""
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, Mapping):
-        return {name: _json_values(item) for name, item in value.items()}
-    if isinstance(value, set):
-        return sorted(_json_values(item) for item in value)
-    if isinstance(value, list):
-        return [_json_values(item) for item in value]
-    return value
-
-
-def _time(stream: Mapping[str, Any]) -> str:
-    seconds = float(stream["ApproximateCreationDateTime"])
-    return times.second(datetime.fromtimestamp(seconds, UTC))
-
-
-def _shown(image: Mapping[str, Any], attribute: str) -> str:
-    return repr(image[attribute])[:120] if attribute in image else "nothing"
-
-
-def _where(record: Mapping[str, Any]) -> str:
-    """Table and key of the record's item, for messages."""
+def _place(record: Mapping[str, Any]) -> str:
+    """Table and item of a record, for messages; the stream's ARN names the table."""
     arn = str(record.get("eventSourceARN", ""))
-    table = arn.split("table/")[-1].split("/")[0] or "the algorithms table"
-    keys = {
-        name: next(iter(value.values()), None)
-        for name, value in record["dynamodb"].get("Keys", {}).items()
-    }
-    return f"table {table}, item {keys}"
+    table = arn.split("table/")[-1].split("/")[0] or "with the algorithms"
+    return place(table, record["dynamodb"].get("Keys", {}))

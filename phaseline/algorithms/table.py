@@ -1,11 +1,11 @@
-"""The algorithms table, read for one version, or whole."""
+"""The algorithms table: reads one version, or scans all versions whose tests are complete."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from phaseline.algorithms.changes import Change, Schema, decide
+from phaseline.algorithms.schema import AlgorithmVersion, Schema, place, text
 from phaseline.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,49 +20,38 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Scan.html
 
 
 @dataclass(frozen=True)
-class TableItem:
-    """An item of the algorithms table whose tests are complete."""
-
-    type: str
-    display: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
 class Item:
-    """What an item of the table says of itself, whatever its phase; None where it says nothing."""
+    """Type and phase of an item; None where the item does not name them."""
 
     type: str | None
     phase: str | None
 
 
 @dataclass(frozen=True)
-class Registry:
-    """The teams' table of algorithm versions."""
+class AlgorithmsTable:
+    """The teams' table: one item for each algorithm version."""
 
     client: "DynamoDBClient"
     table: str
     schema: Schema
 
-    def tested(self, algorithm: str, version: str) -> TableItem | None:
+    def tested(self, algorithm: str, version: str) -> AlgorithmVersion | None:
         """A version whose item is in the configured phase, or None.
 
-        It is asked for by the partition key, which is the algorithm; what the table's sort key
-        is does not matter. Raises InputError, naming table and attribute, for a malformed item.
+        The query names the partition key, which is the algorithm, and no sort key, so that a table
+        may have any. Raises InputError, naming table and attribute, for a malformed item.
         """
         for item in self._items(algorithm, version):
-            decision = decide(self._as_record(item), self.schema)
-            if isinstance(decision, Change):
-                return TableItem(decision.type, decision.display)
+            if self.schema.is_complete(item):
+                return self.schema.read(item, self._place(item))
         return None
 
     def item(self, algorithm: str, version: str) -> Item | None:
-        """What the table says of a version; None where it has no item."""
+        """Type and phase of a version, whatever its phase; None where it has no item."""
         for item in self._items(algorithm, version):
             return Item(
-                *(
-                    item.get(name, {}).get("S")
-                    for name in (self.schema.type_attribute, self.schema.phase_attribute)
-                )
+                type=text(item, self.schema.type_attribute),
+                phase=text(item, self.schema.phase_attribute),
             )
         return None
 
@@ -83,11 +72,11 @@ class Registry:
         )
         return (item for page in pages for item in page["Items"])
 
-    def scan(self) -> Iterator[Change | InputError]:
-        """Every version in the configured phase, in no order, without what the website shows of it;
-        or what is wrong with an item that should be one.
+    def scan(self) -> Iterator[AlgorithmVersion | InputError]:
+        """Every version in the configured phase, in no order and with an empty `display`; for an
+        item that can't be read, the error.
 
-        A page of each segment is held at a time, and no item that was given already.
+        One page of each segment is in memory at a time.
         """
         places: list[tuple[int, Any]] = [(segment, None) for segment in range(SEGMENTS)]
         with ThreadPoolExecutor(SEGMENTS) as pool:
@@ -118,26 +107,13 @@ class Registry:
             **({"ExclusiveStartKey": after} if after else {}),
         )
 
-    def _read(self, items: Iterable[Mapping[str, Any]]) -> Iterator[Change | InputError]:
+    def _read(self, items: Iterable[Mapping[str, Any]]) -> Iterator[AlgorithmVersion | InputError]:
         for item in items:
             try:
-                decision = decide(self._as_record(item), self.schema)
+                yield self.schema.read(item, self._place(item))
             except InputError as error:
                 yield error
-            else:
-                if isinstance(decision, Change):
-                    yield decision
 
-    def _as_record(self, item: Mapping[str, Any]) -> dict[str, Any]:
-        """The item as the stream would show it had it just been written: one reading of items."""
+    def _place(self, item: Mapping[str, Any]) -> str:
         names = (self.schema.algorithm_attribute, self.schema.version_attribute)
-        return {
-            "eventName": "INSERT",
-            "eventSourceARN": f"table/{self.table}",
-            "dynamodb": {
-                "Keys": {name: item[name] for name in names if name in item},
-                "NewImage": item,
-                "SequenceNumber": "0",
-                "ApproximateCreationDateTime": 0,
-            },
-        }
+        return place(self.table, {name: item[name] for name in names if name in item})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from phaseline.algorithms.changes import Schema
+from phaseline.algorithms.schema import Schema
 from phaseline.errors import ConfigurationError
 
 if TYPE_CHECKING:

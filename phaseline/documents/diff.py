@@ -69,7 +69,7 @@ def site(
     found: list[Difference] = []
     for document in documents:
         before = _versions(served.get(document.type, {}))
-        after = _versions({name: entry.version for name, entry in document.algorithms.items()})
+        after = _versions(document.versions())
         found += _compare(document.type, before, after)
     return tuple(found)
 

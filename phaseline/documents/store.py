@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from phaseline.algorithms.changes import TYPES
+from phaseline.algorithms.schema import TYPES
 from phaseline.documents import revision
-from phaseline.documents.document import Document, Merged, parse, render
+from phaseline.documents.document import Document
+from phaseline.documents.format import parse, render
 from phaseline.errors import DocumentError, RefusedError, RemoteCallError
 
 if TYPE_CHECKING:
@@ -110,26 +111,50 @@ class Documents:
             return None
         return self.read_version(type_, versions[versions.index(stored.version_id) + 1])
 
-    def update(self, type_: str, merge: Callable[[Document], Merged]) -> tuple[Stored, Merged]:
-        """Apply `merge` and store what it made, or nothing where it changed nothing.
+    def attempts(self, type_: str) -> Iterator[Stored]:
+        """The newest version, read again and again until the caller's `write` has won.
 
-        `merge` may be called several times and must find its own earlier result unchanged.
-        Raises RemoteCallError where other writers won every attempt.
+        Other writers may come between a read and its write. So a writer decides anew at each
+        attempt, and must find its own earlier result unchanged:
+
+            for stored in documents.attempts("opt"):
+                if written := documents.write(decide(stored.document), over=stored):
+                    return written
+            raise documents.contended("opt")
         """
         for attempt in range(ATTEMPTS):
-            stored = self.read(type_)
-            merged = merge(stored.document)
-            if merged.document == stored.document:
-                return stored, merged
-            written = self._write(merged.document, stored)
-            if written is not None:
-                return written, merged
-            self.pause(min(LONGEST_PAUSE, 0.05 * 2**attempt))
-        raise RemoteCallError(
+            if attempt:
+                self.pause(min(LONGEST_PAUSE, 0.05 * 2 ** (attempt - 1)))
+            yield self.read(type_)
+
+    def contended(self, type_: str) -> RemoteCallError:
+        """The error of a writer whose attempts were all lost to others."""
+        return RemoteCallError(
             self._where(self._key(type_)),
             f"other writers changed the document {ATTEMPTS} times in a row",
             "It is safe to run this again.",
         )
+
+    def write(self, document: Document, *, over: Stored) -> Stored | None:
+        """Store `document` in place of the version that was read; None where another writer was
+        faster. A document that is the same is not written."""
+        if document == over.document:
+            return over
+        body = render(document)
+        try:
+            answer = self.s3.put_object(
+                Bucket=self.bucket,
+                Key=self._key(document.type),
+                Body=body,
+                ContentType="application/zip",
+                Metadata=_metadata(document, body, over.edited),
+                IfMatch=over.etag,
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in CONFLICTS:
+                raise
+            return None
+        return Stored(document, answer["ETag"], answer.get("VersionId", "null"), over.edited)
 
     def last_own(self, type_: str, before: str) -> Stored | None:
         """The newest version of a document that this program wrote before the version `before`;
@@ -150,24 +175,6 @@ class Documents:
             if stored.edited != stored.version_id:
                 return stored
         return None
-
-    def _write(self, document: Document, over: Stored) -> Stored | None:
-        """Store `document` over what was read; None where another writer was faster."""
-        body = render(document)
-        try:
-            answer = self.s3.put_object(
-                Bucket=self.bucket,
-                Key=self._key(document.type),
-                Body=body,
-                ContentType="application/zip",
-                Metadata=_metadata(document, body, over.edited),
-                IfMatch=over.etag,
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in CONFLICTS:
-                raise
-            return None
-        return Stored(document, answer["ETag"], answer.get("VersionId", "null"), over.edited)
 
     def create_missing(self) -> list[str]:
         """Create each document that never existed, empty; the keys of those created.

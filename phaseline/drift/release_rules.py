@@ -9,16 +9,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from phaseline.algorithms.changes import Change
+from phaseline.algorithms.schema import AlgorithmVersion
 from phaseline.algorithms.table import Item
 from phaseline.algorithms.versions import version_order
 from phaseline.documents import commit, diff
-from phaseline.documents.document import Document, Entry, Tombstone
+from phaseline.documents.document import Document, Entry
+from phaseline.documents.merge import release_of
 from phaseline.documents.store import Stored
 from phaseline.drift.report import Explained, Finding, Repair
 from phaseline.errors import InputError
 from phaseline.github.outbox import Dispatch
-from phaseline.releases.ledger import Release
+from phaseline.releases.release import Release
 from phaseline.site import manifests
 from phaseline.site.manifests import ServedManifest
 from phaseline.site.publication import Published
@@ -89,7 +90,9 @@ class Website:
     sources: Mapping[str, Document]
 
 
-def gather(items: Iterable[Change | InputError], documents: Mapping[str, Document]) -> Table:
+def gather(
+    items: Iterable[AlgorithmVersion | InputError], documents: Mapping[str, Document]
+) -> Table:
     """What the table's `items` come to, for the types that there are documents of."""
     found = Table()
     for item in items:
@@ -114,7 +117,7 @@ def unreleased(documents: Mapping[str, Document], table: Table) -> Iterator[Unre
     waiting = _waiting(documents, "promote")
     for (type_, name), version in table.newest.items():
         entry = documents[type_].algorithms.get(name)
-        if entry is None or version_order(entry.version) < version_order(version):
+        if entry is None or version_order(str(entry.version)) < version_order(version):
             yield Unreleased(type_, name, version, entry, (type_, name, version) in waiting)
 
 
@@ -141,7 +144,7 @@ def marked(documents: Mapping[str, Document], table: Table) -> Iterator[Explaine
     for (type_, name), version in table.bad:
         document = documents[type_]
         entry, mark = document.algorithms.get(name), document.mark(name, version)
-        if mark and (entry is None or version_order(entry.version) < version_order(version)):
+        if mark and (entry is None or version_order(str(entry.version)) < version_order(version)):
             yield Explained(
                 f"{type_}/{name}",
                 f"{version} is tested, and {mark.who} marked it bad: {mark.reason}",
@@ -180,7 +183,7 @@ def promotion(
             )
         return Explained(found.subject, f"{known} {active} came after it")
     hold = document.hold(found.algorithm, at)
-    held = document.algorithms.get(found.algorithm) or document.withdrawn.get(found.algorithm)
+    held = document.entry(found.algorithm)
     remedy = (
         f"It is on hold by {hold.who} ({hold.reason}): resume it first."
         if hold
@@ -388,22 +391,13 @@ def unclosed(manifest: ServedManifest, releases: Iterable[Release]) -> Iterator[
 def carried(stored: Stored) -> Iterator[Release]:
     """The releases that are in effect by a document, as far as it knows them."""
     document = stored.document
-    made: list[tuple[str, Entry | Tombstone]] = [
-        *document.algorithms.items(), *document.withdrawn.items(),
-    ]  # fmt: skip
-    for name, one in made:
-        release = Release(
-            release_id=one.release,
-            type=document.type,
-            algorithm=name,
-            version=one.version if isinstance(one, Entry) else None,
-            action="promote" if isinstance(one, Entry) else "withdraw",
-            previous=one.previous,
-            requested_at=one.since,
-            sequence=one.sequence,
+    for name, entry in (*document.algorithms.items(), *document.withdrawn.items()):
+        release = release_of(
+            entry,
+            document.type,
+            name,
+            action="promote" if entry.version else "withdraw",
             reason="not known: its writer died before the ledger had it",
-            who=one.who,
-            display=one.display if isinstance(one, Entry) else {},
         )
         yield commit.carry(release, stored)
 
@@ -450,7 +444,7 @@ def why_not(document: Document, name: str, entry: Entry, after: str, at: datetim
     is so by this very release. `after` is the release in effect when it was found, or empty.
     """
     active, version = document.algorithms.get(name), entry.version
-    held = active or document.withdrawn.get(name)
+    held = document.entry(name)
     if held and held.release == entry.release:
         return None
     if active and active.version == version:

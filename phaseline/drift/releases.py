@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 from botocore.exceptions import BotoCoreError, ClientError
 
 from phaseline import times
-from phaseline.algorithms.changes import TYPES
-from phaseline.algorithms.table import Registry
+from phaseline.algorithms.schema import TYPES
+from phaseline.algorithms.table import AlgorithmsTable
 from phaseline.documents.document import Document
 from phaseline.documents.store import Documents, Stored
 from phaseline.drift import release_rules
@@ -63,7 +63,7 @@ class ReleaseCheck:
     environment: str
     promotes_from: str | None
     documents: Documents
-    registry: Registry
+    registry: AlgorithmsTable
     ledger: Ledger
     outbox: Outbox
     site: Site
@@ -190,7 +190,7 @@ class ReleaseCheck:
             return release_rules.promotion(found, documents[found.type], releases, at)
 
         def withdrawal(found: Untested) -> Result | None:
-            item = self.registry.item(found.algorithm, found.active.version)
+            item = self.registry.item(found.algorithm, str(found.active.version))
             return release_rules.withdrawal(found, item, self.registry.schema.phase)
 
         yield from map(release_rules.malformed, table.malformed)

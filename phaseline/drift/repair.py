@@ -14,15 +14,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from phaseline import times
 from phaseline.documents import commit
-from phaseline.documents.document import Document, Entry, Merged
+from phaseline.documents.document import Entry
 from phaseline.documents.store import Stored
 from phaseline.drift import release_rules
 from phaseline.drift.releases import ReleaseCheck
 from phaseline.drift.report import Action, Explained, Failure, Finding, Repair, Report
 from phaseline.errors import InputError, PhaselineError
-from phaseline.promotion import carry_out
+from phaseline.promotion.carry_out import applied
 from phaseline.promotion.request import Request
-from phaseline.releases.ledger import OPEN, WRITERS, Release
+from phaseline.releases.ledger import WRITERS
+from phaseline.releases.release import OPEN, Release
 from phaseline.site import manifests, proof
 from phaseline.site.cdn import EVERYTHING, Cdn, Completed, Progress
 
@@ -93,23 +94,24 @@ class Repairs:
         }
         refused: dict[str, str | None] = {}
 
-        def apply(document: Document) -> Merged:
-            for name, (entry, after) in lost.items():
-                refused[name] = release_rules.why_not(document, name, entry, after, now)
-            targets = {name: entry for name, (entry, _) in lost.items() if refused[name] is None}
-            return carry_out.decide(
-                _request(type_, targets, at), document, targets, self.check.ledger
-            )
-
-        stored, merged = commit.write(self.check.documents, self.check.ledger, type_, apply, at=at)
+        for read in self.check.documents.attempts(type_):
+            for name, (made, after) in lost.items():
+                refused[name] = release_rules.why_not(read.document, name, made, after, now)
+            targets = {name: made for name, (made, _) in lost.items() if refused[name] is None}
+            merged = applied(_request(type_, targets, at), read.document, targets, {})
+            if stored := self.check.documents.write(merged.document, over=read):
+                commit.record(self.check.ledger, stored, merged, at=at)
+                break
+        else:
+            raise self.check.documents.contended(type_)
         execution, note = self._ensure(stored) if merged.releases else (None, "")
         results = []
         for repair, entry in zip(group, found, strict=True):
             name = f"{type_}/{repair.target['algorithm']}"
             why = entry if isinstance(entry, str) else refused[repair.target["algorithm"]]
             if why is None:
-                made = f"{name} {repair.target['version']} was promoted{note}"
-                results.append(Repaired(repair, made, execution=execution))
+                sentence = f"{name} {repair.target['version']} was promoted{note}"
+                results.append(Repaired(repair, sentence, execution=execution))
             else:
                 results.append(Repaired(repair, f"{name}: {why}", done=False))
         return results

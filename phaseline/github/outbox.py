@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from phaseline.releases.ledger import plain, serialize, unless_condition_failed
+from phaseline.aws.dynamodb import plain, serialize, unless_condition_failed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

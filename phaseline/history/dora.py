@@ -23,7 +23,7 @@ from itertools import islice
 from phaseline.history.timeline import ended, seconds
 from phaseline.pipeline.actions import FAILED
 from phaseline.pipeline.recorder import Execution
-from phaseline.releases.ledger import VERIFIED, Release
+from phaseline.releases.release import VERIFIED, Release
 
 SECOND = len("2026-11-25T10:00:00")
 """The part of a time that is the same in whole seconds and in milliseconds."""

@@ -14,7 +14,7 @@ from phaseline import times
 from phaseline.pipeline.actions import RUNNING, Action
 from phaseline.pipeline.executions import SUCCEEDED
 from phaseline.pipeline.recorder import Execution
-from phaseline.releases.ledger import SUPERSEDED, VERIFIED, WAITING, Release
+from phaseline.releases.release import SUPERSEDED, VERIFIED, WAITING, Release
 from phaseline.slack.message_record import Posted
 
 WAIT = 1.0

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from phaseline.aws.dynamodb import plain, serialize, unless_condition_failed
 from phaseline.documents.revision import in_summary
 from phaseline.pipeline import actions
 from phaseline.pipeline.actions import Action
 from phaseline.pipeline.executions import ENDED, RUNNING, SOURCES
-from phaseline.releases.ledger import Release, plain, serialize, unless_condition_failed
+from phaseline.releases.release import Release
 
 if TYPE_CHECKING:
     from mypy_boto3_codepipeline import CodePipelineClient

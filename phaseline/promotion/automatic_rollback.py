@@ -21,7 +21,7 @@ from phaseline.pipeline.recorder import FRONTEND
 from phaseline.promotion.carry_out import Outcome, carry_out
 from phaseline.promotion.eligibility import Sources
 from phaseline.promotion.request import ALGORITHMS_LIMIT, Request
-from phaseline.releases.ledger import Release
+from phaseline.releases.release import Release
 from phaseline.site.live import Live, Lives
 
 WHO = "phaseline (automatic)"

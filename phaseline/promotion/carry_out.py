@@ -10,22 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from phaseline import times
+from phaseline.algorithms.changes import Change
 from phaseline.documents import commit
-from phaseline.documents.document import (
-    Document,
-    Entry,
-    Hold,
-    Mark,
-    Merged,
-    Tombstone,
-    let_go,
-    merge,
-    revise,
-)
+from phaseline.documents.document import Document, Entry, Hold, Mark
+from phaseline.documents.merge import Draft, Fallbacks, Merged, due, merge, release_of
 from phaseline.documents.store import Documents, Stored
-from phaseline.promotion.eligibility import Sources, choose, held_by, refuse, wanted
+from phaseline.promotion.eligibility import Sources, choose, refuse, wanted
 from phaseline.promotion.request import Request, check, utc
-from phaseline.releases.ledger import Ledger, Release
+from phaseline.releases.release import Release
 
 
 @dataclass(frozen=True)
@@ -82,31 +74,41 @@ def carry_out(
     before = documents.read(request.type)
     targets = choose(request, before.document, documents, sources)
 
-    def apply(document: Document) -> Merged:
-        refuse(request, seen or before.document, document, targets)
-        return decide(request, document, targets, sources.ledger)
+    ledger = sources.ledger
+    waiting = list(ledger.waiting(request.type)) if request.action == "resume" else []
+    for read in [before] if dry_run else documents.attempts(request.type):
+        refuse(request, seen or before.document, read.document, targets)
+        fallbacks = commit.fallbacks(ledger, _due(request, read.document))
+        merged = applied(request, read.document, targets, fallbacks)
+        if dry_run:
+            return _outcome(request, before, replace(read, document=merged.document), merged)
+        if stored := documents.write(merged.document, over=read):
+            recorded = commit.record(ledger, stored, merged, at=request.at)
+            settled = commit.settle_waiting(ledger, stored, recorded, waiting, at=request.at)
+            return _outcome(request, before, stored, settled)
+    raise documents.contended(request.type)
 
-    if dry_run:
-        merged = apply(before.document)
-        after = replace(before, document=merged.document)
-    else:
-        put = commit.let_go if request.action == "resume" else commit.write
-        after, merged = put(documents, sources.ledger, request.type, apply, at=request.at)
-    return _outcome(request, before, after, merged)
 
-
-def decide(
-    request: Request, document: Document, targets: Mapping[str, Entry | None], ledger: Ledger
+def applied(
+    request: Request,
+    document: Document,
+    targets: Mapping[str, Entry | None],
+    fallbacks: Fallbacks,
 ) -> Merged:
-    """What the request makes of `document`. `targets` has the entry to make active, or None for
-    none, for each algorithm that a promotion or rollback is about."""
-    if request.action == "hold":
-        return Merged(_held(request, document))
-    if request.action == "resume":
-        return _resumed(request, document, ledger)
-    if request.action == "clear":
-        return Merged(_cleared(request, document))
-    return _activated(request, document, targets)
+    """Pure: `document` after the request, and the releases that it starts.
+
+    `targets` are the entries that a promotion or rollback makes active, by algorithm; None for no
+    version. `fallbacks` are for the withdrawals that a resumption applies.
+    """
+    match request.action:
+        case "hold":
+            return Merged(_held(request, document))
+        case "resume":
+            return _resumed(request, document, fallbacks)
+        case "clear":
+            return Merged(_cleared(request, document))
+        case _:
+            return _activated(request, document, targets)
 
 
 def _held(request: Request, document: Document) -> Document:
@@ -123,28 +125,37 @@ def _held(request: Request, document: Document) -> Document:
         return Hold(request.reason, request.who, request.at, until, request.window, waiting)
 
     if not request.algorithms:
-        return revise(document, freeze=hold(document.freeze))
+        return document.revise(freeze=hold(document.freeze))
     made = {name: hold(document.holds.get(name)) for name in request.algorithms}
-    return revise(document, holds={**document.holds, **made})
+    return document.revise(holds={**document.holds, **made})
 
 
-def _resumed(request: Request, document: Document, ledger: Ledger) -> Merged:
-    """End the holds and apply what waited, in the order in which it arrived."""
+def _resumed(request: Request, document: Document, fallbacks: Fallbacks) -> Merged:
+    """End the holds and apply the changes that waited, in the order in which they arrived."""
+    ended = _ended(request, document)
+    if ended == document:
+        return Merged(document)
+    return merge(ended, (), fallbacks, datetime.fromisoformat(request.at))
 
-    def over(hold: Hold | None) -> Hold | None:
+
+def _due(request: Request, document: Document) -> tuple[Change, ...]:
+    """The waiting changes that a resumption applies."""
+    if request.action != "resume":
+        return ()
+    return due(_ended(request, document), datetime.fromisoformat(request.at))
+
+
+def _ended(request: Request, document: Document) -> Document:
+    """The document with the end of the holds that the request names, at the time of the request."""
+
+    def end(hold: Hold | None) -> Hold | None:
         return replace(hold, until=request.at) if hold else None
 
-    if request.algorithms:
-        holds = {name: over(document.holds.get(name)) for name in request.algorithms}
-        kept = {name: hold for name, hold in holds.items() if hold}
-        free = replace(document, holds={**document.holds, **kept})
-    else:
-        free = replace(document, freeze=over(document.freeze))
-    if free == document:
-        return Merged(document)
-    at = datetime.fromisoformat(request.at)
-    _, due = let_go(free, at)
-    return merge(free, (), commit.fallbacks(ledger, due), at)
+    if not request.algorithms:
+        return replace(document, freeze=end(document.freeze))
+    ended = {name: end(document.holds.get(name)) for name in request.algorithms}
+    holds = {name: hold for name, hold in ended.items() if hold}
+    return replace(document, holds={**document.holds, **holds})
 
 
 def _cleared(request: Request, document: Document) -> Document:
@@ -154,59 +165,49 @@ def _cleared(request: Request, document: Document) -> Document:
         key: mark for key, mark in document.bad.get(name, {}).items() if key != request.version
     }
     others = {key: value for key, value in document.bad.items() if key != name}
-    return revise(document, bad={**others, name: marks} if marks else others)
+    return document.revise(bad={**others, name: marks} if marks else others)
 
 
 def _activated(request: Request, document: Document, targets: Mapping[str, Entry | None]) -> Merged:
     """Make each target active; a rollback also holds what it changes and marks what it leaves."""
-    algorithms, withdrawn = dict(document.algorithms), dict(document.withdrawn)
+    draft = Draft(document)
     holds = dict(document.holds)
     bad = {name: dict(marks) for name, marks in document.bad.items()}
     releases = []
     for name, target in targets.items():
-        active, held = algorithms.get(name), held_by(document, name)
-        if held and held.release == wanted(request, name, target):
+        entry, active = document.entry(name), document.version(name)
+        if entry and entry.release == wanted(request, name, target):
             # A release whose request died before the ledger had it is recorded by its repetition.
-            releases.append(_release(request, name, held))
+            releases.append(_release(request, name, entry))
             continue
         if request.action == "rollback":
             holds[name] = _sticking(request, holds.get(name))
-        if (active.version if active else None) == (target.version if target else None):
+        if active == (target.version if target else None):
             continue
         if request.action == "rollback" and active:
             mark = Mark(request.reason, request.who, request.at)
-            bad.setdefault(name, {}).setdefault(active.version, mark)
+            bad.setdefault(name, {}).setdefault(active, mark)
         made = _made(request, document, name, target)
-        algorithms.pop(name, None)
-        withdrawn.pop(name, None)
-        if isinstance(made, Entry):
-            algorithms[name] = made
-        else:
-            withdrawn[name] = made
+        draft.put(name, made)
         releases.append(_release(request, name, made))
-    revised = revise(document, algorithms=algorithms, withdrawn=withdrawn, holds=holds, bad=bad)
+    revised = document.revise(**vars(draft), holds=holds, bad=bad)
     return Merged(revised, tuple(releases))
 
 
-def _made(
-    request: Request, document: Document, name: str, target: Entry | None
-) -> Entry | Tombstone:
-    """What takes the place of an algorithm's active version.
+def _made(request: Request, document: Document, name: str, target: Entry | None) -> Entry:
+    """The entry that takes the place of an algorithm's present one.
 
-    The stream's place is kept: what the table said until now stays stale. A promotion overtakes
-    also what waited behind a hold that is over, and was not let go yet.
+    It keeps the present entry's place in the stream, so that older records stay stale. A promotion
+    also overtakes the changes that waited behind a hold that is over and were not applied yet.
     """
-    active, held = document.algorithms.get(name), held_by(document, name)
-    order = int(held.sequence) if held else 0
+    entry = document.entry(name)
+    order = int(entry.sequence) if entry else 0
     if request.action == "promote":
-        waiting = [one.order for one in document.waiting() if one.algorithm == name]
+        waiting = [change.order for change in document.waiting() if change.algorithm == name]
         order = max([order, *waiting])
-    since = _after(request.at, held.since) if held else request.at
-    previous = active.version if active else None
-    if target:
-        return replace(target, sequence=str(order), since=since, previous=previous)
-    release = wanted(request, name, target)
-    return Tombstone(release, str(order), since, request.who, previous)
+    since = _after(request.at, entry.since) if entry else request.at
+    made = target or Entry(None, {}, wanted(request, name, None), "0", since, request.who)
+    return replace(made, sequence=str(order), since=since, previous=document.version(name))
 
 
 def _sticking(request: Request, known: Hold | None) -> Hold:
@@ -224,20 +225,14 @@ def _after(at: str, earlier: str) -> str:
     return max(at, times.second(following))
 
 
-def _release(request: Request, algorithm: str, made: Entry | Tombstone) -> Release:
-    return Release(
-        release_id=made.release,
-        type=request.type,
-        algorithm=algorithm,
-        version=made.version if isinstance(made, Entry) else None,
+def _release(request: Request, algorithm: str, entry: Entry) -> Release:
+    return release_of(
+        entry,
+        request.type,
+        algorithm,
         action=request.action,
-        previous=made.previous,
-        requested_at=made.since,
-        sequence=made.sequence,
         reason=request.reason,
-        who=request.who,
         run_url=request.run_url,
-        display=made.display if isinstance(made, Entry) else {},
     )
 
 
@@ -263,13 +258,12 @@ def _still_held(request: Request, document: Document) -> str:
 
 
 def _move(name: str, old: Document, new: Document) -> Move:
-    was, now = old.algorithms.get(name), new.algorithms.get(name)
-    held = held_by(new, name)
+    entry = new.entry(name)
     return Move(
         algorithm=name,
-        before=was.version if was else None,
-        after=now.version if now else None,
-        release=held.release if held else None,
+        before=old.version(name),
+        after=new.version(name),
+        release=entry.release if entry else None,
     )
 
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
-from phaseline.algorithms.table import TableItem
-from phaseline.documents.document import Document, Entry, Tombstone
+from phaseline.algorithms.schema import AlgorithmVersion
+from phaseline.documents.document import Document, Entry
 from phaseline.documents.store import Documents
 from phaseline.errors import InputError, RefusedError
 from phaseline.promotion.request import ALGORITHMS_LIMIT, Request, utc
-from phaseline.releases.ledger import Ledger, Release, identify
+from phaseline.releases.ledger import Ledger
+from phaseline.releases.release import Release, identify
 from phaseline.site.live import Live
 
 
@@ -35,7 +36,7 @@ class Sources:
     one where there is such an order; the ledger; what was live."""
 
     ledger: Ledger
-    tested: Callable[[str, str], TableItem | None]
+    tested: Callable[[str, str], AlgorithmVersion | None]
     lives: Lives
     upstream: Upstream | None = None
 
@@ -58,7 +59,7 @@ def _target(request: Request, name: str, document: Document, sources: Sources) -
     if active and _is_mine(request, name, active.version, active.release):
         return active  # by this very request: a rollback that runs twice goes back once
     releases = list(sources.ledger.releases(request.type, name))
-    _refuse_overtaken(request, name, active, releases)
+    _refuse_overtaken(request, name, document.version(name), releases)
     if request.action == "rollback":
         _refuse_rolled_back(request, name, document)
         release = _earlier(request, name, document, releases)
@@ -103,12 +104,11 @@ def _as_of(
     names = request.algorithms or sorted(known_names)
     targets: dict[str, Entry | None] = {}
     for name in names:
-        entry, active = then.algorithms.get(name), document.algorithms.get(name)
-        held = held_by(document, name)
-        if held and _is_mine(request, name, active.version if active else None, held.release):
-            targets[name] = active
-        elif (entry.version if entry else None) != (active.version if active else None):
-            targets[name] = _entry(request, name, entry.version, entry.display) if entry else None
+        past, present = then.algorithms.get(name), document.entry(name)
+        if present and _is_mine(request, name, present.version, present.release):
+            targets[name] = document.algorithms.get(name)
+        elif then.version(name) != document.version(name):
+            targets[name] = past and _entry(request, name, str(past.version), past.display)
     if len(targets) > ALGORITHMS_LIMIT:
         raise RefusedError(
             f"document '{request.type}'",
@@ -117,11 +117,11 @@ def _as_of(
             "Name the algorithms, some at a time.",
         )
     for name, target in targets.items():
-        held = held_by(document, name)
-        if held and held.release == wanted(request, name, target):
+        entry = document.entry(name)
+        if entry and entry.release == wanted(request, name, target):
             continue
         releases = list(sources.ledger.releases(request.type, name))
-        _refuse_overtaken(request, name, document.algorithms.get(name), releases)
+        _refuse_overtaken(request, name, document.version(name), releases)
         if target:
             _earlier(replace(request, version=target.version), name, document, releases)
     return targets
@@ -135,7 +135,7 @@ def _is_mine(request: Request, name: str, version: str | None, release: str) -> 
 
 
 def _refuse_overtaken(
-    request: Request, name: str, active: Entry | None, releases: Iterable[Release]
+    request: Request, name: str, active: str | None, releases: Iterable[Release]
 ) -> None:
     """A workflow run that is run again after others have moved on must not undo what they did."""
     for release in releases:
@@ -143,7 +143,7 @@ def _refuse_overtaken(
             raise RefusedError(
                 f"{request.type}/{name} {release.version or ''}".rstrip(),
                 f"this {request.action} was carried out before, and"
-                f" {active.version if active else 'a withdrawal'} has taken its place since",
+                f" {active or 'a withdrawal'} has taken its place since",
                 "If it is wanted all the same, ask for it in a new run.",
             )
 
@@ -171,13 +171,12 @@ def refuse(
     become active: a hold, a bad version, another version that somebody else made active meanwhile.
     Who made the same one active did what is asked for."""
     for name, target in targets.items():
-        seen, now = held_by(before, name), held_by(document, name)
+        seen, now = before.entry(name), document.entry(name)
         if now and now.release == wanted(request, name, target):
             continue  # by this very request
-        version = now.version if isinstance(now, Entry) else None
-        is_other = version != (target.version if target else None)
+        is_other = document.version(name) != (target.version if target else None)
         if now and now.release != (seen.release if seen else None) and is_other:
-            made = version or "a withdrawal"
+            made = now.version or "a withdrawal"
             raise RefusedError(
                 f"{request.type}/{name}",
                 f"{now.who or 'the table'} made {made} active at the same time ({now.release})",
@@ -191,17 +190,12 @@ def refuse(
                 "Resume it first.",
             )
         if target:
-            _refuse_bad(request, name, target.version, document)
+            _refuse_bad(request, name, str(target.version), document)
 
 
 def wanted(request: Request, name: str, target: Entry | None) -> str:
     """The id of the release that makes a target active, or takes the algorithm away."""
     return target.release if target else _release_id(request, name, None)
-
-
-def held_by(document: Document, name: str) -> Entry | Tombstone | None:
-    """What stands in an algorithm's place: its entry, its tombstone, or nothing."""
-    return document.algorithms.get(name) or document.withdrawn.get(name)
 
 
 def _refuse_bad(request: Request, name: str, version: str, document: Document) -> None:
@@ -220,7 +214,7 @@ def _earlier(
     """The release to go back to: of the version asked for, or the newest that is not active."""
     if request.version:
         _refuse_bad(request, name, request.version, document)
-    active = document.algorithms.get(name)
+    active = document.version(name)
     candidates = [
         release
         for release in releases
@@ -229,7 +223,7 @@ def _earlier(
     for release in candidates:
         if request.version == release.version:
             return release
-        if request.version is None and (active is None or release.version != active.version):
+        if request.version is None and release.version != active:
             return release
     known = ", ".join(dict.fromkeys(str(release.version) for release in candidates)) or "none"
     raise RefusedError(

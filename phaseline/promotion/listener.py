@@ -13,14 +13,15 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from phaseline.algorithms.changes import TYPES, Change, Ignored, Schema, decide
+from phaseline.algorithms.changes import Change, Ignored, change_of
+from phaseline.algorithms.schema import TYPES, Schema
 from phaseline.documents import commit
-from phaseline.documents.commit import fallbacks
-from phaseline.documents.document import Document, Merged, let_go, merge
+from phaseline.documents.merge import Merged, due, merge
 from phaseline.documents.store import Documents, Stored
 from phaseline.errors import PhaselineError, RemoteCallError
 from phaseline.github.outbox import Dispatch, Outbox
-from phaseline.releases.ledger import Ledger, Release
+from phaseline.releases.ledger import Ledger
+from phaseline.releases.release import Release
 
 RELEASES_IN_A_DISPATCH = 150
 """Release ids that a dispatch lists: with the longest names still below GitHub's 65,535
@@ -57,13 +58,13 @@ class Result:
     failed: str | None
 
 
-def decide_all(records: Sequence[Mapping[str, Any]], schema: Schema) -> Decided:
+def changes_of(records: Sequence[Mapping[str, Any]], schema: Schema) -> Decided:
     """Pure: the changes asked for, in order, up to the first record that can't be read."""
     changes: list[Change] = []
     ignored: list[Ignored] = []
     for position, record in enumerate(records):
         try:
-            decision = decide(record, schema)
+            decision = change_of(record, schema)
         except PhaselineError as error:
             return Decided(tuple(changes), tuple(ignored), (position, error))
         if isinstance(decision, Change):
@@ -74,7 +75,7 @@ def decide_all(records: Sequence[Mapping[str, Any]], schema: Schema) -> Decided:
 
 
 @dataclass(frozen=True)
-class Intake:
+class Listener:
     """The effects of a batch. `now` gives the time as ISO 8601, UTC."""
 
     documents: Documents
@@ -88,7 +89,7 @@ class Intake:
 
         One read and one write for each document that changes, however many records there are.
         """
-        decided = decide_all(records, schema)
+        decided = changes_of(records, schema)
         failures = [decided.failure] if decided.failure else []
         skipped = [(item.sequence, item.reason) for item in decided.ignored]
         releases: list[Release] = []
@@ -101,24 +102,41 @@ class Intake:
             try:
                 stored, merged = self._write(type_, changes)
             except (PhaselineError, BotoCoreError, ClientError) as problem:
-                told = _told(type_, problem, "Its records are delivered again.")
-                failures.append((positions[changes[0].sequence], told))
+                error = _as_ours(type_, problem, "Its records are delivered again.")
+                failures.append((positions[changes[0].sequence], error))
                 continue
             releases += merged.releases
             skipped += [(change.sequence, reason) for change, reason in merged.skipped]
             if merged.releases:
                 written.append((stored, merged.releases))
-        undelivered = [error for each in written if (error := self._dispatch(*each))]
+        dispatched = [self._dispatch(*each) for each in written]
         first = min((position for position, _ in failures), default=None)
         return Result(
             releases=tuple(releases),
             skipped=tuple(skipped),
             errors=tuple(error for _, error in failures),
-            undelivered=tuple(undelivered),
+            undelivered=tuple(error for error in dispatched if error),
             failed=None if first is None else records[first]["dynamodb"]["SequenceNumber"],
         )
 
+    def apply_due(self) -> tuple[PhaselineError, ...]:
+        """Apply the changes that no hold keeps back any more, and owe their dispatches; the errors
+        of the types for which that failed."""
+        return tuple(error for type_ in TYPES if (error := self._apply_due(type_)))
+
+    def _apply_due(self, type_: str) -> PhaselineError | None:
+        try:
+            waiting = list(self.ledger.waiting(type_))
+            stored, merged = self._write(type_, ())
+            settled = commit.settle_waiting(self.ledger, stored, merged, waiting, at=self.now())
+            if settled.releases:
+                self._owe(stored, settled.releases)
+        except (PhaselineError, BotoCoreError, ClientError) as problem:
+            return _as_ours(type_, problem, "It is tried again every few minutes.")
+        return None
+
     def _write(self, type_: str, changes: Sequence[Change]) -> tuple[Stored, Merged]:
+        """Apply due changes and `changes` to the document of a type."""
         for change in changes:
             if change.action == "withdraw":
                 self.ledger.withdraw(
@@ -129,33 +147,13 @@ class Intake:
                     at=change.requested_at,
                 )
         now = self.now()
-        apply = self._merging(changes, now)
-        return commit.write(self.documents, self.ledger, type_, apply, at=now)
-
-    def _merging(self, changes: Sequence[Change], now: str) -> Callable[[Document], Merged]:
-        """The merge of changes, and of what no hold keeps back any more, into a document."""
         at = datetime.fromisoformat(now)
-
-        def apply(document: Document) -> Merged:
-            _, due = let_go(document, at)
-            return merge(document, changes, fallbacks(self.ledger, (*due, *changes)), at)
-
-        return apply
-
-    def let_go(self) -> tuple[PhaselineError, ...]:
-        """Apply what no hold keeps back any more, and owe its dispatches; what went wrong."""
-        return tuple(error for type_ in TYPES if (error := self._let_go(type_)))
-
-    def _let_go(self, type_: str) -> PhaselineError | None:
-        try:
-            now = self.now()
-            apply = self._merging((), now)
-            stored, merged = commit.let_go(self.documents, self.ledger, type_, apply, at=now)
-            if merged.releases:
-                self._owe(stored, merged.releases)
-        except (PhaselineError, BotoCoreError, ClientError) as problem:
-            return _told(type_, problem, "It is tried again every few minutes.")
-        return None
+        for read in self.documents.attempts(type_):
+            fallbacks = commit.fallbacks(self.ledger, (*due(read.document, at), *changes))
+            merged = merge(read.document, changes, fallbacks, at)
+            if stored := self.documents.write(merged.document, over=read):
+                return stored, commit.record(self.ledger, stored, merged, at=now)
+        raise self.documents.contended(type_)
 
     def _dispatch(self, stored: Stored, releases: Iterable[Release]) -> PhaselineError | None:
         """Owe and send the dispatch for one version of a document, unless it was sent."""
@@ -203,7 +201,7 @@ def payload(dispatch: Dispatch) -> dict[str, Any]:
     }
 
 
-def _told(type_: str, problem: Exception, remedy: str) -> PhaselineError:
+def _as_ours(type_: str, problem: Exception, remedy: str) -> PhaselineError:
     """What went wrong with a document of a type, as an error of ours."""
     if isinstance(problem, PhaselineError):
         return problem

@@ -12,7 +12,8 @@ from phaseline import times
 from phaseline.documents.document import Document
 from phaseline.documents.store import Documents
 from phaseline.errors import RefusedError
-from phaseline.releases.ledger import VERIFIED, Ledger, Release
+from phaseline.releases.ledger import Ledger
+from phaseline.releases.release import VERIFIED, Release
 
 
 @dataclass(frozen=True)

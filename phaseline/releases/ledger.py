@@ -20,22 +20,20 @@ Every write is conditional or idempotent, so that a step that runs twice, or at 
 another, changes nothing the second time.
 """
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
+
+from phaseline.aws.dynamodb import plain, serialize, unless_condition_failed
+from phaseline.releases.release import OPEN, WAITING, Release, Step
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-WAITING, OPEN, VERIFIED, SUPERSEDED = "waiting", "open", "verified", "superseded"
-"""The states of a release: behind a hold; in a document and not seen served yet; seen; overtaken.
-"""
 CLAIM_LIFETIME = 30 * 24 * 3600
 """Seconds that a claim is kept: far beyond any redelivery (24 hours) of the event it guards."""
 NEWEST_PAGE = 50
@@ -43,67 +41,6 @@ NEWEST_PAGE = 50
 WRITERS = 16
 """Concurrent ledger writes of one batch: more than DynamoDB's latency needs, few enough for a
 small Lambda's connection pool."""
-
-serialize = TypeSerializer().serialize
-_deserialize = TypeDeserializer().deserialize
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of a release: when it ended, when it began where that is known, and where to look.
-
-    Times are ISO 8601, UTC. `link` is an address, or the id by which the step is found.
-    """
-
-    at: str
-    started: str | None = None
-    link: str | None = None
-
-
-@dataclass(frozen=True)
-class Release:
-    """One change of one algorithm's active version, from the request to what is served.
-
-    `release_id` is the correlation id. `sequence` is the stream record's sequence number;
-    `requested_at` is when the item changed (ISO 8601, UTC). `who` asked for it, None where the
-    table's stream did, and `run_url` is the workflow run by which. `version` is the version that
-    becomes active, or None where none is left. `document_version` and `revision` name the metadata
-    document that carries it. `steps` are what the ledger knows of its course.
-    """
-
-    release_id: str
-    type: str
-    algorithm: str
-    version: str | None
-    action: str
-    previous: str | None
-    requested_at: str
-    sequence: str
-    reason: str
-    who: str | None = None
-    display: Mapping[str, Any] = field(default_factory=dict)
-    state: str = OPEN
-    document_version: str | None = None
-    revision: int | None = None
-    run_url: str | None = None
-    steps: Mapping[str, Step] = field(default_factory=dict, compare=False)
-
-    @property
-    def can_return(self) -> bool:
-        """Whether its version may be gone back to: it was verified and is not withdrawn.
-
-        The document knows which versions are bad.
-        """
-        return self.state == VERIFIED and bool(self.version) and "withdrawn" not in self.steps
-
-    @property
-    def key(self) -> dict[str, Any]:
-        """The release's primary key, as DynamoDB attribute values."""
-        return {
-            "pk": {"S": f"algorithm#{self.type}#{self.algorithm}"},
-            # Stream times are whole seconds; within one, the sequence number is the order.
-            "sk": {"S": f"release#{self.requested_at}#{self.sequence:0>40}#{self.release_id}"},
-        }
 
 
 @dataclass(frozen=True)
@@ -324,17 +261,6 @@ class Ledger:
         )
 
 
-def identify(type_: str, algorithm: str, version: str, cause: str) -> str:
-    """The id of the release of a version that `cause` made: the same cause gives the same id."""
-    digest = hashlib.sha256(cause.encode()).hexdigest()
-    return f"{type_}-{algorithm}-{version}-{digest[:8]}"
-
-
-def plain(item: Mapping[str, Any]) -> dict[str, Any]:
-    """DynamoDB's attribute values as Python's."""
-    return {name: _deserialize(value) for name, value in item.items()}
-
-
 def _index_key(type_: str, state: str) -> str:
     """Where the index `open` holds a release."""
     return type_ if state == OPEN else f"{state}#{type_}"
@@ -355,9 +281,3 @@ def _release(item: Mapping[str, Any]) -> Release:
     if "revision" in known:
         fields["revision"] = int(known["revision"])
     return Release(**fields)
-
-
-def unless_condition_failed(error: ClientError) -> None:
-    """Raise `error`, unless it only says that a write's condition does not hold."""
-    if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-        raise error

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from phaseline.releases.ledger import plain, serialize
+from phaseline.aws.dynamodb import plain, serialize
 from phaseline.site.manifests import ServedManifest
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import IO, Any
 from urllib.parse import quote
 
 from phaseline.errors import ConfigurationError, InputError, RemoteCallError
-from phaseline.releases.ledger import SUPERSEDED, VERIFIED, Release
+from phaseline.releases.release import SUPERSEDED, VERIFIED, Release
 
 NAME = "phaseline.json"
 SCHEMA = 1

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from phaseline.errors import InputError, RemoteCallError, TimedOutError
-from phaseline.releases.ledger import WRITERS, Ledger, Release
+from phaseline.releases.ledger import WRITERS, Ledger
+from phaseline.releases.release import Release
 from phaseline.site.manifests import NAME, ServedManifest
 
 PAUSE = 2.0

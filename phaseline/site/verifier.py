@@ -12,7 +12,8 @@ from phaseline import times
 from phaseline.errors import DeploymentError, InputError, RemoteCallError, TimedOutError
 from phaseline.pipeline import jobs
 from phaseline.pipeline.jobs import Continue, Done, Job
-from phaseline.releases.ledger import VERIFIED, Ledger
+from phaseline.releases.ledger import Ledger
+from phaseline.releases.release import VERIFIED
 from phaseline.site import live, manifests, proof, publication
 from phaseline.site.bucket import Site
 from phaseline.site.live import Lives

@@ -30,8 +30,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import ClientError
 
+from phaseline.aws.dynamodb import plain, serialize, unless_condition_failed
 from phaseline.errors import RemoteCallError
-from phaseline.releases.ledger import plain, serialize, unless_condition_failed
 from phaseline.slack.rendering import Message
 
 if TYPE_CHECKING:

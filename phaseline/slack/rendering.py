@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from phaseline.pipeline.actions import Action
-from phaseline.releases.ledger import Release
+from phaseline.releases.release import Release
 
 HEADER_LIMIT = 150
 SECTION_LIMIT = 3_000

@@ -18,7 +18,7 @@ from typing import Any
 import click
 
 from phaseline import times
-from phaseline.algorithms.changes import TYPES
+from phaseline.algorithms.schema import TYPES
 from phaseline.documents import diff
 from phaseline.documents.diff import Difference
 from phaseline.documents.document import Document
@@ -26,7 +26,7 @@ from phaseline.errors import RefusedError
 from phaseline.history import timeline
 from phaseline.history.timeline import Timeline, TimelineStep
 from phaseline.pipeline.recorder import Execution
-from phaseline.releases.ledger import Release
+from phaseline.releases.release import Release
 from phaseline.site.live import Live
 from phaseline.slack import message_record
 from phaseline.slack.message_record import Posted

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from phaseline.algorithms.changes import TYPES
+from phaseline.algorithms.schema import TYPES
 from phaseline.documents.store import Stored
 from phaseline.errors import PhaselineError
-from phaseline.releases.ledger import Release
+from phaseline.releases.release import Release
 from phaseline.site import manifests
 from scripts.cli.console import Console, json_option
 from scripts.cli.options import environment_option
@@ -53,7 +53,7 @@ def _document(stored: Stored) -> dict[str, Any]:
     return {
         "revision": document.revision,
         "version_id": stored.version_id,
-        "versions": {name: entry.version for name, entry in document.algorithms.items()},
+        "versions": document.versions(),
         "holds": {name: asdict(hold) for name, hold in document.holds.items()},
         "freeze": asdict(document.freeze) if document.freeze else None,
         "bad": {

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from phaseline.documents.document import Document, Entry, Tombstone
+from phaseline.documents.document import Document
 from phaseline.promotion.carry_out import Outcome
 from phaseline.promotion.request import Request
-from phaseline.releases.ledger import Ledger, Release
+from phaseline.releases.ledger import Ledger
+from phaseline.releases.release import Release
 from phaseline.slack.rendering import TEST_FLOW
 from scripts.services import Services
 
@@ -105,26 +106,22 @@ def of_version(known: Services, type_: str, version_id: str) -> Subject:
 def _moves(
     ledger: Ledger, before: Document, after: Document
 ) -> Iterator[tuple[Move, Release | None]]:
-    old, new = _versions(before), _versions(after)
-    held: dict[str, Entry | Tombstone] = {**after.withdrawn, **after.algorithms}
-    different = [name for name in sorted(held) if old.get(name) != new.get(name)]
+    old, new = before.versions(), after.versions()
+    entries = {**after.withdrawn, **after.algorithms}
+    different = [name for name in sorted(entries) if old.get(name) != new.get(name)]
     for name in different[:MOVES_LIMIT]:
         released = (
             release
             for release in ledger.releases(after.type, name)
-            if release.release_id == held[name].release
+            if release.release_id == entries[name].release
         )
         release = next(released, None)
         move = Move(
             algorithm=name,
             before=old.get(name),
             after=new.get(name),
-            release=held[name].release,
-            who=held[name].who or TEST_FLOW,
+            release=entries[name].release,
+            who=entries[name].who or TEST_FLOW,
             reason=release.reason if release else "",
         )
         yield move, release
-
-
-def _versions(document: Document) -> dict[str, str]:
-    return {name: entry.version for name, entry in document.algorithms.items()}

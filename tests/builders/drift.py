@@ -11,8 +11,8 @@ import boto3
 from moto import mock_aws
 
 from phaseline import archive
-from phaseline.algorithms.changes import TYPES, Schema
-from phaseline.algorithms.table import Registry
+from phaseline.algorithms.schema import TYPES, Schema
+from phaseline.algorithms.table import AlgorithmsTable
 from phaseline.documents.store import Documents, Stored
 from phaseline.drift.releases import ReleaseCheck
 from phaseline.drift.repair import Repaired, Repairs
@@ -22,7 +22,7 @@ from phaseline.github.outbox import Outbox
 from phaseline.pipeline.executions import Executions
 from phaseline.promotion.carry_out import Outcome, carry_out
 from phaseline.promotion.eligibility import Sources
-from phaseline.promotion.listener import Intake
+from phaseline.promotion.listener import Listener
 from phaseline.promotion.request import Request
 from phaseline.releases.ledger import Ledger
 from phaseline.site import manifests
@@ -32,10 +32,9 @@ from phaseline.site.live import Lives
 from phaseline.site.manifests import ServedManifest
 from tests.builders.calls import Answer, Calls
 from tests.builders.site import METADATA, SITE, make_buckets, md5
+from tests.builders.stores import make_table, never
 from tests.events import stream_record
-from tests.unit.documents.test_store import never
 from tests.unit.pipeline.test_executions import summary
-from tests.unit.releases.test_ledger import make_table
 
 START = datetime(2026, 11, 25, 10, tzinfo=UTC)
 PHASE = Schema().phase
@@ -65,7 +64,7 @@ class World:
         self.documents.create_missing()
         self.ledger = Ledger(dynamodb, "ledger")
         self.outbox = Outbox(dynamodb, "ledger")
-        self.registry = Registry(dynamodb, "algorithms", Schema())
+        self.registry = AlgorithmsTable(dynamodb, "algorithms", Schema())
         self.lives = Lives(dynamodb, "ledger")
         self.site = Site(s3, SITE, METADATA)
         self.edge: dict[str, bytes] = {}
@@ -121,12 +120,12 @@ class World:
         self.intake.take(records, Schema())
 
     @property
-    def intake(self) -> Intake:
+    def intake(self) -> Listener:
         def send(payload: Mapping[str, Any]) -> None:
             if self.github_is_down:
                 raise RemoteCallError("GitHub", "it does not answer", "Wait.")
 
-        return Intake(self.documents, self.ledger, self.outbox, send, lambda: self.at)
+        return Listener(self.documents, self.ledger, self.outbox, send, lambda: self.at)
 
     @property
     def at(self) -> str:
@@ -184,10 +183,7 @@ class World:
     @staticmethod
     def versions(newest: dict[str, Stored]) -> dict[str, dict[str, str]]:
         """The active versions by type and algorithm."""
-        return {
-            type_: {name: entry.version for name, entry in stored.document.algorithms.items()}
-            for type_, stored in newest.items()
-        }
+        return {type_: stored.document.versions() for type_, stored in newest.items()}
 
     def _remember(self, newest: dict[str, Stored], files: dict[str, bytes]) -> None:
         state = {

@@ -1,6 +1,6 @@
 """The deployed environment of which tests of commands know."""
 
-from phaseline.algorithms.changes import Schema
+from phaseline.algorithms.schema import Schema
 from phaseline.deploy.environment import Environment
 from tests.builders.site import METADATA, SITE
 

@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[2]
 LAYERS = (
     ("errors", "times", "archive"),
     ("aws",),
-    ("algorithms", "releases"),
+    ("releases",),
+    ("algorithms",),
     ("github", "documents"),
     ("pipeline",),
     ("site", "deploy"),

@@ -10,10 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from phaseline.documents.store import Documents
+from tests.builders.stores import BUCKET, never
 from tests.events import stream_record
 from tests.faults.stream_mapping import StreamMapping, sequence
-from tests.unit.documents.test_document import active
-from tests.unit.documents.test_store import BUCKET, never
 from tests.unit.lambdas.test_stream_listener import listener
 
 __all__ = ["listener"]
@@ -27,7 +26,8 @@ NAMES = (f"algorithm-{number}" for number in itertools.count())
 
 def active_versions() -> dict[str, str]:
     """The active versions of the stored document of `opt`."""
-    return active(Documents(boto3.client("s3"), BUCKET, "metadata/", never).read("opt").document)
+    documents = Documents(boto3.client("s3"), BUCKET, "metadata/", never)
+    return documents.read("opt").document.versions()
 
 
 def test_poison_record(listener: ModuleType) -> None:

@@ -9,7 +9,7 @@ from local import system as local_system
 from local.demo.demo import BROKEN_BUILD
 from local.system import System
 from phaseline.promotion.automatic_rollback import WHO
-from phaseline.releases.ledger import Release
+from phaseline.releases.release import Release
 from tests.system.conftest import COMPLETE, RUNNING, executions, names, promote
 from tests.waiting import eventually
 

@@ -8,8 +8,9 @@ import pytest
 
 from local.demo.demo import BROKEN_BUILD
 from local.system import ENVIRONMENT, ROOT, System
-from phaseline.documents.document import Document, Entry, Merged, revise
+from phaseline.documents.document import Entry
 from phaseline.documents.store import Documents
+from tests.builders.stores import rewrite
 from tests.system.conftest import COMPLETE, promote
 from tests.system.test_release import settle
 from tests.system.test_scripts import Scripts, build_with
@@ -98,10 +99,7 @@ def test_from_another_environment(system: System, scripts: Scripts, other: Docum
     promote(system, "opt", "both", "1.0.0")
     entry = Entry("1.1.0", {}, "opt-both-1.1.0", "10", "2026-11-24T20:00:00Z")
 
-    def ahead(document: Document) -> Merged:
-        return Merged(revise(document, algorithms={"both": entry}))
-
-    other.update("opt", ahead)
+    rewrite(other, "opt", lambda document: document.revise(algorithms={"both": entry}))
     ran = scripts.run("diff", "--from", OTHER)
     assert ran.code == 0, ran.err
     assert f"from the documents of {ENVIRONMENT} to those of {OTHER}:" in ran.out

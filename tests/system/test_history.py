@@ -8,7 +8,7 @@ import pytest
 from local.demo.demo import BROKEN_BUILD
 from local.system import ROOT, System
 from phaseline.pipeline.recorder import Recorder
-from phaseline.releases.ledger import Release
+from phaseline.releases.release import Release
 from phaseline.slack import message_record
 from tests.system.conftest import executions
 from tests.system.test_release import settle

@@ -6,7 +6,7 @@ from typing import Any
 
 from local.demo.demo import BROKEN_BUILD
 from local.system import System
-from phaseline.releases.ledger import Release
+from phaseline.releases.release import Release
 from tests.system.conftest import COMPLETE, executions, promote
 from tests.system.test_release import settle
 from tests.waiting import eventually

@@ -17,7 +17,7 @@ from local.demo.demo import BROKEN_BUILD
 from local.system import AUTOMATION, ENVIRONMENT, ROOT, System
 from phaseline.documents.document import Document
 from phaseline.documents.store import Documents
-from phaseline.releases.ledger import Release
+from phaseline.releases.release import Release
 from tests.system.conftest import COMPLETE, executions
 from tests.waiting import a_second, eventually
 from tests.workflows.conftest import failing, settle, succeeded, without_rule

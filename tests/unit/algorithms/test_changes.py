@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from phaseline.algorithms.changes import Change, Ignored, Schema, decide
+from phaseline.algorithms.changes import Change, Ignored, change_of
+from phaseline.algorithms.schema import Schema
 from phaseline.errors import InputError
 from tests.events import stream_record
 
@@ -22,7 +23,7 @@ SCHEMA = Schema()
 def test_transition(event_name: str, old_phase: str | None, phase: str, action: str) -> None:
     """Entering the phase promotes and leaving it withdraws."""
     record = stream_record(7, event_name=event_name, old_phase=old_phase, phase=phase)
-    change = decide(record, SCHEMA)
+    change = change_of(record, SCHEMA)
     assert isinstance(change, Change)
     assert (change.action, change.type, change.algorithm) == (action, "opt", "route-planner")
     assert (change.version, change.order) == ("2.1.0", 7)
@@ -41,19 +42,19 @@ def test_transition(event_name: str, old_phase: str | None, phase: str, action: 
 def test_no_transition(event_name: str, old_phase: str | None, phase: str | None) -> None:
     """A phase that stays, another phase and a removal ask for nothing."""
     record = stream_record(7, event_name=event_name, old_phase=old_phase, phase=phase)
-    assert isinstance(decide(record, SCHEMA), Ignored)
+    assert isinstance(change_of(record, SCHEMA), Ignored)
 
 
 def test_ttl_removal() -> None:
     """A deletion by TTL asks for nothing."""
     record = stream_record(7, event_name="REMOVE", phase=None, old_phase="PACKAGE_TESTS_COMPLETE")
     record["userIdentity"] = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
-    assert isinstance(decide(record, SCHEMA), Ignored)
+    assert isinstance(change_of(record, SCHEMA), Ignored)
 
 
 def test_display_is_json() -> None:
     """The display map arrives as plain JSON values."""
-    change = decide(stream_record(7), SCHEMA)
+    change = change_of(stream_record(7), SCHEMA)
     assert isinstance(change, Change)
     assert change.display == {
         "title": "Route planner",
@@ -84,7 +85,7 @@ def test_bad_record(attribute: str, value: dict[str, Any] | None, expected: str)
     else:
         record["dynamodb"]["NewImage"][attribute] = value
     with pytest.raises(InputError) as caught:
-        decide(record, SCHEMA)
+        change_of(record, SCHEMA)
     message = str(caught.value)
     assert "table algorithms" in message
     assert "route-planner" in message
@@ -97,7 +98,7 @@ def test_stream_without_images() -> None:
     record = stream_record(7)
     del record["dynamodb"]["NewImage"]
     with pytest.raises(InputError, match="NEW_AND_OLD_IMAGES"):
-        decide(record, SCHEMA)
+        change_of(record, SCHEMA)
 
 
 def test_other_attribute_names() -> None:
@@ -106,6 +107,6 @@ def test_other_attribute_names() -> None:
     image = record["dynamodb"]["NewImage"]
     image["state"], image["name"] = {"S": "READY"}, image.pop("algorithm")
     schema = Schema(phase="READY", phase_attribute="state", algorithm_attribute="name")
-    change = decide(record, schema)
+    change = change_of(record, schema)
     assert isinstance(change, Change)
     assert change.algorithm == "route-planner"

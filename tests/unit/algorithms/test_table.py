@@ -7,15 +7,15 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from phaseline.algorithms.changes import Change, Schema
-from phaseline.algorithms.table import SEGMENTS, Item, Registry
+from phaseline.algorithms.schema import AlgorithmVersion, Schema
+from phaseline.algorithms.table import SEGMENTS, AlgorithmsTable, Item
 from phaseline.errors import InputError
 
 SCHEMA = Schema(phase="DONE", algorithm_attribute="name", type_attribute="kind")
 
 
 @pytest.fixture
-def registry() -> Iterator[Registry]:
+def registry() -> Iterator[AlgorithmsTable]:
     """A table whose sort key is no version."""
     with mock_aws():
         client = boto3.client("dynamodb")
@@ -30,10 +30,10 @@ def registry() -> Iterator[Registry]:
                 {"AttributeName": "number", "KeyType": "RANGE"},
             ],
         )
-        yield Registry(client, "algorithms", SCHEMA)
+        yield AlgorithmsTable(client, "algorithms", SCHEMA)
 
 
-def put(registry: Registry, name: str, number: int, **values: str) -> None:
+def put(registry: AlgorithmsTable, name: str, number: int, **values: str) -> None:
     """Write an item."""
     text = {"name": name, "number": str(number), "kind": "opt", "phase": "DONE"} | values
     registry.client.put_item(
@@ -41,13 +41,13 @@ def put(registry: Registry, name: str, number: int, **values: str) -> None:
     )
 
 
-def test_scan(registry: Registry) -> None:
+def test_scan(registry: AlgorithmsTable) -> None:
     """Every version in the phase is given once, without what the website shows of it."""
     for number in range(30):
         put(registry, f"n{number % 10}", number, version=f"1.{number}", display="much")
     put(registry, "n1", 99, version="2.0", phase="RUNNING")
 
-    found = [one for one in registry.scan() if isinstance(one, Change)]
+    found = [one for one in registry.scan() if isinstance(one, AlgorithmVersion)]
 
     assert sorted((one.type, one.algorithm, one.version) for one in found) == sorted(
         ("opt", f"n{number % 10}", f"1.{number}") for number in range(30)
@@ -77,8 +77,8 @@ def test_pages() -> None:
 
     found = [
         (one.algorithm, one.version)
-        for one in Registry(client, "algorithms", SCHEMA).scan()
-        if isinstance(one, Change)
+        for one in AlgorithmsTable(client, "algorithms", SCHEMA).scan()
+        if isinstance(one, AlgorithmVersion)
     ]
 
     expected = {(f"n{part}", str(n)) for part in range(SEGMENTS) for n in range(part + 1)}
@@ -86,7 +86,7 @@ def test_pages() -> None:
     assert client.asked == len(expected)
 
 
-def test_malformed_items(registry: Registry) -> None:
+def test_malformed_items(registry: AlgorithmsTable) -> None:
     """An item that can be no release is given as what is wrong with it."""
     put(registry, "a", 1, version="1.0", kind="sideways")
     put(registry, "b", 1)
@@ -100,7 +100,7 @@ def test_malformed_items(registry: Registry) -> None:
     assert "'version'" in wrong[1]
 
 
-def test_item(registry: Registry) -> None:
+def test_item(registry: AlgorithmsTable) -> None:
     """What the table says of a version, whatever its phase; None where it has none."""
     put(registry, "a", 1, version="1.0", phase="RUNNING")
 

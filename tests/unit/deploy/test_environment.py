@@ -8,8 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from phaseline.algorithms.changes import Schema
-from phaseline.algorithms.table import Registry, TableItem
+from phaseline.algorithms.schema import AlgorithmVersion, Schema
+from phaseline.algorithms.table import AlgorithmsTable
 from phaseline.deploy import environment
 from phaseline.errors import ConfigurationError, InputError
 from tests.builders.calls import Answer, Calls
@@ -139,7 +139,7 @@ def test_any_other_refusal_is_told_as_it_is() -> None:
 
 
 @pytest.fixture(params=["version", "number"])
-def registry(request: pytest.FixtureRequest) -> Iterator[Registry]:
+def registry(request: pytest.FixtureRequest) -> Iterator[AlgorithmsTable]:
     """A table with other names, whose sort key is the version or something else."""
     with mock_aws():
         client = boto3.client("dynamodb")
@@ -157,7 +157,7 @@ def registry(request: pytest.FixtureRequest) -> Iterator[Registry]:
         )
         for number, (version, stage) in enumerate([("1.0", "DONE"), ("1.1", "RUNNING")]):
             put(client, number, version=version, stage=stage)
-        yield Registry(client, "algorithms", SCHEMA)
+        yield AlgorithmsTable(client, "algorithms", SCHEMA)
 
 
 def put(client: Any, number: int, *, kind: str = "opt", **values: str) -> None:
@@ -169,18 +169,20 @@ def put(client: Any, number: int, *, kind: str = "opt", **values: str) -> None:
     )
 
 
-def test_tested(registry: Registry) -> None:
+def test_tested(registry: AlgorithmsTable) -> None:
     """A version in the phase is found, with its type and what the website shows of it."""
-    assert registry.tested("a", "1.0") == TableItem("opt", {"title": "A", "n": 2})
+    assert registry.tested("a", "1.0") == AlgorithmVersion(
+        "opt", "a", "1.0", {"title": "A", "n": 2}
+    )
 
 
 @pytest.mark.parametrize(("algorithm", "version"), [("a", "1.1"), ("a", "9"), ("b", "1.0")])
-def test_not_tested(registry: Registry, algorithm: str, version: str) -> None:
+def test_not_tested(registry: AlgorithmsTable, algorithm: str, version: str) -> None:
     """A version whose tests run, or which there is not, is not tested."""
     assert registry.tested(algorithm, version) is None
 
 
-def test_malformed(registry: Registry) -> None:
+def test_malformed(registry: AlgorithmsTable) -> None:
     """An item that the listener would reject is rejected here, by table and attribute."""
     put(registry.client, 7, version="3.0", stage="DONE", kind="sideways")
     with pytest.raises(InputError, match=r"table algorithms, item .*'kind'"):

@@ -3,47 +3,19 @@
 import json
 import random
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from phaseline import archive
-from phaseline.algorithms.changes import Change
-from phaseline.documents.document import (
-    Document,
-    Entry,
-    Hold,
-    Mark,
-    merge,
-    parse,
-    release_id,
-    render,
-)
+from phaseline.documents.document import Document, Entry, Hold, Mark
+from phaseline.documents.format import parse, render
+from phaseline.documents.merge import merge
 from phaseline.errors import DocumentError
-from phaseline.releases.ledger import SUPERSEDED, WAITING, Release
+from phaseline.releases.release import SUPERSEDED, WAITING, Release
+from tests.builders.changes import NOW, change
 from tests.builders.counting import calls
-
-NOW = datetime(2026, 11, 24, 21, tzinfo=UTC)  # a Tuesday
-
-
-def change(sequence: int, version: str = "1.0.0", **fields: Any) -> Change:
-    """A change of the algorithm `a`, promoting unless told otherwise."""
-    known: dict[str, Any] = {
-        "action": "promote",
-        "type": "opt",
-        "algorithm": "a",
-        "display": {"title": version},
-        "requested_at": "2026-11-24T20:00:00Z",
-    }
-    return Change(version=version, sequence=str(sequence), **(known | fields))
-
-
-def active(document: Document) -> dict[str, str]:
-    """The active version of each algorithm."""
-    return {name: entry.version for name, entry in document.algorithms.items()}
 
 
 def verified(version: str) -> Release:
@@ -68,7 +40,7 @@ def test_last_of_a_batch_is_the_release() -> None:
     """Of several promotions of one algorithm the last one is the release."""
     before = merge(Document("opt"), [change(1, "0.9.0")], {}, NOW).document
     merged = merge(before, [change(10, "1.0.0"), change(11, "1.1.0")], {}, NOW)
-    assert active(merged.document) == {"a": "1.1.0"}
+    assert merged.document.versions() == {"a": "1.1.0"}
     assert [(r.version, r.previous) for r in merged.releases] == [("1.1.0", "0.9.0")]
 
 
@@ -94,7 +66,7 @@ def test_what_was_overtaken_by_a_lower_version() -> None:
     first = merge(Document("opt"), batch, {}, NOW)
     again = merge(first.document, batch, {}, NOW)
     for merged in (first, again):
-        assert active(merged.document) == {"a": "1.0.0"}
+        assert merged.document.versions() == {"a": "1.0.0"}
         assert [(one.version, one.state) for one in merged.aside] == [("2.0.0", SUPERSEDED)]
 
 
@@ -102,8 +74,8 @@ def test_withdrawal_brings_back_the_fallback() -> None:
     """Withdrawing the active version makes the fallback active."""
     before = merge(Document("opt"), [change(10, "2.0.0")], {}, NOW).document
     withdrawal = change(11, "2.0.0", action="withdraw")
-    merged = merge(before, [withdrawal], {release_id(withdrawal): [verified("1.0.0")]}, NOW)
-    assert active(merged.document) == {"a": "1.0.0"}
+    merged = merge(before, [withdrawal], {withdrawal.release_id: [verified("1.0.0")]}, NOW)
+    assert merged.document.versions() == {"a": "1.0.0"}
     assert merged.document.algorithms["a"].display == {"title": "1.0.0"}
     assert [(r.version, r.previous) for r in merged.releases] == [("1.0.0", "2.0.0")]
 
@@ -112,16 +84,16 @@ def test_withdrawal_of_the_only_version() -> None:
     """Without a fallback the algorithm disappears, and its older records stay stale."""
     before = merge(Document("opt"), [change(10)], {}, NOW).document
     merged = merge(before, [change(11, action="withdraw")], {}, NOW)
-    assert active(merged.document) == {}
+    assert merged.document.versions() == {}
     replayed = merge(merged.document, [change(10)], {}, NOW)
-    assert active(replayed.document) == {}
+    assert replayed.document.versions() == {}
 
 
 def test_withdrawal_of_an_inactive_version() -> None:
     """Withdrawing a version that is not active leaves the active one alone."""
     before = merge(Document("opt"), [change(10, "2.0.0")], {}, NOW).document
     withdrawal = change(11, "1.0.0", action="withdraw")
-    merged = merge(before, [withdrawal], {release_id(withdrawal): [verified("0.1")]}, NOW)
+    merged = merge(before, [withdrawal], {withdrawal.release_id: [verified("0.1")]}, NOW)
     assert merged.document is before
     assert merged.skipped[0][1] == "the withdrawn version is not the active one"
 
@@ -132,8 +104,8 @@ def test_withdrawal_to_a_version_that_is_good() -> None:
     before = merge(Document("opt", bad=bad), [change(10, "2.0.0")], {}, NOW).document
     candidates = [verified(version) for version in ("2.0.0", "1.5", "1.0.0")]
     withdrawal = change(11, "2.0.0", action="withdraw")
-    merged = merge(before, [withdrawal], {release_id(withdrawal): candidates}, NOW)
-    assert active(merged.document) == {"a": "1.0.0"}
+    merged = merge(before, [withdrawal], {withdrawal.release_id: candidates}, NOW)
+    assert merged.document.versions() == {"a": "1.0.0"}
 
 
 def test_a_bad_version_stays_out() -> None:
@@ -166,7 +138,7 @@ def test_a_hold_in_force(hold: Hold, waits: bool, frozen: bool) -> None:
     merged = merge(before, [change(1)], {}, NOW)
     assert [one.version for one in merged.document.waiting()] == (["1.0.0"] if waits else [])
     assert [one.state for one in merged.aside] == ([WAITING] if waits else [])
-    assert active(merged.document) == ({} if waits else {"a": "1.0.0"})
+    assert merged.document.versions() == ({} if waits else {"a": "1.0.0"})
 
 
 @pytest.mark.parametrize(
@@ -177,7 +149,7 @@ def test_what_a_hold_lets_go(end: dict[str, str]) -> None:
     waiting = (change(1, "1.0"), change(2, "2.0"), change(3, "9.0", algorithm="b"))
     before = Document("opt", freeze=Hold("r", "ana", "t", **end, waiting=waiting))
     merged = merge(before, [], {}, NOW)
-    assert active(merged.document) == {"a": "2.0", "b": "9.0"}
+    assert merged.document.versions() == {"a": "2.0", "b": "9.0"}
     assert [one.version for one in merged.releases] == ["2.0", "9.0"]
     assert [(one.version, one.state) for one in merged.aside] == [("1.0", SUPERSEDED)]
     kept = merged.document.freeze
@@ -204,7 +176,7 @@ def test_two_shards_count_alike() -> None:
     over = replace(waiting.freeze or Hold("", "", ""), until="2026-11-24T20:00:00Z")
     freed = replace(waiting, freeze=over, holds={"b": Hold("r", "bo", "t")})
     merged = merge(freed, [], {}, NOW)
-    assert active(merged.document) == {"a": "1.0"}
+    assert merged.document.versions() == {"a": "1.0"}
     assert [one.algorithm for one in merged.document.waiting()] == ["b"]
 
 
@@ -235,7 +207,7 @@ def test_any_delivery_ends_with_the_newest(order: list[int], rng: random.Random)
         batch, order = order[:size], order[size:]
         document = merge(document, [change(n, f"{n}.0") for n in batch], {}, NOW).document
         newest = max(int(entry.sequence) for entry in document.algorithms.values())
-        assert active(document) == {"a": f"{newest}.0"}
+        assert document.versions() == {"a": f"{newest}.0"}
         assert newest >= max(batch)
 
 

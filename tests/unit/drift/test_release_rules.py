@@ -5,11 +5,11 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from phaseline.algorithms.schema import AlgorithmVersion
 from phaseline.algorithms.versions import version_order
 from phaseline.documents.document import Document, Entry, Mark
 from phaseline.drift.release_rules import Table, gather, listed
 from phaseline.errors import InputError
-from tests.unit.documents.test_document import change
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
 
@@ -36,10 +36,11 @@ def test_one_version_of_each_algorithm_is_kept() -> None:
     entry = Entry("1.0", {}, "r", "1", "2026-11-24T20:00:00Z")
     bad = {"a": {"3.0": Mark("slow", "ana", "2026-11-24T20:00:00Z")}}
     document = Document("opt", algorithms={"a": entry}, bad=bad)
-    items = [change(0, version) for version in ("1.0", "2.10", "3.0", "2.9")]
+    items = [AlgorithmVersion("opt", "a", version, {}) for version in ("1.0", "2.10", "3.0", "2.9")]
+    other = AlgorithmVersion("in", "a", "9.0", {})
     wrong = InputError("table algorithms", "found nothing", "Correct the item.")
 
-    found = gather([*items, change(0, type="in"), wrong], {"opt": document})
+    found = gather([*items, other, wrong], {"opt": document})
 
     assert found == Table(
         newest={("opt", "a"): "2.10"},

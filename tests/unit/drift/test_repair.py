@@ -14,7 +14,6 @@ from phaseline.errors import RemoteCallError
 from phaseline.releases.ledger import Ledger
 from tests.builders import drift
 from tests.builders.drift import World
-from tests.unit.documents.test_document import active
 
 TESTS = "PACKAGE_TESTS_RUNNING"
 
@@ -39,7 +38,7 @@ def test_lost_promotions(world: World) -> None:
     repaired = world.mend()
 
     stored = world.documents.read("opt")
-    assert active(stored.document) == {"a": "2", "b": "1"}
+    assert stored.document.versions() == {"a": "2", "b": "1"}
     assert stored.document.revision == 2
     releases = list(world.ledger.open_releases("opt"))
     assert {(one.algorithm, one.version, one.who) for one in releases} == {
@@ -139,15 +138,15 @@ def test_a_change_at_the_same_time_stands(world: World) -> None:
     world.item("2")
     world.item("1.5")
     report = world.look()
-    update = world.documents.update
+    attempts = world.documents.attempts
     documents = replace(world.documents)
 
-    def late(type_: str, merge: Any) -> Any:
-        object.__delattr__(documents, "update")
+    def late(type_: str) -> Any:
+        object.__delattr__(documents, "attempts")
         world.ask("promote", "1.5")
-        return update(type_, merge)
+        return attempts(type_)
 
-    object.__setattr__(documents, "update", late)
+    object.__setattr__(documents, "attempts", late)
     world.documents = documents
 
     ((done, sentence),) = told(world.mend(report))
@@ -165,7 +164,7 @@ def test_a_change_since_the_look_stands(world: World, version: str) -> None:
     ((done, sentence),) = told(world.mend(report))
 
     assert (done, sentence) == (False, f"opt/a: {version} was made active meanwhile")
-    assert active(world.documents.read("opt").document) == {"a": version}
+    assert world.documents.read("opt").document.versions() == {"a": version}
 
 
 def test_a_malformed_item_keeps_no_other_back(world: World) -> None:
@@ -183,7 +182,7 @@ def test_a_malformed_item_keeps_no_other_back(world: World) -> None:
 
     assert (first.done, second.done) == (False, True)
     assert "attribute 'display'" in first.sentence
-    assert active(world.documents.read("opt").document) == {"a": "1", "b": "1"}
+    assert world.documents.read("opt").document.versions() == {"a": "1", "b": "1"}
 
 
 def test_a_writer_that_died(world: World) -> None:

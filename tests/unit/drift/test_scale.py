@@ -12,14 +12,15 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
-from phaseline.algorithms.changes import Schema
-from phaseline.algorithms.table import SEGMENTS, Registry
-from phaseline.documents.document import Document, Entry, Merged
+from phaseline.algorithms.schema import Schema
+from phaseline.algorithms.table import SEGMENTS, AlgorithmsTable
+from phaseline.documents.document import Document, Entry
 from phaseline.drift.infrastructure import WORKERS
 from phaseline.drift.release_rules import gather
 from phaseline.drift.stacks import StackDrift, detect
 from scripts.cli.aws import CONFIG
 from tests.builders.drift import PHASE, new
+from tests.builders.stores import rewrite
 from tests.builders.timing import Timer
 
 PAGE = 1_000
@@ -68,7 +69,7 @@ def peak(algorithms: int, versions: int) -> int:
     documents = {"opt": document(algorithms, f"1.{versions - 1}")}
     tracemalloc.start()
     try:
-        gather(Registry(table, "algorithms", Schema()).scan(), documents)
+        gather(AlgorithmsTable(table, "algorithms", Schema()).scan(), documents)
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -92,12 +93,13 @@ def calls(algorithms: int, lost: int) -> Counter[str]:
         asked[model.name] += 1
 
     with new() as world:
-        world.documents.update("opt", lambda _: Merged(document(algorithms, "1.1", lost=lost)))
+        rewrite(world.documents, "opt", lambda _: document(algorithms, "1.1", lost=lost))
         world.publish()
         for client in (world.s3, world.dynamodb):
             client.meta.events.register("before-call", count)
         table: Any = Items(algorithms, versions=2)
-        report = replace(world.check, registry=Registry(table, "algorithms", Schema())).look()
+        registry = AlgorithmsTable(table, "algorithms", Schema())
+        report = replace(world.check, registry=registry).look()
     assert (len(report.findings), report.failures) == (lost, ())
     asked["Scan"] = table.pages
     return asked

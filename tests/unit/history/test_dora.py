@@ -7,7 +7,7 @@ import pytest
 from phaseline.history import dora
 from phaseline.history.dora import Figures
 from phaseline.pipeline.recorder import Execution
-from phaseline.releases.ledger import Release, Step
+from phaseline.releases.release import Release, Step
 from tests.builders.counting import calls
 from tests.builders.pipeline import at, execution
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from phaseline.history import timeline
 from phaseline.history.timeline import Timeline
 from phaseline.pipeline.recorder import Carried
-from phaseline.releases.ledger import Release, Step
+from phaseline.releases.release import Release, Step
 from phaseline.slack.message_record import Posted
 from tests.builders.pipeline import at, execution
 

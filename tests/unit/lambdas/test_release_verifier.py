@@ -10,7 +10,8 @@ import pytest
 from moto import mock_aws
 from pytest_httpserver import HTTPServer
 
-from phaseline.releases.ledger import Ledger, Release
+from phaseline.releases.ledger import Ledger
+from phaseline.releases.release import Release
 from phaseline.site import publication, verifier
 from phaseline.site.live import Live, LiveDocument, Lives
 from phaseline.site.publication import Publication
@@ -28,9 +29,9 @@ from tests.builders.site import (
     put_state,
     state,
 )
+from tests.builders.stores import make_table
 from tests.conftest import LoadHandler
 from tests.events.jobs import CANARIES, EXECUTION, lambda_job
-from tests.unit.releases.test_ledger import make_table
 
 FILES = {"index.html": b"new", "phaseline.json": manifest(revision=2)}
 AT = "2026-11-24T20:00:00Z"

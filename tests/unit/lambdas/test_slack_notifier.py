@@ -17,14 +17,15 @@ from werkzeug import Request, Response
 
 from local.waiting import PATIENCE
 from phaseline.errors import InputError, PhaselineError
-from phaseline.releases.ledger import SUPERSEDED, VERIFIED, Ledger, Release
+from phaseline.releases.ledger import Ledger
+from phaseline.releases.release import SUPERSEDED, VERIFIED, Release
 from phaseline.slack import message_record, notifier
 from phaseline.slack.message_record import View
 from phaseline.slack.rendering import Message
 from tests.builders.calls import Answer, Calls, JobAnswers
+from tests.builders.stores import make_table
 from tests.conftest import LoadHandler
 from tests.events.jobs import CANARIES, EXECUTION, JOB, Context, lambda_job, pipeline_failed
-from tests.unit.releases.test_ledger import make_table
 
 TOKEN, NEW_TOKEN = "xoxb-CANARY-TOKEN", "xoxb-CANARY-TOKEN-2"
 

@@ -12,10 +12,9 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from phaseline.documents.store import Documents
+from tests.builders.stores import BUCKET, make_table, never
 from tests.conftest import LoadHandler
 from tests.events import stream_record
-from tests.unit.documents.test_store import BUCKET, never
-from tests.unit.releases.test_ledger import make_table
 
 CANARY = "ghs_canaryToken0123456789"
 PATH = "/repos/acme/releases/dispatches"

@@ -15,9 +15,10 @@ from phaseline.pipeline.recorder import Carried, Execution, Recorder
 from phaseline.releases.ledger import Ledger
 from tests.builders.calls import Calls
 from tests.builders.pipeline import PIPELINE, Pipeline, detail, source
+from tests.builders.stores import make_table
 from tests.conftest import LoadHandler
 from tests.events.jobs import EXECUTION, pipeline_failed
-from tests.unit.releases.test_ledger import make_table, release
+from tests.unit.releases.test_ledger import release
 
 SOURCES = [
     source("Frontend", 0, CommitId="c0ffee0"),

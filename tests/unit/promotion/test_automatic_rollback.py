@@ -12,8 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from phaseline.algorithms.changes import TYPES, Schema
-from phaseline.algorithms.table import TableItem
+from phaseline.algorithms.schema import TYPES, AlgorithmVersion, Schema
 from phaseline.documents.document import Document
 from phaseline.documents.store import Documents
 from phaseline.errors import InputError, RefusedError
@@ -22,18 +21,16 @@ from phaseline.pipeline.executions import SOURCES, Executions
 from phaseline.promotion.automatic_rollback import WHO, AutomaticRollback
 from phaseline.promotion.carry_out import Outcome, carry_out
 from phaseline.promotion.eligibility import Sources
-from phaseline.promotion.listener import Intake
+from phaseline.promotion.listener import Listener
 from phaseline.promotion.request import ALGORITHMS_LIMIT, Request
-from phaseline.releases.ledger import VERIFIED, Ledger
+from phaseline.releases.ledger import Ledger
+from phaseline.releases.release import VERIFIED
 from phaseline.site.live import Live, LiveDocument, Lives
 from tests.builders.calls import Answer, Calls
-from tests.builders.stores import make_stores
+from tests.builders.stores import BUCKET, make_stores, make_table, never
 from tests.conftest import LoadHandler
 from tests.events import stream_record
-from tests.unit.documents.test_document import active
-from tests.unit.documents.test_store import BUCKET, never
 from tests.unit.pipeline.test_executions import summary
-from tests.unit.releases.test_ledger import make_table
 
 FAILED_AT = datetime(2026, 11, 25, 10, 0, tzinfo=UTC)
 COMMIT = "c0ffee1"
@@ -60,7 +57,11 @@ class World:
 
     @property
     def sources(self) -> Sources:
-        return Sources(self.ledger, lambda *_: TableItem("opt", {}), self.lives)
+        return Sources(
+            self.ledger,
+            lambda name, version: AlgorithmVersion("opt", name, version, {}),
+            self.lives,
+        )
 
     def stream(self, version: str, algorithm: str = "a", **fields: Any) -> None:
         """An item's phase changes: by default a promotion."""
@@ -73,7 +74,7 @@ class World:
 
     def take(self, *records: dict[str, Any]) -> None:
         """Have the stream's listener take a batch of records."""
-        Intake(
+        Listener(
             self.documents,
             self.ledger,
             Outbox(self.ledger.client, self.ledger.table),
@@ -155,7 +156,7 @@ def test_a_promotion_goes_back(world: World) -> None:
     world.run()
     (outcome,) = world.react()
     document = world.document()
-    assert active(document) == {"a": "1"}
+    assert document.versions() == {"a": "1"}
     assert document.bad["a"].keys() == {"2"}
     assert document.holds["a"].who == WHO
     (release,) = outcome.releases
@@ -172,7 +173,7 @@ def test_what_is_live_was_withdrawn(world: World) -> None:
     world.run()
     with pytest.raises(RefusedError, match="2 is not known as verified, or was withdrawn"):
         world.react()
-    assert active(world.document()) == {"a": "3"}
+    assert world.document().versions() == {"a": "3"}
 
 
 def test_too_many_at_once(world: World) -> None:
@@ -197,8 +198,8 @@ def test_all_that_may_be_the_cause_goes_back(world: World) -> None:
     before = {type_: world.document(type_).revision for type_ in TYPES}
     world.run()
     outcomes = world.react()
-    assert active(world.document("opt")) == {"a": "1", "b": "1"}
-    assert active(world.document("in")) == {"c": "1"}
+    assert world.document("opt").versions() == {"a": "1", "b": "1"}
+    assert world.document("in").versions() == {"c": "1"}
     assert [len(one.releases) for one in outcomes] == [1, 2]
     grown = {type_: world.document(type_).revision - before[type_] for type_ in TYPES}
     assert grown == {"in": 1, "opt": 1, "out": 0}
@@ -209,7 +210,7 @@ def test_a_promotion_by_hand_goes_back_too(world: World) -> None:
     world.ask("promote", "2")
     world.run()
     world.react()
-    assert active(world.document()) == {"a": "1"}
+    assert world.document().versions() == {"a": "1"}
 
 
 def test_twice_is_once(world: World) -> None:
@@ -236,11 +237,11 @@ def test_what_was_begun_is_finished(world: World) -> None:
     Calls(world.ledger.client, UpdateItem=lambda _: next(denied, None))
     with pytest.raises(ClientError):
         world.react()
-    assert active(world.document("in")) == {"c": "1"}
-    assert active(world.document("opt")) == {"a": "2"}
+    assert world.document("in").versions() == {"c": "1"}
+    assert world.document("opt").versions() == {"a": "2"}
     world.run("e2", "InProgress")
     world.react()
-    assert active(world.document("opt")) == {"a": "1"}
+    assert world.document("opt").versions() == {"a": "1"}
     assert next(world.ledger.releases("in", "c")).who == WHO
 
 
@@ -386,7 +387,7 @@ def test_a_rollback_whose_execution_fails_stays(world: World) -> None:
     world.run("e2")
     with pytest.raises(RefusedError, match="nothing that visitors do not get already"):
         world.react("e2")
-    assert active(world.document()) == {"a": "1"}
+    assert world.document().versions() == {"a": "1"}
 
 
 def test_a_change_at_the_same_time_stands(world: World) -> None:
@@ -405,7 +406,7 @@ def test_a_change_at_the_same_time_stands(world: World) -> None:
     Calls(world.documents.s3, PutObject=meanwhile)
     with pytest.raises(RefusedError, match="ana made 3 active at the same time"):
         world.react()
-    assert active(world.document()) == {"a": "3"}
+    assert world.document().versions() == {"a": "3"}
     assert world.document().bad == {}
 
 

@@ -9,18 +9,16 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from phaseline.algorithms.changes import Schema
-from phaseline.documents.document import Hold, Merged, revise
+from phaseline.algorithms.schema import Schema
+from phaseline.documents.document import Hold
 from phaseline.errors import RemoteCallError
 from phaseline.github.outbox import Outbox
-from phaseline.promotion.listener import RELEASES_IN_A_DISPATCH, Intake
-from phaseline.releases.ledger import VERIFIED, Ledger, Release
+from phaseline.promotion.listener import RELEASES_IN_A_DISPATCH, Listener
+from phaseline.releases.ledger import Ledger
+from phaseline.releases.release import VERIFIED, Release
 from tests.builders.calls import Calls
-from tests.builders.stores import make_stores
+from tests.builders.stores import AT, BUCKET, make_stores, rewrite
 from tests.events import stream_record
-from tests.unit.documents.test_document import active
-from tests.unit.documents.test_store import BUCKET
-from tests.unit.releases.test_ledger import AT
 
 LATER = "2026-11-24T22:00:00Z"
 
@@ -50,33 +48,33 @@ def calls() -> Counter[str]:
 
 
 @pytest.fixture
-def intake(github: Github, calls: Counter[str]) -> Iterator[Intake]:
+def intake(github: Github, calls: Counter[str]) -> Iterator[Listener]:
     with mock_aws():
         documents, ledger = make_stores()
         for client in (documents.s3, ledger.client):
             client.meta.events.register(
                 "before-call", lambda model, **_: calls.update([model.name])
             )
-        yield Intake(documents, ledger, Outbox(ledger.client, ledger.table), github, lambda: AT)
+        yield Listener(documents, ledger, Outbox(ledger.client, ledger.table), github, lambda: AT)
 
 
-def active_in(intake: Intake, type_: str) -> dict[str, str]:
+def active_in(intake: Listener, type_: str) -> dict[str, str]:
     """The active versions of a type's stored document."""
-    return active(intake.documents.read(type_).document)
+    return intake.documents.read(type_).document.versions()
 
 
-def verify(intake: Intake) -> None:
+def verify(intake: Listener) -> None:
     """Close each open release of `opt` as verified."""
     for release in list(intake.ledger.open_releases("opt")):
         intake.ledger.stamp(release, "verified", at=AT, state=VERIFIED)
 
 
-def take_all(intake: Intake) -> Calls:
+def take_all(intake: Listener) -> Calls:
     """Let the ledger answer to each release without storing it, which takes moto milliseconds."""
     return Calls(intake.ledger.client, UpdateItem=lambda _: {})
 
 
-def test_large_batch(intake: Intake, calls: Counter[str], github: Github) -> None:
+def test_large_batch(intake: Listener, calls: Counter[str], github: Github) -> None:
     """10,000 records for 1,000 algorithms of three types: 3 document reads and 3 writes."""
     updates = take_all(intake)
     records = [
@@ -98,7 +96,7 @@ def test_large_batch(intake: Intake, calls: Counter[str], github: Github) -> Non
         assert set(active_in(intake, type_).values()) == {"1.9.0"}
 
 
-def test_delivered_twice(intake: Intake, calls: Counter[str], github: Github) -> None:
+def test_delivered_twice(intake: Listener, calls: Counter[str], github: Github) -> None:
     """The second delivery writes no document and dispatches nothing."""
     intake.take([stream_record(1)], Schema())
     calls.clear()
@@ -108,7 +106,7 @@ def test_delivered_twice(intake: Intake, calls: Counter[str], github: Github) ->
     assert len(github.payloads) == 1
 
 
-def test_stops_at_the_first_bad_record(intake: Intake) -> None:
+def test_stops_at_the_first_bad_record(intake: Listener) -> None:
     """Records before a bad one are taken, those after it wait for its redelivery."""
     records = [
         stream_record(1, version="1.0"),
@@ -120,7 +118,7 @@ def test_stops_at_the_first_bad_record(intake: Intake) -> None:
     assert active_in(intake, "opt") == {"route-planner": "1.0"}
 
 
-def test_document_that_cannot_be_written(intake: Intake) -> None:
+def test_document_that_cannot_be_written(intake: Listener) -> None:
     """A corrupt document fails its own records; the other types' records are taken."""
     intake.documents.s3.put_object(Bucket=BUCKET, Key="metadata/in.zip", Body=b"x")
     records = [stream_record(1, type_="opt"), stream_record(2, type_="in", algorithm="b")]
@@ -130,7 +128,7 @@ def test_document_that_cannot_be_written(intake: Intake) -> None:
     assert active_in(intake, "opt") == {"route-planner": "2.1.0"}
 
 
-def test_github_down(intake: Intake, github: Github) -> None:
+def test_github_down(intake: Listener, github: Github) -> None:
     """A dispatch that GitHub did not take fails no record, and is sent when it is back."""
     github.down = True
     result = intake.take([stream_record(1, version="1.0")], Schema())
@@ -149,7 +147,7 @@ def test_github_down(intake: Intake, github: Github) -> None:
     ]
 
 
-def test_crash_between_document_and_dispatch(intake: Intake, github: Github) -> None:
+def test_crash_between_document_and_dispatch(intake: Listener, github: Github) -> None:
     """What a crash after the document's write left undone is done at redelivery."""
 
     def crash(**_: Any) -> None:
@@ -167,7 +165,7 @@ def test_crash_between_document_and_dispatch(intake: Intake, github: Github) -> 
     assert len(github.payloads) == 1
 
 
-def test_withdrawal(intake: Intake) -> None:
+def test_withdrawal(intake: Listener) -> None:
     """Leaving the phase brings back the version that was verified before."""
     intake.take([stream_record(1, version="1.0")], Schema())
     verify(intake)
@@ -179,7 +177,7 @@ def test_withdrawal(intake: Intake) -> None:
     assert active_in(intake, "opt") == {"route-planner": "1.0"}
 
 
-def test_two_withdrawals_in_a_batch(intake: Intake) -> None:
+def test_two_withdrawals_in_a_batch(intake: Listener) -> None:
     """A version that is withdrawn in the same batch is not what the other falls back to."""
     for number, version in ((1, "1.0"), (2, "2.0")):
         intake.take([stream_record(number, version=version)], Schema())
@@ -192,7 +190,7 @@ def test_two_withdrawals_in_a_batch(intake: Intake) -> None:
     assert active_in(intake, "opt") == {}
 
 
-def test_dispatch_stays_within_githubs_limits(intake: Intake, github: Github) -> None:
+def test_dispatch_stays_within_githubs_limits(intake: Listener, github: Github) -> None:
     """A dispatch lists what fits and counts the rest."""
     take_all(intake)
     longest = "a" * 120
@@ -207,13 +205,13 @@ def test_dispatch_stays_within_githubs_limits(intake: Intake, github: Github) ->
     assert len(payload) < 10
 
 
-def frozen(intake: Intake, until: str) -> None:
+def frozen(intake: Listener, until: str) -> None:
     """Hold the type `opt` until a time."""
     hold = Hold("release day", "ana", AT, until=until)
-    intake.documents.update("opt", lambda known: Merged(revise(known, freeze=hold)))
+    rewrite(intake.documents, "opt", lambda document: document.revise(freeze=hold))
 
 
-def test_waits_in_the_ledger(intake: Intake, github: Github) -> None:
+def test_waits_in_the_ledger(intake: Listener, github: Github) -> None:
     """What arrives during a hold is in the ledger, in order, and nobody is told to release it."""
     frozen(intake, LATER)
     for number, version in ((1, "1.0"), (2, "2.0"), (1, "1.0")):
@@ -222,16 +220,16 @@ def test_waits_in_the_ledger(intake: Intake, github: Github) -> None:
     assert (active_in(intake, "opt"), github.payloads) == ({}, [])
 
 
-def test_let_go_by_the_clock(intake: Intake, github: Github) -> None:
+def test_apply_due_by_the_clock(intake: Listener, github: Github) -> None:
     """When a hold ends by itself, the newest is released and dispatched, the others overtaken."""
     frozen(intake, LATER)
     for number in (1, 2):
         intake.take([stream_record(number, version=f"{number}.0")], Schema())
-    assert intake.let_go() == ()
+    assert intake.apply_due() == ()
     assert active_in(intake, "opt") == {}
     later = replace(intake, now=lambda: LATER)
     for _ in range(2):
-        assert later.let_go() == ()
+        assert later.apply_due() == ()
         later.send_owed()
     assert active_in(intake, "opt") == {"route-planner": "2.0"}
     newest, overtaken = intake.ledger.releases("opt", "route-planner")
@@ -240,7 +238,7 @@ def test_let_go_by_the_clock(intake: Intake, github: Github) -> None:
     assert payload["releases"] == [newest.release_id]
 
 
-def test_let_go_and_died(intake: Intake, github: Github) -> None:
+def test_apply_due_and_died(intake: Listener, github: Github) -> None:
     """Who died after the document was written is followed: the ledger and GitHub are told."""
     frozen(intake, LATER)
     for number in (1, 2):
@@ -253,17 +251,17 @@ def test_let_go_and_died(intake: Intake, github: Github) -> None:
 
     ledger = intake.ledger
     dead = replace(intake, now=lambda: LATER, ledger=Dead(ledger.client, ledger.table))
-    (error,) = dead.let_go()
+    (error,) = dead.apply_due()
     assert "not reached" in str(error)
     assert active_in(intake, "opt") == {"route-planner": "2.0"}
-    replace(intake, now=lambda: LATER).let_go()
+    replace(intake, now=lambda: LATER).apply_due()
     newest, overtaken = ledger.releases("opt", "route-planner")
     assert (newest.state, newest.revision, overtaken.state) == ("open", 4, "superseded")
     intake.send_owed()
     assert github.payloads[-1]["releases"] == [newest.release_id]
 
 
-def test_let_go_beside_a_denied_document(intake: Intake) -> None:
+def test_apply_due_beside_a_denied_document(intake: Listener) -> None:
     """What S3 or DynamoDB refuses is told too, and the others are seen to."""
 
     def deny(params: dict[str, Any], **_: Any) -> None:
@@ -272,16 +270,16 @@ def test_let_go_beside_a_denied_document(intake: Intake) -> None:
 
     intake.documents.s3.meta.events.register("before-call.s3.GetObject", deny)
     frozen(intake, AT)
-    (error,) = intake.let_go()
+    (error,) = intake.apply_due()
     assert "document 'in'" in str(error)
     assert intake.documents.read("opt").document.freeze is None
 
 
-def test_let_go_beside_a_bad_document(intake: Intake) -> None:
+def test_apply_due_beside_a_bad_document(intake: Listener) -> None:
     """A document that can't be read is told, and the others are seen to."""
     documents = intake.documents
     documents.s3.put_object(Bucket=BUCKET, Key="metadata/in.zip", Body=b"")
     frozen(intake, AT)
-    (error,) = intake.let_go()
+    (error,) = intake.apply_due()
     assert "in.zip" in str(error)
     assert documents.read("opt").document.freeze is None

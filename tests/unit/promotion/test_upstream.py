@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from phaseline.algorithms.changes import Schema
+from phaseline.algorithms.schema import Schema
 from phaseline.errors import RefusedError
-from phaseline.promotion.listener import Intake
+from phaseline.promotion.listener import Listener
 from phaseline.promotion.upstream import Upstream
-from phaseline.releases.ledger import VERIFIED
+from phaseline.releases.release import VERIFIED
 from tests.events import stream_record
 from tests.unit.promotion.test_carry_out import NAME, ask, intake, moved
 
@@ -19,7 +19,7 @@ __all__ = ["intake"]
 AT = "2026-11-24T22:00:00Z"
 
 
-def promote(intake: Intake, number: int, version: str, at: str, **display: Any) -> None:
+def promote(intake: Listener, number: int, version: str, at: str, **display: Any) -> None:
     """Release a version in the environment before, and see it verified at a time."""
     record = stream_record(number, version=version)
     record["dynamodb"]["NewImage"]["display"] = {
@@ -31,7 +31,7 @@ def promote(intake: Intake, number: int, version: str, at: str, **display: Any) 
 
 
 @pytest.fixture
-def upstream(intake: Intake) -> Upstream:
+def upstream(intake: Listener) -> Upstream:
     """Version 1.0 was live for an hour, 2.0 is since half an hour, and 3.0 is on its way."""
     promote(intake, 1, "1.0", "2026-11-24T20:30:00Z", title="One")
     promote(intake, 2, "2.0", "2026-11-24T21:30:00Z", title="Two")
@@ -62,14 +62,14 @@ def test_soak(upstream: Upstream, version: str | None, soak: int, expected: str)
         strict.verified("opt", NAME, version, at=AT)
 
 
-def test_bad_there(upstream: Upstream, intake: Intake) -> None:
+def test_bad_there(upstream: Upstream, intake: Listener) -> None:
     """What was rolled back there does not move on."""
     ask(intake, "rollback", "1.0")
     with pytest.raises(RefusedError, match="marked bad there"):
         upstream.verified("opt", NAME, "3.0", at=AT)
 
 
-def test_withdrawn_there(upstream: Upstream, intake: Intake) -> None:
+def test_withdrawn_there(upstream: Upstream, intake: Listener) -> None:
     """Nor does what the tests took back."""
     left = stream_record(9, version="2.0", old_phase="PACKAGE_TESTS_COMPLETE", phase="REJECTED")
     intake.take([left], Schema())
@@ -83,7 +83,7 @@ def test_unknown_there(upstream: Upstream) -> None:
         upstream.verified("in", NAME, None, at=AT)
 
 
-def test_the_same_to_the_byte(upstream: Upstream, intake: Intake) -> None:
+def test_the_same_to_the_byte(upstream: Upstream, intake: Listener) -> None:
     """Version and display come from there as they were shown, whatever this table says of them."""
     outcome = ask(intake, "promote", "1.0", upstream=upstream)
     assert moved(outcome) == {NAME: ("3.0", "1.0")}

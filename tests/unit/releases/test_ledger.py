@@ -2,41 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
 
 from phaseline.github.outbox import Dispatch, Outbox
-from phaseline.releases.ledger import SUPERSEDED, VERIFIED, WAITING, Ledger, Release, Step
-
-AT = "2026-11-24T20:00:00Z"
-
-
-def make_table(client: Any, name: str) -> None:
-    """The ledger table with the keys of infra/registry.yaml."""
-    text = {"AttributeType": "S"}
-    client.create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": n} | text for n in ("pk", "sk", "open", "type")],
-        KeySchema=[
-            {"AttributeName": "pk", "KeyType": "HASH"},
-            {"AttributeName": "sk", "KeyType": "RANGE"},
-        ],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": name,
-                "KeySchema": [
-                    {"AttributeName": attribute, "KeyType": "HASH"},
-                    {"AttributeName": "sk", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-            for name, attribute in (("open", "open"), ("time", "type"))
-        ],
-    )
+from phaseline.releases.ledger import Ledger
+from phaseline.releases.release import SUPERSEDED, VERIFIED, WAITING, Release, Step
+from tests.builders.stores import AT, make_table
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from moto import mock_aws
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from phaseline.releases.ledger import VERIFIED
+from phaseline.releases.release import VERIFIED
 from phaseline.slack import message_record
 from phaseline.slack.rendering import Message
 from scripts import slack
@@ -20,8 +20,8 @@ from scripts.services import Services
 from scripts.slack import Told
 from tests.builders.calls import Calls
 from tests.builders.environments import DEMO
+from tests.builders.stores import AT, make_table
 from tests.unit.pipeline.test_executions import E1, summary
-from tests.unit.releases.test_ledger import AT, make_table
 from tests.unit.site.test_manifests import release
 
 TOKEN_ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:slack-abc123"

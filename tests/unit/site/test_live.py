@@ -10,7 +10,7 @@ from moto import mock_aws
 
 from phaseline.site.live import Live, LiveDocument, Lives
 from tests.builders.calls import Calls
-from tests.unit.releases.test_ledger import make_table
+from tests.builders.stores import make_table
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from phaseline.errors import ConfigurationError, InputError, RemoteCallError
-from phaseline.releases.ledger import Release
+from phaseline.releases.release import Release
 from phaseline.site import manifests
 from phaseline.site.manifests import ServedDocument, ServedManifest
 

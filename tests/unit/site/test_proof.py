@@ -9,7 +9,8 @@ from moto import mock_aws
 
 from phaseline import archive
 from phaseline.errors import DeploymentError, InputError, RemoteCallError, TimedOutError
-from phaseline.releases.ledger import VERIFIED, Ledger
+from phaseline.releases.ledger import Ledger
+from phaseline.releases.release import VERIFIED
 from phaseline.site import cdn, invalidation, manifests, proof, publication
 from phaseline.site.cdn import Cdn
 from phaseline.site.invalidation import Invalidated
@@ -17,9 +18,9 @@ from phaseline.site.manifests import ServedManifest
 from phaseline.site.publication import Publication
 from tests.builders.calls import Calls
 from tests.builders.site import ARTIFACTS, make_buckets, manifest
+from tests.builders.stores import AT, make_table
 from tests.builders.timing import Timer
 from tests.unit.pipeline.test_actions import detail
-from tests.unit.releases.test_ledger import AT, make_table
 from tests.unit.site.test_manifests import release
 
 E1 = "00000001-0000-0000-0000-000000000000"

@@ -16,8 +16,8 @@ from phaseline.slack import message_record
 from phaseline.slack.message_record import Messages, Posted, Record, View
 from phaseline.slack.rendering import Message
 from tests.builders.calls import Calls
+from tests.builders.stores import make_table
 from tests.builders.timing import Timer
-from tests.unit.releases.test_ledger import make_table
 
 NAME = message_record.of_revision("opt", 7)
 KEY = {"pk": {"S": "algorithm#opt#a"}, "sk": {"S": "release#1"}}

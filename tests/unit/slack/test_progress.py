@@ -7,7 +7,7 @@ import pytest
 
 from phaseline.pipeline.actions import Action
 from phaseline.pipeline.executions import Execution
-from phaseline.releases.ledger import OPEN, SUPERSEDED, VERIFIED, Release, Step
+from phaseline.releases.release import OPEN, SUPERSEDED, VERIFIED, Release, Step
 from phaseline.slack import progress
 from phaseline.slack.progress import Batch, News
 from phaseline.slack.rendering import StageTime, State

@@ -11,7 +11,7 @@ from slack_sdk.models.blocks import Block
 
 from local.slack.blocks import problems
 from phaseline.pipeline.actions import Action
-from phaseline.releases.ledger import Release
+from phaseline.releases.release import Release
 from phaseline.slack import rendering
 from phaseline.slack.rendering import Message, Place, StageTime, Standing, State
 

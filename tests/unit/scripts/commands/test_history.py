@@ -8,11 +8,12 @@ import pytest
 from click.testing import CliRunner
 from moto import mock_aws
 
-from phaseline.algorithms.changes import TYPES
+from phaseline.algorithms.schema import TYPES
 from phaseline.documents import commit
-from phaseline.documents.document import Document, Entry, Merged, revise
+from phaseline.documents.document import Document, Entry
+from phaseline.documents.merge import Merged
 from phaseline.errors import RefusedError
-from phaseline.releases.ledger import VERIFIED, Release
+from phaseline.releases.release import VERIFIED, Release
 from phaseline.site.live import Live, LiveDocument
 from phaseline.slack import message_record
 from scripts.commands import history
@@ -21,8 +22,8 @@ from tests.builders.calls import Calls
 from tests.builders.environments import DEMO
 from tests.builders.pipeline import BEGIN, Pipeline, at, detail, source
 from tests.builders.site import METADATA, make_buckets
+from tests.builders.stores import make_table, rewrite
 from tests.unit.pipeline.test_executions import E1
-from tests.unit.releases.test_ledger import make_table
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def activate(
                 algorithm=name,
                 version=version,
                 action="promote",
-                previous=entry.version if (entry := document.algorithms.get(name)) else None,
+                previous=document.version(name),
                 requested_at=begun,
                 sequence=str(second),
                 reason="measured again",
@@ -74,10 +75,14 @@ def activate(
             one.algorithm: Entry(str(one.version), {}, one.release_id, one.sequence, begun)
             for one in releases
         }
-        revised = revise(document, algorithms={**document.algorithms, **entries})
+        revised = document.revise(algorithms={**document.algorithms, **entries})
         return Merged(revised, releases, ())
 
-    _, merged = commit.write(known.documents, known.ledger, "opt", merge, at=at(second + 1))
+    read = known.documents.read("opt")
+    made = merge(read.document)
+    stored = known.documents.write(made.document, over=read)
+    assert stored
+    merged = commit.record(known.ledger, stored, made, at=at(second + 1))
     for release in merged.releases:
         known.ledger.stamp(release, VERIFIED, at=at(second + 60), link="https://x", state=VERIFIED)
     return merged.releases
@@ -134,7 +139,7 @@ def test_before_anything_was_live(known: Services) -> None:
 def test_a_few_reads_however_many_algorithms(known: Services) -> None:
     """One query and a read of each document, for a thousand algorithms as for one."""
     many = {f"a{n}": Entry("1.0.0", {}, f"r{n}", "1", at(100)) for n in range(1000)}
-    known.documents.update("opt", lambda one: Merged(revise(one, algorithms=many), (), ()))
+    rewrite(known.documents, "opt", lambda document: document.revise(algorithms=many))
     go_live(known, 200, "c1")
     queries = Calls(known.ledger.client, Query=lambda _: None, GetItem=lambda _: None)
     reads = Calls(known.s3, GetObject=lambda _: None)

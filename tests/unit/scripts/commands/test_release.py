@@ -11,7 +11,7 @@ from pytest_httpserver import HTTPServer
 from phaseline.documents.document import Document
 from phaseline.errors import ConfigurationError, DeploymentError, RefusedError, TimedOutError
 from phaseline.promotion.request import Request
-from phaseline.releases.ledger import SUPERSEDED, VERIFIED
+from phaseline.releases.release import SUPERSEDED, VERIFIED
 from phaseline.site import manifests
 from scripts.cli.console import Console
 from scripts.commands.release import Release
@@ -23,10 +23,10 @@ from scripts.services import Services
 from tests.builders.calls import Calls
 from tests.builders.environments import DEMO
 from tests.builders.site import make_buckets, manifest
+from tests.builders.stores import AT, make_table
 from tests.builders.timing import Timer
 from tests.unit.pipeline.test_actions import detail
 from tests.unit.pipeline.test_executions import E1, summary
-from tests.unit.releases.test_ledger import AT, make_table
 from tests.unit.site.test_manifests import release as recorded
 
 TOKEN_ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:slack-abc123"

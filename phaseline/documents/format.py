@@ -1,0 +1,103 @@
+"""Pure: a document as it is stored: a zip with one JSON file (`metadata/opt.zip`: `opt.json`).
+
+CodeBuild unzips each of its input artifacts, so that bare JSON would break the build.
+"""
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from phaseline import archive
+from phaseline.algorithms.changes import Change
+from phaseline.documents.document import Document, Entry, Hold, Mark
+from phaseline.errors import DocumentError, InputError
+
+SCHEMA = 1
+NO_VERSION: Mapping[str, Any] = {"version": None, "display": {}}
+"""The fields of an entry that a withdrawn one does not store."""
+
+
+def render(document: Document) -> bytes:
+    """The document as the zip that is stored: equal documents give equal bytes."""
+    body = {"schema": SCHEMA} | asdict(document)
+    body["withdrawn"] = {
+        name: {key: value for key, value in entry.items() if key not in NO_VERSION}
+        for name, entry in body["withdrawn"].items()
+    }
+    text = json.dumps(body, sort_keys=True, ensure_ascii=False, indent=1)
+    return archive.pack({f"{document.type}.json": text.encode()})
+
+
+def parse(data: bytes, type_: str, where: str) -> Document:
+    """The document of `type_` in the zip `data`.
+
+    Raises DocumentError, naming `where`, for anything but a document that this program wrote:
+    not a zip, not JSON, a key twice, another schema or type, a field of another kind.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as zipped:
+            text = zipped.read(f"{type_}.json")
+        body = json.loads(text, object_pairs_hook=_no_key_twice)
+        document = Document(
+            type=type_,
+            revision=body["revision"],
+            algorithms={name: Entry(**entry) for name, entry in body["algorithms"].items()},
+            withdrawn={
+                name: Entry(**NO_VERSION, **entry) for name, entry in body["withdrawn"].items()
+            },
+            holds={name: _hold(entry) for name, entry in body["holds"].items()},
+            freeze=_hold(body["freeze"]) if body.get("freeze") else None,
+            bad={
+                name: {version: Mark(**mark) for version, mark in marks.items()}
+                for name, marks in body.get("bad", {}).items()
+            },
+        )
+        _check(document, body["schema"], body["type"])
+    except (
+        zipfile.BadZipFile, KeyError, TypeError, ValueError, AttributeError, InputError,
+    ) as error:  # fmt: skip
+        raise DocumentError(
+            where,
+            f"expected a zip with {type_}.json of schema {SCHEMA},"
+            f" found {type(error).__name__}: {error}",
+            "It is left as it is.",
+        ) from error
+    return document
+
+
+def _hold(body: Mapping[str, Any]) -> Hold:
+    waiting = tuple(Change(**change) for change in body["waiting"])
+    hold = Hold(**{**body, "waiting": waiting})
+    hold.in_force(datetime.fromisoformat(hold.since))  # raises where a time or window is malformed
+    return hold
+
+
+def _check(document: Document, schema: object, type_: object) -> None:
+    if schema != SCHEMA or type_ != document.type:
+        raise ValueError(f"schema {schema!r} and type {type_!r}")
+    if type(document.revision) is not int or document.revision < 0:
+        raise ValueError(f"revision {document.revision!r}")
+    for name, entry in document.algorithms.items():
+        _check_entry(name, entry, may_be_none={"who", "previous"})
+    for name, entry in document.withdrawn.items():
+        _check_entry(name, entry, may_be_none={"who", "previous", "version"})
+
+
+def _check_entry(name: str, entry: Entry, *, may_be_none: set[str]) -> None:
+    for key, value in vars(entry).items():
+        kind = dict if key == "display" else str
+        if key in may_be_none and value is None:
+            continue
+        if not isinstance(value, kind) or (key == "sequence" and not str(value).isdecimal()):
+            raise ValueError(f"algorithm {name!r}: {key} is {value!r}")
+
+
+def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    body = dict(pairs)
+    if len(body) != len(pairs):
+        raise ValueError("a key stands twice")
+    return body

@@ -84,9 +84,9 @@ def _still(hold: Hold | None, at: datetime) -> Hold | None:
 
 def due(document: Document, at: datetime) -> tuple[Change, ...]:
     """The waiting changes that no hold keeps back any more, in order."""
-    waiting = document.waiting()
-    if not waiting:
+    if not (document.holds or document.freeze):
         return ()
+    waiting = document.waiting()
     kept = {change.release_id for change in without_ended_holds(document, at).waiting()}
     return tuple(change for change in waiting if change.release_id not in kept)
 
@@ -132,7 +132,7 @@ class _Batch:
         elif change.action == "withdraw" and (entry is None or entry.version != change.version):
             self._skip(change, "the withdrawn version is not the active one")
         else:
-            made = _made(change, self._fallback(change), self._before.version(name))
+            made = _made(change, self._fallback(change), self._active(name))
             self._draft.put(name, made)
             self._is_effective(change, made)
 
@@ -151,6 +151,11 @@ class _Batch:
                 self._aside.setdefault(change.release_id, self._aside_release(change, SUPERSEDED))
         releases = tuple(release for _, release in self._effective.values())
         return Merged(document, releases, tuple(self._skipped), tuple(self._aside.values()))
+
+    def _active(self, algorithm: str) -> str | None:
+        """The version that was active before the batch."""
+        entry = self._before.algorithms.get(algorithm)
+        return entry.version if entry else None
 
     def _fallback(self, change: Change) -> Release | None:
         for release in self._fallbacks.get(change.release_id, ()):
@@ -179,7 +184,7 @@ class _Batch:
 
     def _aside_release(self, change: Change, state: str) -> Release:
         """The release of a change that the document does not carry."""
-        made = _made(change, None, self._before.version(change.algorithm))
+        made = _made(change, None, self._active(change.algorithm))
         return replace(_release(change, made), state=state)
 
     def _skip(self, change: Change, reason: str) -> None:

@@ -1,6 +1,5 @@
-"""The metadata documents' model and merge."""
+"""Changes that are applied to a document."""
 
-import json
 import random
 from dataclasses import replace
 
@@ -8,11 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phaseline import archive
-from phaseline.documents.document import Document, Entry, Hold, Mark
-from phaseline.documents.format import parse, render
+from phaseline.documents.document import Document, Hold, Mark
 from phaseline.documents.merge import merge
-from phaseline.errors import DocumentError
 from phaseline.releases.release import SUPERSEDED, WAITING, Release
 from tests.builders.changes import NOW, change
 from tests.builders.counting import calls
@@ -209,55 +205,3 @@ def test_any_delivery_ends_with_the_newest(order: list[int], rng: random.Random)
         newest = max(int(entry.sequence) for entry in document.algorithms.values())
         assert document.versions() == {"a": f"{newest}.0"}
         assert newest >= max(batch)
-
-
-def test_rendered_bytes() -> None:
-    """Equal documents give equal bytes, whatever order their keys were set in."""
-    entries = {name: Entry("1", {"b": 1, "a": "ü"}, "r", "1", "t") for name in ("x", "y")}
-    swapped = {name: replace(entries[name], display={"a": "ü", "b": 1}) for name in ("y", "x")}
-    hold = Hold("r", "ana", "2026-11-24T20:00:00Z", waiting=(change(1),))
-    bad = {"x": {"0": Mark("r", "ana", "t")}}
-    one = Document("opt", 1, entries, holds={"x": hold}, freeze=hold, bad=bad)
-    assert render(one) == render(replace(one, algorithms=swapped))
-    assert parse(render(one), "opt", "here") == one
-
-
-GOOD = json.loads(
-    '{"schema": 1, "type": "opt", "revision": 1, "algorithms": {}, "withdrawn": {}, "holds": {}}'
-)
-
-FREEZE = json.loads(
-    '{"reason": "r", "who": "ana", "since": "2026-11-24T20:00:00Z", "window": "at night",'
-    ' "waiting": []}'
-)
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"not a zip",
-        archive.pack({"in.json": b"{}"}),
-        archive.pack({"opt.json": b"{"}),
-        archive.pack({"opt.json": b"[]"}),
-        archive.pack({"opt.json": b"{}"}),
-        archive.pack({"opt.json": json.dumps(GOOD | {"schema": 2}).encode()}),
-        archive.pack({"opt.json": json.dumps(GOOD | {"type": "in"}).encode()}),
-        archive.pack({"opt.json": json.dumps(GOOD | {"revision": "1"}).encode()}),
-        archive.pack({"opt.json": json.dumps(GOOD | {"algorithms": {"a": {}}}).encode()}),
-        archive.pack({"opt.json": json.dumps(GOOD | {"algorithms": []}).encode()}),
-        archive.pack({"opt.json": json.dumps(GOOD | {"bad": {"a": {"1": {}}}}).encode()}),
-        archive.pack({"opt.json": json.dumps(GOOD | {"freeze": FREEZE}).encode()}),
-        archive.pack({"opt.json": json.dumps(GOOD)[:-1].encode() + b', "type": "opt"}'}),
-        archive.pack(
-            {
-                "opt.json": json.dumps(
-                    GOOD | {"withdrawn": {"a": {"release": "r", "sequence": "first", "since": "t"}}}
-                ).encode()
-            }
-        ),
-    ],
-)
-def test_foreign_document(data: bytes) -> None:
-    """Anything but a document of ours is refused, and the place is named."""
-    with pytest.raises(DocumentError, match=r"s3://bucket/metadata/opt\.zip"):
-        parse(data, "opt", "s3://bucket/metadata/opt.zip")

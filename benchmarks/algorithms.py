@@ -10,7 +10,8 @@ from itertools import islice
 from typing import Any
 
 from local.system import System
-from phaseline.algorithms.schema import TYPES, Schema
+from phaseline.algorithms.names import TYPES
+from phaseline.algorithms.schema import Schema
 from phaseline.algorithms.table import AlgorithmsTable
 from phaseline.aws import jitter
 from phaseline.deploy.environment import PREFIX

@@ -17,7 +17,7 @@ from local import automation
 from local.demo import demo as demonstration
 from local.demo import display
 from local.system import ENVIRONMENT, ROOT, System
-from phaseline.algorithms.schema import NAME_PATTERN, TYPES
+from phaseline.algorithms.names import NAME_PATTERN, TYPES
 from phaseline.errors import (
     ConfigurationError,
     DeploymentError,

@@ -12,6 +12,7 @@ from phaseline.pipeline import jobs
 from phaseline.pipeline.jobs import Continue, Done, Job
 from phaseline.site import cdn, publication
 from phaseline.site.cdn import Cdn, Completed, Progress
+from phaseline.site.outcomes import SUPERSEDED
 
 _DISTRIBUTION_ID = os.environ["DISTRIBUTION_ID"]
 _ORIGIN_DOMAIN = os.environ["ORIGIN_DOMAIN"]
@@ -33,7 +34,7 @@ def _invalidate(job: Job) -> Done | Continue:
     source = job.input("Publication")
     done = publication.parse(jobs.read(_S3, source) or b"", source.where)
     paths = cdn.paths(done.changed)
-    if done.outcome == publication.SUPERSEDED or not paths:
+    if done.outcome == SUPERSEDED or not paths:
         return Done({"outcome": "nothing to invalidate"})
     result = Cdn(
         client=_CLOUDFRONT,

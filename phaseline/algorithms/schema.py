@@ -4,7 +4,6 @@ The table's stream and its scan show the same items, and both are read here.
 """
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,11 +11,8 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
+from phaseline.algorithms.names import NAME_PATTERN, TYPES
 from phaseline.errors import InputError
-
-TYPES = ("in", "opt", "out")
-NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-"""Algorithm names and versions: what is safe in a URL, a shell, a Slack message and a file name."""
 
 _deserialize = TypeDeserializer().deserialize
 

@@ -1,10 +1,9 @@
 """Builds a Lambda's zip: its handler and exactly the modules that this imports.
 
 The imports are read out of the syntax trees, wherever they stand: those inside a function count,
-those under `if TYPE_CHECKING:` don't. What the Lambda runtime supplies is left out; the data of
-time zones comes with whoever imports `zoneinfo`. The zip's bytes depend on the files' content
-alone, so an unchanged function has an unchanged digest, and its template parameter doesn't change
-either.
+those under `if TYPE_CHECKING:` don't. What the Lambda runtime supplies is left out. The zip's bytes
+depend on the files' content alone, so an unchanged function has an unchanged digest, and its
+template parameter doesn't change either.
 """
 
 import ast
@@ -23,12 +22,6 @@ SUPPLIED = sys.stdlib_module_names | {"boto3", "botocore"}
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html
 """
 HANDLER = "handler"
-ZONES = "tzdata"
-"""The package that `zoneinfo` reads where the system has no data of its own. Nobody promises that
-a Lambda's image has: Amazon Linux 2023's came without until 2024.
-https://docs.python.org/3/library/zoneinfo.html#data-sources
-https://github.com/aws/aws-lambda-dotnet/issues/1620
-"""
 
 
 @dataclass(frozen=True)
@@ -89,9 +82,6 @@ def trace(handler: Path, search_paths: Sequence[Path]) -> dict[str, Path]:
                 if module in seen:
                     continue
                 if module.partition(".")[0] in SUPPLIED:
-                    if module == "zoneinfo":
-                        seen.add(module)
-                        files |= _zones(search_paths, f"{path}:{wanted.line}")
                     continue
                 found = _find(module, search_paths, path, wanted)
                 if found is None:
@@ -101,22 +91,6 @@ def trace(handler: Path, search_paths: Sequence[Path]) -> dict[str, Path]:
                     files[_name_in_zip(module, found)] = found
                     waiting.append((module, found))
     return files
-
-
-def _zones(search_paths: Sequence[Path], where: str) -> dict[str, Path]:
-    """The zones' files by their name in the zip: all, as a zone is named at run time only."""
-    for root in search_paths:
-        if (root / ZONES / "zoneinfo").is_dir():
-            return {
-                file.relative_to(root).as_posix(): file
-                for file in (root / ZONES).rglob("*")
-                if file.is_file() and file.suffix in {"", ".py"}
-            }
-    raise ConfigurationError(
-        where,
-        f"zoneinfo needs the package '{ZONES}', which is not in the environment",
-        "Install what requirements.txt names.",
-    )
 
 
 def imports(source: str, module: str, is_package: bool) -> Iterator[Import]:

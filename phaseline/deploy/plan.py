@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from botocore.exceptions import ClientError
 
-from phaseline.algorithms.schema import TYPES
+from phaseline.algorithms.names import TYPES
 from phaseline.deploy import package
 from phaseline.deploy.change_sets import Declared
 from phaseline.deploy.environment import PREFIX

@@ -164,5 +164,10 @@ def _lines(value: Any) -> list[str]:
     if value is None:
         return []
     return json.dumps(
-        value, default=asdict, sort_keys=True, ensure_ascii=False, indent=1
+        value, default=_shown, sort_keys=True, ensure_ascii=False, indent=1
     ).splitlines()
+
+
+def _shown(value: Any) -> dict[str, Any]:
+    """An entry, hold or mark as JSON, without the data of a time zone: that is one long line."""
+    return {key: part for key, part in asdict(value).items() if key != "zone"}

@@ -37,8 +37,9 @@ class Hold:
     """Keeps the active version of an algorithm, or of a whole type, as it is.
 
     `since` and `until` are ISO 8601, UTC; without `until` it lasts until a person resumes. With a
-    `window` (see documents/windows.py) it is in force only while that window is open. `waiting`
-    are the changes that arrived meanwhile, in order.
+    `window` (see documents/windows.py) it is in force only while that window is open; `zone` is
+    the data of the window's time zone (see documents/zones.py). `waiting` are the changes that
+    arrived meanwhile, in order.
     """
 
     reason: str
@@ -46,6 +47,7 @@ class Hold:
     since: str
     until: str | None = None
     window: str | None = None
+    zone: str | None = None
     waiting: tuple[Change, ...] = ()
 
     def ended(self, at: datetime) -> bool:
@@ -56,7 +58,9 @@ class Hold:
         """Whether it keeps changes back."""
         if self.ended(at):
             return False
-        return self.window is None or windows.parse(self.window, "a hold").is_open(at)
+        if self.window is None:
+            return True
+        return windows.parse(self.window, "a hold", self.zone).is_open(at)
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,8 @@ def parse(data: bytes, type_: str, where: str) -> Document:
 def _hold(body: Mapping[str, Any]) -> Hold:
     waiting = tuple(Change(**change) for change in body["waiting"])
     hold = Hold(**{**body, "waiting": waiting})
+    if hold.window and not hold.zone:
+        raise ValueError("a window without the data of its time zone")
     hold.in_force(datetime.fromisoformat(hold.since))  # raises where a time or window is malformed
     return hold
 

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
+from phaseline.documents import zones
 from phaseline.errors import InputError
 
 EXAMPLE = "0 18 * * 5 for 2d14h in Europe/Berlin"
@@ -36,8 +37,9 @@ _ANY_TIME = datetime(2024, 1, 1, tzinfo=UTC)
 class Window:
     """A window as a person wrote it (`text`), and what that means.
 
-    It lasts `days` on the calendar of `zone` and then `time`. Moments that are handed in know
-    their zone, whichever it is; those that are handed out are in UTC.
+    It lasts `days` on the calendar of `zone` and then `time`. Times that are passed in carry a
+    time zone, whichever it is; those that are returned are in UTC. `zone_data` is what `parse`
+    needs to read the text again without a time zone database.
     """
 
     text: str
@@ -45,6 +47,7 @@ class Window:
     days: int
     time: timedelta
     zone: ZoneInfo
+    zone_data: str
 
     def __str__(self) -> str:
         return self.text
@@ -83,10 +86,15 @@ class Window:
 
 
 @lru_cache  # many algorithms may be on hold by one window
-def parse(text: str, where: str) -> Window:
-    """The window that `text` describes: a cron expression, a duration, a zone of the IANA.
+def parse(text: str, where: str, zone_data: str | None = None) -> Window:
+    """The window that `text` describes: a cron expression, a duration, an IANA time zone.
 
-    Raises InputError, which names `where` and what is wrong.
+    `zone_data` is the zone's data (see zones.py); None looks it up by the zone's name. Raises
+    InputError, which names `where` and the fault.
+
+    >>> window = parse("0 18 * * 5 for 2d14h in Europe/Berlin", "the option --window")
+    >>> window.is_open(datetime.fromisoformat("2026-11-28T12:00:00+01:00"))
+    True
     """
     text = " ".join(text.split())
     said = _SENTENCE.fullmatch(text)
@@ -96,11 +104,14 @@ def parse(text: str, where: str) -> Window:
     cron = said["cron"]
     if len(cron.split()) != 5:
         raise _wrong(where, text, "expected a cron expression of five fields", cron)
+    data = zone_data or zones.find(said["zone"])
+    if data is None:
+        raise _wrong(where, text, "there is no such time zone", said["zone"])
     try:
-        zone = ZoneInfo(said["zone"])
-    except (KeyError, ValueError, OSError) as error:  # unknown, not a name, a directory
-        raise _wrong(where, text, "there is no such time zone", said["zone"]) from error
-    window = Window(text, cron, days, time, zone)
+        zone = zones.zone(said["zone"], data)
+    except ValueError as error:
+        raise _wrong(where, text, "the data of the time zone can't be read", data) from error
+    window = Window(text, cron, days, time, zone, data)
     try:
         first = next(CronSim(cron, _ANY_TIME.astimezone(zone)))
     except (CronSimError, ValueError) as error:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from botocore.exceptions import BotoCoreError, ClientError
 
 from phaseline import times
-from phaseline.algorithms.schema import TYPES
+from phaseline.algorithms.names import TYPES
 from phaseline.algorithms.table import AlgorithmsTable
 from phaseline.documents.document import Document
 from phaseline.documents.store import Documents, Stored

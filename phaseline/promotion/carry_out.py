@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from phaseline import times
 from phaseline.algorithms.changes import Change
-from phaseline.documents import commit
+from phaseline.documents import commit, windows
 from phaseline.documents.document import Document, Entry, Hold, Mark
 from phaseline.documents.merge import Draft, Fallbacks, Merged, due, merge, release_of
 from phaseline.documents.store import Documents, Stored
@@ -117,12 +117,15 @@ def _held(request: Request, document: Document) -> Document:
     Who asks again for what is held already changes until when and why, never what waits.
     """
 
+    until, zone = utc(request.until), None
+    if request.window is not None:
+        zone = windows.parse(request.window, f"the hold of {request.subject}").zone_data
+
     def hold(known: Hold | None) -> Hold:
-        until = utc(request.until)
         if known and (known.until, known.window) == (until, request.window):
             return known
         waiting = known.waiting if known else ()
-        return Hold(request.reason, request.who, request.at, until, request.window, waiting)
+        return Hold(request.reason, request.who, request.at, until, request.window, zone, waiting)
 
     if not request.algorithms:
         return document.revise(freeze=hold(document.freeze))

@@ -14,7 +14,8 @@ from typing import Any, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from phaseline.algorithms.changes import Change, Ignored, change_of
-from phaseline.algorithms.schema import TYPES, Schema
+from phaseline.algorithms.names import TYPES
+from phaseline.algorithms.schema import Schema
 from phaseline.documents import commit
 from phaseline.documents.merge import Merged, due, merge
 from phaseline.documents.store import Documents, Stored

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from phaseline import times
-from phaseline.algorithms.schema import NAME_PATTERN, TYPES
+from phaseline.algorithms.names import NAME_PATTERN, TYPES
 from phaseline.documents import windows
 from phaseline.errors import InputError
 

@@ -12,6 +12,7 @@ from phaseline.pipeline import actions, jobs
 from phaseline.pipeline.jobs import Artifact
 from phaseline.site import cdn, publication
 from phaseline.site.cdn import Cdn, Completed, Progress
+from phaseline.site.outcomes import SUPERSEDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,7 +72,7 @@ def look(
         )
     done = publication.parse(jobs.read(s3, artifact) or b"", artifact.where)
     paths = cdn.paths(done.changed)
-    if done.outcome == publication.SUPERSEDED:
+    if done.outcome == SUPERSEDED:
         return Invalidated(None, (), found=False)
     return Invalidated(None, paths, found=False)
 

@@ -17,10 +17,10 @@ from typing import Any
 from phaseline.errors import InputError
 from phaseline.site.manifests import NAME as MANIFEST
 from phaseline.site.manifests import ServedManifest
+from phaseline.site.outcomes import PUBLISHED, SUPERSEDED
 
 FILE = "publication.json"
 SCHEMA = 1
-PUBLISHED, SUPERSEDED, OVERTAKEN = "published", "superseded", "overtaken"
 HASHED = re.compile(r"\.[0-9a-f]{8,}\.[A-Za-z0-9]+$")
 """A name that changes with the content, such as style.3f9ac01b.css."""
 

@@ -20,7 +20,8 @@ from phaseline.pipeline.jobs import Artifact, Continue, Done, Job
 from phaseline.site import manifests, publication
 from phaseline.site.bucket import STATE_KEY, Site
 from phaseline.site.manifests import ServedManifest
-from phaseline.site.publication import OVERTAKEN, SUPERSEDED, Publication
+from phaseline.site.outcomes import OVERTAKEN, SUPERSEDED
+from phaseline.site.publication import Publication
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -18,7 +18,8 @@ from phaseline.site import live, manifests, proof, publication
 from phaseline.site.bucket import Site
 from phaseline.site.live import Lives
 from phaseline.site.manifests import ServedManifest
-from phaseline.site.publication import OVERTAKEN, Publication
+from phaseline.site.outcomes import OVERTAKEN, SUPERSEDED
+from phaseline.site.publication import Publication
 
 PATIENCE = 10.0
 """Seconds that one invocation spends on looking."""
@@ -47,8 +48,8 @@ class Verification:
         """
         source = job.input("Publication")
         done = publication.parse(jobs.read(self.site.s3, source) or b"", source.where)
-        if done.outcome == publication.SUPERSEDED:
-            return Done({"outcome": publication.SUPERSEDED})
+        if done.outcome == SUPERSEDED:
+            return Done({"outcome": SUPERSEDED})
         if self._overtaken(done):
             return Done({"outcome": OVERTAKEN})
         progress = job.progress or {}

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from phaseline.algorithms.schema import TYPES
+from phaseline.algorithms.names import TYPES
 from phaseline.pipeline import actions
 from phaseline.pipeline.actions import Action
 from phaseline.pipeline.executions import RUNNING, SUCCEEDED, Execution, Executions
 from phaseline.releases.ledger import Ledger
 from phaseline.releases.release import OPEN, VERIFIED, Release
-from phaseline.site.publication import PUBLISHED
+from phaseline.site.outcomes import PUBLISHED
 from phaseline.slack import message_record, progress, rendering
 from phaseline.slack.message_record import Key, Messages, Record, View
 from phaseline.slack.progress import Batch, News

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from phaseline import times
-from phaseline.algorithms.schema import NAME_PATTERN, TYPES
+from phaseline.algorithms.names import NAME_PATTERN, TYPES
 from phaseline.promotion.request import ACTIONS
 
 EXECUTION = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

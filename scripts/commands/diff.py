@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 import click
 
-from phaseline.algorithms.schema import TYPES
+from phaseline.algorithms.names import TYPES
 from phaseline.documents import diff
 from phaseline.documents.diff import Difference
 from phaseline.documents.document import Document

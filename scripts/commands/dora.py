@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 import click
 
 from phaseline import times
-from phaseline.algorithms.schema import TYPES
+from phaseline.algorithms.names import TYPES
 from phaseline.history import dora
 from phaseline.history.dora import Figures
 from scripts import services

@@ -18,7 +18,7 @@ from typing import Any
 import click
 
 from phaseline import times
-from phaseline.algorithms.schema import TYPES
+from phaseline.algorithms.names import TYPES
 from phaseline.documents import diff
 from phaseline.documents.diff import Difference
 from phaseline.documents.document import Document

@@ -26,7 +26,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from phaseline import times
-from phaseline.algorithms.schema import TYPES
+from phaseline.algorithms.names import TYPES
 from phaseline.documents import diff
 from phaseline.errors import DeploymentError, InputError, PhaselineError, RemoteCallError
 from phaseline.pipeline.executions import SOURCES, Adopted, decide

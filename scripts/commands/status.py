@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from phaseline.algorithms.schema import TYPES
+from phaseline.algorithms.names import TYPES
 from phaseline.documents.store import Stored
 from phaseline.errors import PhaselineError
 from phaseline.releases.release import Release

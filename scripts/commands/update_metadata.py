@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from phaseline.algorithms.schema import TYPES
+from phaseline.algorithms.names import TYPES
 from phaseline.promotion.carry_out import Outcome, carry_out
 from phaseline.promotion.request import Request, check
 from scripts import services

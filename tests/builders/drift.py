@@ -11,7 +11,8 @@ import boto3
 from moto import mock_aws
 
 from phaseline import archive
-from phaseline.algorithms.schema import TYPES, Schema
+from phaseline.algorithms.names import TYPES
+from phaseline.algorithms.schema import Schema
 from phaseline.algorithms.table import AlgorithmsTable
 from phaseline.documents.store import Documents, Stored
 from phaseline.drift.releases import ReleaseCheck

@@ -131,35 +131,3 @@ def test_equal_input_gives_equal_bytes(tmp_path: Path) -> None:
     first = package.build(one / "f", [one], one / "f.zip")
     second = package.build(two / "f", [two], two / "f.zip")
     assert first.path.read_bytes() == second.path.read_bytes()
-
-
-def test_zones_come_with_zoneinfo(tmp_path: Path) -> None:
-    """Whoever imports it, however often, gets the data of each zone, but not its tables."""
-    tree(
-        tmp_path,
-        {
-            "f/handler.py": "from zoneinfo import ZoneInfo\nimport lib\n",
-            "lib.py": "import zoneinfo\n",
-            "tzdata/__init__.py": "",
-            "tzdata/__pycache__/__init__.pyc": "",
-            "tzdata/zoneinfo/__init__.py": "",
-            "tzdata/zoneinfo/zone.tab": "",
-            "tzdata/zoneinfo/Europe/__init__.py": "",
-            "tzdata/zoneinfo/Europe/Berlin": "TZif",
-        },
-    )
-    assert names(tmp_path) == [
-        "handler.py",
-        "lib.py",
-        "tzdata/__init__.py",
-        "tzdata/zoneinfo/Europe/Berlin",
-        "tzdata/zoneinfo/Europe/__init__.py",
-        "tzdata/zoneinfo/__init__.py",
-    ]
-
-
-def test_zoneinfo_without_zones_is_refused(tmp_path: Path) -> None:
-    """It would fail in the Lambda, for the first person who names a zone."""
-    tree(tmp_path, {"f/handler.py": "import os\nimport zoneinfo\n"})
-    with pytest.raises(ConfigurationError, match=r"handler\.py:2: zoneinfo needs .* 'tzdata'"):
-        package.build(tmp_path / "f", [tmp_path], tmp_path / "f.zip")

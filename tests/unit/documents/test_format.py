@@ -8,6 +8,7 @@ import pytest
 from phaseline import archive
 from phaseline.documents.document import Document, Entry, Hold, Mark
 from phaseline.documents.format import parse, render
+from phaseline.documents.windows import parse as parse_window
 from phaseline.errors import DocumentError
 from tests.builders.changes import change
 
@@ -16,7 +17,9 @@ def test_equal_documents_give_equal_bytes() -> None:
     """Whatever order their keys were set in; and the bytes give an equal document again."""
     entries = {name: Entry("1", {"b": 1, "a": "ü"}, "r", "1", "t") for name in ("x", "y")}
     swapped = {name: replace(entries[name], display={"a": "ü", "b": 1}) for name in ("y", "x")}
-    hold = Hold("r", "ana", "2026-11-24T20:00:00Z", waiting=(change(1),))
+    window = parse_window("0 18 * * 5 for 2d in Europe/Berlin", "here")
+    since = "2026-11-24T20:00:00Z"
+    hold = Hold("r", "ana", since, None, window.text, window.zone_data, (change(1),))
     bad = {"x": {"0": Mark("r", "ana", "t")}}
     gone = {"z": Entry(None, {}, "r", "2", "t", previous="1")}
     document = Document("opt", 1, entries, gone, holds={"x": hold}, freeze=hold, bad=bad)
@@ -32,6 +35,8 @@ FREEZE = json.loads(
     '{"reason": "r", "who": "ana", "since": "2026-11-24T20:00:00Z", "window": "at night",'
     ' "waiting": []}'
 )
+
+NO_ZONE = {"window": "0 18 * * 5 for 2d in Europe/Berlin"}
 
 
 @pytest.mark.parametrize(
@@ -49,6 +54,7 @@ FREEZE = json.loads(
         archive.pack({"opt.json": json.dumps(GOOD | {"algorithms": []}).encode()}),
         archive.pack({"opt.json": json.dumps(GOOD | {"bad": {"a": {"1": {}}}}).encode()}),
         archive.pack({"opt.json": json.dumps(GOOD | {"freeze": FREEZE}).encode()}),
+        archive.pack({"opt.json": json.dumps(GOOD | {"freeze": FREEZE | NO_ZONE}).encode()}),
         archive.pack({"opt.json": json.dumps(GOOD)[:-1].encode() + b', "type": "opt"}'}),
         archive.pack(
             {

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, reject, settings
 from hypothesis import strategies as st
 
+from phaseline.documents import zones
 from phaseline.documents.windows import Window, parse
 from phaseline.errors import InputError
 
@@ -37,6 +38,30 @@ def test_open_from_its_start_to_its_end(at: str, expected: bool) -> None:
     window = parse(WEEKEND, "here")
     assert window.is_open(berlin(at)) is expected
     assert window.is_open(berlin(at).astimezone(UTC)) is expected
+
+
+def test_the_data_of_the_zone_replaces_the_database() -> None:
+    """A window is read again by its zone's data, under a name that no database has."""
+    window = parse(WEEKEND, "here")
+    moved = WEEKEND.replace("Europe/Berlin", "Moon/Tycho")
+    again = parse(moved, "here", window.zone_data)
+    start = berlin("2026-11-27T18:00")
+    assert again.is_open(start)
+    assert again.ends(start) == window.ends(start)
+
+
+@pytest.mark.parametrize("name", ["localtime", "right/Europe/Berlin", "../zones", "", "Europe"])
+def test_a_zone_that_readers_lack_is_refused(name: str) -> None:
+    """Only the names of the database are zones, whatever files the operating system has."""
+    assert zones.find(name) is None
+    with pytest.raises(InputError):
+        parse(f"0 18 * * 5 for 2d in {name}", "here")
+
+
+def test_data_that_is_no_zone_is_refused() -> None:
+    """It is an error that names the place."""
+    with pytest.raises(InputError, match="here: the data of the time zone"):
+        parse(WEEKEND, "here", "AAAA")
 
 
 @pytest.mark.parametrize("friday", ["2026-03-27", "2026-07-03", "2026-10-23"])

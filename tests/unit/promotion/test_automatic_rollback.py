@@ -12,7 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from phaseline.algorithms.schema import TYPES, AlgorithmVersion, Schema
+from phaseline.algorithms.names import TYPES
+from phaseline.algorithms.schema import AlgorithmVersion, Schema
 from phaseline.documents.document import Document
 from phaseline.documents.store import Documents
 from phaseline.errors import InputError, RefusedError

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from moto import mock_aws
 
-from phaseline.algorithms.schema import TYPES
+from phaseline.algorithms.names import TYPES
 from phaseline.documents import commit
 from phaseline.documents.document import Document, Entry
 from phaseline.documents.merge import Merged

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import boto3
-from botocore.config import Config
 
 from phaseline.aws import jitter, metrics
+from phaseline.aws.config import config
 from phaseline.documents.store import Documents
 from phaseline.errors import InputError, RefusedError
 from phaseline.pipeline.executions import Executions
@@ -21,12 +21,7 @@ from phaseline.site.live import Lives
 METRIC = "AutomaticRollback"
 """Counts the releases that were made; nothing is counted where nothing was rolled back."""
 
-_CONFIG = Config(
-    retries={"mode": "standard", "max_attempts": 4},
-    connect_timeout=3,
-    read_timeout=10,
-    max_pool_connections=WRITERS,
-)
+_CONFIG = config(connections=WRITERS)
 _DYNAMODB = boto3.client("dynamodb", config=_CONFIG)
 _LIVES = Lives(_DYNAMODB, os.environ["LEDGER_TABLE"])
 _ROLLBACK = AutomaticRollback(

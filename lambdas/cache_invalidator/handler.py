@@ -5,9 +5,9 @@ import time
 from typing import Any
 
 import boto3
-from botocore.config import Config
 
 from phaseline.aws import jitter
+from phaseline.aws.config import config
 from phaseline.pipeline import jobs
 from phaseline.pipeline.jobs import Continue, Done, Job
 from phaseline.site import cdn, publication
@@ -16,9 +16,7 @@ from phaseline.site.outcomes import SUPERSEDED
 
 _DISTRIBUTION_ID = os.environ["DISTRIBUTION_ID"]
 _ORIGIN_DOMAIN = os.environ["ORIGIN_DOMAIN"]
-_CONFIG = Config(
-    retries={"mode": "standard", "max_attempts": 4}, connect_timeout=3, read_timeout=10
-)
+_CONFIG = config()
 _CODEPIPELINE = boto3.client("codepipeline", config=_CONFIG)
 _S3 = boto3.client("s3", config=_CONFIG)
 _CLOUDFRONT = boto3.client("cloudfront", config=_CONFIG)

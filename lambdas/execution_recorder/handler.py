@@ -1,18 +1,17 @@
 """Keeps what a pipeline execution did, once EventBridge says that it ended."""
 
-import json
+import logging
 import os
 from typing import Any
 
 import boto3
-from botocore.config import Config
 
+from phaseline.aws.config import config
 from phaseline.errors import InputError
 from phaseline.pipeline.recorder import Recorder
 
-_CONFIG = Config(
-    retries={"mode": "standard", "max_attempts": 4}, connect_timeout=3, read_timeout=10
-)
+_LOG = logging.getLogger(__name__)
+_CONFIG = config()
 _RECORDER = Recorder(
     codepipeline=boto3.client("codepipeline", config=_CONFIG),
     pipeline=os.environ["PIPELINE_NAME"],
@@ -33,6 +32,7 @@ def handler(event: dict[str, Any], context: object) -> None:
             "detail.execution-id: expected the id of a pipeline execution, found none",
             "Compare the event rule with infra/watch.yaml.",
         )
-    found = _RECORDER.record(execution)
-    line = {"environment": _ENVIRONMENT, "execution": execution}
-    print(json.dumps(line | {"state": found.state if found else "no action ran"}))
+    recorded = _RECORDER.record(execution)
+    state = recorded.state if recorded else "no action ran"
+    fields = {"environment": _ENVIRONMENT, "execution": execution, "state": state}
+    _LOG.info("Execution recorded", extra=fields)

@@ -5,8 +5,8 @@ import time
 from typing import Any
 
 import boto3
-from botocore.config import Config
 
+from phaseline.aws.config import config
 from phaseline.pipeline import jobs
 from phaseline.releases.ledger import WRITERS, Ledger
 from phaseline.site import manifests
@@ -14,12 +14,7 @@ from phaseline.site.bucket import Site
 from phaseline.site.live import Lives
 from phaseline.site.verifier import Verification
 
-_CONFIG = Config(
-    retries={"mode": "standard", "max_attempts": 4},
-    connect_timeout=3,
-    read_timeout=10,
-    max_pool_connections=WRITERS,
-)
+_CONFIG = config(connections=WRITERS)
 _DYNAMODB = boto3.client("dynamodb", config=_CONFIG)
 _CODEPIPELINE = boto3.client("codepipeline", config=_CONFIG)
 _VERIFICATION = Verification(

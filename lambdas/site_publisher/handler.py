@@ -5,8 +5,8 @@ import time
 from typing import Any, Protocol
 
 import boto3
-from botocore.config import Config
 
+from phaseline.aws.config import config
 from phaseline.pipeline import jobs
 from phaseline.site import publisher
 from phaseline.site.bucket import Site
@@ -21,12 +21,7 @@ class Context(Protocol):
     def get_remaining_time_in_millis(self) -> int: ...
 
 
-_CONFIG = Config(
-    retries={"mode": "standard", "max_attempts": 4},
-    connect_timeout=3,
-    read_timeout=20,
-    max_pool_connections=publisher.UPLOADS,
-)
+_CONFIG = config(read=20, connections=publisher.UPLOADS)
 _CODEPIPELINE = boto3.client("codepipeline", config=_CONFIG)
 _SITE = Site(
     s3=boto3.client("s3", config=_CONFIG),

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
@@ -27,6 +26,7 @@ from slack_sdk.http_retry.response import HttpResponse
 
 from phaseline import times
 from phaseline.aws import metrics
+from phaseline.aws.config import config
 from phaseline.aws.secret import Secret
 from phaseline.errors import InputError, PhaselineError, RemoteCallError
 from phaseline.pipeline import jobs
@@ -74,7 +74,7 @@ _SETTINGS = Settings(
     api_url=os.environ["SLACK_API_URL"],
     site_url=os.environ["SITE_URL"],
 )
-_CONFIG = Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=2, read_timeout=4)
+_CONFIG = config(attempts=4, connect=2, read=4)
 _CODEPIPELINE = boto3.client("codepipeline", config=_CONFIG)
 _EXECUTIONS = Executions(
     _CODEPIPELINE, os.environ["PIPELINE_NAME"], clock=time.monotonic, sleep=time.sleep

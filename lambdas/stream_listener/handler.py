@@ -5,7 +5,7 @@ let go of what no hold keeps back any more, and to send dispatches that GitHub d
 `phaseline.promotion.listener`).
 """
 
-import json
+import logging
 import os
 import time
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import boto3
-from botocore.config import Config
 
 from phaseline.algorithms.schema import Schema
 from phaseline.aws import jitter, metrics
+from phaseline.aws.config import config
 from phaseline.aws.secret import Secret
 from phaseline.documents.store import Documents
 from phaseline.errors import PhaselineError
@@ -28,6 +28,7 @@ from phaseline.releases.ledger import WRITERS, Ledger
 GITHUB_TIMEOUT = 5.0
 """Seconds for GitHub's answer. A longer one is treated as lost, and the outbox sends again."""
 
+_LOG = logging.getLogger(__name__)
 _ENVIRONMENT = os.environ["ENVIRONMENT"]
 _SCHEMA = Schema(
     phase=os.environ["PHASE"],
@@ -37,12 +38,7 @@ _SCHEMA = Schema(
     phase_attribute=os.environ["PHASE_ATTRIBUTE"],
     display_attribute=os.environ["DISPLAY_ATTRIBUTE"],
 )
-_CONFIG = Config(
-    retries={"mode": "standard", "max_attempts": 4},
-    connect_timeout=3,
-    read_timeout=10,
-    max_pool_connections=WRITERS,
-)
+_CONFIG = config(connections=WRITERS)
 _DYNAMODB = boto3.client("dynamodb", config=_CONFIG)
 _TOKEN = Secret(
     os.environ["GITHUB_TOKEN_ARN"],
@@ -93,9 +89,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, list[dict[str, 
         return {"batchItemFailures": []}
     result = _LISTENER.take(event["Records"], _SCHEMA)
     for release in result.releases:
-        _log(release=release.release_id, action=release.action, document=release.document_version)
+        fields = {"release": release.release_id, "action": release.action}
+        _LOG.info("Release recorded", extra=fields | {"document": release.document_version})
     for sequence, reason in result.skipped:
-        _log(record=sequence, skipped=reason)
+        _LOG.info("Record skipped", extra={"record": sequence, "reason": reason})
     _report("RecordRejected", *result.errors)
     _report("DispatchFailed", *result.undelivered)
     if len(event["Records"]) > 1 and result.failed == _sequence(event["Records"][0]):
@@ -111,7 +108,3 @@ def _sequence(record: Mapping[str, Any]) -> str:
 def _report(metric: str, *errors: PhaselineError) -> None:
     for error in errors:
         metrics.emit(metric, 1, environment=_ENVIRONMENT, now=time.time(), error=str(error))
-
-
-def _log(**line: str | None) -> None:
-    print(json.dumps(line))

@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/codepipeline/latest/userguide/actions-invoke-lambda-
 """
 
 import json
-import traceback
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_codepipeline.literals import FailureTypeType
     from mypy_boto3_s3 import S3Client
 
+_LOG = logging.getLogger(__name__)
 MESSAGE_LIMIT = 5_000
 """Characters of a failure message.
 https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_FailureDetails.html
@@ -124,7 +125,7 @@ def answer(
     try:
         succeed(job, work(parse(event)), client=client)
     except Exception as error:  # noqa: BLE001 - whatever is not answered hangs for 20 minutes
-        print(f"job {job} failed: {''.join(traceback.format_exception(error))}")
+        _LOG.exception("The job failed", extra={"job": job})
         fail(job, error, client=client)
 
 
@@ -191,7 +192,8 @@ def _unless_answered(job: str, call: Callable[[], object]) -> None:
     except ClientError as error:
         if error.response["Error"]["Code"] not in ANSWERED:
             raise
-        print(f"job {job} was answered before: {error.response['Error']['Code']}")
+        code = error.response["Error"]["Code"]
+        _LOG.warning("The job was answered before", extra={"job": job, "code": code})
 
 
 def _kind(error: Exception) -> "FailureTypeType":

@@ -4,7 +4,7 @@ An event only says that it is time to look again. So one that comes twice, late 
 nothing, and one that is lost is made good by the next.
 """
 
-import json
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -28,6 +28,7 @@ from phaseline.slack.rendering import RELEASES_LIMIT, Message, Place, Standing, 
 if TYPE_CHECKING:
     from mypy_boto3_codepipeline.type_defs import ActionExecutionDetailTypeDef
 
+_LOG = logging.getLogger(__name__)
 MESSAGES_LIMIT = 20
 """Messages that one event may edit, the newest first: Slack takes about one a second. The others
 are the next event's."""
@@ -58,7 +59,7 @@ class Look:
         try:
             found = self.executions.newest()
         except (BotoCoreError, ClientError) as error:
-            print(json.dumps({"executions": "unknown", "error": type(error).__name__}))
+            _LOG.warning("The executions are unknown", extra={"error": type(error).__name__})
             found = []
         if self.news.execution not in [each.id for each in found]:
             found.insert(0, Execution(self.news.execution, RUNNING, {}, None))
@@ -91,7 +92,8 @@ class Look:
             try:
                 self._details[execution.id] = actions.details(client, pipeline, execution.id)
             except (BotoCoreError, ClientError) as error:
-                print(json.dumps({"execution": execution.id, "unknown": type(error).__name__}))
+                fields = {"execution": execution.id, "error": type(error).__name__}
+                _LOG.warning("The actions of an execution are unknown", extra=fields)
                 self._details[execution.id] = []
         return self._details[execution.id]
 
@@ -151,7 +153,7 @@ class Bulletin:
         edited, errors = 0, []
         for name in found.names:
             if edited == MESSAGES_LIMIT:
-                print(json.dumps({"message": name, "left": "to the next event"}))
+                _LOG.info("The message is left to the next event", extra={"record": name})
                 break
             try:
                 edited += self._bring(name, found, look)

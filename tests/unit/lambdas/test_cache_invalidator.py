@@ -13,6 +13,7 @@ from moto import mock_aws
 from phaseline.site import publication
 from phaseline.site.publication import Publication
 from tests.builders.calls import Answer, Calls, JobAnswers
+from tests.builders.logs import everything
 from tests.builders.site import PUBLICATION_KEY, build, make_buckets
 from tests.conftest import LoadHandler
 from tests.events.jobs import CANARIES, EXECUTION, Context, lambda_job
@@ -139,6 +140,7 @@ def test_a_fault_at_any_call_fails_the_action(
     load_handler: LoadHandler,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
     operation: str,
 ) -> None:
     """Whichever call fails, the job is failed once, and no credentials are shown."""
@@ -156,8 +158,8 @@ def test_a_fault_at_any_call_fails_the_action(
     module.handler(EVENT, None)
     assert [f["failureDetails"]["type"] for f in answers.failures] == ["PermissionError"]
     assert answers.successes == []
-    shown = capsys.readouterr()
-    assert not any(canary in shown.out + shown.err for canary in CANARIES)
+    shown = everything(capsys, caplog)
+    assert not any(canary in shown for canary in CANARIES)
 
 
 def test_a_missing_artifact_fails_the_action(account: Any, load_handler: LoadHandler) -> None:

@@ -16,6 +16,7 @@ from phaseline.site import publication, verifier
 from phaseline.site.live import Live, LiveDocument, Lives
 from phaseline.site.publication import Publication
 from tests.builders.calls import Answer, Calls, JobAnswers
+from tests.builders.logs import everything
 from tests.builders.site import (
     ENVIRONMENT,
     METADATA,
@@ -287,6 +288,7 @@ def test_a_fault_at_any_call_fails_and_a_retry_repairs(
     ledger: Ledger,
     httpserver: HTTPServer,
     capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
     operation: str,
     answer: Answer,
 ) -> None:
@@ -301,8 +303,8 @@ def test_a_fault_at_any_call_fails_and_a_retry_repairs(
     assert len(again.successes) == 1
     assert contents(s3) == FILES
     assert states(ledger) == ["superseded", "verified", "open"]
-    shown = capsys.readouterr()
-    assert not any(canary in shown.out + shown.err for canary in CANARIES)
+    shown = everything(capsys, caplog)
+    assert not any(canary in shown for canary in CANARIES)
 
 
 def test_a_silent_ledger_fails_the_action(lambda_: ModuleType, httpserver: HTTPServer) -> None:

@@ -23,6 +23,7 @@ from phaseline.slack import message_record, notifier
 from phaseline.slack.message_record import View
 from phaseline.slack.rendering import Message
 from tests.builders.calls import Answer, Calls, JobAnswers
+from tests.builders.logs import fields
 from tests.builders.stores import make_table
 from tests.conftest import LoadHandler
 from tests.events.jobs import CANARIES, EXECUTION, JOB, Context, lambda_job, pipeline_failed
@@ -210,6 +211,13 @@ def invoke(module: ModuleType, event: Any = NOTIFY, seconds: float = 30) -> None
 def shown(post: dict[str, Any]) -> str:
     """All of a message's texts."""
     return json.dumps(post, ensure_ascii=False)
+
+
+@pytest.fixture(autouse=True)
+def _no_secret_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    yield
+    logged = caplog.text + str(fields(caplog))
+    assert not any(canary in logged for canary in (*CANARIES, TOKEN, NEW_TOKEN))
 
 
 def lost(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
@@ -472,7 +480,7 @@ def test_many_messages_are_edited_in_turns(
     lambda_: ModuleType,
     slack: Slack,
     pipeline: Pipeline,
-    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """One event edits a bounded number, the newest first; the next event goes on."""
@@ -482,7 +490,7 @@ def test_many_messages_are_edited_in_turns(
     pipeline.execution()
     invoke(lambda_, changed("STARTED"))
     assert [text.split()[1] for text in slack.texts] == ["9", "8"]
-    assert "left" in capsys.readouterr().out
+    assert [line["record"] for line in fields(caplog)] == ["message#opt#7"]
     invoke(lambda_, changed("STARTED"))
     assert [text.split()[1] for text in slack.texts] == ["9", "8", "7"]
 

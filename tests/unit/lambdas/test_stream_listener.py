@@ -12,6 +12,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from phaseline.documents.store import Documents
+from tests.builders.logs import everything, fields
 from tests.builders.stores import BUCKET, make_table, never
 from tests.conftest import LoadHandler
 from tests.events import stream_record
@@ -56,7 +57,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 
 def test_promotion(
-    listener: ModuleType, httpserver: HTTPServer, capsys: pytest.CaptureFixture[str]
+    listener: ModuleType, httpserver: HTTPServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A promotion is answered with no failure, dispatched, and logged by its release id."""
     httpserver.expect_oneshot_request(PATH).respond_with_response(Response(status=204))
@@ -67,7 +68,7 @@ def test_promotion(
     assert sent["event_type"] == "version-tested"
     assert sent["client_payload"]["environment"] == "test"
     assert sent["client_payload"]["type"] == "opt"
-    (line,) = lines(capsys)
+    (line,) = fields(caplog)
     assert sent["client_payload"]["releases"] == [line["release"]]
 
 
@@ -82,14 +83,17 @@ def test_bad_record(listener: ModuleType, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_github_down(
-    listener: ModuleType, httpserver: HTTPServer, capsys: pytest.CaptureFixture[str]
+    listener: ModuleType,
+    httpserver: HTTPServer,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A refused dispatch is counted, fails no record, and goes out with the next schedule."""
     httpserver.expect_request(PATH).respond_with_response(Response(status=502))
     assert listener.handler({"Records": [stream_record(5)]}, None) == {"batchItemFailures": []}
-    output = capsys.readouterr()
-    assert "DispatchFailed" in output.out
-    assert CANARY not in output.out + output.err
+    logged = everything(capsys, caplog)
+    assert "DispatchFailed" in logged
+    assert CANARY not in logged
     httpserver.clear()
     httpserver.expect_request(PATH).respond_with_response(Response(status=204))
     for _ in range(2):

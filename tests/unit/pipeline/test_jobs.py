@@ -15,6 +15,7 @@ from phaseline.errors import ConfigurationError, InputError
 from phaseline.pipeline import jobs
 from phaseline.pipeline.jobs import Artifact, Continue, Done, Job
 from tests.builders.calls import JobAnswers
+from tests.builders.logs import everything
 from tests.events.jobs import CANARIES, EXECUTION, JOB, lambda_job
 
 
@@ -167,7 +168,7 @@ def test_malformed_job_with_an_id_is_answered(client: Any) -> None:
 
 
 def test_artifact_credentials_appear_nowhere(
-    client: Any, capsys: pytest.CaptureFixture[str]
+    client: Any, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Neither log nor answer nor the job's own repr shows the credentials in the event."""
     answers = JobAnswers(client)
@@ -176,9 +177,9 @@ def test_artifact_credentials_appear_nowhere(
         raise RuntimeError(repr(job))
 
     jobs.answer(lambda_job(), work, client=client)
-    shown = capsys.readouterr()
-    everything = shown.out + shown.err + repr(answers.asked)
-    assert not any(canary in everything for canary in CANARIES)
+    shown = everything(capsys, caplog)
+    logged = shown + repr(answers.asked)
+    assert not any(canary in logged for canary in CANARIES)
 
 
 @given(st.text())

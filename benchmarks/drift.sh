@@ -57,7 +57,7 @@ shift
 case $what in
   stacks)
     for environment; do
-      for short in registry site functions watch pipeline; do
+      for short in registry site listener publish slack watch pipeline; do
         stack "phaseline-$environment-$short"
       done
       pipeline "phaseline-$environment-pipeline"

@@ -147,6 +147,12 @@ class System:
                 "Try again when `demo` has deployed it.",
             ) from error
 
+    def function(self, resource: str) -> str:
+        """The name of a function by its resource in the templates, such as StreamListener."""
+        name = f"{resource}FunctionName"
+        stack = next((stack for stack, known in self.outputs.items() if name in known), "listener")
+        return self.output(stack, name)
+
     def deploy(self) -> None:
         """Run `python -m scripts deploy`, as a person would, and point the edge at the result."""
         self.run_deploy("deploy.log", self.parameters())

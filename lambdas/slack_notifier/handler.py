@@ -136,7 +136,7 @@ def _of_change(event: Mapping[str, Any]) -> News:
         raise InputError(
             "event of slack_notifier",
             "expected a time, and detail.execution-id with the id of a pipeline execution",
-            "Compare the event rule with infra/functions.yaml.",
+            "Compare the event rule with infra/slack.yaml.",
         )
     stage = detail.get("stage")
     # A stage's end is not the execution's.

@@ -1,6 +1,7 @@
 """What is deployed as one environment: the names and addresses in its stacks' outputs."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from phaseline.errors import ConfigurationError
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
+STACKS = ("registry", "site", "listener", "publish", "slack", "pipeline")
+"""The stacks that tell what is deployed."""
 PREFIX = "metadata/"
 """Where the metadata bucket holds the documents: the templates' rules and sources name it."""
 
@@ -64,13 +67,13 @@ class _Stack:
 
 
 def read(client: "CloudFormationClient", name: str) -> Environment:
-    """The environment `name`, by one DescribeStacks call for each of its four stacks.
+    """The environment `name`, by one DescribeStacks call for each of STACKS, all at once.
 
     Raises ConfigurationError naming the stack that is not there or lacks a value.
     """
-    registry, site, functions, pipeline = (
-        _describe(client, name, short) for short in ("registry", "site", "functions", "pipeline")
-    )
+    with ThreadPoolExecutor(len(STACKS)) as pool:
+        stacks = pool.map(lambda short: _describe(client, name, short), STACKS)
+        registry, site, listener, publish, slack, pipeline = stacks
     return Environment(
         name=name,
         algorithms_table=registry.output("AlgorithmsTableName"),
@@ -78,21 +81,21 @@ def read(client: "CloudFormationClient", name: str) -> Environment:
         site_bucket=site.output("SiteBucketName"),
         metadata_bucket=site.output("MetadataBucketName"),
         distribution=site.output("DistributionId"),
-        site_url=functions.parameter("SiteUrl") or site.output("SiteUrl"),
+        site_url=publish.parameter("SiteUrl") or site.output("SiteUrl"),
         pipeline=pipeline.output("PipelineName"),
         schema=Schema(
-            phase=functions.parameter("Phase"),
-            algorithm_attribute=functions.parameter("AlgorithmAttribute"),
-            version_attribute=functions.parameter("VersionAttribute"),
-            type_attribute=functions.parameter("TypeAttribute"),
-            phase_attribute=functions.parameter("PhaseAttribute"),
-            display_attribute=functions.parameter("DisplayAttribute"),
+            phase=listener.parameter("Phase"),
+            algorithm_attribute=listener.parameter("AlgorithmAttribute"),
+            version_attribute=listener.parameter("VersionAttribute"),
+            type_attribute=listener.parameter("TypeAttribute"),
+            phase_attribute=listener.parameter("PhaseAttribute"),
+            display_attribute=listener.parameter("DisplayAttribute"),
         ),
-        slack_channel=functions.parameter("SlackChannel"),
-        slack_api_url=functions.parameter("SlackApiUrl"),
-        slack_token_arn=functions.parameter("SlackTokenArn"),
-        promotes_from=functions.parameter("PromotesFrom") or None,
-        soak_minutes=int(functions.parameter("SoakMinutes")),
+        slack_channel=slack.parameter("SlackChannel"),
+        slack_api_url=slack.parameter("SlackApiUrl"),
+        slack_token_arn=slack.parameter("SlackTokenArn"),
+        promotes_from=listener.parameter("PromotesFrom") or None,
+        soak_minutes=int(listener.parameter("SoakMinutes")),
     )
 
 

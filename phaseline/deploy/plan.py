@@ -7,9 +7,9 @@ shows is what a deploy does::
           \\   |
            \\  documents, packages
             \\ |
-      functions  watch
-          |
-      pipeline
+      listener  publish  slack  watch
+                    |     |
+                   pipeline
 
 The roles of GitHub's workflows, and the one that CloudFormation acts as, are stacks of their own,
 which only an administrator deploys.
@@ -41,7 +41,7 @@ WAVES = (
     ("cloudformation",),
     ("github",),
     ("registry", "site"),
-    ("functions", "watch"),
+    ("listener", "publish", "slack", "watch"),
     ("pipeline",),
 )
 """The stacks in the order of their needs; those of one wave go at once."""
@@ -57,16 +57,18 @@ NEEDS = {
     "github": ("cloudformation",),
     "registry": (),
     "site": (),
-    "functions": ("registry", "site"),
+    "listener": ("registry", "site"),
+    "publish": ("registry", "site"),
+    "slack": ("registry", "site"),
     "watch": ("registry", "site"),
-    "pipeline": ("site", "functions"),
+    "pipeline": ("site", "publish", "slack"),
 }
 FUNCTIONS = {
-    "stream_listener": "functions",
-    "site_publisher": "functions",
-    "cache_invalidator": "functions",
-    "slack_notifier": "functions",
-    "release_verifier": "functions",
+    "stream_listener": "listener",
+    "site_publisher": "publish",
+    "cache_invalidator": "publish",
+    "release_verifier": "publish",
+    "slack_notifier": "slack",
     "execution_recorder": "watch",
     "automatic_rollback": "watch",
 }
@@ -288,7 +290,8 @@ def parameters_of(
         "CloudFormationStack": plan.stack("cloudformation"),
         "RegistryStack": plan.stack("registry"),
         "SiteStack": plan.stack("site"),
-        "FunctionsStack": plan.stack("functions"),
+        "PublishStack": plan.stack("publish"),
+        "SlackStack": plan.stack("slack"),
     }
     return assign(
         declared,

@@ -24,14 +24,15 @@ ROOT = Path(__file__).parents[2]
 PATHS = sorted((ROOT / "infra").glob("*.yaml"))
 PARAMETERS = sorted((ROOT / "infra/parameters").glob("*.json"))
 HANDLERS = sorted((ROOT / "lambdas").glob("*/handler.py"))
-STACKS = ("registry", "site", "functions", "watch", "pipeline")
+STACKS = ("registry", "site", "listener", "publish", "slack", "watch", "pipeline")
 GIVEN_BY_DEPLOY = {
     "Environment",
     "PipelineName",
     "CloudFormationStack",
     "RegistryStack",
     "SiteStack",
-    "FunctionsStack",
+    "PublishStack",
+    "SlackStack",
     "CodeBucket",
 }
 OUTPUTS = {
@@ -233,6 +234,16 @@ def test_sent_whole(path: Path) -> None:
     assert path.stat().st_size <= 51_200
 
 
+LARGE = {"github-oidc": 43_000}
+"""Templates that are not split yet, and their size."""
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_a_template_has_one_purpose(path: Path) -> None:
+    """A template that grows beyond 25,000 bytes is to be split (docs/decisions/0020)."""
+    assert path.stat().st_size <= LARGE.get(path.stem, 25_000)
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_kept(path: Path, rule: Rule) -> None:
@@ -350,7 +361,7 @@ def test_variables_are_found() -> None:
 
 def test_mapping() -> None:
     """The stream reaches the listener filtered, in order, with bounds, and nothing is lost."""
-    mapping = properties(load("functions"), "StreamMapping")
+    mapping = properties(load("listener"), "StreamMapping")
     patterns = [
         json.loads(one["Pattern"]["Fn::Sub"]) for one in mapping["FilterCriteria"]["Filters"]
     ]
@@ -372,7 +383,7 @@ def test_mapping() -> None:
 def test_a_later_environment_takes_nothing_from_the_stream(before: str, enabled: bool) -> None:
     """Its versions come by promotion from the environment before it, and on no other way."""
     parameters = {"PromotesFrom": before, "RegistryStack": "r", "SiteStack": "s"}
-    template = Resolved("functions", parameters)
+    template = Resolved("listener", parameters)
     enable = template.template["Resources"]["StreamMapping"]["Properties"]["Enabled"]
     assert template.value(enable) is enabled
 
@@ -450,7 +461,7 @@ def test_alarmed_metrics() -> None:
     """Every metric that the code emits has its alarm."""
     alarms = [
         alarm
-        for stack in ("functions", "watch")
+        for stack in ("listener", "slack", "watch")
         for _, alarm in resources(load(stack), "AWS::CloudWatch::Alarm")
         if alarm["Namespace"] == "Phaseline"
     ]

@@ -321,7 +321,7 @@ def test_order_of_a_deployment() -> None:
 def test_dispatch_type() -> None:
     """The event that the listener sends is the one that starts the workflow."""
     on = FILES[".github/workflows/on-version-tested.yml"].data["on"]
-    template = templates.load("functions")
+    template = templates.load("listener")
     sent = template["Parameters"]["DispatchEventType"]["Default"]
     assert on == {"repository_dispatch": {"types": [sent]}}
 

@@ -68,9 +68,9 @@ def test_each_stack_has_a_comment_that_is_updated(emulator: Emulator, comments: 
     }
     assert all(len(found) == 1 for found in by_stack.values())
     [registry] = by_stack[f"phaseline-{ENVIRONMENT}-registry"]
-    [functions] = by_stack[f"phaseline-{ENVIRONMENT}-functions"]
+    [listener] = by_stack[f"phaseline-{ENVIRONMENT}-listener"]
     assert "| Add | Ledger | AWS::DynamoDB::Table |" in registry
-    assert "its changes can be told after the deploy of" in functions
+    assert "its changes can be told after the deploy of" in listener
     left = emulator.client("cloudformation").describe_stacks()["Stacks"]
     assert not [one for one in left if ENVIRONMENT in one["StackName"]]
 
@@ -79,7 +79,8 @@ def test_each_stack_has_a_comment_that_is_updated(emulator: Emulator, comments: 
     assert second.returncode == 0, second.stderr
     done = json.loads(second.stdout)["comments"]
     assert done == dict.fromkeys(stacks, "unchanged") | {
-        f"phaseline-{ENVIRONMENT}-{name}": "updated" for name in ("registry", "functions", "watch")
+        f"phaseline-{ENVIRONMENT}-{name}": "updated"
+        for name in ("registry", "listener", "publish", "slack", "watch")
     }
     assert f"### `phaseline-{ENVIRONMENT}-registry`: No changes" in "\n".join(
         comments.bodies.values()

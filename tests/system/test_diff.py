@@ -8,6 +8,7 @@ import pytest
 
 from local.demo.demo import BROKEN_BUILD
 from local.system import ENVIRONMENT, ROOT, System
+from phaseline.deploy.environment import STACKS
 from phaseline.documents.document import Entry
 from phaseline.documents.store import Documents
 from tests.builders.stores import rewrite
@@ -42,7 +43,7 @@ def other(system: System) -> Documents:
     s3.create_bucket(Bucket=bucket)
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     cloudformation = system.client("cloudformation")
-    for short in ("registry", "site", "functions", "pipeline"):
+    for short in STACKS:
         name = f"phaseline-{ENVIRONMENT}-{short}"
         known = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
         outputs = {one["OutputKey"]: one["OutputValue"] for one in known["Outputs"]}

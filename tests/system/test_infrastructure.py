@@ -110,9 +110,9 @@ def test_a_setting_a_rule_and_a_mapping(environment: Environment) -> None:
     """By property; each in the template that declares it."""
     system = environment.system
     functions, events = system.client("lambda"), system.client("events")
-    name = system.outputs["functions"]["CacheInvalidatorFunctionName"]
+    name = system.function("CacheInvalidator")
     [mapping] = functions.list_event_source_mappings(
-        FunctionName=system.outputs["functions"]["StreamListenerFunctionName"]
+        FunctionName=system.function("StreamListener")
     )["EventSourceMappings"]
     [rule] = [
         one["Name"] for one in events.list_rules()["Rules"] if "pipeline-OptChanged" in one["Name"]
@@ -131,12 +131,12 @@ def test_a_setting_a_rule_and_a_mapping(environment: Environment) -> None:
     assert found == {
         (
             "stack-drift",
-            f"{stack}-functions",
+            f"{stack}-publish",
             f"CacheInvalidator: /MemorySize: expected {size}, found 1024",
         ),
         (
             "stack-drift",
-            f"{stack}-functions",
+            f"{stack}-listener",
             "StreamMapping: /Enabled: expected true, found false",
         ),
         (
@@ -151,7 +151,7 @@ def test_a_setting_a_rule_and_a_mapping(environment: Environment) -> None:
 def test_code_that_somebody_changed(environment: Environment) -> None:
     """The repair role gives the function what its stack declares, once; the drift role may not."""
     system = environment.system
-    name = system.outputs["functions"]["ReleaseVerifierFunctionName"]
+    name = system.function("ReleaseVerifier")
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("handler.py", "def handle(event, context): pass")
@@ -225,14 +225,14 @@ def test_another_checkout(environment: Environment) -> None:
         },
         {
             **environment.declared.parameters,
-            "functions": {**environment.declared.parameters["functions"], "SlackChannel": "C2"},
+            "slack": {**environment.declared.parameters["slack"], "SlackChannel": "C2"},
         },
         {**environment.declared.code, "site_publisher": "A" * 43 + "="},
     )
     found = Environment(environment.system, environment.account, other).findings()
     assert [(one.kind, one.file) for one in found] == [
         ("template", "infra/registry.yaml"),
-        ("parameter", "infra/functions.yaml"),
-        ("code", "infra/functions.yaml"),
+        ("parameter", "infra/slack.yaml"),
+        ("code", "infra/publish.yaml"),
     ]
     assert all(one.line and one.repair is None for one in found)

@@ -183,7 +183,7 @@ def test_slack_down(system: System) -> None:
         )
         eventually(lambda: verified(system, "in", "unheard"))
         settle(system)
-        lost = logged(system, "SlackNotifierFunctionName", "SlackMessageLost")
+        lost = logged(system, "SlackNotifier", "SlackMessageLost")
     finally:
         urllib3.request("DELETE", faults)
     assert executions(system)[0]["status"] == "Succeeded"
@@ -201,7 +201,7 @@ def test_github_down(system: System) -> None:
     assert {"edge", "verified"} <= names(list(promote_without_github.steps()))
     before = system.dispatches()
     system.client("lambda").invoke(
-        FunctionName=system.outputs["functions"]["StreamListenerFunctionName"],
+        FunctionName=system.function("StreamListener"),
         Payload=json.dumps({"source": "aws.events"}),
     )
     (resent,) = system.dispatches()[len(before) :]
@@ -216,7 +216,7 @@ def verified(system: System, type_: str, algorithm: str) -> bool:
 
 def logged(system: System, function: str, text: str, about: str = "") -> str:
     """The newest line with `text`, about something, in a function's log."""
-    name = system.outputs["functions"][function]
+    name = system.function(function)
     configuration = system.client("lambda").get_function_configuration(FunctionName=name)
     group = configuration["LoggingConfig"]["LogGroup"]
     logs = system.client("logs")
@@ -233,7 +233,7 @@ def test_unreadable_item(system: System) -> None:
     system.write_algorithm(
         "adrift", "1.0.0", type_="sideways", phase=COMPLETE, title="Adrift", summary=""
     )
-    line = logged(system, "StreamListenerFunctionName", "RecordRejected", about="adrift")
+    line = logged(system, "StreamListener", "RecordRejected", about="adrift")
     assert "attribute 'type'" in line
     assert system.outputs["registry"]["AlgorithmsTableName"] in line
 
@@ -267,7 +267,7 @@ def test_a_corrupt_document(system: System) -> None:
     system.write_algorithm(
         "patient", "1.0.0", type_="out", phase=COMPLETE, title="Patient", summary=""
     )
-    line = logged(system, "StreamListenerFunctionName", "BadZipFile", about=good)
+    line = logged(system, "StreamListener", "BadZipFile", about=good)
     assert f"the last good version of the object is {good}" in line
     settle(system)
     assert executions(system)[0]["status"] == "Failed"

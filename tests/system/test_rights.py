@@ -16,8 +16,7 @@ Attempt = Callable[[System, Callable[[str], Any]], object]
 
 def as_function(system: System, function: str) -> Callable[[str], Any]:
     """Makes clients that act with the role of a function (StreamListener)."""
-    outputs = system.outputs["functions"] | system.outputs["watch"]
-    name = outputs[f"{function}FunctionName"]
+    name = system.function(function)
     role = system.client("lambda").get_function_configuration(FunctionName=name)["Role"]
     session = system.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
 

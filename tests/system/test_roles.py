@@ -165,11 +165,11 @@ def test_stacks_that_are_not_there_hide_nothing(account: Account) -> None:
     """What is missing is found, and that the releases could not be looked at without is told."""
     looked = account.run(account.rights("DriftRole", sub=SUBJECT), "drift")
     assert looked.returncode == 5, looked.stderr
-    for short in ("functions", "watch", "pipeline"):
+    for short in ("listener", "publish", "slack", "watch", "pipeline"):
         assert (
             f"The stack phaseline-{ENVIRONMENT}-{short} is declared and does not" in looked.stdout
         )
-    assert f"not checked:\n  releases: stack phaseline-{ENVIRONMENT}-functions" in looked.stdout
+    assert f"not checked:\n  releases: stack phaseline-{ENVIRONMENT}-listener" in looked.stdout
 
 
 def test_the_promote_role_deploys_nothing(account: Account) -> None:

@@ -103,7 +103,7 @@ def test_events_that_come_again(system: System) -> None:
     for detail in states:
         event = {"time": "2026-11-24T20:00:00Z", "detail": {"execution-id": execution, **detail}}
         answer = system.client("lambda").invoke(
-            FunctionName=system.outputs["functions"]["SlackNotifierFunctionName"],
+            FunctionName=system.function("SlackNotifier"),
             Payload=json.dumps(event),
         )
         assert "FunctionError" not in answer

@@ -147,9 +147,9 @@ def reopen(system: System, type_: str) -> str:
     return release.release_id
 
 
-def replace_code(system: System, stack: str, function: str, handler: str) -> str:
+def replace_code(system: System, function: str, handler: str) -> str:
     """Give a function another code, as somebody does in the console; the function's name."""
-    name: str = system.outputs[stack][f"{function}FunctionName"]
+    name = system.function(function)
     client = system.client("lambda")
     code = archive.pack({"handler.py": handler.encode()})
     client.update_function_code(FunctionName=name, ZipFile=code)
@@ -179,7 +179,7 @@ def test_releases_that_went_astray(system: System) -> None:
     they put right, the rest the approved repair, which closes the issue."""
     outbox = Outbox(system.client("dynamodb"), system.ledger.table)
     known, before = issues(system), told(system)
-    listener = replace_code(system, "functions", "StreamListener", DEAF)
+    listener = replace_code(system, "StreamListener", DEAF)
     edit(system, "in", "6.6.6")  # its event starts the pipeline, as it should
     write(system, "opt", "1.1.0", COMPLETE)
     system.set_phase(NAMES["out"], "1.0.0", REJECTED)
@@ -241,7 +241,7 @@ def test_what_is_not_as_declared(system: System) -> None:
         apart.enter_context(disconnected(system))
         deployed_by_hand(system)
         system.client("cloudformation").delete_stack(StackName=f"phaseline-{ENVIRONMENT}-watch")
-        replace_code(system, "functions", "SlackNotifier", DEAF)
+        replace_code(system, "SlackNotifier", DEAF)
         stale(system, "index.html")
         system.client("s3").put_object(Bucket=bucket(system, "Site"), Key=STRAY, Body=b"Hello")
 
@@ -264,7 +264,7 @@ def test_what_is_not_as_declared(system: System) -> None:
             ("missing-stack", "infra/watch.yaml"),
             ("template", "infra/pipeline.yaml"),
             ("parameter", "infra/pipeline.yaml"),
-            ("code", "infra/functions.yaml"),
+            ("code", "infra/slack.yaml"),
             ("pipeline", "infra/pipeline.yaml"),
         }
         assert "### Not checked" in run["summary"]

@@ -137,10 +137,10 @@ def test_a_refused_parameter(system: System) -> None:
     """The job names stack and parameter and what to do; nothing is changed, nor goes on."""
     good, before = automation.read(system, PARAMETERS), stacks(system)
     wrong = json.loads(good)
-    wrong.setdefault("functions", {})["SlackChannel"] = "#releases"
+    wrong.setdefault("slack", {})["SlackChannel"] = "#releases"
 
     run = pushed(system, PARAMETERS, json.dumps(wrong))
-    failed(run, "phaseline-demo-functions", "'SlackChannel'", "Correct the template or the param")
+    failed(run, "phaseline-demo-slack", "'SlackChannel'", "Correct the template or the param")
     assert run["jobs"]["Foundation / Deploy registry site to demo"] == "success"
     assert run["jobs"].get("Pipeline / Deploy pipeline to demo", "skipped") == "skipped"
     assert stacks(system) == before
@@ -228,7 +228,7 @@ def test_comments_while_github_fails(system: System) -> None:
 def resend(system: System) -> None:
     """Call the listener as its schedule does."""
     system.client("lambda").invoke(
-        FunctionName=system.outputs["functions"]["StreamListenerFunctionName"],
+        FunctionName=system.function("StreamListener"),
         Payload=json.dumps({"source": "aws.events"}),
     )
 

@@ -359,7 +359,7 @@ def test_github_is_down(system: System, reader: Reader) -> None:
     assert len(system.dispatches()) == sent
 
     system.client("lambda").invoke(  # as its schedule does
-        FunctionName=system.outputs["functions"]["StreamListenerFunctionName"],
+        FunctionName=system.function("StreamListener"),
         Payload=json.dumps({"source": "aws.events"}),
     )
     run = automation.ended(system, "on-version-tested.yml", after=last)
@@ -377,7 +377,7 @@ def settle_pipeline(system: System) -> None:
 def without_stream(system: System) -> Iterator[None]:
     """The listener does not get the table's records; at the end it gets those of meanwhile."""
     client = system.client("lambda")
-    function = system.outputs["functions"]["StreamListenerFunctionName"]
+    function = system.function("StreamListener")
     (mapping,) = client.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
     client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
     try:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from local import automation
 from local.system import System
-from phaseline.deploy.plan import STACKS
+from phaseline.deploy.plan import EVERY, STACKS
 from tests.standins.conftest import call
 from tests.system.conftest import promote
 from tests.workflows.conftest import (
@@ -22,7 +22,7 @@ from tests.workflows.conftest import (
 
 def test_a_push_deploys(system: System) -> None:
     """deploy.yml has deployed every stack, under the deploy role, job after job."""
-    stacks = {"registry", "site", "functions", "watch", "pipeline", "github", "cloudformation"}
+    stacks = {*EVERY}
     assert system.outputs.keys() == stacks
     run = automation.ended(system, "deploy.yml")
     assert set(run["jobs"].values()) == {"success"}

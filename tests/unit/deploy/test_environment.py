@@ -24,20 +24,24 @@ VALUES: dict[str, dict[str, dict[str, str]]] = {
             "SiteUrl": "https://d1.cloudfront.net",
         }
     },
-    "functions": {
+    "listener": {
         "Parameters": {
-            "SiteUrl": "",
             "Phase": "DONE",
             "AlgorithmAttribute": "name",
             "VersionAttribute": "version",
             "TypeAttribute": "kind",
             "PhaseAttribute": "stage",
             "DisplayAttribute": "show",
+            "PromotesFrom": "",
+            "SoakMinutes": "0",
+        },
+    },
+    "publish": {"Parameters": {"SiteUrl": ""}},
+    "slack": {
+        "Parameters": {
             "SlackChannel": "C1",
             "SlackApiUrl": "https://slack.com/api/",
             "SlackTokenArn": "arn:token",
-            "PromotesFrom": "",
-            "SoakMinutes": "0",
         },
     },
     "pipeline": {"Outputs": {"PipelineName": "phaseline-demo"}},
@@ -92,23 +96,23 @@ def test_read() -> None:
         promotes_from=None,
         soak_minutes=0,
     )
-    assert [asked["StackName"] for asked in deployed.calls.of("DescribeStacks")] == [
+    assert sorted(asked["StackName"] for asked in deployed.calls.of("DescribeStacks")) == sorted(
         f"phaseline-demo-{name}" for name in VALUES
-    ]
+    )
 
 
 def test_an_address_of_its_own() -> None:
     """The address that the functions were given is the website's, before the distribution's."""
     deployed = Deployed()
-    deployed.values["functions"]["Parameters"]["SiteUrl"] = "https://www.example.com"
+    deployed.values["publish"]["Parameters"]["SiteUrl"] = "https://www.example.com"
     assert environment.read(deployed.client, "demo").site_url == "https://www.example.com"
 
 
 def test_a_later_environment() -> None:
     """It knows which one is before it, and for how long a version must be live there."""
     deployed = Deployed()
-    deployed.values["functions"]["Parameters"]["PromotesFrom"] = "staging"
-    deployed.values["functions"]["Parameters"]["SoakMinutes"] = "90"
+    deployed.values["listener"]["Parameters"]["PromotesFrom"] = "staging"
+    deployed.values["listener"]["Parameters"]["SoakMinutes"] = "90"
     found = environment.read(deployed.client, "demo")
     assert (found.promotes_from, found.soak_minutes) == ("staging", 90)
 

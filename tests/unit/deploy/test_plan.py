@@ -55,10 +55,12 @@ def keys_of(stack: str) -> str:
 TEMPLATES = {
     "registry": "Environment",
     "site": "Environment PipelineName Alias?",
-    "functions": "Environment RegistryStack SiteStack PipelineName SlackChannel CodeBucket "
-    + keys_of("functions"),
+    "listener": "Environment RegistryStack SiteStack CodeBucket " + keys_of("listener"),
+    "publish": "Environment RegistryStack SiteStack PipelineName CodeBucket " + keys_of("publish"),
+    "slack": "Environment RegistryStack SiteStack PipelineName SlackChannel CodeBucket "
+    + keys_of("slack"),
     "watch": "Environment RegistryStack SiteStack PipelineName CodeBucket " + keys_of("watch"),
-    "pipeline": "Environment SiteStack FunctionsStack PipelineName",
+    "pipeline": "Environment SiteStack PublishStack SlackStack PipelineName",
     "cloudformation": "Environment PipelineName",
     "github": "Environment PipelineName CloudFormationStack",
 }
@@ -82,7 +84,8 @@ def assigned(sections: dict[str, Any], **overrides: str) -> dict[str, dict[str, 
             "Environment": "demo",
             "RegistryStack": "r",
             "SiteStack": "s",
-            "FunctionsStack": "f",
+            "PublishStack": "p",
+            "SlackStack": "l",
         },
         later=frozenset(
             word for text in TEMPLATES.values() for word in text.split() if "Code" in word
@@ -92,16 +95,17 @@ def assigned(sections: dict[str, Any], **overrides: str) -> dict[str, dict[str, 
     )
 
 
-@pytest.mark.parametrize("section", ["common", "functions"])
+@pytest.mark.parametrize("section", ["common", "slack"])
 def test_a_parameter_goes_where_it_is_declared(section: str) -> None:
     """Whether in `common` or in a stack's section: a template gets what it declares, no more."""
     found = assigned({section: {"SlackChannel": "C1"}})
     assert found["registry"] == {"Environment": "demo"}
-    assert found["functions"]["SlackChannel"] == "C1"
+    assert found["slack"]["SlackChannel"] == "C1"
     assert found["pipeline"] == {
         "Environment": "demo",
         "SiteStack": "s",
-        "FunctionsStack": "f",
+        "PublishStack": "p",
+        "SlackStack": "l",
         "PipelineName": "phaseline-demo",
     }
 
@@ -113,7 +117,7 @@ def test_the_nearer_value_wins() -> None:
     found = assigned(sections)
     assert (found["pipeline"]["PipelineName"], found["site"]["PipelineName"]) == ("two", "three")
     everywhere = assigned(sections, PipelineName="four")
-    stacks = ("site", "functions", "watch", "pipeline")
+    stacks = ("site", "publish", "slack", "watch", "pipeline")
     assert {everywhere[name]["PipelineName"] for name in stacks} == {"four"}
 
 
@@ -129,7 +133,7 @@ def test_the_nearer_value_wins() -> None:
             "deploy sets it by itself, to demo, found 'other'",
         ),
         ({"common": {"CodeBucket": "mine"}}, {}, "deploy sets it by itself"),
-        ({}, {}, "parameters of functions: the template needs a value for SlackChannel"),
+        ({}, {}, "parameters of slack: the template needs a value for SlackChannel"),
     ],
 )
 def test_wrong_parameters_are_named(
@@ -249,18 +253,20 @@ def test_everything_is_deployed_in_the_order_of_its_needs(repository: Path) -> N
     assert sorted(told[:2]) == ["phaseline-demo-registry", "phaseline-demo-site"]
     assert told[2] == "documents of phaseline-demo-site"
     assert told[3:10] == [f"{name} to bucket of phaseline-demo-site" for name in FUNCTIONS]
-    assert sorted(told[10:12]) == ["phaseline-demo-functions", "phaseline-demo-watch"]
-    assert told[12:] == ["phaseline-demo-pipeline"]
+    stacks = ("listener", "publish", "slack", "watch")
+    assert sorted(told[10:14]) == [f"phaseline-demo-{name}" for name in stacks]
+    assert told[14:] == ["phaseline-demo-pipeline"]
     assert len(titles) == whole.steps() == 7
-    functions = recorder.parameters["phaseline-demo-functions"]
-    assert functions["CodeBucket"] == "bucket of phaseline-demo-site"
-    assert re.fullmatch(r"code/site_publisher/[0-9a-f]{64}\.zip", functions["SitePublisherCodeKey"])
+    publish = recorder.parameters["phaseline-demo-publish"]
+    assert publish["CodeBucket"] == "bucket of phaseline-demo-site"
+    assert re.fullmatch(r"code/site_publisher/[0-9a-f]{64}\.zip", publish["SitePublisherCodeKey"])
     watch = recorder.parameters["phaseline-demo-watch"]
     assert {name for name in watch if name.endswith("CodeKey")} == set(keys_of("watch").split())
     needs = recorder.needs["phaseline-demo-pipeline"]
     assert {name: done and done.action for name, done in needs.items()} == {
         "phaseline-demo-site": "update",
-        "phaseline-demo-functions": "update",
+        "phaseline-demo-publish": "update",
+        "phaseline-demo-slack": "update",
     }
 
 
@@ -408,8 +414,8 @@ def test_a_dry_run_of_a_new_environment_tells_what_it_cannot_know(
     """A stack that imports from one that is not there yet has no change set."""
     stub.add_response("describe_stacks", stack_answer("registry"))
     stub.add_response("describe_stacks", stack_answer("site", "REVIEW_IN_PROGRESS"))
-    stub.add_client_error("describe_stacks", "ValidationError", "functions does not exist")
-    declared = Declared("functions", "{}", {})
+    stub.add_client_error("describe_stacks", "ValidationError", "publish does not exist")
+    declared = Declared("publish", "{}", {})
     found = Preview(stacks_of(stub), s3).stack(declared, {"registry": None, "site": None})
     assert (found.action, found.note) == (
         "create",
@@ -422,21 +428,21 @@ def test_a_dry_run_forgives_what_this_deploy_will_bring(
     s3: "S3Client", stub: Stubber, action: str, is_error: bool
 ) -> None:
     """A change set may fail for an export that another stack of the plan has yet to make."""
-    for name in ("site", "functions"):
+    for name in ("site", "publish"):
         stub.add_response("describe_stacks", stack_answer(name))
     stub.add_response("describe_stack_events", {"StackEvents": [EVENT]})
-    stub.add_response("describe_stacks", stack_answer("functions", "ROLLBACK_COMPLETE"))
+    stub.add_response("describe_stacks", stack_answer("publish", "ROLLBACK_COMPLETE"))
     executor = Preview(stacks_of(stub), s3)
     needs: dict[str, Result | None] = {"site": Result("site", action)}
     if is_error:
         with pytest.raises(DeploymentError):
-            executor.stack(Declared("functions", "{}", {}), needs)
+            executor.stack(Declared("publish", "{}", {}), needs)
     else:
-        found = executor.stack(Declared("functions", "{}", {}), needs)
+        found = executor.stack(Declared("publish", "{}", {}), needs)
         assert found.note == "its changes can be told after the deploy of site"
 
 
-EVENT = {"EventId": "1", "StackId": "i", "StackName": "functions", "Timestamp": 0}
+EVENT = {"EventId": "1", "StackId": "i", "StackName": "publish", "Timestamp": 0}
 
 
 def outcome() -> Outcome:
@@ -447,7 +453,7 @@ def outcome() -> Outcome:
         stacks={
             "registry": Result("phaseline-demo-registry", "none", outputs={"Table": "t"}),
             "site": Result("phaseline-demo-site", "update", (bucket,)),
-            "functions": Result("phaseline-demo-functions", "create", note="why"),
+            "publish": Result("phaseline-demo-publish", "create", note="why"),
         },
         documents=["metadata/in.zip"],
         packages=[Uploaded(built, "code/site_publisher/ab.zip", sent=True)],
@@ -463,7 +469,7 @@ def test_the_outcome_for_people() -> None:
         "  Table = t",
         "phaseline-demo-site: updated",
         "  ~ Bucket (AWS::S3::Bucket): Name, replaced: True",
-        "phaseline-demo-functions: created; why",
+        "phaseline-demo-publish: created; why",
     ]
     assert "phaseline-demo-site: would be updated" in as_lines(True, outcome())
 

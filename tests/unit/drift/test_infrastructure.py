@@ -40,7 +40,7 @@ Resources:
 """
 TEXTS = {
     **dict.fromkeys(EVERY, "Resources:\n  Thing:\n    Type: AWS::SQS::Queue\n"),
-    "functions": "Parameters:\n  Channel: {Type: String, Default: C1}\n"
+    "publish": "Parameters:\n  Channel: {Type: String, Default: C1}\n"
     "Resources:\n  SitePublisher:\n    Type: AWS::Lambda::Function\n",
     "pipeline": PIPELINE,
 }
@@ -93,14 +93,14 @@ class Cloud:
                 "DescribeStacks", "ValidationError", f"{asked['StackName']} does not exist"
             )
         outputs = {
-            "functions": {"SitePublisherFunctionName": "publisher"},
+            "publish": {"SitePublisherFunctionName": "publisher"},
             "pipeline": {"PipelineName": "site", "ConnectionArn": ARN},
             "site": {"Bucket": "documents"},
         }.get(short, {})
         if self.statuses[short] == "ROLLBACK_COMPLETE":
             outputs = {}
         given = {
-            "functions": self.parameters,
+            "publish": self.parameters,
             "pipeline": {"PipelineName": "site"},
         }.get(short, {})
         stack = {
@@ -283,12 +283,12 @@ def test_a_stack_that_is_missing(cloud: Cloud) -> None:
 
 def test_a_stack_that_is_being_changed_is_not_checked(cloud: Cloud) -> None:
     """Whatever is seen in it now is on its way; that is told as a failure, and the rest checked."""
-    cloud.statuses["functions"], cloud.runs = "UPDATE_IN_PROGRESS", OTHER
+    cloud.statuses["publish"], cloud.runs = "UPDATE_IN_PROGRESS", OTHER
     cloud.status = "PENDING"
     found = cloud.look()
     assert [(one.subject, one.sentence) for one in found.failures] == [
         (
-            "stack phaseline-demo-functions",
+            "stack phaseline-demo-publish",
             "It is being changed (UPDATE_IN_PROGRESS); look again when that has ended.",
         )
     ]
@@ -309,7 +309,7 @@ def test_a_deploy_during_the_look_is_no_drift(
     assert found.findings == ()
     assert [(one.subject, one.sentence) for one in found.failures] == [
         (
-            "stack phaseline-demo-functions",
+            "stack phaseline-demo-publish",
             "It was changed while it was looked at; look again when that has ended.",
         )
     ]
@@ -320,7 +320,7 @@ def test_parameters_that_nobody_tells_are_not_checked(cloud: Cloud) -> None:
     cloud.parameters["Channel"], cloud.has_parameters = "C2", False
     found = cloud.look()
     assert (found.findings, found.failures) == ((), ())
-    told = "stack phaseline-demo-functions: its parameters, which no file of this checkout tells"
+    told = "stack phaseline-demo-publish: its parameters, which no file of this checkout tells"
     assert told in found.unchecked
 
 
@@ -375,11 +375,11 @@ def test_a_sentence_stays_readable(cloud: Cloud) -> None:
 
 def test_a_template_and_a_parameter_of_another_checkout(cloud: Cloud) -> None:
     """What differs, and where this checkout declares it."""
-    cloud.texts["functions"] += "    Properties: {MemorySize: 128}\n"
+    cloud.texts["publish"] += "    Properties: {MemorySize: 128}\n"
     cloud.parameters["Channel"] = "C2"
     template, parameter = cloud.look().findings
     assert (template.kind, template.found) == ("template", "Resources.SitePublisher differs")
-    assert (template.file, template.line) == ("infra/functions.yaml", 4)
+    assert (template.file, template.line) == ("infra/publish.yaml", 4)
     assert (parameter.kind, parameter.line) == ("parameter", 2)
     assert parameter.found == "Channel: expected 'C1', found 'C2'"
 
@@ -399,7 +399,7 @@ def test_code_that_was_changed_by_hand(cloud: Cloud) -> None:
     cloud.runs = OTHER
     finding = one(cloud.look())
     assert finding.repair == Repair("redeploy", {"function": "site_publisher"})
-    assert (finding.file, finding.line) == ("infra/functions.yaml", 4)
+    assert (finding.file, finding.line) == ("infra/publish.yaml", 4)
 
 
 def test_a_pipeline_that_was_changed(cloud: Cloud) -> None:
@@ -454,7 +454,7 @@ def test_one_stack_alone(cloud: Cloud) -> None:
     """The others are described, for what they export, and not checked."""
     cloud.status, cloud.runs = "ERROR", OTHER
     del cloud.statuses["watch"]
-    assert [one.kind for one in cloud.look(selected=["functions"]).findings] == ["code"]
+    assert [one.kind for one in cloud.look(selected=["publish"]).findings] == ["code"]
     assert [one.kind for one in cloud.look(selected=["pipeline"]).findings] == ["connection"]
 
 
@@ -473,8 +473,8 @@ def test_no_function_is_redeployed_beside_a_deploy(
     cloud: Cloud, status: str | None, error: type[Exception]
 ) -> None:
     """Nor one that no stack declares; nothing is asked of Lambda then."""
-    del cloud.statuses["functions"]
-    cloud.statuses |= {"functions": status} if status else {}
+    del cloud.statuses["publish"]
+    cloud.statuses |= {"publish": status} if status else {}
     given: Any = cloud
     with pytest.raises(error):
         redeploy(given, Redeployment(given, given, lambda: 0.0, print), "demo", "site_publisher")

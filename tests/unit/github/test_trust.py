@@ -26,7 +26,7 @@ PARAMETERS = {
 TEMPLATE = Resolved("github-oidc", PARAMETERS)
 SHARED = {"Environment", "PipelineName"}
 OTHER = Resolved("cloudformation-role", {name: PARAMETERS[name] for name in SHARED})
-STACKS = ("registry", "site", "functions", "watch", "pipeline")
+STACKS = ("registry", "site", "listener", "publish", "slack", "watch", "pipeline")
 ROLES = ("DeployRole", "PromoteRole", "DriftRole", "RepairRole", "PreviewRole")
 WORKFLOWS = {
     "DeployRole": "reusable-deploy-stack.yml",

@@ -7,6 +7,7 @@ Credentials of an administrator: access key "test", secret "test". IAM is enforc
 
 import argparse
 import asyncio
+import gc
 import os
 import shutil
 import signal
@@ -85,6 +86,10 @@ async def _serve(port: int, git_root: Path) -> None:
     from ministack.app import app
 
     from local.aws import push, seams
+
+    # The modules are many objects, and stay: a collection need not look through them again.
+    gc.freeze()
+    gc.set_threshold(5_000, 10, 50)
 
     told = push.addresses(*seams.attach(f"http://127.0.0.1:{port}", git_root))
     config = Config()

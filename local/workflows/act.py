@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from local.workflows.act_files import SELF_HOSTED
 from local.workflows.files import Event
 
 BIN = Path(sys.executable).parent
+MEMORY = Path("/dev/shm")  # noqa: S108 - only for places of our own, with names of their own
+PREFIX = "phaseline-run-"
 UV = Path(__file__).parents[2] / ".phaseline/uv/bin"  # where setting up puts it, if need be
 HEEDING_HANGUPS = """
 import os, signal, sys
@@ -39,7 +42,8 @@ HOOKED = {
 class Task:
     """What act is to run.
 
-    `folder` is the repository, with files that act can read; `scratch` is for files of this run.
+    `folder` is the repository, with files that act can read; `scratch` is for files of this run,
+    and `home` is where act copies the actions of each job to.
     `actions` says where the repositories are that `uses:` names, as `owner/name@ref` -> folder.
     `environ` are environment variables of every step, `variables` the context `vars`.
     """
@@ -48,6 +52,7 @@ class Task:
     workflow: str
     folder: Path
     scratch: Path
+    home: Path
     token: str
     actions: Mapping[str, Path]
     environ: Mapping[str, str] = field(default_factory=dict)
@@ -78,7 +83,7 @@ class Task:
         """
         return {
             "PATH": os.pathsep.join((str(BIN), os.environ["PATH"], str(UV))),
-            "HOME": str(self.scratch / "home"),
+            "HOME": str(self.home),
             "TMPDIR": str(self.scratch / "tmp"),
             "LANG": "C.UTF-8",
             "UV_OFFLINE": "1",
@@ -87,19 +92,42 @@ class Task:
 
 
 @contextmanager
-def plainly_named(folder: Path) -> Iterator[Path]:
-    """A folder under another name, which has neither blanks nor quotes: act puts the names of its
-    files into command lines as they are."""
-    with tempfile.TemporaryDirectory(prefix="phaseline-") as parent:
-        link = Path(parent) / "run"
+def places(folder: Path) -> Iterator[tuple[Path, Path]]:
+    """The folder of a run under a name without blanks and quotes, since act puts the names of its
+    files into command lines as they are; and a home for act, in memory where the machine has a
+    file system for that: a job copies the whole repository there four times."""
+    with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-", dir=_parent()) as made:
+        link, home = Path(made, "run"), Path(made, "home")
         link.symlink_to(folder)
-        yield link
+        home.mkdir()
+        yield link, home
+
+
+def remove_places_of_the_dead() -> None:
+    """Remove what runs left behind whose process was killed."""
+    for left in Path(_parent()).glob(f"{PREFIX}*"):
+        owner = left.name.removeprefix(PREFIX).partition("-")[0]
+        if owner.isdecimal() and not _is_alive(int(owner)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _parent() -> str:
+    return str(MEMORY) if os.access(MEMORY, os.W_OK | os.X_OK) else tempfile.gettempdir()
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it is somebody else's
+        return True
+    return True
 
 
 def start(task: Task) -> subprocess.Popen[str]:
     """Start act, as a group of processes that `stop` can end."""
-    for name in ("home", "tmp"):
-        (task.scratch / name).mkdir(parents=True, exist_ok=True)
+    (task.scratch / "tmp").mkdir(parents=True, exist_ok=True)
     payload = json.dumps(task.event.payload)
     (task.scratch / "event.json").write_text(payload, encoding="utf-8")
     return subprocess.Popen(

@@ -61,6 +61,7 @@ class Runner:
         self._lock = threading.RLock()
         self._changed = threading.Condition()
         hub.receive, hub.head = self.receive, self.head
+        act.remove_places_of_the_dead()
 
     def knows(self, name: str) -> bool:
         """Whether the repository's files are here."""
@@ -236,12 +237,13 @@ class Runner:
         token = f"ghs_{secrets.token_hex(20)}"
         self.hub.tokens[token] = Access("github-actions[bot]", not run.event.from_fork)
         repository = self.hub.repository(run.event.repository)
-        with act.plainly_named(run.folder) as scratch:
+        with act.places(run.folder) as (scratch, home):
             task = act.Task(
                 event=run.event,
                 workflow=run.origin.path,
                 folder=scratch / "repository",
                 scratch=scratch,
+                home=home,
                 token=token,
                 actions=actions,
                 environ={**self._settings.environ, **self._environ(run)},

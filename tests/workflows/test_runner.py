@@ -3,6 +3,7 @@ be."""
 
 import os
 import signal
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -119,3 +120,15 @@ def test_any_folder(tmp_path: Path) -> None:
     assert run["conclusion"] == "success", log
     assert "work: from Python\n" in log
     assert "work: text\n" in log
+
+
+def test_what_killed_runs_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next runner removes the places of processes that are gone, and of no others."""
+    monkeypatch.setattr(act, "MEMORY", tmp_path)
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    dead, alive = (tmp_path / f"{act.PREFIX}{pid}-x" for pid in (ended.pid, os.getpid()))
+    for place in (dead, alive):
+        place.mkdir()
+    Runner(Hub(token="right", repositories=(NAME,)), Settings(tmp_path, tmp_path, {}))
+    assert [place.exists() for place in (dead, alive)] == [False, True]

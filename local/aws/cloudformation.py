@@ -7,7 +7,7 @@ know is refused.
 import json
 from typing import Any
 
-from botocore.model import Shape
+from botocore.model import ListShape, MapShape, Shape, StructureShape
 from ministack.services import iam
 from ministack.services.cloudformation import provisioners
 
@@ -42,7 +42,7 @@ def handlers(service: CodePipeline, connections: Connections) -> dict[str, dict[
 
 def to_api(value: Any, shape: Shape, path: str) -> Any:
     """A template's value in the API's spelling and types; raises ValueError for unknown members."""
-    if shape.type_name == "structure":
+    if isinstance(shape, StructureShape):
         spelled = {name[:1].upper() + name[1:]: name for name in shape.members}
         unknown = sorted(value.keys() - spelled.keys())
         if unknown:
@@ -51,9 +51,9 @@ def to_api(value: Any, shape: Shape, path: str) -> Any:
             spelled[name]: to_api(member, shape.members[spelled[name]], f"{path}/{name}")
             for name, member in value.items()
         }
-    if shape.type_name == "list":
+    if isinstance(shape, ListShape):
         return [to_api(item, shape.member, f"{path}/{i}") for i, item in enumerate(value)]
-    if shape.type_name == "map":
+    if isinstance(shape, MapShape):
         return {str(k): to_api(item, shape.value, f"{path}/{k}") for k, item in value.items()}
     if shape.type_name == "integer":
         return int(value)
@@ -69,8 +69,9 @@ class _Pipelines:
 
     def __init__(self, service: CodePipeline) -> None:
         self._service = service
-        operation = service.protocol.service.operation_model("CreatePipeline")
-        self._shape = operation.input_shape.members["pipeline"]
+        asked = service.protocol.service.operation_model("CreatePipeline").input_shape
+        assert asked is not None  # noqa: S101 - the operation takes a pipeline
+        self._shape = asked.members["pipeline"]
 
     def create(self, logical_id: str, properties: dict[str, Any], stack: str) -> Created:
         name = properties.get("Name") or provisioners._physical_name(stack, logical_id, max_len=100)

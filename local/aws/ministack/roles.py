@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.credentials import Credentials
 from ministack.core import iam_evaluator
 from ministack.services import iam, sts
 
@@ -43,14 +44,19 @@ class Roles:
 
     def environment(self, role_arn: str, principal: str, *, source: str) -> dict[str, str]:
         """The variables by which a program finds the role's credentials and this endpoint."""
-        self.client(role_arn, principal, "sts", source=source)
-        credentials = self._sessions[role_arn, principal].get_credentials()
+        credentials = self._credentials(role_arn, principal, source)
         return {
             "AWS_ACCESS_KEY_ID": credentials.access_key,
             "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
-            "AWS_SESSION_TOKEN": credentials.token,
+            "AWS_SESSION_TOKEN": str(credentials.token),
             "AWS_ENDPOINT_URL": self.endpoint,
         }
+
+    def _credentials(self, role_arn: str, principal: str, source: str) -> Credentials:
+        self.client(role_arn, principal, "sts", source=source)
+        credentials = self._sessions[role_arn, principal].get_credentials()
+        assert credentials is not None  # noqa: S101 - _session makes each with credentials
+        return credentials
 
     def require(
         self, role_arn: str, principal: str, action: str, resource: str, *, source: str
@@ -59,8 +65,7 @@ class Roles:
 
         For permissions that no call of an implemented operation would prove.
         """
-        self.client(role_arn, principal, "sts", source=source)
-        key = self._sessions[role_arn, principal].get_credentials().access_key
+        key = self._credentials(role_arn, principal, source).access_key
         if iam_evaluator.enforce(key, action, action.split(":")[0], REGION, resource) is not None:
             raise AccessDeniedError(
                 f"{role_arn} is not authorized to perform {action} on {resource}"
@@ -151,4 +156,5 @@ def _client(session: boto3.session.Session, service: str, endpoint: str) -> Any:
         max_pool_connections=20,
         proxies={},
     )
-    return session.client(service, endpoint_url=endpoint, config=config)
+    make: Any = session.client  # its types know the names of services only as literals
+    return make(service, endpoint_url=endpoint, config=config)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import botocore.session
-from botocore.model import Shape
+from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
 from botocore.validate import ParamValidator
 
 Response = tuple[int, dict[str, str], bytes]
@@ -78,19 +78,19 @@ def check(parameters: Any, shape: Shape | None) -> None:
 
 def _faults(value: Any, shape: Shape, path: str = "input") -> Iterator[str]:
     """What botocore leaves to the service: lengths, patterns and enumerations."""
-    if shape.type_name == "structure":
+    if isinstance(shape, StructureShape):
         for name, member in value.items():
             yield from _faults(member, shape.members[name], f"{path}.{name}")
-    elif shape.type_name == "list":
+    elif isinstance(shape, ListShape):
         yield from _out_of_bounds(len(value), shape, path)
         for index, item in enumerate(value):
             yield from _faults(item, shape.member, f"{path}[{index}]")
-    elif shape.type_name == "map":
+    elif isinstance(shape, MapShape):
         yield from _out_of_bounds(len(value), shape, path)
         for key, item in value.items():
             yield from _faults(key, shape.key, f"{path} key {key!r}")
             yield from _faults(item, shape.value, f"{path}.{key}")
-    elif shape.type_name == "string":
+    elif isinstance(shape, StringShape):
         yield from _out_of_bounds(len(value), shape, path)
         if shape.enum and value not in shape.enum:
             yield f"{path} must be one of {', '.join(shape.enum)}"

@@ -32,10 +32,10 @@ from phaseline.site.cdn import Cdn
 from phaseline.site.live import Lives
 from phaseline.site.manifests import ServedManifest
 from tests.builders.calls import Answer, Calls
+from tests.builders.executions import summary
 from tests.builders.site import METADATA, SITE, make_buckets, md5
 from tests.builders.stores import make_table, never
 from tests.events import stream_record
-from tests.unit.pipeline.test_executions import summary
 
 START = datetime(2026, 11, 25, 10, tzinfo=UTC)
 PHASE = Schema().phase

@@ -9,6 +9,7 @@ import pytest
 from local import system as local_system
 from local.demo.watch import Step, Watch
 from local.system import System
+from tests.waiting import eventually
 
 COMPLETE, RUNNING, REJECTED = "PACKAGE_TESTS_COMPLETE", "PACKAGE_TESTS_RUNNING", "REJECTED"
 
@@ -41,3 +42,8 @@ def executions(system: System) -> list[dict[str, Any]]:
     listed = system.client("codepipeline").list_pipeline_executions(pipelineName=system.pipeline)
     found: list[dict[str, Any]] = listed["pipelineExecutionSummaries"]
     return found
+
+
+def settle(system: System) -> None:
+    """Wait until no execution is under way."""
+    eventually(lambda: all(found["status"] != "InProgress" for found in executions(system)))

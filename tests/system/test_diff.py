@@ -12,9 +12,8 @@ from phaseline.deploy.environment import STACKS
 from phaseline.documents.document import Entry
 from phaseline.documents.store import Documents
 from tests.builders.stores import rewrite
-from tests.system.conftest import COMPLETE, promote
-from tests.system.test_release import settle
-from tests.system.test_scripts import Scripts, build_with
+from tests.system.conftest import COMPLETE, promote, settle
+from tests.system.scripts import Scripts, build_with
 from tests.waiting import eventually
 
 OTHER = "staging"

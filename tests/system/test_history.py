@@ -10,9 +10,8 @@ from local.system import ROOT, System
 from phaseline.pipeline.recorder import Recorder
 from phaseline.releases.release import Release
 from phaseline.slack import message_record
-from tests.system.conftest import executions
-from tests.system.test_release import settle
-from tests.system.test_scripts import Scripts, bring, build_with
+from tests.system.conftest import executions, settle
+from tests.system.scripts import Scripts, bring, build_with
 from tests.waiting import a_second, eventually
 
 ACTIONS = ["Source", "Build", "Publish", "Verify"]

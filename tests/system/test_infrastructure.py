@@ -24,7 +24,7 @@ from phaseline.drift.template_rules import Template
 from scripts.commands.deploy import make_plan
 from scripts.deploy import templates
 from tests.emulator.conftest import Emulator
-from tests.system.test_roles import PARAMETERS, Account
+from tests.system.account import PARAMETERS, Account
 from tests.unit.github.test_trust import IMMUTABLE
 
 ROLES = ("cloudformation", "github")

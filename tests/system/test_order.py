@@ -11,7 +11,7 @@ from phaseline.deploy import environment
 from phaseline.deploy.environment import PREFIX, Environment
 from phaseline.documents.store import Documents
 from tests.system.conftest import promote
-from tests.system.test_scripts import Ran, Scripts, scripts
+from tests.system.scripts import Ran, Scripts, scripts
 
 __all__ = ["scripts"]
 

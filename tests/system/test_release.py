@@ -11,18 +11,13 @@ from local.demo.demo import BROKEN_BUILD
 from local.demo.watch import Watch
 from local.system import ROOT, System
 from phaseline.errors import RefusedError
-from tests.system.conftest import COMPLETE, REJECTED, RUNNING, executions, names, promote
+from tests.system.conftest import COMPLETE, REJECTED, RUNNING, executions, names, promote, settle
 from tests.waiting import eventually
 
 ACTIONS = {
     "Source.Frontend", "Source.In", "Source.Opt", "Source.Out", "Build.Build",
     "Publish.Publish", "Announce.Notify", "Announce.Invalidate", "Verify.Verify",
 }  # fmt: skip
-
-
-def settle(system: System) -> None:
-    """Wait until no execution is under way."""
-    eventually(lambda: all(found["status"] != "InProgress" for found in executions(system)))
 
 
 @pytest.mark.parametrize("type_", ["in", "opt", "out"])

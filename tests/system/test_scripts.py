@@ -5,92 +5,20 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import urllib3
 
-from local import standins
 from local.demo.demo import BROKEN_BUILD
 from local.demo.watch import Watch
-from local.system import ENVIRONMENT, ROOT, System
-from phaseline.documents.store import Documents, Stored
-from tests.system.conftest import COMPLETE, executions, promote
-from tests.system.test_release import settle
-from tests.unit.scripts.release.test_journal import read_outputs
+from local.system import ROOT, System
+from phaseline.documents.store import Stored
+from tests.system.conftest import COMPLETE, executions, settle
+from tests.system.scripts import Scripts, bring, build_with
 from tests.waiting import eventually
 
 WAITING_BUILD = "      - while [ -e '{file}' ]; do sleep 0.1; done\n"
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What a command left: its exit code and what it wrote, where."""
-
-    code: int
-    out: str
-    err: str
-    outputs: dict[str, str]
-    summary: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-@dataclass(frozen=True)
-class Scripts:
-    """Runs the commands as a step of a job: with an actor and a run, and the files of a step."""
-
-    system: System
-    folder: Path
-
-    def run(self, command: str, *arguments: str, run: str = "1", **variables: str) -> Ran:
-        """Run one command for the environment, as a part of the workflow run `run`."""
-        files = {
-            name: self.folder / f"{name}-{run}" for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")
-        }
-        for file in files.values():
-            file.write_text("")
-        environ = self.system.environ | {name: str(file) for name, file in files.items()}
-        environ |= {"GITHUB_ACTOR": "ana", "GITHUB_RUN_ID": f"{self.folder.name}-{run}"}
-        done = subprocess.run(
-            [sys.executable, "-m", "scripts", command, "--environment", ENVIRONMENT, *arguments],
-            cwd=ROOT,
-            env=environ | variables,
-            capture_output=True,
-            text=True,
-        )
-        assert standins.SLACK_TOKEN not in done.stdout + done.stderr
-        output, summary = (file.read_text() for file in files.values())
-        return Ran(done.returncode, done.stdout, done.stderr, read_outputs(output), summary)
-
-    def release(self, action: str, algorithm: str, version: str = "", **more: str) -> Ran:
-        """Ask for something that concerns an algorithm of the type `opt`."""
-        arguments = ["--action", action, "--type", "opt", "--algorithm", algorithm]
-        arguments += ["--version", version] if version else []
-        return self.run("release", *arguments, "--reason", "asked for", "--json", **more)
-
-    def document(self) -> Stored:
-        """The document `opt` as it is now."""
-        bucket = self.system.outputs["site"]["MetadataBucketName"]
-        return Documents(self.system.client("s3"), bucket, "metadata/", lambda _: None).read("opt")
-
-
-@pytest.fixture
-def scripts(system: System, tmp_path: Path) -> Scripts:
-    """The commands, while no execution is under way."""
-    settle(system)
-    return Scripts(system, tmp_path)
-
-
-def bring(system: System, algorithm: str, *versions: str) -> None:
-    """Take versions through their test flow to the website, one after the other."""
-    for version in versions:
-        promote(system, "opt", algorithm, version)
-    settle(system)
 
 
 def told(system: System, execution: str) -> int:
@@ -302,14 +230,6 @@ def good_build(system: System) -> Iterator[str]:
     yield text
     if system.read_frontend("buildspec.yml") != text:
         build_with(system, text)
-
-
-def build_with(system: System, text: str) -> None:
-    """Push a buildspec, and wait for what that starts."""
-    before = len(executions(system))
-    system.commit_frontend({"buildspec.yml": text}, "Another build")
-    eventually(lambda: len(executions(system)) > before)
-    settle(system)
 
 
 def test_a_failing_build(system: System, scripts: Scripts, good_build: str) -> None:

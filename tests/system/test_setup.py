@@ -18,7 +18,7 @@ import pytest
 from local import system as local_system
 from local.waiting import PATIENCE
 from tests.emulator.conftest import ROOT, Emulator
-from tests.system.test_roles import Account
+from tests.system.account import Account
 from tests.unit.github.test_trust import claims
 
 AWS = """#!{python}

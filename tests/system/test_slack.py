@@ -7,8 +7,7 @@ from typing import Any
 from local.demo.demo import BROKEN_BUILD
 from local.system import System
 from phaseline.releases.release import Release
-from tests.system.conftest import COMPLETE, executions, promote
-from tests.system.test_release import settle
+from tests.system.conftest import COMPLETE, executions, promote, settle
 from tests.waiting import eventually
 
 Message = dict[str, Any]

@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 
 from tests.workflows.conftest import NAME, GitHub, failing
 from tests.workflows.gh import main
-from tests.workflows.test_events import FILES
+from tests.workflows.repositories import FILES
 
 
 @pytest.fixture

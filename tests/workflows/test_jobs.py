@@ -12,7 +12,7 @@ from local.github.repositories import git
 from tests.standins.conftest import call
 from tests.waiting import eventually
 from tests.workflows.conftest import NAME, GitHub
-from tests.workflows.test_events import branch
+from tests.workflows.repositories import branch
 
 CHECKOUT = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1"
 DISPATCH = "on: {workflow_dispatch: {inputs: {environment: {type: environment}}}}\n"

@@ -13,11 +13,11 @@ from moto import mock_aws
 from phaseline.site import publication
 from phaseline.site.publication import Publication
 from tests.builders.calls import Answer, Calls, JobAnswers
+from tests.builders.distributions import ORIGIN, distribution
 from tests.builders.logs import everything
 from tests.builders.site import PUBLICATION_KEY, build, make_buckets
 from tests.conftest import LoadHandler
 from tests.events.jobs import CANARIES, EXECUTION, Context, lambda_job
-from tests.unit.site.test_cdn import ORIGIN, distribution
 
 EVENT = lambda_job(inputs={"Publication": PUBLICATION_KEY})
 

@@ -1,6 +1,5 @@
 """What CodePipeline tells about the actions of one execution."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -9,24 +8,8 @@ import pytest
 from phaseline.pipeline import actions
 from phaseline.pipeline.actions import FailedAction
 from tests.builders.calls import Calls
+from tests.builders.executions import detail
 from tests.builders.pipeline import source
-
-
-def at(minute: int) -> datetime:
-    """A time in the execution."""
-    return datetime(2026, 11, 24, 20, minute, tzinfo=UTC)
-
-
-def detail(action: str, status: str, minute: int, **result: Any) -> dict[str, Any]:
-    """One action execution that started at a minute and took one."""
-    return {
-        "stageName": f"{action} stage",
-        "actionName": action,
-        "status": status,
-        "startTime": at(minute),
-        "lastUpdateTime": at(minute + 1),
-        "output": {"executionResult": result},
-    }
 
 
 def failure(*pages: list[dict[str, Any]]) -> tuple[FailedAction | None, Calls]:

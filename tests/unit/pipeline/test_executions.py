@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -25,33 +24,15 @@ from phaseline.pipeline.executions import (
     execution_url,
 )
 from tests.builders.calls import Answer, Calls
+from tests.builders.executions import E1, E2, E3, action, summary
 from tests.builders.timing import Timer
-from tests.unit.pipeline.test_actions import detail
 
-E1, E2, E3 = (f"0000000{n}-0000-0000-0000-000000000000" for n in (1, 2, 3))
 STATUSES = ["InProgress", "Succeeded", "Failed", "Stopping", "Stopped", "Superseded", "Cancelled"]
 
 
 def execution(id_: str, status: str, **revisions: str) -> Execution:
     """An execution with these revisions by source action."""
     return Execution(id_, status, revisions, None)
-
-
-def summary(id_: str, status: str, **revisions: str) -> dict[str, Any]:
-    """The same as ListPipelineExecutions tells it."""
-    return {
-        "pipelineExecutionId": id_,
-        "status": status,
-        "startTime": datetime(2026, 11, 24, 20, tzinfo=UTC),
-        "sourceRevisions": [
-            {"actionName": action, "revisionId": id_} for action, id_ in revisions.items()
-        ],
-    }
-
-
-def action(name: str, status: str, minute: int = 0, **result: Any) -> dict[str, Any]:
-    """An action execution as ListActionExecutions tells it."""
-    return detail(name, status, minute, **result) | {"actionExecutionId": name}
 
 
 def executions(**answers: Callable[[dict[str, Any]], Answer]) -> tuple[Executions, Calls, Timer]:

@@ -28,10 +28,10 @@ from phaseline.releases.ledger import Ledger
 from phaseline.releases.release import VERIFIED
 from phaseline.site.live import Live, LiveDocument, Lives
 from tests.builders.calls import Answer, Calls
+from tests.builders.executions import summary
 from tests.builders.stores import BUCKET, make_stores, make_table, never
 from tests.conftest import LoadHandler
 from tests.events import stream_record
-from tests.unit.pipeline.test_executions import summary
 
 FAILED_AT = datetime(2026, 11, 25, 10, 0, tzinfo=UTC)
 COMMIT = "c0ffee1"

@@ -20,9 +20,9 @@ from scripts.services import Services
 from scripts.slack import Told
 from tests.builders.calls import Calls
 from tests.builders.environments import DEMO
+from tests.builders.executions import E1, summary
+from tests.builders.releases import release
 from tests.builders.stores import AT, make_table
-from tests.unit.pipeline.test_executions import E1, summary
-from tests.unit.site.test_manifests import release
 
 TOKEN_ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:slack-abc123"
 MESSAGE = Message("text", ({"type": "section", "text": {"type": "plain_text", "text": "x"}},))

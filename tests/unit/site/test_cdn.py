@@ -1,6 +1,5 @@
 """Finding the distribution, naming the paths, invalidating once."""
 
-import uuid
 from typing import Any
 
 import boto3
@@ -13,34 +12,7 @@ from phaseline.errors import ConfigurationError, TimedOutError
 from phaseline.site import cdn
 from phaseline.site.cdn import Cdn, Completed, Progress
 from tests.builders.calls import Calls
-
-ORIGIN = "site.s3.eu-west-1.amazonaws.com"
-
-
-def distribution(client: Any, origin: str, *, enabled: bool = True) -> str:
-    """A distribution with one origin; its id."""
-    answer = client.create_distribution(
-        DistributionConfig={
-            "CallerReference": str(uuid.uuid4()),
-            "Origins": {
-                "Quantity": 1,
-                "Items": [
-                    {
-                        "Id": "site",
-                        "DomainName": origin,
-                        "S3OriginConfig": {"OriginAccessIdentity": ""},
-                    }
-                ],
-            },
-            "DefaultCacheBehavior": {
-                "TargetOriginId": "site",
-                "ViewerProtocolPolicy": "redirect-to-https",
-            },
-            "Comment": "",
-            "Enabled": enabled,
-        }
-    )
-    return str(answer["Distribution"]["Id"])
+from tests.builders.distributions import ORIGIN, distribution
 
 
 def test_finds_the_distribution_beyond_the_first_page() -> None:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,9 +10,9 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from phaseline.errors import ConfigurationError, InputError, RemoteCallError
-from phaseline.releases.release import Release
 from phaseline.site import manifests
 from phaseline.site.manifests import ServedDocument, ServedManifest
+from tests.builders.releases import release
 
 BODY: dict[str, Any] = {
     "schema": 1,
@@ -21,23 +20,6 @@ BODY: dict[str, Any] = {
     "execution": "e1",
     "documents": {"opt": {"version_id": "v7", "revision": 7, "versions": {"a": "1.0.0"}}},
 }
-
-
-def release(**changes: Any) -> Release:
-    """A release of opt/a 1.0.0 in revision 7."""
-    made = Release(
-        release_id="r",
-        type="opt",
-        algorithm="a",
-        version="1.0.0",
-        action="promote",
-        previous=None,
-        requested_at="2026-11-24T20:00:00Z",
-        sequence="1",
-        reason="its phase was set",
-        revision=7,
-    )
-    return replace(made, **changes)
 
 
 def test_fetches_the_manifest(httpserver: HTTPServer) -> None:

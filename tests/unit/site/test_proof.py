@@ -17,11 +17,11 @@ from phaseline.site.invalidation import Invalidated
 from phaseline.site.manifests import ServedManifest
 from phaseline.site.publication import Publication
 from tests.builders.calls import Calls
+from tests.builders.executions import detail
+from tests.builders.releases import release
 from tests.builders.site import ARTIFACTS, make_buckets, manifest
 from tests.builders.stores import AT, make_table
 from tests.builders.timing import Timer
-from tests.unit.pipeline.test_actions import detail
-from tests.unit.site.test_manifests import release
 
 E1 = "00000001-0000-0000-0000-000000000000"
 

@@ -16,9 +16,9 @@ from scripts.cli.console import Console
 from scripts.commands.drift import Drift
 from scripts.github.issues import Kept
 from scripts.services import Services
-from tests.unit.scripts.drift.test_report_text import CLEAN, FOUND
-from tests.unit.scripts.github.test_issues import GitHub
-from tests.unit.scripts.github.test_issues import served as served  # a fixture
+from tests.builders.findings import CLEAN, FOUND
+from tests.builders.issues import GitHub
+from tests.builders.issues import served as served  # a fixture
 
 WHOLE = replace(FOUND, failures=())
 

@@ -20,10 +20,10 @@ from scripts.commands import history
 from scripts.services import Services
 from tests.builders.calls import Calls
 from tests.builders.environments import DEMO
+from tests.builders.executions import E1
 from tests.builders.pipeline import BEGIN, Pipeline, at, detail, source
 from tests.builders.site import METADATA, make_buckets
 from tests.builders.stores import make_table, rewrite
-from tests.unit.pipeline.test_executions import E1
 
 
 @pytest.fixture

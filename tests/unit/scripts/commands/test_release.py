@@ -22,12 +22,11 @@ from scripts.release.subject import Move, Subject
 from scripts.services import Services
 from tests.builders.calls import Calls
 from tests.builders.environments import DEMO
+from tests.builders.executions import E1, detail, summary
+from tests.builders.releases import release as recorded
 from tests.builders.site import make_buckets, manifest
 from tests.builders.stores import AT, make_table
 from tests.builders.timing import Timer
-from tests.unit.pipeline.test_actions import detail
-from tests.unit.pipeline.test_executions import E1, summary
-from tests.unit.site.test_manifests import release as recorded
 
 TOKEN_ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:slack-abc123"
 MOVE = Move("a", "0.9.0", "1.0.0", "r", "ana", "why")

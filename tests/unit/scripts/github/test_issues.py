@@ -1,75 +1,18 @@
 """One issue about a topic, whatever GitHub does."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from local import github
-from local.github.hub import Access, Hub, Repository
-from local.serving import serve
 from phaseline.errors import ConfigurationError, RemoteCallError
 from scripts.github.issues import LABEL, Issues, Kept, Wanted
-from tests.standins.conftest import call
+from tests.builders.issues import NAME, GitHub
 
-NAME, TOKEN = "acme/automation", "right"
 TOPIC = "phaseline-drift environment=demo"
 ONE = Wanted("demo is not as declared", "f1", "- one", link="https://x/1")
 TWO = Wanted("demo is not as declared", "f2", "- one\n- two", link="https://x/2")
 NOTHING = Wanted("demo is not as declared", "", "", link="https://x/3")
-
-
-@dataclass
-class GitHub:
-    """The stand-in for GitHub, and the issues of its one repository."""
-
-    url: str
-    hub: Hub
-    issues: Issues
-
-    @property
-    def repository(self) -> Repository:
-        return self.hub.repository(NAME)
-
-    def fails(self, **fault: Any) -> None:
-        """Let requests fail: `status` without an effect, `drop` with one whose answer is lost."""
-        assert call(f"{self.url}/_phaseline/faults", method="POST", body=fault).status == 204
-
-    def open(self, body: str, *labels: str) -> None:
-        """Open an issue as somebody else."""
-        given = {"title": "Other", "body": body, "labels": list(labels)}
-        headers = {"Authorization": f"token {TOKEN}", "User-Agent": "test"}
-        where = f"{self.url}/repos/{NAME}/issues"
-        assert call(where, method="POST", body=given, headers=headers).status == 201
-
-    def states(self) -> dict[int, str]:
-        """Each issue's state by its number."""
-        return {number: one["state"] for number, one in self.repository.issues.items()}
-
-    def body(self, number: int = 1) -> str:
-        return str(self.repository.issues[number]["body"])
-
-    def said(self) -> list[tuple[int, str]]:
-        """The comments: the issue, and the comment's last line."""
-        found = self.repository.comments.values()
-        return [(one["issue"], one["body"].splitlines()[-1]) for one in found]
-
-
-@pytest.fixture
-def served() -> Iterator[GitHub]:
-    """GitHub, without an issue."""
-    hub = Hub(token=TOKEN, repositories=[NAME])
-    hub.tokens["reader"] = Access(write=False)
-    server = serve(github.serving(hub, None))
-    environ = {
-        "GITHUB_TOKEN": TOKEN,
-        "GITHUB_REPOSITORY": NAME,
-        "GITHUB_API_URL": server.url,
-    }
-    issues = replace(Issues.of(environ, "--report"), sleep=lambda _: None)
-    yield GitHub(server.url, hub, issues)
-    server.stop()
 
 
 def test_an_issue_is_opened_kept_up_to_date_and_closed(served: GitHub) -> None:

@@ -31,6 +31,7 @@ from scripts.release.journal import (
     Journal,
 )
 from scripts.release.subject import Move, Subject
+from tests.builders.outputs import read_outputs
 from tests.builders.timing import Timer
 
 MOVE = Move("route-planner", "2.0.3", "2.1.0", "opt-route-planner-2.1.0-1a2b", "ana", "faster")
@@ -158,16 +159,6 @@ def test_outputs_of_a_step(values: dict[str, str]) -> None:
     with tempfile.NamedTemporaryFile() as file:
         job.write_outputs({"GITHUB_OUTPUT": file.name}, values)
         assert read_outputs(Path(file.name).read_bytes().decode()) == values
-
-
-def read_outputs(text: str) -> dict[str, str]:
-    """A step's outputs, read as the runner reads them: name, delimiter, lines, delimiter."""
-    found, lines = {}, iter(text.split("\n"))
-    for line in lines:
-        if line:
-            name, _, end = line.partition("<<")
-            found[name] = "\n".join(iter(lambda: next(lines), end))
-    return found
 
 
 def test_outside_of_a_job(tmp_path: Path) -> None:

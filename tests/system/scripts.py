@@ -1,0 +1,93 @@
+"""The commands as a person or a job runs them, against the local system."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local import standins
+from local.system import ENVIRONMENT, ROOT, System
+from phaseline.documents.store import Documents, Stored
+from tests.builders.outputs import read_outputs
+from tests.system.conftest import executions, promote, settle
+from tests.waiting import eventually
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command left: its exit code and what it wrote, where."""
+
+    code: int
+    out: str
+    err: str
+    outputs: dict[str, str]
+    summary: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Scripts:
+    """Runs the commands as a step of a job: with an actor and a run, and the files of a step."""
+
+    system: System
+    folder: Path
+
+    def run(self, command: str, *arguments: str, run: str = "1", **variables: str) -> Ran:
+        """Run one command for the environment, as a part of the workflow run `run`."""
+        files = {
+            name: self.folder / f"{name}-{run}" for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")
+        }
+        for file in files.values():
+            file.write_text("")
+        environ = self.system.environ | {name: str(file) for name, file in files.items()}
+        environ |= {"GITHUB_ACTOR": "ana", "GITHUB_RUN_ID": f"{self.folder.name}-{run}"}
+        done = subprocess.run(
+            [sys.executable, "-m", "scripts", command, "--environment", ENVIRONMENT, *arguments],
+            cwd=ROOT,
+            env=environ | variables,
+            capture_output=True,
+            text=True,
+        )
+        assert standins.SLACK_TOKEN not in done.stdout + done.stderr
+        output, summary = (file.read_text() for file in files.values())
+        return Ran(done.returncode, done.stdout, done.stderr, read_outputs(output), summary)
+
+    def release(self, action: str, algorithm: str, version: str = "", **more: str) -> Ran:
+        """Ask for something that concerns an algorithm of the type `opt`."""
+        arguments = ["--action", action, "--type", "opt", "--algorithm", algorithm]
+        arguments += ["--version", version] if version else []
+        return self.run("release", *arguments, "--reason", "asked for", "--json", **more)
+
+    def document(self) -> Stored:
+        """The document `opt` as it is now."""
+        bucket = self.system.outputs["site"]["MetadataBucketName"]
+        return Documents(self.system.client("s3"), bucket, "metadata/", lambda _: None).read("opt")
+
+
+@pytest.fixture
+def scripts(system: System, tmp_path: Path) -> Scripts:
+    """The commands, while no execution is under way."""
+    settle(system)
+    return Scripts(system, tmp_path)
+
+
+def bring(system: System, algorithm: str, *versions: str) -> None:
+    """Take versions through their test flow to the website, one after the other."""
+    for version in versions:
+        promote(system, "opt", algorithm, version)
+    settle(system)
+
+
+def build_with(system: System, text: str) -> None:
+    """Push a buildspec, and wait for what that starts."""
+    before = len(executions(system))
+    system.commit_frontend({"buildspec.yml": text}, "Another build")
+    eventually(lambda: len(executions(system)) > before)
+    settle(system)

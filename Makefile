@@ -1,6 +1,6 @@
-# One way to run each thing, the same by hand and in CI.
+# The commands of the project, the same by hand and in CI.
 
-# The newest Python of those on the PATH, unless one is named.
+# The newest Python on the PATH, unless PYTHON names one.
 NAMES := python3.14 python3.13 python3.12 python3.11 python3 python
 IS_OLD := "error: Python 3.11 or newer is needed; " + sys.executable + " is " + sys.version.split()[0]
 IS_SUPPORTED := -c 'import sys; sys.exit($(IS_OLD) if sys.version_info < (3, 11) else 0)'
@@ -39,11 +39,11 @@ demo: setup
 test: .venv/dev .phaseline/emulator/ready
 	$(RUN) -m pytest $(TESTS)
 
-# What needs no server: for the edit loop.
+# The tests that start no server: for the edit loop.
 quick: .venv/dev
 	$(RUN) -m pytest tests/unit tests/contract tests/faults
 
-# The unit tests with each supported Python that this machine has.
+# The unit tests with each supported Python on this machine.
 versions:
 	$(ENVIRONMENTS) versions requirements/dev.txt -m pytest tests/unit
 
@@ -57,7 +57,7 @@ lint: .venv/dev
 
 check: lint test
 
-# Writes the hashes of all packages after a list in requirements/ was changed.
+# Locks all packages with their hashes, after a change of a list in requirements/.
 lock:
 	$(ENVIRONMENTS) lock
 

@@ -31,24 +31,24 @@ def section(file: File) -> Iterator[str]:
     yield "```\n"
     yield text.strip() + "\n"
     yield from _table(
-        ("Input", "Required", "What it is"),
+        ("Input", "Required", "Description"),
         [
             (f"`{name}`", "yes" if one.get("required") == "true" else "", one["description"])
             for name, one in file.interface("inputs").items()
         ],
     )
     yield from _table(
-        ("Output", "What it is"),
+        ("Output", "Description"),
         [(f"`{name}`", one["description"]) for name, one in file.interface("outputs").items()],
     )
     secrets = file.data["on"]["workflow_call"].get("secrets") or {}
     yield from _table(
-        ("Secret", "What it is"),
+        ("Secret", "Description"),
         [(f"`{name}`", one["description"]) for name, one in secrets.items()]
-        or [("none", "Roles are assumed by OpenID Connect.")],
+        or [("none", "Roles are assumed with OpenID Connect.")],
     )
     yield from _table(
-        ("Permission", "Why"),
+        ("Permission", "Reason"),
         [
             (f"`{scope}: {level}`", why)
             for scope, level, why in re.findall(

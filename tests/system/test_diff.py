@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,16 +13,10 @@ from phaseline.documents.store import Documents
 from tests.builders.stores import rewrite
 from tests.system.conftest import COMPLETE, promote, settle
 from tests.system.scripts import Scripts, build_with
+from tests.system.scripts import scripts as scripts  # a fixture
 from tests.waiting import eventually
 
 OTHER = "staging"
-
-
-@pytest.fixture
-def scripts(system: System, tmp_path: Path) -> Scripts:
-    """The commands, while no execution is under way."""
-    settle(system)
-    return Scripts(system, tmp_path)
 
 
 @pytest.fixture

@@ -1,27 +1,18 @@
 """The history and dora commands against the local system."""
 
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from local.demo.demo import BROKEN_BUILD
 from local.system import ROOT, System
 from phaseline.pipeline.recorder import Recorder
 from phaseline.releases.release import Release
 from phaseline.slack import message_record
-from tests.system.conftest import executions, settle
+from tests.system.conftest import executions
 from tests.system.scripts import Scripts, bring, build_with
+from tests.system.scripts import scripts as scripts  # a fixture
 from tests.waiting import a_second, eventually
 
 ACTIONS = ["Source", "Build", "Publish", "Verify"]
-
-
-@pytest.fixture
-def scripts(system: System, tmp_path: Path) -> Scripts:
-    """The commands, while no execution is under way."""
-    settle(system)
-    return Scripts(system, tmp_path)
 
 
 def recorder(system: System) -> Recorder:

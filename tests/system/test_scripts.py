@@ -16,6 +16,7 @@ from local.system import ROOT, System
 from phaseline.documents.store import Stored
 from tests.system.conftest import COMPLETE, executions, settle
 from tests.system.scripts import Scripts, bring, build_with
+from tests.system.scripts import scripts as scripts  # a fixture
 from tests.waiting import eventually
 
 WAITING_BUILD = "      - while [ -e '{file}' ]; do sleep 0.1; done\n"

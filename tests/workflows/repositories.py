@@ -1,11 +1,7 @@
 """A small repository with a workflow for each kind of event."""
 
-from pathlib import Path
-
-import pytest
-
 from local.github import repositories
-from tests.workflows.conftest import NAME, GitHub
+from tests.workflows.conftest import GitHub
 
 CHECKOUT = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"
 
@@ -64,13 +60,6 @@ FILES = {
     ".github/workflows/asked.yml": ASKED + PRINT,
     ".github/workflows/told.yml": TOLD + PRINT,
 }
-
-
-@pytest.fixture
-def hub(hub: GitHub, tmp_path: Path) -> GitHub:
-    """GitHub with three workflows."""
-    hub.add(NAME, FILES, tmp_path / "files")
-    return hub
 
 
 def branch(hub: GitHub, name: str, changes: dict[str, str], *, start: str = "main") -> None:

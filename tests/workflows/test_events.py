@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.workflows.conftest import NAME, GitHub
-from tests.workflows.repositories import branch
+from tests.workflows.repositories import FILES, branch
 
 
 def shown(run: dict[str, Any]) -> dict[str, str]:
@@ -14,6 +14,13 @@ def shown(run: dict[str, Any]) -> dict[str, str]:
     assert run["conclusion"] == "success", Path(run["log"]).read_text()
     outputs: dict[str, str] = run["outputs"]["show"]
     return outputs
+
+
+@pytest.fixture
+def hub(hub: GitHub, tmp_path: Path) -> GitHub:
+    """GitHub with three workflows."""
+    hub.add(NAME, FILES, tmp_path / "files")
+    return hub
 
 
 def test_repository_dispatch(hub: GitHub) -> None:

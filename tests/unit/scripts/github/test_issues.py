@@ -8,6 +8,7 @@ import pytest
 from phaseline.errors import ConfigurationError, RemoteCallError
 from scripts.github.issues import LABEL, Issues, Kept, Wanted
 from tests.builders.issues import NAME, GitHub
+from tests.builders.issues import served as served  # a fixture
 
 TOPIC = "phaseline-drift environment=demo"
 ONE = Wanted("demo is not as declared", "f1", "- one", link="https://x/1")

@@ -80,7 +80,7 @@ class Services:
             return None
         if self.environment.promotes_from == self.name:
             raise ConfigurationError(
-                f"stack phaseline-{self.name}-functions",
+                f"stack phaseline-{self.name}-listener",
                 "PromotesFrom is the environment itself",
                 "Name the environment before it, or nothing, and deploy.",
             )

@@ -2,23 +2,24 @@
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from phaseline.errors import PhaselineError
 from phaseline.slack import message_record
-from phaseline.slack.message_record import Messages, Posted, Record, SlackChannel
+from phaseline.slack.message_record import Messages, Posted, Record
 from phaseline.slack.notifier import Bulletin
 from phaseline.slack.progress import News
 from phaseline.slack.rendering import Message
 from scripts import services
 from scripts.services import Services
 
-TIMEOUT = 10
-"""Seconds for one answer of Slack."""
+if TYPE_CHECKING:
+    from phaseline.slack.channel import SlackChannel
+
 LEASE = 60.0
-"""Seconds after which somebody else may post what was claimed and not posted."""
+"""Seconds for all calls of Slack; after them somebody else may post what was claimed."""
 PUBLISHED = "slack#published"
 FAILED = "slack#failed"
 """The claims of what the pipeline's own messages tell: that it published, and that it failed."""
@@ -59,7 +60,7 @@ def _tell(
     claim: str | None,
     revisions: list[tuple[str, int]],
 ) -> Told:
-    channel = Channel(known)
+    channel = _channel(known)
     kept = Messages(known.ledger.client, known.ledger.table, channel, time.time, LEASE)
     threads = []
     if execution:
@@ -97,7 +98,7 @@ def _scope(
 
 def _post_once(
     known: Services,
-    channel: "Channel",
+    channel: "SlackChannel",
     message: Message,
     claim: str | None,
     scope: tuple[str | None, Posted | None],
@@ -114,51 +115,27 @@ def _post_once(
 
 def _lost(error: Exception) -> Told:
     # The text of an error that is not ours may quote the request, which has the token.
-    ours = isinstance(error, PhaselineError | _LostError)
-    why = str(error) if ours else type(error).__name__
-    return Told(False, f"no message could be posted ({why})")
+    why = str(error) if isinstance(error, PhaselineError) else type(error).__name__
+    return Told(False, f"no message could be posted ({getattr(error, 'code', why)})")
 
 
-class _LostError(Exception):
-    """Slack did not take a message: its code for why, without the request, which has the token."""
+def _channel(known: Services) -> "SlackChannel":
+    from phaseline.slack.channel import SlackChannel  # slow to import, seldom wanted
+
+    place, given = known.environment, os.environ.get("SLACK_BOT_TOKEN")
+    token = GivenToken(given) if given else known.slack_token
+    return SlackChannel(
+        place.slack_channel, place.slack_api_url, token, until=time.monotonic() + LEASE
+    )
 
 
 @dataclass(frozen=True)
-class Channel(SlackChannel):
-    """The environment's Slack channel."""
+class GivenToken:
+    """The token in SLACK_BOT_TOKEN, which is not read again."""
 
-    known: Services
+    text: str
 
-    @property
-    def id(self) -> str:
-        return self.known.environment.slack_channel
+    def value(self) -> str:
+        return self.text
 
-    def code(self, error: Exception) -> str | None:
-        return str(error) if isinstance(error, _LostError) else None
-
-    def call(self, method: str, body: Mapping[str, Any]) -> Any:
-        from slack_sdk import WebClient  # slow to import, seldom wanted
-        from slack_sdk.errors import SlackApiError, SlackClientError
-        from slack_sdk.http_retry.builtin_handlers import (
-            ConnectionErrorRetryHandler,
-            RateLimitErrorRetryHandler,
-            ServerErrorRetryHandler,
-        )
-
-        client = WebClient(
-            token=os.environ.get("SLACK_BOT_TOKEN") or self.known.slack_token.value(),
-            base_url=self.known.environment.slack_api_url,
-            timeout=TIMEOUT,
-            retry_handlers=[
-                RateLimitErrorRetryHandler(max_retry_count=2),
-                ServerErrorRetryHandler(max_retry_count=1),
-                ConnectionErrorRetryHandler(max_retry_count=1),
-            ],
-        )
-        try:
-            return client.api_call(method, json=dict(body))
-        except SlackApiError as error:
-            code = error.response.get("error") if isinstance(error.response.data, dict) else None
-            raise _LostError(str(code or error.response.status_code)) from None
-        except SlackClientError as error:
-            raise _LostError(type(error).__name__) from None
+    refetch = value

@@ -15,14 +15,6 @@ from typing import Any, Protocol
 
 import boto3
 from botocore.exceptions import ClientError
-from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError
-from slack_sdk.http_retry.builtin_handlers import (
-    ConnectionErrorRetryHandler,
-    RateLimitErrorRetryHandler,
-    ServerErrorRetryHandler,
-)
-from slack_sdk.http_retry.response import HttpResponse
 
 from phaseline import times
 from phaseline.aws import metrics
@@ -33,15 +25,13 @@ from phaseline.pipeline import jobs
 from phaseline.pipeline.executions import Executions
 from phaseline.pipeline.jobs import Done
 from phaseline.releases.ledger import Ledger
-from phaseline.slack.message_record import Messages, SlackChannel
+from phaseline.slack.channel import SlackChannel
+from phaseline.slack.message_record import Messages
 from phaseline.slack.notifier import Bulletin
 from phaseline.slack.progress import News
 
 MARGIN = 3.0
 """Seconds of the function's time kept for what follows a try of Slack."""
-SLACK_TIMEOUT = 10.0
-"""Seconds for one answer of Slack, where the function has that many."""
-REFUSED_TOKENS = {"invalid_auth", "token_revoked", "token_expired", "account_inactive"}
 STATUSES = {
     "SUCCEEDED": "Succeeded",
     "FAILED": "Failed",
@@ -114,12 +104,13 @@ def _bulletin(until: float) -> Bulletin:
     # A record is taken for no longer than this invocation may post, so that Lambda's next try, a
     # minute later, finds it free: what is in doubt is rather repeated than lost.
     lease = until - time.monotonic()
+    channel = SlackChannel(_SETTINGS.channel, _SETTINGS.api_url, _TOKEN, until)
     return Bulletin(
         environment=_SETTINGS.environment,
         site_url=_SETTINGS.site_url,
         ledger=_LEDGER,
         executions=_EXECUTIONS,
-        messages=Messages(_LEDGER.client, _LEDGER.table, Channel(until), time.time, lease),
+        messages=Messages(_LEDGER.client, _LEDGER.table, channel, time.time, lease),
     )
 
 
@@ -159,77 +150,11 @@ def _count(cause: Exception) -> PhaselineError:
 
 def _lost(cause: Exception) -> RemoteCallError:
     """`cause` as an error of ours, reduced to a code: its text may quote a request."""
+    found = type(cause).__name__
     if isinstance(cause, ClientError):
         found = f"{cause.operation_name}: {cause.response['Error']['Code']}"
-    elif isinstance(cause, SlackApiError):
-        found = _slack_code(cause)
-    else:
-        found = type(cause).__name__
     return RemoteCallError(
         f"Slack channel {_SETTINGS.channel}",
-        f"a message could not be posted or edited ({found})",
-        "See docs.slack.dev for the code; check token, channel and the app's membership in it.",
+        f"a message could not be brought up to date ({found})",
+        "The next event of the execution tries again.",
     )
-
-
-def _slack_code(error: SlackApiError) -> str:
-    """Slack's code of an error, such as channel_not_found, or the kind of answer it gave."""
-    response: Any = error.response
-    try:
-        return str(response["error"])[:80]
-    except (KeyError, TypeError):
-        return "an answer that is no JSON"
-
-
-@dataclass(frozen=True)
-class Channel(SlackChannel):
-    """The Slack channel, asked `until` a time (monotonic seconds)."""
-
-    until: float
-
-    @property
-    def id(self) -> str:
-        return _SETTINGS.channel
-
-    def call(self, method: str, body: Mapping[str, Any]) -> Any:
-        """Slack's answer, with a fresh token where Slack refuses the known one."""
-        try:
-            return self._client(_TOKEN.value()).api_call(method, json=dict(body))
-        except SlackApiError as error:
-            if _slack_code(error) not in REFUSED_TOKENS:
-                raise
-            return self._client(_TOKEN.refetch()).api_call(method, json=dict(body))
-
-    def code(self, error: Exception) -> str | None:
-        return _slack_code(error) if isinstance(error, SlackApiError) else None
-
-    def _client(self, token: str) -> WebClient:
-        left = self.until - time.monotonic()
-        if left < 1:
-            raise TimeoutError
-        return WebClient(
-            token=token,
-            base_url=_SETTINGS.api_url,
-            # Whole seconds, and time for a second try.
-            timeout=max(1, int(min(SLACK_TIMEOUT, left / 2))),
-            retry_handlers=[
-                PatientRateLimitHandler(self.until),
-                ServerErrorRetryHandler(max_retry_count=1),
-                ConnectionErrorRetryHandler(max_retry_count=1),
-            ],
-        )
-
-
-class PatientRateLimitHandler(RateLimitErrorRetryHandler):
-    """Waits as long as Slack asks for, unless that is longer than the function has."""
-
-    def __init__(self, until: float) -> None:
-        super().__init__(max_retry_count=2)
-        self._until = until
-
-    def _can_retry(self, *, response: HttpResponse | None = None, **_: Any) -> bool:
-        if response is None or response.status_code != 429:
-            return False
-        asked = next((v for k, v in response.headers.items() if k.lower() == "retry-after"), ["1"])
-        # The handler adds up to a second of jitter, and another try needs a second.
-        return asked[0].isdecimal() and time.monotonic() + int(asked[0]) + 2 < self._until

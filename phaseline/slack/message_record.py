@@ -23,7 +23,6 @@ A holder that dies after Slack has taken a new message and before this is noted 
 import hashlib
 import json
 import uuid
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -41,10 +40,6 @@ UNFINISHED = "message"
 """Where the ledger's index `open` holds the messages that may still change."""
 TRIES = 5
 """Times that a record is looked at anew because somebody else was faster."""
-NOT_EDITABLE = {"message_not_found", "edit_window_closed", "cant_update_message"}
-"""Slack's codes for a message that is gone, or may not be edited any more: another takes its place.
-https://docs.slack.dev/reference/methods/chat.update#errors
-"""
 Key = Mapping[str, Any]
 """A primary key, as DynamoDB attribute values."""
 
@@ -58,7 +53,7 @@ class Posted:
 
 
 class Channel(Protocol):
-    """The Slack channel. Raises what its client raises where Slack takes nothing."""
+    """The Slack channel (phaseline/slack/channel.py), whose client is slow to import."""
 
     def post(self, message: Message, thread: Posted | None = None) -> Posted:
         """Post a message, or a reply in the thread of another."""
@@ -67,45 +62,6 @@ class Channel(Protocol):
     def update(self, posted: Posted, message: Message) -> bool:
         """Edit a message; False where it is not there any more."""
         ...
-
-
-class SlackChannel(ABC):
-    """A channel of Slack's API, whose client is the caller's."""
-
-    @property
-    @abstractmethod
-    def id(self) -> str:
-        """The channel's id."""
-
-    @abstractmethod
-    def call(self, method: str, body: Mapping[str, Any]) -> Any:
-        """Slack's answer to a method; raises what its client does."""
-
-    @abstractmethod
-    def code(self, error: Exception) -> str | None:
-        """Slack's code of an error that `call` raised, None where it has none."""
-
-    def post(self, message: Message, thread: Posted | None = None) -> Posted:
-        """Post a message, or a reply in the thread of another."""
-        where = {"channel": thread.channel if thread else self.id, "unfurl_links": False}
-        reply = {"thread_ts": thread.ts} if thread else {}
-        body = _body(message) | where | {"unfurl_media": False} | reply
-        answer = self.call("chat.postMessage", body)
-        return Posted(str(answer["channel"]), str(answer["ts"]))
-
-    def update(self, posted: Posted, message: Message) -> bool:
-        """Edit a message; False where it is not there any more, or may not be edited."""
-        try:
-            self.call("chat.update", _body(message) | vars(posted))
-        except Exception as error:
-            if self.code(error) not in NOT_EDITABLE:
-                raise
-            return False
-        return True
-
-
-def _body(message: Message) -> dict[str, Any]:
-    return {"text": message.text, "blocks": list(message.blocks)}
 
 
 @dataclass(frozen=True)

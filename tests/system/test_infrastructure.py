@@ -232,7 +232,7 @@ def test_another_checkout(environment: Environment) -> None:
     found = Environment(environment.system, environment.account, other).findings()
     assert [(one.kind, one.file) for one in found] == [
         ("template", "infra/registry.yaml"),
-        ("parameter", "infra/slack.yaml"),
         ("code", "infra/publish.yaml"),
+        ("parameter", "infra/slack.yaml"),
     ]
     assert all(one.line and one.repair is None for one in found)

@@ -14,10 +14,11 @@ from werkzeug import Request, Response
 
 from phaseline.releases.release import VERIFIED
 from phaseline.slack import message_record
+from phaseline.slack.channel import SlackChannel
 from phaseline.slack.rendering import Message
 from scripts import slack
 from scripts.services import Services
-from scripts.slack import Told
+from scripts.slack import GivenToken, Told
 from tests.builders.calls import Calls
 from tests.builders.environments import DEMO
 from tests.builders.executions import E1, summary
@@ -27,6 +28,7 @@ from tests.builders.stores import AT, make_table
 TOKEN_ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:slack-abc123"
 MESSAGE = Message("text", ({"type": "section", "text": {"type": "plain_text", "text": "x"}},))
 REVISION = [("opt", 7)]
+UNTIL = float("inf")
 
 
 class Slack:
@@ -157,7 +159,8 @@ def test_slack_refuses(known: Services, token: str, server: Slack) -> None:
 @pytest.mark.parametrize("code", ["message_not_found", "channel_not_found"])
 def test_an_edit_that_slack_refuses(known: Services, token: str, server: Slack, code: str) -> None:
     """A message that is gone is no error of the channel's: each is told by its code."""
-    channel = slack.Channel(known)
+    where = known.environment
+    channel = SlackChannel(where.slack_channel, where.slack_api_url, GivenToken(token), UNTIL)
     refusal = json.dumps({"ok": False, "error": code})
     server.answer = Response(refusal, content_type="application/json")
     posted = message_record.Posted("C1", "1.1")

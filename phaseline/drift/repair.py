@@ -24,7 +24,7 @@ from phaseline.promotion.carry_out import applied
 from phaseline.promotion.request import Request
 from phaseline.releases.ledger import WRITERS
 from phaseline.releases.release import OPEN, Release
-from phaseline.site import manifests, proof
+from phaseline.site import proof
 from phaseline.site.cdn import EVERYTHING, Cdn, Completed, Progress
 
 WHO = "phaseline drift"
@@ -190,10 +190,11 @@ class Repairs:
         ]
         at = times.second(self.check.now())
         recorded = self._recorded(types, wanted - {one.release_id for one in still}, at)
-        verdict = manifests.compare(manifest, [*still, *recorded])
+        verdict = proof.close(
+            self.check.ledger, manifest, [*still, *recorded], at=at, link=self.check.site_url
+        )
         ended = {release.release_id: "recorded" for release in recorded}
         for releases, state in verdict.ends:
-            proof.close(self.check.ledger, releases, state, at=at, link=self.check.site_url)
             ended |= {release.release_id: state for release in releases}
         return [
             Repaired(repair, f"{name} is {ended.get(name, 'not open and served any more')}")

@@ -1,12 +1,12 @@
-"""Whether what was published has arrived: what visitors are served, and the end of releases."""
+"""The proof that a release arrived: the manifest that visitors are served, and what it ends."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from phaseline.errors import InputError, RemoteCallError, TimedOutError
 from phaseline.releases.ledger import WRITERS, Ledger
 from phaseline.releases.release import Release
-from phaseline.site.manifests import NAME, ServedManifest
+from phaseline.site.manifests import NAME, ServedManifest, Verdict, compare
 
 PAUSE = 2.0
 
@@ -23,7 +23,7 @@ def wait(
 ) -> ServedManifest:
     """The served manifest, once it was built from this `revision` of a document or a later one.
 
-    Raises TimedOutError after `limit` seconds, with what is served instead.
+    Raises TimedOutError after `limit` seconds, and says what is served instead.
     """
     until = clock() + limit
     while True:
@@ -46,12 +46,21 @@ def wait(
         sleep(PAUSE)
 
 
-def close(ledger: Ledger, releases: Sequence[Release], state: str, *, at: str, link: str) -> None:
-    """End `releases` in a `state`, verified or superseded; one that has ended stays as it is."""
+def close(
+    ledger: Ledger, manifest: ServedManifest, releases: Iterable[Release], *, at: str, link: str
+) -> Verdict:
+    """End those of `releases` that the served manifest proves, and return which they are.
+
+    A release whose version is served is verified; one that a later one has overtaken is superseded.
+    A release that has ended stays as it is. `at` is the time (ISO 8601, UTC) and `link` the page
+    that proves it.
+    """
+    verdict = compare(manifest, releases)
+
+    def end(release: Release, state: str) -> None:
+        ledger.stamp(release, state, at=at, link=link, state=state)
+
     with ThreadPoolExecutor(WRITERS) as pool:
-        list(
-            pool.map(
-                lambda release: ledger.stamp(release, state, at=at, link=link, state=state),
-                releases,
-            )
-        )
+        for ended, state in verdict.ends:
+            list(pool.map(end, ended, repeat(state)))
+    return verdict

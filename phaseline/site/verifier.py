@@ -109,18 +109,13 @@ class Verification:
                 f"{len(missing)} published files are not there any more",
                 "Start the pipeline again: it uploads what is missing.",
             )
-        verdict = manifests.compare(
-            manifest,
-            [
-                release
-                for type_ in manifest.documents
-                for release in self.ledger.open_releases(type_)
-            ],
-        )
         now = datetime.fromtimestamp(self.clock(), UTC)
-        at = times.second(now)
-        for releases, end in verdict.ends:
-            proof.close(self.ledger, releases, end, at=at, link=self.site_url)
+        open_releases = [
+            release for type_ in manifest.documents for release in self.ledger.open_releases(type_)
+        ]
+        verdict = proof.close(
+            self.ledger, manifest, open_releases, at=times.second(now), link=self.site_url
+        )
         self.lives.record(live.of(manifest, times.instant(now)))
         if state is None or state.publishing == done.execution:
             self.site.prune([key for key in done.stale if key in present])

@@ -261,10 +261,10 @@ class Release:
                 sleep=self.sleep,
                 limit=VERIFY_TIMEOUT,
             )
-            verdict = manifests.compare(manifest, self.known.ledger.open_releases(found.type))
-            for releases, state in verdict.ends:
-                self.journal.did |= bool(releases)
-                proof.close(self.known.ledger, releases, state, at=services.now(), link=site_url)
+            ledger = self.known.ledger
+            open_releases = ledger.open_releases(found.type)
+            verdict = proof.close(ledger, manifest, open_releases, at=services.now(), link=site_url)
+            self.journal.did |= bool(verdict.verified or verdict.superseded)
             self.known.lives.record(live.of(manifest, times.instant(datetime.now(UTC))))
             document = manifest.documents[found.type]
             shown = _is_shown(found, document.versions)

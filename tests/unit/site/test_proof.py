@@ -14,7 +14,7 @@ from phaseline.releases.release import VERIFIED
 from phaseline.site import cdn, invalidation, manifests, proof, publication
 from phaseline.site.cdn import Cdn
 from phaseline.site.invalidation import Invalidated
-from phaseline.site.manifests import ServedManifest
+from phaseline.site.manifests import ServedDocument, ServedManifest
 from phaseline.site.publication import Publication
 from tests.builders.calls import Calls
 from tests.builders.executions import detail
@@ -85,19 +85,22 @@ def test_another_type_is_not_there() -> None:
         )
 
 
-def test_close() -> None:
-    """Releases end in the state, once: a second close changes nothing."""
+def test_what_the_manifest_proves_is_closed_once() -> None:
+    """A served version is verified, an overtaken one superseded; a later manifest changes none."""
     with mock_aws():
         client = boto3.client("dynamodb")
         make_table(client, "ledger")
         ledger = Ledger(client, "ledger")
         ledger.record([release(), release(release_id="s", algorithm="b")], at=AT)
-        found = list(ledger.open_releases("opt"))
-        for state in (VERIFIED, "superseded"):
-            proof.close(ledger, found, state, at=AT, link="https://x")
+        open_releases = list(ledger.open_releases("opt"))
+        for served in ("a", "b"):
+            manifest = ServedManifest(
+                "c", "e", {"opt": ServedDocument("v", 9, {served: "1.0.0"})}, "d"
+            )
+            proof.close(ledger, manifest, open_releases, at=AT, link="https://x")
         assert list(ledger.open_releases("opt")) == []
-        (closed,) = ledger.releases("opt", "a")
-        assert closed.state == VERIFIED
+        states = {name: next(ledger.releases("opt", name)).state for name in "ab"}
+        assert states == {"a": VERIFIED, "b": "superseded"}
 
 
 Ensure = Callable[..., tuple[Invalidated, Calls]]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 
 from phaseline.errors import InputError, RemoteCallError, TimedOutError
 from phaseline.releases.ledger import WRITERS, Ledger

@@ -1,7 +1,8 @@
-"""What the actions of one pipeline execution did: since when it runs, and what failed."""
+"""The actions of one pipeline execution: when each ran, and which one failed."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from phaseline import times
@@ -19,7 +20,7 @@ ACTIONS_LIMIT = 200
 
 RUNNING, FAILED = "InProgress", "Failed"
 REASON_LIMIT = 500
-"""Characters of a failure's reason that are kept of an action."""
+"""Characters of a failure's reason that are stored or shown."""
 REVISION_VARIABLES = ("CommitId", "VersionId")
 """The variables in which a source action says what it took: from a repository, from S3.
 https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-variables.html
@@ -30,8 +31,9 @@ https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-variables.ht
 class Action:
     """One run of an action. Times are ISO 8601, UTC, in milliseconds.
 
-    `state` is CodePipeline's word, `updated` when it became so. `link` is where it logged,
-    `external_id` what the service that did it calls it, and `reason` why it failed.
+    `state` is CodePipeline's word, such as `Succeeded`, and `updated` when it became so. `link` is
+    the page of its log, `external_id` its id in the service that did the work, and `reason` why it
+    failed.
     """
 
     stage: str
@@ -43,15 +45,13 @@ class Action:
     external_id: str | None = None
     reason: str | None = None
 
-
-@dataclass(frozen=True)
-class FailedAction:
-    """An action that failed; `log_url` is where it logged, or None where that is not known."""
-
-    stage: str
-    action: str
-    reason: str
-    log_url: str | None
+    @property
+    def seconds(self) -> float | None:
+        """How long it took; None while it runs."""
+        if self.state == RUNNING:
+            return None
+        started, ended = map(datetime.fromisoformat, (self.started, self.updated))
+        return (ended - started).total_seconds()
 
 
 def details(
@@ -66,26 +66,19 @@ def details(
     return [detail for page in pages for detail in page["actionExecutionDetails"]]
 
 
-def newest_failure(details: Iterable["ActionExecutionDetailTypeDef"]) -> FailedAction | None:
+def newest_failure(details: Iterable["ActionExecutionDetailTypeDef"]) -> Action | None:
     """The failure that ended an execution, where one did."""
-    failures = [detail for detail in details if detail.get("status") == FAILED]
-    if not failures:
-        return None
     # A retried stage leaves its earlier failures in the list.
-    newest = max(failures, key=lambda detail: detail["lastUpdateTime"])
-    result = newest.get("output", {}).get("executionResult", {})
-    return FailedAction(
-        stage=newest.get("stageName", "unknown"),
-        action=newest.get("actionName", "unknown"),
-        reason=_reason(result),
-        log_url=result.get("externalExecutionUrl") or None,
-    )
+    failures = [read(detail) for detail in details if detail.get("status") == FAILED]
+    return max(failures, key=lambda failure: failure.updated, default=None)
 
 
 def ran(details: Sequence["ActionExecutionDetailTypeDef"]) -> tuple[Action, ...]:
-    """Each run of an action of `details` (newest first), in the order of their start."""
-    started = (_action(detail) for detail in reversed(details) if "startTime" in detail)
-    return tuple(sorted(started, key=lambda each: (each.started, each.updated)))
+    """Each run of an action of `details` (newest first), in the order of their start, with reasons
+    of at most REASON_LIMIT characters."""
+    runs = [read(detail) for detail in reversed(details) if "startTime" in detail]
+    short = [replace(run, reason=run.reason and run.reason[:REASON_LIMIT]) for run in runs]
+    return tuple(sorted(short, key=lambda run: (run.started, run.updated)))
 
 
 def taken(details: Sequence["ActionExecutionDetailTypeDef"]) -> dict[str, str]:
@@ -99,17 +92,19 @@ def taken(details: Sequence["ActionExecutionDetailTypeDef"]) -> dict[str, str]:
     return found
 
 
-def _action(detail: "ActionExecutionDetailTypeDef") -> Action:
+def read(detail: "ActionExecutionDetailTypeDef") -> Action:
+    """One run of an action, as ListActionExecutions lists it."""
     result = detail.get("output", {}).get("executionResult", {})
+    updated = detail["lastUpdateTime"]
     return Action(
-        stage=detail["stageName"],
-        action=detail["actionName"],
+        stage=detail.get("stageName", "unknown"),
+        action=detail.get("actionName", "unknown"),
         state=detail["status"],
-        started=times.instant(detail["startTime"]),
-        updated=times.instant(detail["lastUpdateTime"]),
+        started=times.instant(detail.get("startTime", updated)),
+        updated=times.instant(updated),
         link=result.get("externalExecutionUrl") or None,
         external_id=result.get("externalExecutionId") or None,
-        reason=_reason(result)[:REASON_LIMIT] if detail["status"] == FAILED else None,
+        reason=_reason(result) if detail["status"] == FAILED else None,
     )
 
 

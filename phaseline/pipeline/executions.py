@@ -16,12 +16,11 @@ from urllib.parse import quote
 from phaseline.documents.revision import in_summary
 from phaseline.errors import DeploymentError, RemoteCallError, TimedOutError
 from phaseline.pipeline import actions
-from phaseline.pipeline.actions import FailedAction
+from phaseline.pipeline.actions import Action
 
 if TYPE_CHECKING:
     from mypy_boto3_codepipeline import CodePipelineClient
     from mypy_boto3_codepipeline.type_defs import (
-        ActionExecutionDetailTypeDef,
         PipelineExecutionTypeDef,
         SourceRevisionOverrideTypeDef,
     )
@@ -83,17 +82,6 @@ class Ensured:
     execution: str
     started: bool
     done: bool
-
-
-@dataclass(frozen=True)
-class Step:
-    """An action that changed its state; `seconds` is how long it took, once it ended."""
-
-    stage: str
-    action: str
-    status: str
-    seconds: float | None
-    url: str | None
 
 
 def decide(
@@ -202,7 +190,7 @@ class Executions:
             ) from error
         return answer["pipelineExecutionId"]
 
-    def follow(self, execution: str, *, limit: float) -> Iterator[Step]:
+    def follow(self, execution: str, *, limit: float) -> Iterator[Action]:
         """Each action of `execution` as it starts and ends, until the execution has succeeded.
 
         Raises DeploymentError, with stage, action, reason and log, where it ended otherwise, and
@@ -216,7 +204,7 @@ class Executions:
             for detail in reversed(details):
                 if seen.get(detail["actionExecutionId"]) != detail["status"]:
                     seen[detail["actionExecutionId"]] = detail["status"]
-                    yield _step(detail)
+                    yield actions.read(detail)
             if found and found["status"] in ENDED:
                 self._judge(found, actions.newest_failure(details))
                 return
@@ -255,17 +243,17 @@ class Executions:
             raise
         return answer["pipelineExecution"]
 
-    def _judge(self, found: "PipelineExecutionTypeDef", failure: FailedAction | None) -> None:
+    def _judge(self, found: "PipelineExecutionTypeDef", failure: Action | None) -> None:
         """Raise DeploymentError unless the execution ended well."""
         status = found["status"]
         if status == SUCCEEDED:
             return
         where = f"pipeline {self.pipeline}, execution {found['pipelineExecutionId']}"
         if status == "Failed" and failure:
-            log = f"Its log is {failure.log_url}. " if failure.log_url else ""
+            log = f"Its log is {failure.link}. " if failure.link else ""
             raise DeploymentError(
                 where,
-                f"{failure.stage} / {failure.action} failed: {failure.reason.rstrip('.')}",
+                f"{failure.stage} / {failure.action} failed: {str(failure.reason).rstrip('.')}",
                 f"{log}Correct the cause, then run this again.",
             )
         summary = found.get("statusSummary", "").rstrip(".")
@@ -274,18 +262,6 @@ class Executions:
             f"it ended as {status}: {summary or 'no reason was given'}",
             "Run this again: it goes on with a newer execution, or starts one.",
         )
-
-
-def _step(detail: "ActionExecutionDetailTypeDef") -> Step:
-    ended = detail["status"] != RUNNING
-    result = detail.get("output", {}).get("executionResult", {})
-    return Step(
-        stage=detail["stageName"],
-        action=detail["actionName"],
-        status=detail["status"],
-        seconds=(detail["lastUpdateTime"] - detail["startTime"]).total_seconds() if ended else None,
-        url=result.get("externalExecutionUrl") or None,
-    )
 
 
 def execution_url(*, partition: str, region: str, pipeline: str, execution: str) -> str:

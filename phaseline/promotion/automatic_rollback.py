@@ -15,7 +15,7 @@ from phaseline.documents.document import Document
 from phaseline.documents.store import Documents, Stored
 from phaseline.errors import RefusedError
 from phaseline.pipeline import actions
-from phaseline.pipeline.actions import FAILED, FailedAction
+from phaseline.pipeline.actions import FAILED, Action
 from phaseline.pipeline.executions import SOURCES, Execution, Executions
 from phaseline.pipeline.recorder import FRONTEND
 from phaseline.promotion.carry_out import Outcome, carry_out
@@ -39,7 +39,7 @@ class Failure:
 
     execution: Execution
     at: datetime
-    action: FailedAction
+    action: Action
 
 
 def suspects(failure: Failure, live: Live | None, *, now: datetime) -> dict[str, tuple[str, str]]:
@@ -172,7 +172,7 @@ class AutomaticRollback:
         execution, action = failure.execution.id, failure.action
         if len(algorithms) > ALGORITHMS_LIMIT:
             raise _left(execution, f"{len(algorithms)} of '{type_}' would go back at once")
-        said = " ".join(action.reason.split())[:REASON_LIMIT]
+        said = " ".join(str(action.reason).split())[:REASON_LIMIT]
         return Request(
             action="rollback",
             type=type_,

@@ -10,7 +10,7 @@ from dataclasses import asdict
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from phaseline.pipeline.executions import Step
+from phaseline.pipeline.actions import FAILED, Action
 from scripts.cli.console import Console, duration, json_option
 from scripts.cli.options import environment_option, execution_option, timeout_option
 from scripts.services import Services
@@ -26,22 +26,26 @@ FOLLOW_TIMEOUT = 3600.0
 def command(environment: str, execution: str, timeout: float, as_json: bool) -> None:
     known = Services(environment)
     console = Console(as_json=as_json)
-    steps = follow(known, console, execution, timeout)
+    ended = follow(known, console, execution, timeout)
     url = known.executions.url(execution)
     console.result(
-        {"execution": execution, "execution_url": url, "actions": [asdict(one) for one in steps]},
+        {
+            "execution": execution,
+            "execution_url": url,
+            "actions": [asdict(action) for action in ended],
+        },
         [f"{execution}: succeeded", url],
     )
 
 
-def follow(known: Services, console: Console, execution: str, timeout: float) -> list[Step]:
+def follow(known: Services, console: Console, execution: str, timeout: float) -> list[Action]:
     """Tell each action of an execution as it starts and ends, and record it; those that ended."""
     ended = []
     try:
-        for step in known.executions.follow(execution, limit=timeout):
-            console.progress(f"  {line(step)}", "red" if step.status == "Failed" else "")
-            if step.seconds is not None:
-                ended.append(step)
+        for action in known.executions.follow(execution, limit=timeout):
+            console.progress(f"  {line(action)}", "red" if action.state == FAILED else "")
+            if action.seconds is not None:
+                ended.append(action)
     finally:
         # Its event records it too, unless AWS loses that; nothing here may hide why it failed.
         with suppress(BotoCoreError, ClientError):
@@ -49,9 +53,9 @@ def follow(known: Services, console: Console, execution: str, timeout: float) ->
     return ended
 
 
-def line(step: Step) -> str:
-    """An action's change on one line."""
-    text = f"{step.stage} / {step.action}: {step.status}"
-    if step.seconds is not None:
-        text += f" after {duration(step.seconds)}"
-    return f"{text}, {step.url}" if step.url else text
+def line(action: Action) -> str:
+    """The present state of an action, on one line."""
+    text = f"{action.stage} / {action.action}: {action.state}"
+    if action.seconds is not None:
+        text += f" after {duration(action.seconds)}"
+    return f"{text}, {action.link}" if action.link else text

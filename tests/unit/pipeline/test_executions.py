@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phaseline.errors import DeploymentError, PhaselineError, RemoteCallError, TimedOutError
+from phaseline.pipeline.actions import Action
 from phaseline.pipeline.executions import (
     APPEARANCE,
     EVENT_PATIENCE,
@@ -19,7 +20,6 @@ from phaseline.pipeline.executions import (
     Execution,
     Executions,
     Missing,
-    Step,
     decide,
     execution_url,
 )
@@ -181,7 +181,7 @@ def test_any_other_refusal_is_told_as_it_is() -> None:
 
 def follow(
     statuses: list[str | None], details: list[list[dict[str, Any]]], *, limit: float = 60.0
-) -> tuple[list[Step], PhaselineError | None, Timer]:
+) -> tuple[list[Action], PhaselineError | None, Timer]:
     """Follow an execution: at each look the next status (None: not found) and actions, newest
     first, the last ones for good."""
     looks = iter(range(10_000))
@@ -220,10 +220,11 @@ def test_each_change_is_told_once() -> None:
         [[source], [running, source], [running, source], [done, source]],
     )
     assert error is None
-    assert steps == [
-        Step("Opt stage", "Opt", "Succeeded", 60.0, None),
-        Step("Build stage", "Build", "InProgress", None, "https://logs"),
-        Step("Build stage", "Build", "Succeeded", 60.0, "https://logs"),
+    told = [(step.stage, step.action, step.state, step.seconds, step.link) for step in steps]
+    assert told == [
+        ("Opt stage", "Opt", "Succeeded", 60.0, None),
+        ("Build stage", "Build", "InProgress", None, "https://logs"),
+        ("Build stage", "Build", "Succeeded", 60.0, "https://logs"),
     ]
 
 
@@ -238,7 +239,7 @@ def test_a_failure() -> None:
     assert error.where == f"pipeline phaseline-demo, execution {E1}"
     assert error.found == "Build stage / Build failed: exit 1"
     assert "https://logs" in error.remedy
-    assert steps[-1].status == "Failed"
+    assert steps[-1].state == "Failed"
 
 
 @pytest.mark.parametrize("status", ["Failed", "Stopped", "Superseded", "Cancelled"])

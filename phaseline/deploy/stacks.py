@@ -8,11 +8,11 @@ and a set that belongs to an older state is never executed.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain, repeat
 from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 from botocore.exceptions import ClientError
 
+from phaseline.aws.wait import poll
 from phaseline.deploy.change_sets import Change, Declared, change_set_name, changes, is_empty
 from phaseline.deploy.stack_status import Decision, Event, decide, judge
 from phaseline.errors import ConfigurationError, DeploymentError, TimedOutError
@@ -290,16 +290,13 @@ class Stacks:
 
     def _until(self, name: str, look: Callable[[], T | None]) -> T:
         """What `look` finds, once it finds something; TimedOutError names the stack `name`."""
-        deadline = self.clock() + self.limit
-        pauses = chain(self.polls, repeat(self.polls[-1]))
-        while (found := look()) is None:
-            if self.clock() >= deadline:
-                raise TimedOutError(
-                    f"stack {name}",
-                    f"its end was not seen within {self.limit:.0f} seconds",
-                    "It goes on by itself. Run this again: it waits for it, then goes on.",
-                )
-            self.sleep(next(pauses))
+        found = poll(look, clock=self.clock, sleep=self.sleep, limit=self.limit, pauses=self.polls)
+        if found is None:
+            raise TimedOutError(
+                f"stack {name}",
+                f"its end was not seen within {self.limit:.0f} seconds",
+                "It goes on by itself. Run this again: it waits for it, then goes on.",
+            )
         return found
 
 

@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain, repeat
 from typing import TYPE_CHECKING, TypedDict
 
+from phaseline.aws.wait import poll
 from phaseline.deploy.plan import FUNCTIONS, key_parameter, resource
 from phaseline.errors import ConfigurationError, RefusedError, RemoteCallError, TimedOutError
 
@@ -144,14 +144,16 @@ class Redeployment:
 
     def _settled(self, declared: Declared) -> "FunctionConfigurationTypeDef":
         """The function's configuration, once no update of it is under way."""
-        deadline = self.clock() + self.limit
-        for pause in chain(self.polls, repeat(self.polls[-1])):
+
+        def look() -> "FunctionConfigurationTypeDef | None":
             found = self.client.get_function(FunctionName=declared.name)["Configuration"]
-            if found.get("LastUpdateStatus") != "InProgress":
-                return found
-            if self.clock() >= deadline:
-                break
-            self.sleep(pause)
+            return None if found.get("LastUpdateStatus") == "InProgress" else found
+
+        settled = poll(
+            look, clock=self.clock, sleep=self.sleep, limit=self.limit, pauses=self.polls
+        )
+        if settled is not None:
+            return settled
         raise TimedOutError(
             f"function {declared.name}",
             f"its update did not end within {self.limit:.0f} seconds",

@@ -20,6 +20,7 @@ from phaseline.drift import release_rules
 from phaseline.drift.releases import ReleaseCheck
 from phaseline.drift.report import Action, Explained, Failure, Finding, Repair, Report
 from phaseline.errors import InputError, PhaselineError
+from phaseline.pipeline.ensure import ensure
 from phaseline.promotion.carry_out import applied
 from phaseline.promotion.request import Request
 from phaseline.releases.ledger import WRITERS
@@ -136,8 +137,8 @@ class Repairs:
     def _ensure(self, stored: Stored) -> tuple[str | None, str]:
         """The execution that carries a document's version, and a phrase about it."""
         try:
-            ensured = self.check.executions.ensure(
-                stored.document.type, stored.version_id, lambda: None
+            ensured = ensure(
+                self.check.executions, stored.document.type, stored.version_id, lambda: None
             )
         except (PhaselineError, BotoCoreError, ClientError) as error:
             return None, f"; no execution carries it yet: {error}"

@@ -6,12 +6,12 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-d
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, repeat
 from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import ClientError
 
 from phaseline.aws.throttling import wait_out
+from phaseline.aws.wait import poll
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -91,18 +91,19 @@ def detect(
         if error.response["Error"]["Code"] != "ValidationError":
             raise
         return StackDrift(stack, failure=error.response["Error"]["Message"].rstrip("."))
-    look = partial(
+    describe = partial(
         client.describe_stack_drift_detection_status,
         StackDriftDetectionId=started["StackDriftDetectionId"],
     )
-    pauses = chain(polls, repeat(polls[-1]))
-    while True:
-        found = ask(look)
-        if found["DetectionStatus"] != "DETECTION_IN_PROGRESS":
-            return ask(partial(_read, client, stack, found))
-        if clock() >= deadline:
-            return StackDrift(stack, failure=f"the detection did not end in {limit:.0f} seconds")
-        sleep(next(pauses))
+
+    def ended() -> "DescribeStackDriftDetectionStatusOutputTypeDef | None":
+        status = ask(describe)
+        return None if status["DetectionStatus"] == "DETECTION_IN_PROGRESS" else status
+
+    detection = poll(ended, clock=clock, sleep=sleep, limit=deadline - clock(), pauses=polls)
+    if detection is None:
+        return StackDrift(stack, failure=f"the detection did not end in {limit:.0f} seconds")
+    return ask(partial(_read, client, stack, detection))
 
 
 def _read(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 
+from phaseline.aws.wait import poll
 from phaseline.errors import InputError, RemoteCallError, TimedOutError
 from phaseline.releases.ledger import WRITERS, Ledger
 from phaseline.releases.release import Release
@@ -26,25 +27,26 @@ def wait(
 
     Raises TimedOutError after `limit` seconds, and says what is served instead.
     """
-    until = clock() + limit
-    while True:
+    found = ""
+
+    def look() -> ServedManifest | None:
+        nonlocal found
         try:
             manifest = fetch(site_url)
         except (RemoteCallError, InputError) as error:
             found = error.found
-        else:
-            shown = manifest.revisions.get(type_, -1)
-            if shown >= revision:
-                return manifest
-            found = f"found revision {shown}, by execution {manifest.execution}"
-        if clock() + PAUSE > until:
-            raise TimedOutError(
-                f"{site_url}/{NAME}",
-                f"expected revision {revision} of the document '{type_}', {found},"
-                f" for {limit:.0f} seconds",
-                "Check the distribution's origin and cache policy, then run this again.",
-            )
-        sleep(PAUSE)
+            return None
+        shown = manifest.revisions.get(type_, -1)
+        found = f"found revision {shown}, by execution {manifest.execution}"
+        return manifest if shown >= revision else None
+
+    if manifest := poll(look, clock=clock, sleep=sleep, limit=limit, pauses=(PAUSE,)):
+        return manifest
+    raise TimedOutError(
+        f"{site_url}/{NAME}",
+        f"expected revision {revision} of the document '{type_}', {found}, for {limit:.0f} seconds",
+        "Check the distribution's origin and cache policy, then run this again.",
+    )
 
 
 def close(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from phaseline import times
+from phaseline.aws.wait import poll
 from phaseline.errors import DeploymentError, InputError, RemoteCallError, TimedOutError
 from phaseline.pipeline import jobs
 from phaseline.pipeline.jobs import Continue, Done, Job
@@ -79,19 +80,20 @@ class Verification:
 
     def _look(self, done: Publication) -> ServedManifest | str:
         """The publication's manifest as the edge serves it, or what is found in its place."""
-        until = self.clock() + PATIENCE
-        while True:
+        found = ""
+
+        def look() -> ServedManifest | None:
+            nonlocal found
             try:
                 manifest = self.fetch(self.site_url)
             except (RemoteCallError, InputError) as error:
                 found = f"found: {error.found}"
-            else:
-                if manifest.digest == done.keys[manifests.NAME]:
-                    return manifest
-                found = f"found that of execution {manifest.execution}"
-            if self.clock() + PAUSE > until:
-                return found
-            self.pause(PAUSE)
+                return None
+            found = f"found that of execution {manifest.execution}"
+            return manifest if manifest.digest == done.keys[manifests.NAME] else None
+
+        manifest = poll(look, clock=self.clock, sleep=self.pause, limit=PATIENCE, pauses=(PAUSE,))
+        return manifest or found
 
     def _finish(self, done: Publication, manifest: ServedManifest) -> Done:
         """Close the releases, note what is live, prune, and remember: each may be repeated.

@@ -10,6 +10,7 @@ from dataclasses import asdict
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
+from phaseline.pipeline import follow as pipeline_follow
 from phaseline.pipeline.actions import FAILED, Action
 from scripts.cli.console import Console, duration, json_option
 from scripts.cli.options import environment_option, execution_option, timeout_option
@@ -42,7 +43,7 @@ def follow(known: Services, console: Console, execution: str, timeout: float) ->
     """Tell each action of an execution as it starts and ends, and record it; those that ended."""
     ended = []
     try:
-        for action in known.executions.follow(execution, limit=timeout):
+        for action in pipeline_follow.follow(known.executions, execution, limit=timeout):
             console.progress(f"  {line(action)}", "red" if action.state == FAILED else "")
             if action.seconds is not None:
                 ended.append(action)

@@ -29,7 +29,8 @@ from phaseline import times
 from phaseline.algorithms.names import TYPES
 from phaseline.documents import diff
 from phaseline.errors import DeploymentError, InputError, PhaselineError, RemoteCallError
-from phaseline.pipeline.executions import SOURCES, Adopted, decide
+from phaseline.pipeline.ensure import Adopted, carrier
+from phaseline.pipeline.executions import SOURCES
 from phaseline.site import live, manifests, proof
 from phaseline.site.manifests import ServedManifest
 from phaseline.slack import rendering
@@ -173,7 +174,7 @@ class Release:
         if found.document_version is None:
             return "the new version of the document would start one"
         newest = self.known.executions.newest()
-        carried = decide(SOURCES[found.type], found.document_version, newest, None)
+        carried = carrier(SOURCES[found.type], found.document_version, newest, None)
         if isinstance(carried, Adopted):
             self._adopt(carried.execution)
             return f"{carried.execution} would be adopted"

@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 import click
 
-from phaseline.pipeline.executions import Adopted, Ensured
+from phaseline.pipeline import ensure as pipeline_ensure
+from phaseline.pipeline.ensure import Adopted, Ensured
 from scripts.cli.console import Console, json_option
 from scripts.cli.options import (
     document_version_option,
@@ -67,7 +68,9 @@ def foresee(known: Services, type_: str | None, version: str | None) -> str:
     if type_ is None or version is None:
         return "would start an execution with the newest of everything"
     revision = known.documents.read_version(type_, version).document.revision
-    found = known.executions.look(type_, version, covered_by(known, type_, revision))
+    found = pipeline_ensure.look(
+        known.executions, type_, version, covered_by(known, type_, revision)
+    )
     if isinstance(found, Adopted):
         ended = "has done it already" if found.done else "would be adopted"
         return f"execution {found.execution} {ended}"
@@ -76,7 +79,9 @@ def foresee(known: Services, type_: str | None, version: str | None) -> str:
 
 def ensure(known: Services, type_: str, version: str, revision: int) -> Ensured:
     """The execution that takes a version of a document to the website."""
-    return known.executions.ensure(type_, version, covered_by(known, type_, revision))
+    return pipeline_ensure.ensure(
+        known.executions, type_, version, covered_by(known, type_, revision)
+    )
 
 
 def covered_by(known: Services, type_: str, revision: int) -> Callable[[], str | None]:

@@ -189,7 +189,7 @@ def test_code_that_lambda_can_not_use(scripted: Scripted) -> None:
 
 def test_an_update_that_does_not_end(scripted: Scripted) -> None:
     """The wait has a bound."""
-    for _ in range(6):
+    for _ in range(5):
         scripted.runs(OTHER, "InProgress")
     with pytest.raises(TimedOutError):
         scripted.redeploy()

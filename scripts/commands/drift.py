@@ -38,11 +38,11 @@ from scripts.cli.options import (
     timeout_option,
 )
 from scripts.commands.deploy import make_plan
-from scripts.commands.follow_pipeline import FOLLOW_TIMEOUT, follow
 from scripts.deploy import templates
 from scripts.drift import report_text
 from scripts.github import job
 from scripts.github.issues import Issues, Kept, Wanted
+from scripts.release.follow import FOLLOW_TIMEOUT, follow
 from scripts.services import Services
 
 ROUNDS = 2

@@ -5,10 +5,9 @@ It is the same invalidation as the pipeline's own: running both makes one.
 
 import click
 
-from phaseline.site import invalidation
-from phaseline.site.invalidation import Invalidated
 from scripts.cli.console import Console, json_option
 from scripts.cli.options import dry_run_option, environment_option, execution_option
+from scripts.release.invalidation import describe, ensure, look
 from scripts.services import Services
 
 
@@ -29,30 +28,3 @@ def command(environment: str, execution: str, dry_run: bool, as_json: bool) -> N
         },
         [describe(found)],
     )
-
-
-def look(known: Services, execution: str) -> Invalidated:
-    """What the invalidation of an execution's publication is or would be."""
-    return invalidation.look(
-        execution, codepipeline=known.codepipeline, name=known.environment.pipeline, s3=known.s3
-    )
-
-
-def ensure(known: Services, execution: str) -> Invalidated:
-    """See to the invalidation of an execution's publication."""
-    return invalidation.ensure(
-        execution,
-        codepipeline=known.codepipeline,
-        name=known.environment.pipeline,
-        s3=known.s3,
-        cdn_=known.cdn,
-    )
-
-
-def describe(found: Invalidated) -> str:
-    """What came of it, in a few words."""
-    if found.found:
-        return f"{found.id}: already done by the pipeline"
-    if found.id is None:
-        return f"would invalidate {', '.join(found.paths)}" if found.paths else "nothing to do"
-    return f"{found.id}: completed, {len(found.paths)} paths"

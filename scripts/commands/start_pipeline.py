@@ -7,12 +7,10 @@ them one is started with the newest of everything.
 
 import os
 import uuid
-from collections.abc import Callable
 
 import click
 
-from phaseline.pipeline import ensure as pipeline_ensure
-from phaseline.pipeline.ensure import Adopted, Ensured
+from phaseline.pipeline.ensure import Ensured
 from scripts.cli.console import Console, json_option
 from scripts.cli.options import (
     document_version_option,
@@ -21,6 +19,7 @@ from scripts.cli.options import (
     type_option,
 )
 from scripts.github import job
+from scripts.release.pipeline import describe, ensure, foresee
 from scripts.services import Services
 
 
@@ -61,43 +60,3 @@ def command(
         },
         [f"{found.execution}: {describe(found)}", url],
     )
-
-
-def foresee(known: Services, type_: str | None, version: str | None) -> str:
-    """What would be done, in a sentence; nothing is changed."""
-    if type_ is None or version is None:
-        return "would start an execution with the newest of everything"
-    revision = known.documents.read_version(type_, version).document.revision
-    found = pipeline_ensure.look(
-        known.executions, type_, version, covered_by(known, type_, revision)
-    )
-    if isinstance(found, Adopted):
-        ended = "has done it already" if found.done else "would be adopted"
-        return f"execution {found.execution} {ended}"
-    return f"would start an execution pinned to {type_} {version}"
-
-
-def ensure(known: Services, type_: str, version: str, revision: int) -> Ensured:
-    """The execution that takes a version of a document to the website."""
-    return pipeline_ensure.ensure(
-        known.executions, type_, version, covered_by(known, type_, revision)
-    )
-
-
-def covered_by(known: Services, type_: str, revision: int) -> Callable[[], str | None]:
-    """Finds the execution whose verified publication shows this revision or a later one."""
-
-    def find() -> str | None:
-        published = known.site.published()[0]
-        if published is None or published.revisions.get(type_, -1) < revision:
-            return None
-        return published.execution
-
-    return find
-
-
-def describe(found: Ensured) -> str:
-    """What came of it, in a few words."""
-    if found.started:
-        return "started"
-    return "already done" if found.done else "under way already, adopted"

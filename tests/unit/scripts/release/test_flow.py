@@ -14,10 +14,10 @@ from phaseline.promotion.request import Request
 from phaseline.releases.release import SUPERSEDED, VERIFIED
 from phaseline.site import manifests
 from scripts.cli.console import Console
-from scripts.commands.release import Release
-from scripts.commands.update_metadata import update
 from scripts.release import journal
+from scripts.release.flow import Release
 from scripts.release.journal import Journal
+from scripts.release.request import update
 from scripts.release.subject import Move, Subject
 from scripts.services import Services
 from tests.builders.calls import Calls

@@ -1,0 +1,43 @@
+"""A person's request: made of a command's options, and carried out on the documents."""
+
+from dataclasses import replace
+from typing import Any
+
+from phaseline.algorithms.names import TYPES
+from phaseline.promotion.carry_out import Outcome, carry_out
+from phaseline.promotion.request import Request, check
+from scripts import services
+from scripts.cli.options import ALL
+from scripts.services import Services
+
+
+def requested(*, type_: str, **asked: Any) -> tuple[Request, ...]:
+    """The requests of this invocation, one for each document; `asked` are `request_options`.
+
+    Raises InputError for one that is malformed, before any is carried out.
+    """
+    requests = [
+        Request(
+            type=each,
+            who="",
+            at=services.now(),
+            id=services.invocation(),
+            run_url=services.run_url(),
+            **asked,
+        )
+        for each in (TYPES if type_ == ALL else (type_,))
+    ]
+    for request in requests:
+        check(request)
+    who = services.who()
+    return tuple(replace(request, who=who) for request in requests)
+
+
+def update(known: Services, requests: tuple[Request, ...], *, dry_run: bool) -> tuple[Outcome, ...]:
+    """Carry out requests on an environment's documents; none of them where one is refused."""
+    if len(requests) > 1 and not dry_run:
+        update(known, requests, dry_run=True)
+    return tuple(
+        carry_out(request, documents=known.documents, sources=known.sources, dry_run=dry_run)
+        for request in requests
+    )

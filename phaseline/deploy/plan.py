@@ -92,7 +92,7 @@ UPLOADED = frozenset({"CodeBucket", *map(key_parameter, FUNCTIONS)})
 class Steps(Protocol):
     """Names each step to a person while it runs."""
 
-    def __call__(self, title: str) -> AbstractContextManager[None]: ...
+    def __call__(self, title: str) -> AbstractContextManager[object]: ...
 
 
 @dataclass(frozen=True)

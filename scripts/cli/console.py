@@ -32,8 +32,19 @@ json_option = click.option(
 
 
 @dataclass
+class Step:
+    """A step that a command took: its title, its result in a few words, how long it took, and the
+    page that shows more."""
+
+    step: str
+    result: str = ""
+    seconds: float = 0.0
+    url: str | None = None
+
+
+@dataclass
 class Console:
-    """The output of one command that takes `total` steps."""
+    """The output of one command that takes `total` steps; `steps` are those that it has begun."""
 
     as_json: bool = False
     total: int = 0
@@ -42,15 +53,19 @@ class Console:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     clock: Callable[[], float] = time.monotonic
     heartbeat: float = HEARTBEAT
-    _step: int = field(default=0, init=False)
+    steps: list[Step] = field(default_factory=list, init=False)
     _spoke: float = field(default=0.0, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     @contextmanager
-    def step(self, title: str) -> Iterator[None]:
-        """Number and name what runs inside, tell how long it took, and that it is still alive."""
-        self._step += 1
-        label = f"[{self._step}/{self.total}] {title}"
+    def step(self, title: str) -> Iterator[Step]:
+        """Number and name what runs inside, tell how long it took, and that it is still alive.
+
+        The result that is put into the step is told at its end. A step that raises has failed.
+        """
+        step = Step(title)
+        self.steps.append(step)
+        label = f"[{len(self.steps)}/{self.total}] {title}"
         self.progress(label, style="bold")
         started = self.clock()
         ended = threading.Event()
@@ -58,12 +73,18 @@ class Console:
         alive.start()
         outcome, style = "failed after", "red"
         try:
-            yield
+            yield step
             outcome, style = "done in", "green"
+            if step.result:
+                self.progress(f"  {step.result}")
+        except BaseException:
+            step.result = "failed"
+            raise
         finally:
             ended.set()
             alive.join()
-            self.progress(f"{label}: {outcome} {duration(self.clock() - started)}", style)
+            step.seconds = self.clock() - started
+            self.progress(f"{label}: {outcome} {duration(step.seconds)}", style)
 
     def progress(self, line: str, style: str = "") -> None:
         """One line for people, on stderr."""

@@ -60,9 +60,9 @@ def command(
 ) -> None:
     known = Services(environment)
     title, make = _wanted(known, document_version, asked, dry_run=dry_run)
-    kept = Journal(environment, title)
     documents = len(TYPES) if asked["type_"] == ALL else 1
     console = Console(as_json=as_json, total=2 + documents * (1 if dry_run else 4))
+    kept = Journal(environment, title, console.steps)
     release = Release(known, console, kept, make, timeout)
     try:
         if dry_run:

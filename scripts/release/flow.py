@@ -50,12 +50,12 @@ class Release:
     def preview(self) -> None:
         """Say what would be done, and change nothing."""
         subjects = self._ensure_metadata()
-        with self.journal.step(self.console, "Differences") as record:
+        with self.console.step("Differences") as step:
             shown = self.journal.differences = self._differences(subjects)
-            record.result = f"documents: {len(shown.documents)}, website: {len(shown.website)}"
+            step.result = f"documents: {len(shown.documents)}, website: {len(shown.website)}"
         for subject in subjects:
-            with self.journal.step(self.console, "Pipeline execution") as record:
-                record.result = self._foresee(subject)
+            with self.console.step("Pipeline execution") as step:
+                step.result = self._foresee(subject)
         self.journal.outcome = journal.DRY_RUN
 
     def _differences(self, subjects: tuple[Subject, ...]) -> Differences:
@@ -98,11 +98,11 @@ class Release:
         self.journal.outcome = journal.DONE if self.journal.did else journal.ALREADY_DONE
         if not all(shown):
             self.journal.outcome = journal.SUPERSEDED
-        with self.journal.step(self.console, "Report") as record:
+        with self.console.step("Report") as step:
             self._stamp(subjects, started)
-            record.result = "nothing to tell"
+            step.result = "nothing to tell"
             if self.journal.outcome == journal.DONE:
-                record.result = self.tell(None).note
+                step.result = self.tell(None).note
 
     def _see_through(self, subject: Subject) -> bool:
         """From the document's version to the proof; False where something newer is shown."""
@@ -121,22 +121,22 @@ class Release:
                 )
 
     def _ensure_metadata(self) -> tuple[Subject, ...]:
-        with self.journal.step(self.console, "Metadata") as record:
+        with self.console.step("Metadata") as step:
             self.journal.site_url = self.known.environment.site_url
             subjects = self.journal.subjects = self.make()
             self.journal.did |= any(subject.changed for subject in subjects)
-            record.result = "; ".join(subject.note for subject in subjects)
+            step.result = "; ".join(subject.note for subject in subjects)
         return subjects
 
     def _ensure_execution(self, subject: Subject) -> tuple[str, bool]:
-        with self.journal.step(self.console, "Pipeline execution") as record:
+        with self.console.step("Pipeline execution") as step:
             ensured = pipeline.ensure(
                 self.known, subject.type, str(subject.document_version), subject.revision
             )
             self.journal.did |= not ensured.done
-            record.url = self._adopt(ensured.execution)
-            record.result = f"{ensured.execution}: {pipeline.describe(ensured)}"
-            self.console.progress(f"  {record.url}")
+            step.url = self._adopt(ensured.execution)
+            step.result = f"{ensured.execution}: {pipeline.describe(ensured)}"
+            self.console.progress(f"  {step.url}")
         return ensured.execution, ensured.done
 
     def _adopt(self, execution: str) -> str:
@@ -145,24 +145,24 @@ class Release:
         return self.journal.execution_url
 
     def _follow(self, execution: str, *, done: bool) -> None:
-        with self.journal.step(self.console, PIPELINE) as record:
+        with self.console.step(PIPELINE) as step:
             if done:
-                record.result = "already done"
+                step.result = "already done"
             else:
                 ended = follow(self.known, self.console, execution, self.timeout)
-                record.result = f"succeeded, {len(ended)} actions"
+                step.result = f"succeeded, {len(ended)} actions"
 
     def _ensure_invalidation(self, execution: str) -> None:
-        with self.journal.step(self.console, "Invalidation") as record:
+        with self.console.step("Invalidation") as step:
             invalidated = invalidation.ensure(self.known, execution)
             self.journal.did |= invalidated.id is not None and not invalidated.found
-            record.result = invalidation.describe(invalidated)
+            step.result = invalidation.describe(invalidated)
 
     def _verify(self, subject: Subject) -> bool:
         """Wait for the proof and close the releases it proves; False where newer is shown."""
         site_url = self.known.environment.site_url
-        with self.journal.step(self.console, "Website") as record:
-            record.url = site_url
+        with self.console.step("Website") as step:
+            step.url = site_url
             manifest = proof.wait(
                 self.fetch,
                 site_url,
@@ -179,7 +179,7 @@ class Release:
             self.known.lives.record(live.of(manifest, times.instant(datetime.now(UTC))))
             document = manifest.documents[subject.type]
             shown = _is_shown(subject, document.versions)
-            record.result = f"{subject.type} revision {document.revision} is served"
+            step.result = f"{subject.type} revision {document.revision} is served"
             if not shown and document.revision == subject.revision:
                 raise DeploymentError(
                     f"{site_url}/{manifests.NAME}",
@@ -209,7 +209,7 @@ class Release:
         )
         claim = slack.PUBLISHED
         if error is not None:
-            of_pipeline = isinstance(error, DeploymentError) and kept.records[-1].step == PIPELINE
+            of_pipeline = isinstance(error, DeploymentError) and kept.steps[-1].step == PIPELINE
             claim = slack.FAILED if of_pipeline else UNVERIFIED
         return slack.tell(
             self.known,

@@ -2,12 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from phaseline.errors import InputError, PhaselineError, RefusedError
-from scripts.cli.console import Console, duration
+from scripts.cli.console import Step, duration
 from scripts.github.job import escape, fenced, link
 from scripts.release.subject import Move, Subject
 
@@ -37,24 +36,15 @@ class Differences:
 
 
 @dataclass
-class Record:
-    """One step that was taken; `result` is what came of it, in a few words."""
-
-    step: str
-    result: str = ""
-    seconds: float = 0.0
-    url: str | None = None
-
-
-@dataclass
 class Journal:
     """What is known of a release so far; it is filled as the release goes on.
 
-    `did` is set by the first step that found something left to do.
+    `did` is set by the first step that found something left to do; `steps` are the console's.
     """
 
     environment: str
     request: str
+    steps: Sequence[Step]
     clock: Callable[[], float] = time.monotonic
     subjects: tuple[Subject, ...] = ()
     execution: str | None = None
@@ -64,23 +54,9 @@ class Journal:
     did: bool = False
     differences: Differences | None = None
     error: PhaselineError | None = None
-    records: list[Record] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._started = self.clock()
-
-    @contextmanager
-    def step(self, console: Console, title: str) -> Iterator[Record]:
-        """Take a step: the console numbers it, and what is put into the record is kept."""
-        record = Record(title, "failed")
-        self.records.append(record)
-        started = self.clock()
-        try:
-            with console.step(title):
-                yield record
-                console.progress(f"  {record.result}")
-        finally:
-            record.seconds = self.clock() - started
 
     def fail(self, error: PhaselineError) -> None:
         """Note that the release ended with an error."""
@@ -134,7 +110,7 @@ class Journal:
             "execution_url": self.execution_url,
             "site_url": self.site_url,
             "seconds": round(self.seconds, 1),
-            "steps": [asdict(record) for record in self.records],
+            "steps": [asdict(step) for step in self.steps],
         }
 
     def lines(self) -> Iterator[str]:
@@ -165,8 +141,8 @@ class Journal:
         lines += [f"| {name} | {text} |" for name, text in rows if text]
         lines += ["", "| Step | Result | Duration |", "|-|-|-|"]
         lines += [
-            f"| {escape(one.step)} | {link(one.result, one.url)} | {duration(one.seconds)} |"
-            for one in self.records
+            f"| {escape(step.step)} | {link(step.result, step.url)} | {duration(step.seconds)} |"
+            for step in self.steps
         ]
         if self.differences:
             lines += ["", "### Documents", "", *_bullets(self.differences.documents)]

@@ -61,11 +61,12 @@ def known(httpserver: HTTPServer) -> Iterator[Services]:
 
 def run(known: Services, subject: Subject, revision: int, version: str) -> Journal:
     """Release `subject` where visitors get a revision with this version of the algorithm `a`."""
-    timer, kept = Timer(), Journal("demo", "release opt v7 (demo)")
+    timer, console = Timer(), Console(total=6, err=io.StringIO(), environ={})
+    kept = Journal("demo", "release opt v7 (demo)", console.steps)
     shown = manifest(revision=revision, versions={"a": version})
     Release(
         known,
-        Console(total=6, err=io.StringIO(), environ={}),
+        console,
         kept,
         make=lambda: (subject,),
         timeout=10,
@@ -89,7 +90,7 @@ def test_it_closes_what_it_proved(known: Services) -> None:
     assert seen.documents["opt"].revision == 7
     again = run(known, SUBJECT, 7, "1.0.0")
     assert again.outcome == journal.ALREADY_DONE
-    assert [record.step for record in again.records] == [
+    assert [step.step for step in again.steps] == [
         "Metadata",
         "Pipeline execution",
         "Pipeline",

@@ -43,21 +43,23 @@ SUBJECT = Subject(Document("opt", 6), Document("opt", 7), "v7", (MOVE,), True, N
 def journal(**facts: Any) -> Journal:
     """The journal of a promotion, one step of which took two seconds."""
     timer = Timer()
-    kept = Journal("demo", "promote opt/route-planner 2.1.0 (demo)", clock=timer.clock)
+    console = quiet(timer)
+    title = "promote opt/route-planner 2.1.0 (demo)"
+    kept = Journal("demo", title, console.steps, clock=timer.clock)
     kept.subjects, kept.outcome = (SUBJECT,), DONE
     kept.execution, kept.execution_url = "e1", "https://console.example/e1"
     kept.site_url = "https://www.example.com"
-    with kept.step(quiet(), "Metadata") as record:
+    with console.step("Metadata") as step:
         timer.now += 2
-        record.result = "written"
+        step.result = "written"
     for name, value in facts.items():
         setattr(kept, name, value)
     return kept
 
 
-def quiet() -> Console:
+def quiet(timer: Timer) -> Console:
     """A console that nobody sees."""
-    return Console(total=1, err=io.StringIO(), environ={})
+    return Console(total=1, err=io.StringIO(), environ={}, clock=timer.clock)
 
 
 def test_summary() -> None:
@@ -100,7 +102,7 @@ def test_outputs() -> None:
         "site-url": "https://www.example.com",
         "document-version": "v7",
     }
-    assert set(Journal("demo", "x").outputs().values()) == {"interrupted", ""}
+    assert set(Journal("demo", "x", []).outputs().values()) == {"interrupted", ""}
 
 
 @pytest.mark.parametrize(
@@ -139,10 +141,11 @@ def test_move(before: str | None, after: str | None, text: str) -> None:
 )
 def test_failure(kind: type[PhaselineError], outcome: str) -> None:
     """An error is the sentence; a step that raised is kept as failed, with its duration."""
-    kept = journal()
+    console = quiet(Timer())
+    kept = Journal("demo", "x", console.steps)
 
     def broken() -> None:
-        with kept.step(quiet(), "Pipeline"):
+        with console.step("Pipeline"):
             raise kind("pipeline p", "Build failed", "Look at its log.")
 
     with pytest.raises(kind) as caught:
@@ -150,7 +153,7 @@ def test_failure(kind: type[PhaselineError], outcome: str) -> None:
     kept.fail(caught.value)
     assert kept.outcome == outcome
     assert kept.sentence == "pipeline p: Build failed. Look at its log."
-    assert [record.result for record in kept.records] == ["written", "failed"]
+    assert [step.result for step in kept.steps] == ["failed"]
 
 
 @given(st.dictionaries(st.sampled_from(["a", "b-c"]), st.text(ALPHABET)))

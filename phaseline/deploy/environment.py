@@ -5,9 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
 from phaseline.algorithms.schema import Schema
+from phaseline.deploy.stack import Stack, describe
 from phaseline.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -43,36 +42,13 @@ class Environment:
     soak_minutes: int
 
 
-@dataclass(frozen=True)
-class _Stack:
-    """A stack's outputs and parameters; `name` is the whole one."""
-
-    name: str
-    environment: str
-    outputs: Mapping[str, str]
-    parameters: Mapping[str, str]
-
-    def output(self, key: str) -> str:
-        return self._of(self.outputs, "output", key)
-
-    def parameter(self, key: str) -> str:
-        return self._of(self.parameters, "parameter", key)
-
-    def _of(self, values: Mapping[str, str], kind: str, key: str) -> str:
-        if key not in values:
-            raise ConfigurationError(
-                f"stack {self.name}", f"it has no {kind} {key}", _deploy(self.environment)
-            )
-        return values[key]
-
-
 def read(client: "CloudFormationClient", name: str) -> Environment:
     """The environment `name`, by one DescribeStacks call for each of STACKS, all at once.
 
     Raises ConfigurationError naming the stack that is not there or lacks a value.
     """
     with ThreadPoolExecutor(len(STACKS)) as pool:
-        stacks = pool.map(lambda short: _describe(client, name, short), STACKS)
+        stacks = pool.map(lambda short: _values(client, name, short), STACKS)
         registry, site, listener, publish, slack, pipeline = stacks
     return Environment(
         name=name,
@@ -99,26 +75,30 @@ def read(client: "CloudFormationClient", name: str) -> Environment:
     )
 
 
-def _describe(client: "CloudFormationClient", environment: str, short: str) -> _Stack:
-    name = f"phaseline-{environment}-{short}"
-    missing = ConfigurationError(f"stack {name}", "it is not deployed", _deploy(environment))
-    try:
-        found = client.describe_stacks(StackName=name)["Stacks"][0]
-    except ClientError as error:
-        if "does not exist" in error.response["Error"]["Message"]:
-            raise missing from error
-        raise
-    if found["StackStatus"] == "REVIEW_IN_PROGRESS":
-        raise missing
-    return _Stack(
-        name=name,
-        environment=environment,
-        outputs={one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])},
-        parameters={
-            one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])
-        },
-    )
+@dataclass(frozen=True)
+class _Values:
+    """The outputs and parameters of a stack. Raises ConfigurationError for one that it lacks."""
+
+    stack: Stack
+    remedy: str
+
+    def output(self, key: str) -> str:
+        return self._value(self.stack.outputs, "output", key)
+
+    def parameter(self, key: str) -> str:
+        return self._value(self.stack.parameters, "parameter", key)
+
+    def _value(self, values: Mapping[str, str], kind: str, key: str) -> str:
+        if key not in values:
+            where = f"stack {self.stack.name}"
+            raise ConfigurationError(where, f"it has no {kind} {key}", self.remedy)
+        return values[key]
 
 
-def _deploy(environment: str) -> str:
-    return f"Run: python -m scripts deploy --environment {environment}"
+def _values(client: "CloudFormationClient", environment: str, short: str) -> _Values:
+    remedy = f"Run: python -m scripts deploy --environment {environment}"
+    stack = describe(client, environment, short)
+    if stack is None:
+        where = f"stack phaseline-{environment}-{short}"
+        raise ConfigurationError(where, "it is not deployed", remedy)
+    return _Values(stack, remedy)

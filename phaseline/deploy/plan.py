@@ -30,6 +30,7 @@ from phaseline.deploy.change_sets import Declared
 from phaseline.deploy.environment import PREFIX
 from phaseline.deploy.package import Package
 from phaseline.deploy.parameters import assign
+from phaseline.deploy.stack import is_deployed
 from phaseline.deploy.stacks import Parameters, Result, Stacks
 from phaseline.documents.store import Documents
 from phaseline.errors import DeploymentError
@@ -245,8 +246,7 @@ class Preview:
         return [key for key in keys if not _exists(self.s3, bucket, key)]
 
     def _is_deployed(self, name: str) -> bool:
-        stack = self.stacks.find(name)
-        return stack is not None and stack["StackStatus"] != "REVIEW_IN_PROGRESS"
+        return is_deployed(self.stacks.find(name))
 
 
 def deploy(plan: Plan, executor: Executor, stacks: Stacks, step: Steps) -> Outcome:

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
 
 
 @dataclass(frozen=True)
@@ -42,16 +43,26 @@ class Stack:
         }
 
 
-def describe(client: "CloudFormationClient", environment: str, short: str) -> Stack | None:
-    """The environment's stack, or None where it is not deployed."""
-    name = f"phaseline-{environment}-{short}"
+def find(client: "CloudFormationClient", name: str) -> "StackTypeDef | None":
+    """The stack of this name or id as DescribeStacks gives it; None where there is none."""
     try:
-        found = client.describe_stacks(StackName=name)["Stacks"][0]
+        return client.describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
         if "does not exist" in error.response["Error"]["Message"]:
             return None
         raise
-    if found["StackStatus"] == "REVIEW_IN_PROGRESS":
+
+
+def is_deployed(found: "StackTypeDef | None") -> bool:
+    """Whether there is a stack that is more than the shell of its first change set."""
+    return found is not None and found["StackStatus"] != "REVIEW_IN_PROGRESS"
+
+
+def describe(client: "CloudFormationClient", environment: str, short: str) -> Stack | None:
+    """The environment's stack, or None where it is not deployed."""
+    name = f"phaseline-{environment}-{short}"
+    found = find(client, name)
+    if found is None or not is_deployed(found):
         return None
     outputs = found.get("Outputs", [])
     return Stack(

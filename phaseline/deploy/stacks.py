@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from phaseline.aws.wait import poll
 from phaseline.deploy.change_sets import Change, Declared, change_set_name, changes, is_empty
+from phaseline.deploy.stack import find, is_deployed
 from phaseline.deploy.stack_status import Decision, Event, decide, judge
 from phaseline.errors import ConfigurationError, DeploymentError, TimedOutError
 
@@ -90,17 +91,12 @@ class Stacks:
 
     def find(self, stack: str) -> "StackTypeDef | None":
         """The stack of this name or id, or None."""
-        try:
-            return self.client.describe_stacks(StackName=stack)["Stacks"][0]
-        except ClientError as error:
-            if "does not exist" in error.response["Error"]["Message"]:
-                return None
-            raise
+        return find(self.client, stack)
 
     def outputs(self, stack: str) -> dict[str, str]:
         """The outputs of a stack that is there. Raises ConfigurationError where it isn't."""
         found = self.find(stack)
-        if found is None or found["StackStatus"] == "REVIEW_IN_PROGRESS":
+        if found is None or not is_deployed(found):
             raise ConfigurationError(f"stack {stack}", "it is not deployed", "Deploy it first.")
         return _outputs(found)
 

@@ -69,6 +69,7 @@ class Deployed:
         held = self.values[name]
         outputs, parameters = held.get("Outputs", {}), held.get("Parameters", {})
         stack = {
+            "StackId": f"arn:aws:cloudformation:eu-central-1:111122223333:stack/{name}/1",
             "StackStatus": self.status[name],
             "Outputs": [{"OutputKey": k, "OutputValue": v} for k, v in outputs.items()],
             "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
@@ -77,7 +78,7 @@ class Deployed:
 
 
 def test_read() -> None:
-    """Every name comes from the stacks, by one call for each of the four."""
+    """Every name comes from the stacks, by one call for each of the six."""
     deployed = Deployed()
     found = environment.read(deployed.client, "demo")
     assert found == environment.Environment(

@@ -160,13 +160,15 @@ class Release:
         except (RemoteCallError, InputError) as error:
             website: tuple[str, ...] = (f"it shows nothing to compare with: {error.found}",)
         else:
-            website = tuple(map(str, diff.site(shown.versions, after.values())))
+            website = tuple(map(str, diff.compare_website(shown.versions, after.values())))
         return Differences(
             documents=tuple(
-                str(one) for found in subjects for one in diff.documents(found.before, found.after)
+                str(one)
+                for found in subjects
+                for one in diff.compare_documents(found.before, found.after)
             ),
             website=website,
-            text="".join(diff.text(found.before, found.after) for found in subjects),
+            text="".join(diff.unified_diff(found.before, found.after) for found in subjects),
         )
 
     def _foresee(self, found: Subject) -> str:

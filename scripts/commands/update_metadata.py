@@ -11,7 +11,7 @@ import click
 
 from phaseline.algorithms.names import TYPES
 from phaseline.promotion.carry_out import Outcome, carry_out
-from phaseline.promotion.request import Request, check
+from phaseline.promotion.request import Request, check_request
 from scripts import services
 from scripts.cli.console import Console, json_option
 from scripts.cli.options import ALL, dry_run_option, environment_option, request_options
@@ -55,7 +55,7 @@ def requested(*, type_: str, **asked: Any) -> tuple[Request, ...]:
         for each in (TYPES if type_ == ALL else (type_,))
     ]
     for request in requests:
-        check(request)
+        check_request(request)
     who = services.who()
     return tuple(replace(request, who=who) for request in requests)
 
@@ -81,5 +81,5 @@ def as_data(outcome: Outcome, *, dry_run: bool) -> dict[str, Any]:
         "type": document.document.type,
         "revision": document.document.revision,
         "document_version": None if dry_run and outcome.changed else document.version_id,
-        "releases": [asdict(release) for release in (*outcome.releases, *outcome.aside)],
+        "releases": [asdict(release) for release in (*outcome.releases, *outcome.not_carried)],
     }

@@ -1,8 +1,8 @@
-"""Pure: the documents' revisions as CodePipeline carries them.
+"""Pure: formats the revisions of documents for CodePipeline.
 
-An object's metadata names the revision of its document, and CodePipeline shows it as the summary of
-a source's revision. An action's output variable names the revisions of all documents; it may be put
-into the JSON of another action's parameters, so the text holds no quotes: `in=3,opt=7,out=2`.
+The metadata of an S3 object contains the revision of its document as a summary. An output variable
+of an action contains the revisions of all documents, as in `in=3,opt=7,out=2`: it has no quotes,
+because it may become part of the JSON parameters of another action.
 """
 
 import re
@@ -13,16 +13,23 @@ SUMMARY = "revision {}"
 
 
 def summary(revision: int) -> str:
-    """What CodePipeline shows of a document's version: `revision 7`."""
+    """Return the revision summary that CodePipeline shows for a document: `revision 7`."""
     return SUMMARY.format(revision)
 
 
 def in_summary(text: str) -> int | None:
-    """The revision that a summary of CodePipeline's names; None where somebody else wrote it."""
-    found = re.fullmatch(SUMMARY.format(r"(\d+)"), text)
-    return int(found[1]) if found else None
+    """Return the revision in a summary, or None if Phaseline did not write the summary.
+
+    >>> in_summary("revision 7")
+    7
+    """
+    match = re.fullmatch(SUMMARY.format(r"(\d+)"), text)
+    return int(match[1]) if match else None
 
 
 def render(revisions: Mapping[str, int]) -> str:
-    """The revisions as text; `none` where there are no documents, since no variable is empty."""
+    """Return the revisions of documents by type as the text of an output variable.
+
+    The text is `none` without documents, because CodePipeline allows no empty variable.
+    """
     return ",".join(f"{type_}={revisions[type_]}" for type_ in sorted(revisions)) or "none"

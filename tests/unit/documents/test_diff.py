@@ -1,4 +1,4 @@
-"""What differs between documents, and between documents and the website."""
+"""Differences between documents, and between documents and the website."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,7 +22,7 @@ def entry(version: str, **display: Any) -> Entry:
 
 
 def hold(*versions: str, action: str = "promote", **fields: Any) -> Hold:
-    """A hold of Ana's, behind which versions of `a` wait."""
+    """A hold of Ana, behind which changes of `a` wait."""
     waiting = tuple(
         Change(action, "opt", "a", version, {}, str(20 + number), SINCE)
         for number, version in enumerate(versions)
@@ -36,13 +36,13 @@ def opt(revision: int = 7, **parts: Any) -> Document:
 
 
 def active(**versions: str) -> dict[str, Entry]:
-    """Algorithms with these versions, which have nothing to show."""
+    """Active entries with these versions and without display."""
     return {name: entry(version) for name, version in versions.items()}
 
 
-def said(before: Document, after: Document) -> list[str]:
-    """The differences as sentences."""
-    return [str(one) for one in diff.documents(before, after)]
+def described(before: Document, after: Document) -> list[str]:
+    """Return the differences as text."""
+    return [str(difference) for difference in diff.compare_documents(before, after)]
 
 
 def served(revision: int, **versions: str) -> dict[str, Mapping[str, str]]:
@@ -77,21 +77,19 @@ def served(revision: int, **versions: str) -> dict[str, Mapping[str, str]]:
          ["opt/a 2.0.0: no longer bad, marked by ben: it crashes"]),
     ],
 )  # fmt: skip
-def test_every_kind_of_difference_is_a_sentence(
+def test_each_kind_of_difference_is_described(
     before: dict[str, Any], after: dict[str, Any], expected: list[str]
 ) -> None:
-    """Version, display, hold, what waits, mark and freeze, each as it was and as it is."""
-    assert said(opt(**before), opt(8, **after)) == expected
+    assert described(opt(**before), opt(8, **after)) == expected
 
 
-def test_equal_documents() -> None:
-    """The same version brought again, by another release, is no difference."""
+def test_same_version_by_another_release_is_no_difference() -> None:
     again = replace(entry("1.0.0"), release="another", sequence="11", who="ana")
-    assert said(opt(algorithms=active(a="1.0.0")), opt(8, algorithms={"a": again})) == []
+    assert described(opt(algorithms=active(a="1.0.0")), opt(8, algorithms={"a": again})) == []
 
 
-def test_what_changes_hands_is_sorted() -> None:
-    """The type comes first, then each algorithm with its version before the rest."""
+def test_differences_are_sorted_by_algorithm_and_kind() -> None:
+    """The differences of the whole type come first."""
     before = opt(algorithms=active(a="1.0.0", b="1.0.0"), holds={"b": hold()})
     after = opt(
         8,
@@ -99,39 +97,37 @@ def test_what_changes_hands_is_sorted() -> None:
         bad={"b": {"1.0.0": Mark("it crashes", "ben", SINCE)}},
         freeze=hold("3.0.0"),
     )
-    found = diff.documents(before, after)
-    assert [(one.algorithm, one.what) for one in found] == [
+    differences = diff.compare_documents(before, after)
+    assert [(each.algorithm, each.kind) for each in differences] == [
         (None, "freeze"), ("a", "waiting"), ("b", "version"), ("b", "hold"), ("b", "bad"),
         ("c", "version"),
     ]  # fmt: skip
-    assert found[2] == Difference("opt", "b", "version", None, "1.0.0", "0.9.0")
-    assert [one.algorithm for one in found if one.is_visible] == ["b", "c"]
+    assert differences[2] == Difference("opt", "b", "version", None, "1.0.0", "0.9.0")
+    assert [each.algorithm for each in differences if each.is_visible] == ["b", "c"]
 
 
-def test_visitors_see_what_earlier_revisions_brought_too() -> None:
-    """The website is at revision 5: what 6 brought to `b` comes with 7's change of `a`."""
-    found = diff.site(
+def test_website_differences_include_earlier_revisions() -> None:
+    """The website shows revision 5, so a build of revision 7 also brings the changes of 6."""
+    differences = diff.compare_website(
         served(5, a="1.0.0", b="1.0.0", c="1.0.0"),
         [opt(7, algorithms=active(a="1.1.0", b="1.1.0")), Document("in", 1)],
     )
-    assert list(map(str, found)) == [
+    assert list(map(str, differences)) == [
         "opt/a: 1.0.0 -> 1.1.0",
         "opt/b: 1.0.0 -> 1.1.0",
         "opt/c: 1.0.0 -> nothing",
     ]
 
 
-def test_a_type_that_no_visitor_has_seen() -> None:
-    """All of it is new where the website was built without its document."""
-    found = diff.site(served(5), [Document("in", 1, active(a="1.0.0"))])
-    assert list(map(str, found)) == ["in/a: nothing -> 1.0.0"]
+def test_type_that_the_website_does_not_show_is_completely_new() -> None:
+    differences = diff.compare_website(served(5), [Document("in", 1, active(a="1.0.0"))])
+    assert list(map(str, differences)) == ["in/a: nothing -> 1.0.0"]
 
 
-def test_text() -> None:
-    """A hunk for each entry that differs, under its place in the document."""
+def test_unified_diff_has_a_hunk_for_each_entry_that_differs() -> None:
     before = opt(algorithms=active(a="1.0.0", b="1.0.0"), freeze=hold())
     after = opt(8, algorithms={"a": entry("1.0.0"), "b": entry("1.0.0", title="B")})
-    assert diff.text(before, after).splitlines() == [
+    assert diff.unified_diff(before, after).splitlines() == [
         "--- opt.json revision 7",
         "+++ opt.json revision 8",
         "@@ -1,5 +1,7 @@ algorithms.b",
@@ -155,24 +151,23 @@ def test_text() -> None:
     ]
 
 
-def test_text_of_equal_documents() -> None:
-    """Nothing, also where only the revision is another one."""
-    assert diff.text(opt(7), opt(8)) == ""
+def test_unified_diff_is_empty_if_only_the_revision_differs() -> None:
+    assert diff.unified_diff(opt(7), opt(8)) == ""
 
 
-def test_linear() -> None:
-    """What twice as many algorithms that differ cost is twice as much, counted in calls."""
+def test_cost_is_linear_in_the_number_of_differences() -> None:
+    """Twice as many algorithms need at most about twice as many function calls."""
 
     def compare(count: int) -> None:
         before, after = (
             opt(
                 number,
-                algorithms={f"a{one}": entry(f"{number}.0.0", title="A") for one in range(count)},
+                algorithms={f"a{n}": entry(f"{number}.0.0", title="A") for n in range(count)},
             )
             for number in (1, 2)
         )
-        assert len(diff.documents(before, after)) == count
-        assert len(diff.site(served(1), [after])) == count
-        assert diff.text(before, after).count("@@ -") == count
+        assert len(diff.compare_documents(before, after)) == count
+        assert len(diff.compare_website(served(1), [after])) == count
+        assert diff.unified_diff(before, after).count("@@ -") == count
 
     assert calls(lambda: compare(2000)) < 2.5 * calls(lambda: compare(1000))

@@ -1,4 +1,4 @@
-"""Windows: what a person may write, and when they are open."""
+"""Windows: their text, and the times at which they are open."""
 
 import itertools
 from collections.abc import Callable
@@ -18,7 +18,7 @@ WEEKEND = "0 18 * * 5 for 2d14h in Europe/Berlin"
 
 
 def berlin(text: str, fold: int = 0) -> datetime:
-    """A time on a clock in Berlin."""
+    """Return a local time in Berlin."""
     return datetime.fromisoformat(text).replace(tzinfo=BERLIN, fold=fold)
 
 
@@ -33,15 +33,13 @@ def berlin(text: str, fold: int = 0) -> datetime:
         ("2026-12-02T12:00:00", False),
     ],
 )
-def test_open_from_its_start_to_its_end(at: str, expected: bool) -> None:
-    """The start belongs to the window, the end does not, whatever the zone of the question."""
+def test_window_includes_its_start_and_excludes_its_end(at: str, expected: bool) -> None:
     window = parse(WEEKEND, "here")
     assert window.is_open(berlin(at)) is expected
     assert window.is_open(berlin(at).astimezone(UTC)) is expected
 
 
-def test_the_data_of_the_zone_replaces_the_database() -> None:
-    """A window is read again by its zone's data, under a name that no database has."""
+def test_zone_data_replaces_the_time_zone_database() -> None:
     window = parse(WEEKEND, "here")
     moved = WEEKEND.replace("Europe/Berlin", "Moon/Tycho")
     again = parse(moved, "here", window.zone_data)
@@ -51,22 +49,21 @@ def test_the_data_of_the_zone_replaces_the_database() -> None:
 
 
 @pytest.mark.parametrize("name", ["localtime", "right/Europe/Berlin", "../zones", "", "Europe"])
-def test_a_zone_that_readers_lack_is_refused(name: str) -> None:
-    """Only the names of the database are zones, whatever files the operating system has."""
+def test_zone_that_the_database_lacks_is_refused(name: str) -> None:
+    """Files of the operating system are not used."""
     assert zones.find(name) is None
     with pytest.raises(InputError):
         parse(f"0 18 * * 5 for 2d in {name}", "here")
 
 
-def test_data_that_is_no_zone_is_refused() -> None:
-    """It is an error that names the place."""
+def test_malformed_zone_data_is_an_error_that_names_its_place() -> None:
     with pytest.raises(InputError, match="here: the data of the time zone"):
         parse(WEEKEND, "here", "AAAA")
 
 
 @pytest.mark.parametrize("friday", ["2026-03-27", "2026-07-03", "2026-10-23"])
-def test_days_are_the_calendars(friday: str) -> None:
-    """From Friday 18:00 to Monday 8:00, whether the clocks change between or not."""
+def test_days_end_at_the_same_time_on_the_clock(friday: str) -> None:
+    """The weekend ends on Monday at 8:00 even if the clocks change."""
     window = parse(WEEKEND, "here")
     start = berlin(f"{friday}T18:00")
     assert window.ends(start) == start + timedelta(days=2, hours=14)
@@ -76,49 +73,44 @@ def test_days_are_the_calendars(friday: str) -> None:
     ("friday", "end"),
     [("2026-03-27", "09:00"), ("2026-07-03", "08:00"), ("2026-10-23", "07:00")],
 )
-def test_hours_are_60_minutes(friday: str, end: str) -> None:
-    """62 hours are as long in the week in which the clocks change."""
+def test_hours_have_60_minutes_when_the_clocks_change(friday: str, end: str) -> None:
     window = parse("0 18 * * 5 for 62h in Europe/Berlin", "here")
     start = berlin(f"{friday}T18:00")
     monday = start.date() + timedelta(days=3)
     assert window.ends(start) == berlin(f"{monday}T{end}")
 
 
-def test_a_start_that_the_clocks_skip_is_when_they_are_set() -> None:
-    """2:30 does not exist in the night in which summer begins."""
+def test_skipped_start_is_the_time_at_which_the_clocks_change() -> None:
+    """2:30 does not exist in the night in which summer time begins."""
     window = parse("30 2 * * * for 15m in Europe/Berlin", "here")
     assert not window.is_open(datetime(2026, 3, 29, 0, 59, 59, tzinfo=UTC))
     assert window.is_open(datetime(2026, 3, 29, 1, 0, tzinfo=UTC))
     assert window.ends(berlin("2026-03-29T03:00")) == berlin("2026-03-29T03:15")
 
 
-def test_a_start_that_comes_twice_counts_once() -> None:
-    """2:30 comes twice in the night in which summer ends: the first one opens the window, and
-    its hours pass through the second."""
+def test_repeated_start_opens_the_window_once() -> None:
+    """2:30 occurs twice in the night in which summer time ends."""
     window = parse("30 2 * * * for 1h in Europe/Berlin", "here")
     assert window.is_open(berlin("2026-10-25T02:30", fold=0))
     assert window.is_open(berlin("2026-10-25T02:15", fold=1))
     assert not window.is_open(berlin("2026-10-25T02:30", fold=1))
 
 
-def test_windows_that_touch_are_one() -> None:
-    """Friday's reaches to Saturday's start, and is over when Saturday's is."""
+def test_adjacent_windows_end_with_the_last_one() -> None:
     window = parse("0 0 * * 5,6 for 1d in Europe/Berlin", "here")
     assert window.ends(berlin("2026-11-27T12:00")) == berlin("2026-11-29T00:00")
 
 
-def test_no_window_is_open() -> None:
-    """There is no end where there was no start."""
+def test_closed_window_has_no_end() -> None:
     assert parse(WEEKEND, "here").ends(berlin("2026-11-25T12:00")) is None
 
 
-def test_white_space_is_one_blank() -> None:
-    """A window is stored as it reads."""
+def test_white_space_is_normalized() -> None:
     assert str(parse("  0 18 *  * 5\tfor 2d14h in Europe/Berlin\n", "here")) == WEEKEND
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "problem"),
     [
         ("", "expected 'CRON for DURATION in ZONE', found ''"),
         ("0 18 * * 5 for 2d14h", "expected 'CRON for DURATION in ZONE'"),
@@ -140,12 +132,13 @@ def test_white_space_is_one_blank() -> None:
         ("0 18 * * * for 24h in UTC", "it would never close"),
     ],
 )
-def test_what_is_wrong_is_named(text: str, found: str) -> None:
-    """Where it was written, what is wrong with it, and how to write it."""
+def test_malformed_window_is_an_error_that_names_its_place_problem_and_remedy(
+    text: str, problem: str
+) -> None:
     with pytest.raises(InputError) as caught:
         parse(text, "--window")
     assert caught.value.where == "--window"
-    assert found in caught.value.found
+    assert problem in caught.value.found
     assert WEEKEND in caught.value.remedy
 
 
@@ -154,8 +147,7 @@ def test_what_is_wrong_is_named(text: str, found: str) -> None:
     st.text(alphabet="0129dhmx", max_size=6),
     st.sampled_from(["UTC", "Europe/Berlin", "", "Nowhere", "\0"]),
 )
-def test_whatever_is_written_is_a_window_or_refused(cron: str, duration: str, zone: str) -> None:
-    """No other error comes out."""
+def test_any_text_is_a_window_or_an_input_error(cron: str, duration: str, zone: str) -> None:
     try:
         window = parse(f"0 18 {cron} for {duration} in {zone}", "here")
     except InputError:
@@ -168,9 +160,9 @@ Matches = Callable[[datetime], bool]
 
 @st.composite
 def fields(draw: st.DrawFn) -> tuple[str, Matches]:
-    """A cron expression, and whether the time on a clock matches it."""
+    """Draw a cron expression, and a function that returns whether a local time matches it."""
 
-    def one(low: int, high: int) -> tuple[str, set[int]]:
+    def field(low: int, high: int) -> tuple[str, set[int]]:
         full = set(range(low, high + 1))
         match draw(st.sampled_from(["*", "list", "range", "step"])):
             case "list":
@@ -186,11 +178,11 @@ def fields(draw: st.DrawFn) -> tuple[str, Matches]:
         return "*", full
 
     (m, minutes), (h, hours), (dom, days), (mon, months), (dow, weekdays) = (
-        one(0, 59),
-        one(0, 23),
-        one(1, 31),
-        one(1, 12),
-        one(0, 6),
+        field(0, 59),
+        field(0, 23),
+        field(1, 31),
+        field(1, 12),
+        field(0, 6),
     )
     either = not (dom.startswith("*") or dow.startswith("*"))
 
@@ -207,36 +199,36 @@ def fields(draw: st.DrawFn) -> tuple[str, Matches]:
 
 
 def starts(window: Window, matches: Matches, day: date) -> list[datetime]:
-    """Every minute on which a window starts, from a week before `day` to the day after it.
+    """Return every start of a window from a week before `day` to the day after it.
 
-    A time of the day that the clocks skip counts at their next one, and one that comes twice
-    counts once; with a star for minute or hour, what counts is what the clock shows.
+    If the clocks skip a start, it moves to the next existing time, and a repeated start counts
+    once. With a star for minute or hour, every local time that matches is a start.
     """
     first = datetime.combine(day, datetime.min.time()) - timedelta(days=7)
     minutes = [first + timedelta(minutes=number) for number in range(9 * 24 * 60)]
     minute, hour, *_ = window.cron.split()
-    found = []
+    every_start = []
     if minute.startswith("*") or hour.startswith("*"):
         for moment in minutes:
             clock = moment.replace(tzinfo=UTC).astimezone(window.zone)
             if matches(clock.replace(tzinfo=None)):
-                found.append(clock.astimezone(UTC))
-        return found
+                every_start.append(clock.astimezone(UTC))
+        return every_start
     for clock in filter(matches, minutes):
         shown = clock
         while back(shown, window.zone) != shown:
             shown += timedelta(minutes=1)
-        found.append(shown.replace(tzinfo=window.zone).astimezone(UTC))
-    return found
+        every_start.append(shown.replace(tzinfo=window.zone).astimezone(UTC))
+    return every_start
 
 
 def back(clock: datetime, zone: ZoneInfo) -> datetime:
-    """The clock's time by way of UTC: another one, where the clocks skip this one."""
+    """Convert a local time to UTC and back, which changes a time that the clocks skip."""
     return clock.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None)
 
 
 CHANGES = [date(2026, 3, 29), date(2026, 10, 25), date(2026, 4, 5), date(2026, 4, 24)]
-"""When clocks change in Berlin (twice), on Lord Howe (by half an hour) and in Cairo (at 0:00)."""
+"""Changes of the clocks in Berlin (twice), on Lord Howe (by 30 minutes) and in Cairo (at 0:00)."""
 
 
 @settings(max_examples=100, deadline=None)
@@ -256,22 +248,22 @@ CHANGES = [date(2026, 3, 29), date(2026, 10, 25), date(2026, 4, 5), date(2026, 4
     day=date(2026, 10, 25),
     offset=75 * 60,
 )
-def test_as_trying_every_minute_says(
+def test_window_agrees_with_a_search_through_every_minute(
     cron: tuple[str, Matches], days: int, minutes: int, zone: str, day: date, offset: int
 ) -> None:
-    """Open when the latest start of the last week is not over, until no other one follows."""
+    """The window is open until the end of the latest start that no other start follows in time."""
     try:
         window = parse(f"{cron[0]} for {days}d{minutes}m in {zone}", "here")
     except InputError:
         reject()  # it would never close
-    found = starts(window, cron[1], day)
+    every_start = starts(window, cron[1], day)
     at = datetime.combine(day, datetime.min.time(), UTC) + timedelta(seconds=offset)
     ends = [
         ((start.astimezone(window.zone) + timedelta(days=days)) if days else start).astimezone(UTC)
         + timedelta(minutes=minutes)
-        for start in found
+        for start in every_start
     ]
-    passed = [end for start, end in zip(found, ends, strict=True) if start <= at]
+    passed = [end for start, end in zip(every_start, ends, strict=True) if start <= at]
     expected = bool(passed) and at < passed[-1]
     assert window.is_open(at) is expected
     closes = window.ends(at)
@@ -280,11 +272,11 @@ def test_as_trying_every_minute_says(
         return
     end = passed[-1]
     for start, following in itertools.dropwhile(
-        lambda pair: pair[0] <= at, zip(found, ends, strict=True)
+        lambda pair: pair[0] <= at, zip(every_start, ends, strict=True)
     ):
         if start > end:
             break
         end = following
-    # What follows after the minutes that were tried is not known here.
+    # Starts after the minutes that were tried are unknown here.
     if end < at + timedelta(hours=23):
         assert closes == end

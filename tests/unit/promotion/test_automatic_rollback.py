@@ -1,158 +1,27 @@
-"""An execution that failed: which promotions go back by themselves, and which never do."""
+"""The promotions of a failed execution that are rolled back, and those that are not."""
 
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from types import ModuleType
+from collections.abc import Callable
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from phaseline.algorithms.names import TYPES
-from phaseline.algorithms.schema import AlgorithmVersion, Schema
-from phaseline.documents.document import Document
 from phaseline.documents.store import Documents
-from phaseline.errors import InputError, RefusedError
-from phaseline.github.outbox import Outbox
-from phaseline.pipeline.executions import SOURCES, Executions
-from phaseline.promotion.automatic_rollback import WHO, AutomaticRollback
-from phaseline.promotion.carry_out import Outcome, carry_out
-from phaseline.promotion.eligibility import Sources
-from phaseline.promotion.listener import Listener
-from phaseline.promotion.request import ALGORITHMS_LIMIT, Request
-from phaseline.releases.ledger import Ledger
-from phaseline.releases.release import VERIFIED
-from phaseline.site.live import Live, LiveDocument, Lives
+from phaseline.errors import RefusedError
+from phaseline.promotion.automatic_rollback import WHO
+from phaseline.promotion.request import ALGORITHMS_LIMIT
+from phaseline.site.live import Lives
 from tests.builders.calls import Answer, Calls
-from tests.builders.executions import summary
-from tests.builders.stores import BUCKET, make_stores, make_table, never
-from tests.conftest import LoadHandler
+from tests.builders.failures import World
+from tests.builders.failures import world as world  # a fixture
+from tests.builders.stores import BUCKET, make_table, never
 from tests.events import stream_record
 
-FAILED_AT = datetime(2026, 11, 25, 10, 0, tzinfo=UTC)
-COMMIT = "c0ffee1"
 
-
-@dataclass
-class World:
-    """An environment with its stream, its people and a pipeline whose executions a test makes."""
-
-    documents: Documents
-    ledger: Ledger
-    lives: Lives
-    stage: str = "Build"
-    executions: list[dict[str, Any]] = field(default_factory=list)
-    records: int = 0
-
-    def __post_init__(self) -> None:
-        self.codepipeline = boto3.client("codepipeline")
-        Calls(
-            self.codepipeline,
-            ListPipelineExecutions=lambda _: {"pipelineExecutionSummaries": self.executions},
-            ListActionExecutions=lambda _: {"actionExecutionDetails": self.actions()},
-        )
-
-    @property
-    def sources(self) -> Sources:
-        return Sources(
-            self.ledger,
-            lambda name, version: AlgorithmVersion("opt", name, version, {}),
-            self.lives,
-        )
-
-    def stream(self, version: str, algorithm: str = "a", **fields: Any) -> None:
-        """An item's phase changes: by default a promotion."""
-        self.take(self.record(version, algorithm, **fields))
-
-    def record(self, version: str, algorithm: str, **fields: Any) -> dict[str, Any]:
-        """The stream's next record."""
-        self.records += 1
-        return stream_record(self.records, algorithm=algorithm, version=version, **fields)
-
-    def take(self, *records: dict[str, Any]) -> None:
-        """Have the stream's listener take a batch of records."""
-        Listener(
-            self.documents,
-            self.ledger,
-            Outbox(self.ledger.client, self.ledger.table),
-            lambda payload: None,
-            lambda: "2026-11-24T20:00:00Z",
-        ).take(records, Schema())
-
-    def ask(self, action: str, version: str | None = None, **fields: Any) -> Outcome:
-        """A person asks for something."""
-        request = {"type": "opt", "algorithms": ("a",), "at": "2026-11-25T09:50:00Z"} | fields
-        return carry_out(
-            Request(
-                action, reason="why", who="ana", id=f"run {action}", version=version, **request
-            ),
-            documents=self.documents,
-            sources=self.sources,
-        )
-
-    def go_live(self, commit: str = COMMIT) -> None:
-        """What the documents hold is seen by visitors."""
-        found = {type_: self.documents.read(type_) for type_ in TYPES}
-        for type_ in TYPES:
-            for each in list(self.ledger.open_releases(type_)):
-                self.ledger.stamp(each, "verified", at=each.requested_at, state=VERIFIED)
-        at = f"2026-11-24T20:{self.records:02}:00Z"
-        documents = {
-            type_: LiveDocument(one.version_id, one.document.revision)
-            for type_, one in found.items()
-        }
-        self.lives.record(Live(at, f"live-{self.records}", commit, documents))
-
-    def run(self, id_: str = "e1", status: str = "Failed", commit: str = COMMIT) -> None:
-        """An execution of the newest documents."""
-        revisions = {SOURCES[type_]: self.documents.read(type_).version_id for type_ in TYPES}
-        self.executions.insert(0, summary(id_, status, Frontend=commit, **revisions))
-
-    def actions(self) -> list[dict[str, Any]]:
-        """What failed, as CodePipeline tells it."""
-        return [
-            {
-                "stageName": self.stage,
-                "actionName": self.stage,
-                "status": "Failed",
-                "startTime": FAILED_AT,
-                "lastUpdateTime": FAILED_AT,
-                "output": {"executionResult": {"errorDetails": {"message": "exit\nstatus 1"}}},
-            }
-        ]
-
-    def react(self, execution: str = "e1", *, minutes: int = 1) -> tuple[Outcome, ...]:
-        """What is made of a failure, some minutes later."""
-        return AutomaticRollback(
-            Executions(self.codepipeline, "phaseline-demo", lambda: 0.0, lambda _: None),
-            self.documents,
-            self.sources,
-            self.lives,
-            lambda: FAILED_AT + timedelta(minutes=minutes),
-        ).react(execution, failed_at=FAILED_AT)
-
-    def document(self, type_: str = "opt") -> Document:
-        """The newest document of a type."""
-        return self.documents.read(type_).document
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    """Version 1 of the algorithm `a` is live."""
-    with mock_aws():
-        documents, ledger = make_stores()
-        made = World(documents, ledger, Lives(ledger.client, ledger.table))
-        made.stream("1")
-        made.go_live()
-        yield made
-
-
-def test_a_promotion_goes_back(world: World) -> None:
-    """To what is live; its version is marked bad and its algorithm is held, so that it stays."""
+def test_promotion_is_rolled_back_to_the_live_version_and_stays_back(world: World) -> None:
+    """The version is marked bad, and its algorithm is on hold."""
     world.stream("2")
     world.run()
     (outcome,) = world.react()
@@ -165,8 +34,7 @@ def test_a_promotion_goes_back(world: World) -> None:
     assert release.reason == "Build failed in execution e1: exit status 1"
 
 
-def test_what_is_live_was_withdrawn(world: World) -> None:
-    """What visitors get can't be restored then, and nothing older takes its place."""
+def test_nothing_is_rolled_back_to_a_withdrawn_live_version(world: World) -> None:
     world.stream("2")
     world.go_live()
     world.stream("3")
@@ -177,20 +45,20 @@ def test_what_is_live_was_withdrawn(world: World) -> None:
     assert world.document().versions() == {"a": "3"}
 
 
-def test_too_many_at_once(world: World) -> None:
-    """More than one request may be about are left to people."""
+def test_more_promotions_than_a_request_may_name_are_left_to_people(world: World) -> None:
     names = [f"a{number}" for number in range(ALGORITHMS_LIMIT + 1)]
     for version in ("1", "2"):
-        world.take(*(world.record(version, name) for name in names))
+        world.process(*(world.record(version, name) for name in names))
         if version == "1":
             world.go_live()
     world.run()
-    with pytest.raises(RefusedError, match="101 of 'opt' would go back at once"):
+    with pytest.raises(RefusedError, match="101 algorithms of 'opt' were promoted; at most 100"):
         world.react()
 
 
-def test_all_that_may_be_the_cause_goes_back(world: World) -> None:
-    """Several promotions of several types, by one write of each document."""
+def test_promotions_of_several_types_are_rolled_back_by_one_write_of_each_document(
+    world: World,
+) -> None:
     world.stream("1", "b")
     world.stream("1", "c", type_="in")
     world.go_live()
@@ -201,21 +69,19 @@ def test_all_that_may_be_the_cause_goes_back(world: World) -> None:
     outcomes = world.react()
     assert world.document("opt").versions() == {"a": "1", "b": "1"}
     assert world.document("in").versions() == {"c": "1"}
-    assert [len(one.releases) for one in outcomes] == [1, 2]
+    assert [len(outcome.releases) for outcome in outcomes] == [1, 2]
     grown = {type_: world.document(type_).revision - before[type_] for type_ in TYPES}
     assert grown == {"in": 1, "opt": 1, "out": 0}
 
 
-def test_a_promotion_by_hand_goes_back_too(world: World) -> None:
-    """Whoever asked for it."""
+def test_promotion_by_a_person_is_rolled_back(world: World) -> None:
     world.ask("promote", "2")
     world.run()
     world.react()
     assert world.document().versions() == {"a": "1"}
 
 
-def test_twice_is_once(world: World) -> None:
-    """An event that is delivered again changes nothing, though the next execution runs by then."""
+def test_repeated_event_changes_nothing_while_the_next_execution_runs(world: World) -> None:
     world.stream("2")
     world.run()
     world.react()
@@ -224,11 +90,10 @@ def test_twice_is_once(world: World) -> None:
     (again,) = world.react()
     assert not again.changed
     assert world.documents.read("opt").version_id == written
-    assert [one.version for one in world.ledger.releases("opt", "a")] == ["1", "2", "1"]
+    assert [release.version for release in world.ledger.releases("opt", "a")] == ["1", "2", "1"]
 
 
-def test_what_was_begun_is_finished(world: World) -> None:
-    """A try that died after its first document is followed by one that does the rest."""
+def test_repeated_event_completes_an_interrupted_rollback(world: World) -> None:
     world.stream("1", "c", type_="in")
     world.go_live()
     world.stream("2")
@@ -247,23 +112,23 @@ def test_what_was_begun_is_finished(world: World) -> None:
 
 
 def withdrawn(world: World) -> None:
-    """A withdrawal, and with it a promotion."""
+    """A withdrawal and a promotion."""
     world.stream("1", "b")
     world.stream("1", phase="REJECTED", old_phase="PACKAGE_TESTS_COMPLETE")
     world.run()
 
 
 def shown_otherwise(world: World) -> None:
-    """The live version, of which something else is shown."""
+    """The live version with another display."""
     world.records += 1
     record = stream_record(world.records, algorithm="a", version="1")
     record["dynamodb"]["NewImage"]["display"] = {"M": {"title": {"S": "Another"}}}
-    world.take(record)
+    world.process(record)
     world.run()
 
 
 def rolled_back(world: World) -> None:
-    """A rollback by a person, and with it a promotion."""
+    """A rollback by a person and a promotion."""
     world.stream("2")
     world.go_live()
     world.ask("rollback")
@@ -272,13 +137,13 @@ def rolled_back(world: World) -> None:
 
 
 def of_another_commit(world: World) -> None:
-    """A promotion together with a change of the frontend."""
+    """A promotion and a change of the frontend."""
     world.stream("2")
     world.run(commit="badc0de")
 
 
 def in_source(world: World) -> None:
-    """A promotion whose execution got no sources."""
+    """A promotion whose execution failed in the Source stage."""
     world.stream("2")
     world.stage = "Source"
     world.run()
@@ -292,19 +157,19 @@ def in_announce(world: World) -> None:
 
 
 def without_earlier(world: World) -> None:
-    """An algorithm's first version, and with it another's promotion."""
+    """The first version of an algorithm and a promotion of another one."""
     world.stream("2")
     world.stream("1", "new")
     world.run()
 
 
 def with_nothing_new(world: World) -> None:
-    """What is live, built again."""
+    """An execution with only live versions."""
     world.run()
 
 
 def followed(world: World) -> None:
-    """A promotion that the next execution carries too."""
+    """A promotion that the next execution also carries."""
     world.stream("2")
     world.run()
     world.run("e2", "InProgress")
@@ -317,7 +182,7 @@ def tried_again(world: World) -> None:
 
 
 def mended(world: World) -> None:
-    """A promotion that a newer one has replaced, which no execution has taken yet."""
+    """A promotion that was replaced by a newer one, which no execution carries yet."""
     world.stream("2")
     world.run()
     world.stream("3")
@@ -339,23 +204,24 @@ def forgotten(world: World) -> None:
 @pytest.mark.parametrize(
     ("happened", "why"),
     [
-        (withdrawn, "opt/a was changed by a withdrawal, or what is not known"),
+        (withdrawn, "opt/a was changed by a withdrawal or an unknown release"),
         (rolled_back, "opt/a was changed by a rollback"),
         (of_another_commit, "the first with the frontend's commit badc0de"),
         (in_source, "it failed in Source"),
         (in_announce, "it failed in Announce"),
-        (shown_otherwise, "opt/a 1 is shown otherwise"),
-        (without_earlier, "opt/new 1 was not shown before"),
-        (with_nothing_new, "nothing that visitors do not get already"),
+        (shown_otherwise, "opt/a 1 is live with another display"),
+        (without_earlier, "opt/new 1 was not live before"),
+        (with_nothing_new, "every version that it carried is already live"),
         (followed, "execution e2 follows it"),
-        (tried_again, "somebody has it go on"),
+        (tried_again, "somebody retries it"),
         (mended, "at the same time"),
         (held_meanwhile, "the document of opt has changed since"),
-        (forgotten, "not known any more"),
+        (forgotten, "no longer lists it or its failed action"),
     ],
 )
-def test_nothing_goes_back(world: World, happened: Callable[[World], None], why: str) -> None:
-    """Where something else may be the cause, or may mend it; and it is said what."""
+def test_nothing_is_rolled_back_if_something_else_may_be_the_cause_or_the_repair(
+    world: World, happened: Callable[[World], None], why: str
+) -> None:
     happened(world)
     before = world.document()
     with pytest.raises(RefusedError, match=why):
@@ -363,36 +229,32 @@ def test_nothing_goes_back(world: World, happened: Callable[[World], None], why:
     assert world.document() == before
 
 
-def test_an_old_failure_is_left_to_people(world: World) -> None:
-    """An event that comes late acts on nothing."""
+def test_old_failure_is_left_to_people(world: World) -> None:
     world.stream("2")
     world.run()
     with pytest.raises(RefusedError, match=r"it failed at 10:00 UTC, which is too long ago"):
         world.react(minutes=21)
 
 
-def test_before_anything_was_live(world: World) -> None:
-    """There is nothing to go back to."""
+def test_nothing_is_rolled_back_before_the_first_publication(world: World) -> None:
     world.lives = Lives(world.ledger.client, "other")
     make_table(world.ledger.client, "other")
     world.run()
-    with pytest.raises(RefusedError, match="nothing was ever verified"):
+    with pytest.raises(RefusedError, match="no publication was verified yet"):
         world.react()
 
 
-def test_a_rollback_whose_execution_fails_stays(world: World) -> None:
-    """By a machine or by a person: what fails then is no version."""
+def test_rollback_whose_execution_fails_is_not_rolled_back(world: World) -> None:
     world.stream("2")
     world.run()
     world.react()
     world.run("e2")
-    with pytest.raises(RefusedError, match="nothing that visitors do not get already"):
+    with pytest.raises(RefusedError, match="every version that it carried is already live"):
         world.react("e2")
     assert world.document().versions() == {"a": "1"}
 
 
-def test_a_change_at_the_same_time_stands(world: World) -> None:
-    """A version that somebody makes active between the look and the write is not taken back."""
+def test_concurrent_promotion_is_not_rolled_back(world: World) -> None:
     world.stream("2")
     world.run()
     fixes = iter(["3"])
@@ -409,72 +271,3 @@ def test_a_change_at_the_same_time_stands(world: World) -> None:
         world.react()
     assert world.document().versions() == {"a": "3"}
     assert world.document().bad == {}
-
-
-# ---- The function ----------------------------------------------------------------------------
-
-
-@pytest.fixture
-def function(world: World, load_handler: LoadHandler) -> ModuleType:
-    """The function of that environment."""
-    environment = {
-        "ENVIRONMENT": "test",
-        "LEDGER_TABLE": "ledger",
-        "METADATA_BUCKET": BUCKET,
-        "METADATA_PREFIX": "metadata/",
-        "PIPELINE_NAME": "phaseline-demo",
-    }
-    loaded = load_handler("automatic_rollback", environment)
-    Calls(
-        loaded._ROLLBACK.executions.client,
-        ListPipelineExecutions=lambda _: {"pipelineExecutionSummaries": world.executions},
-        ListActionExecutions=lambda _: {"actionExecutionDetails": world.actions()},
-    )
-    return loaded
-
-
-def event(execution: str = "e1") -> dict[str, Any]:
-    """The event of an execution that failed just now."""
-    return {"time": datetime.now(UTC).isoformat(), "detail": {"execution-id": execution}}
-
-
-def told(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    """The one line that was logged."""
-    (line,) = capsys.readouterr().out.splitlines()
-    found: dict[str, Any] = json.loads(line)
-    return found
-
-
-def test_a_rollback_is_counted_once(
-    world: World, function: ModuleType, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """One line has the count, the execution, the releases and what changed."""
-    world.stream("2")
-    world.run()
-    function.handler(event(), None)
-    line = told(capsys)
-    assert (line["AutomaticRollback"], line["execution"]) == (1, "e1")
-    assert line["decision"] == "a: 2 -> 1"
-    assert line["releases"] == world.document().algorithms["a"].release
-    function.handler(event(), None)
-    assert told(capsys)["AutomaticRollback"] == 0
-
-
-def test_a_refusal_is_told(
-    world: World, function: ModuleType, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """It is no error of the function: Lambda must not try again."""
-    world.run()
-    function.handler(event(), None)
-    line = told(capsys)
-    assert line["AutomaticRollback"] == 0
-    assert "nothing is rolled back by itself: it carried nothing" in line["decision"]
-
-
-@pytest.mark.parametrize(
-    "foreign", [{}, {"detail": {}, "time": "2026-11-25T10:00:00Z"}, event() | {"time": "now"}]
-)
-def test_a_foreign_event_is_named(function: ModuleType, foreign: dict[str, Any]) -> None:
-    """The error says what the rule should have sent."""
-    with pytest.raises(InputError, match=r"infra/watch\.yaml"):
-        function.handler(foreign, None)

@@ -1,4 +1,4 @@
-"""A batch of records on its way to the documents, the ledger and GitHub."""
+"""Batches of stream records, and their effects on the documents, the ledger and GitHub."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,7 +24,7 @@ LATER = "2026-11-24T22:00:00Z"
 
 
 class Github:
-    """Takes dispatches, or is down."""
+    """Accepts dispatches, or is down."""
 
     def __init__(self) -> None:
         self.payloads: list[Mapping[str, Any]] = []
@@ -43,12 +43,12 @@ def github() -> Github:
 
 @pytest.fixture
 def calls() -> Counter[str]:
-    """How often each AWS operation was called."""
+    """The number of calls of each AWS operation."""
     return Counter()
 
 
 @pytest.fixture
-def intake(github: Github, calls: Counter[str]) -> Iterator[Listener]:
+def listener(github: Github, calls: Counter[str]) -> Iterator[Listener]:
     with mock_aws():
         documents, ledger = make_stores()
         for client in (documents.s3, ledger.client):
@@ -58,25 +58,26 @@ def intake(github: Github, calls: Counter[str]) -> Iterator[Listener]:
         yield Listener(documents, ledger, Outbox(ledger.client, ledger.table), github, lambda: AT)
 
 
-def active_in(intake: Listener, type_: str) -> dict[str, str]:
-    """The active versions of a type's stored document."""
-    return intake.documents.read(type_).document.versions()
+def active_in(listener: Listener, type_: str) -> dict[str, str]:
+    """Return the active versions of a type."""
+    return listener.documents.read(type_).document.versions()
 
 
-def verify(intake: Listener) -> None:
-    """Close each open release of `opt` as verified."""
-    for release in list(intake.ledger.open_releases("opt")):
-        intake.ledger.stamp(release, "verified", at=AT, state=VERIFIED)
+def verify(listener: Listener) -> None:
+    """Mark each open release of `opt` as verified."""
+    for release in list(listener.ledger.open_releases("opt")):
+        listener.ledger.stamp(release, "verified", at=AT, state=VERIFIED)
 
 
-def take_all(intake: Listener) -> Calls:
-    """Let the ledger answer to each release without storing it, which takes moto milliseconds."""
-    return Calls(intake.ledger.client, UpdateItem=lambda _: {})
+def take_all(listener: Listener) -> Calls:
+    """Replace the ledger's writes, which are slow in moto, by a response without effect."""
+    return Calls(listener.ledger.client, UpdateItem=lambda _: {})
 
 
-def test_large_batch(intake: Listener, calls: Counter[str], github: Github) -> None:
-    """10,000 records for 1,000 algorithms of three types: 3 document reads and 3 writes."""
-    updates = take_all(intake)
+def test_each_document_is_read_and_written_once_in_a_batch_of_10000_records(
+    listener: Listener, calls: Counter[str], github: Github
+) -> None:
+    updates = take_all(listener)
     records = [
         stream_record(
             number,
@@ -86,200 +87,201 @@ def test_large_batch(intake: Listener, calls: Counter[str], github: Github) -> N
         )
         for number in range(10_000)
     ]
-    result = intake.take(records, Schema())
+    result = listener.process(records, Schema())
     assert result.failed is None
     assert len(result.releases) == 1000
     assert (calls["GetObject"], calls["PutObject"]) == (3, 3)
     assert (len(updates.of("UpdateItem")), calls["PutItem"]) == (1000, 2 * 3)
     assert len(github.payloads) == 3
     for type_ in ("in", "opt", "out"):
-        assert set(active_in(intake, type_).values()) == {"1.9.0"}
+        assert set(active_in(listener, type_).values()) == {"1.9.0"}
 
 
-def test_delivered_twice(intake: Listener, calls: Counter[str], github: Github) -> None:
-    """The second delivery writes no document and dispatches nothing."""
-    intake.take([stream_record(1)], Schema())
+def test_second_delivery_writes_and_dispatches_nothing(
+    listener: Listener, calls: Counter[str], github: Github
+) -> None:
+    listener.process([stream_record(1)], Schema())
     calls.clear()
-    result = intake.take([stream_record(1)], Schema())
+    result = listener.process([stream_record(1)], Schema())
     assert result.failed is None
     assert calls["PutObject"] == 0
     assert len(github.payloads) == 1
 
 
-def test_stops_at_the_first_bad_record(intake: Listener) -> None:
-    """Records before a bad one are taken, those after it wait for its redelivery."""
+def test_batch_stops_at_the_first_malformed_record(listener: Listener) -> None:
     records = [
         stream_record(1, version="1.0"),
         stream_record(2, type_="unknown"),
         stream_record(3, version="3.0"),
     ]
-    result = intake.take(records, Schema())
+    result = listener.process(records, Schema())
     assert result.failed == "2"
-    assert active_in(intake, "opt") == {"route-planner": "1.0"}
+    assert active_in(listener, "opt") == {"route-planner": "1.0"}
 
 
-def test_document_that_cannot_be_written(intake: Listener) -> None:
-    """A corrupt document fails its own records; the other types' records are taken."""
-    intake.documents.s3.put_object(Bucket=BUCKET, Key="metadata/in.zip", Body=b"x")
+def test_corrupt_document_fails_only_its_own_records(listener: Listener) -> None:
+    listener.documents.s3.put_object(Bucket=BUCKET, Key="metadata/in.zip", Body=b"x")
     records = [stream_record(1, type_="opt"), stream_record(2, type_="in", algorithm="b")]
-    result = intake.take(records, Schema())
+    result = listener.process(records, Schema())
     assert result.failed == "2"
     assert "in.zip" in str(result.errors[0])
-    assert active_in(intake, "opt") == {"route-planner": "2.1.0"}
+    assert active_in(listener, "opt") == {"route-planner": "2.1.0"}
 
 
-def test_github_down(intake: Listener, github: Github) -> None:
-    """A dispatch that GitHub did not take fails no record, and is sent when it is back."""
+def test_dispatch_that_github_does_not_accept_is_sent_later(
+    listener: Listener, github: Github
+) -> None:
     github.down = True
-    result = intake.take([stream_record(1, version="1.0")], Schema())
+    result = listener.process([stream_record(1, version="1.0")], Schema())
     assert result.failed is None
     assert len(result.undelivered) == 1
-    assert len(intake.send_owed()) == 1
-    intake.take([stream_record(2, version="2.0")], Schema())
+    assert len(listener.send_owed()) == 1
+    listener.process([stream_record(2, version="2.0")], Schema())
     github.down = False
-    assert intake.send_owed() == ()
-    assert intake.send_owed() == ()
+    assert listener.send_owed() == ()
+    assert listener.send_owed() == ()
     (payload,) = github.payloads
-    assert payload["document_version"] == intake.documents.read("opt").version_id
+    assert payload["document_version"] == listener.documents.read("opt").version_id
     assert [name.rsplit("-", 1)[0] for name in payload["releases"]] == [
         "opt-route-planner-1.0",
         "opt-route-planner-2.0",
     ]
 
 
-def test_crash_between_document_and_dispatch(intake: Listener, github: Github) -> None:
-    """What a crash after the document's write left undone is done at redelivery."""
+def test_redelivery_completes_the_steps_after_a_crash(listener: Listener, github: Github) -> None:
 
     def crash(**_: Any) -> None:
         raise KeyboardInterrupt
 
-    events = intake.ledger.client.meta.events
+    events = listener.ledger.client.meta.events
     events.register("before-call.dynamodb.PutItem", crash)
     with pytest.raises(KeyboardInterrupt):
-        intake.take([stream_record(1)], Schema())
+        listener.process([stream_record(1)], Schema())
     events.unregister("before-call.dynamodb.PutItem", crash)
-    revision = intake.documents.read("opt").document.revision
-    intake.take([stream_record(1)], Schema())
-    assert intake.documents.read("opt").document.revision == revision
-    assert len(list(intake.ledger.open_releases("opt"))) == 1
+    revision = listener.documents.read("opt").document.revision
+    listener.process([stream_record(1)], Schema())
+    assert listener.documents.read("opt").document.revision == revision
+    assert len(list(listener.ledger.open_releases("opt"))) == 1
     assert len(github.payloads) == 1
 
 
-def test_withdrawal(intake: Listener) -> None:
-    """Leaving the phase brings back the version that was verified before."""
-    intake.take([stream_record(1, version="1.0")], Schema())
-    verify(intake)
-    intake.take([stream_record(2, version="2.0")], Schema())
-    verify(intake)
+def test_withdrawal_returns_to_the_version_that_was_verified_before(listener: Listener) -> None:
+    listener.process([stream_record(1, version="1.0")], Schema())
+    verify(listener)
+    listener.process([stream_record(2, version="2.0")], Schema())
+    verify(listener)
     left = stream_record(3, version="2.0", old_phase="PACKAGE_TESTS_COMPLETE", phase="REJECTED")
-    result = intake.take([left], Schema())
+    result = listener.process([left], Schema())
     assert [(r.version, r.previous) for r in result.releases] == [("1.0", "2.0")]
-    assert active_in(intake, "opt") == {"route-planner": "1.0"}
+    assert active_in(listener, "opt") == {"route-planner": "1.0"}
 
 
-def test_two_withdrawals_in_a_batch(intake: Listener) -> None:
-    """A version that is withdrawn in the same batch is not what the other falls back to."""
+def test_withdrawal_does_not_return_to_a_version_withdrawn_in_the_same_batch(
+    listener: Listener,
+) -> None:
     for number, version in ((1, "1.0"), (2, "2.0")):
-        intake.take([stream_record(number, version=version)], Schema())
-        verify(intake)
+        listener.process([stream_record(number, version=version)], Schema())
+        verify(listener)
     leaving = [
         stream_record(number, version=version, old_phase="PACKAGE_TESTS_COMPLETE", phase="REJECTED")
         for number, version in ((3, "2.0"), (4, "1.0"))
     ]
-    intake.take(leaving, Schema())
-    assert active_in(intake, "opt") == {}
+    listener.process(leaving, Schema())
+    assert active_in(listener, "opt") == {}
 
 
-def test_dispatch_stays_within_githubs_limits(intake: Listener, github: Github) -> None:
-    """A dispatch lists what fits and counts the rest."""
-    take_all(intake)
+def test_dispatch_of_many_releases_stays_within_githubs_limits(
+    listener: Listener, github: Github
+) -> None:
+    """The payload lists some of the releases and counts all of them."""
+    take_all(listener)
     longest = "a" * 120
     records = [
         stream_record(number, algorithm=f"{longest}{number}", version="1" * 128)
         for number in range(RELEASES_IN_A_DISPATCH + 50)
     ]
-    intake.take(records, Schema())
+    listener.process(records, Schema())
     (payload,) = github.payloads
     assert payload["release_count"] == RELEASES_IN_A_DISPATCH + 50
     assert len(str(payload)) < 65_535
     assert len(payload) < 10
 
 
-def frozen(intake: Listener, until: str) -> None:
+def frozen(listener: Listener, until: str) -> None:
     """Hold the type `opt` until a time."""
     hold = Hold("release day", "ana", AT, until=until)
-    rewrite(intake.documents, "opt", lambda document: document.revise(freeze=hold))
+    rewrite(listener.documents, "opt", lambda document: document.revise(freeze=hold))
 
 
-def test_waits_in_the_ledger(intake: Listener, github: Github) -> None:
-    """What arrives during a hold is in the ledger, in order, and nobody is told to release it."""
-    frozen(intake, LATER)
+def test_changes_during_a_hold_wait_in_the_ledger_and_are_not_dispatched(
+    listener: Listener, github: Github
+) -> None:
+    frozen(listener, LATER)
     for number, version in ((1, "1.0"), (2, "2.0"), (1, "1.0")):
-        intake.take([stream_record(number, version=version)], Schema())
-    assert [one.version for one in intake.ledger.waiting("opt")] == ["1.0", "2.0"]
-    assert (active_in(intake, "opt"), github.payloads) == ({}, [])
+        listener.process([stream_record(number, version=version)], Schema())
+    assert [each.version for each in listener.ledger.waiting("opt")] == ["1.0", "2.0"]
+    assert (active_in(listener, "opt"), github.payloads) == ({}, [])
 
 
-def test_apply_due_by_the_clock(intake: Listener, github: Github) -> None:
-    """When a hold ends by itself, the newest is released and dispatched, the others overtaken."""
-    frozen(intake, LATER)
+def test_end_of_a_hold_releases_and_dispatches_the_newest_change(
+    listener: Listener, github: Github
+) -> None:
+    """The other changes are superseded."""
+    frozen(listener, LATER)
     for number in (1, 2):
-        intake.take([stream_record(number, version=f"{number}.0")], Schema())
-    assert intake.apply_due() == ()
-    assert active_in(intake, "opt") == {}
-    later = replace(intake, now=lambda: LATER)
+        listener.process([stream_record(number, version=f"{number}.0")], Schema())
+    assert listener.apply_due() == ()
+    assert active_in(listener, "opt") == {}
+    later = replace(listener, now=lambda: LATER)
     for _ in range(2):
         assert later.apply_due() == ()
         later.send_owed()
-    assert active_in(intake, "opt") == {"route-planner": "2.0"}
-    newest, overtaken = intake.ledger.releases("opt", "route-planner")
+    assert active_in(listener, "opt") == {"route-planner": "2.0"}
+    newest, overtaken = listener.ledger.releases("opt", "route-planner")
     assert (newest.state, overtaken.state) == ("open", "superseded")
     (payload,) = github.payloads
     assert payload["releases"] == [newest.release_id]
 
 
-def test_apply_due_and_died(intake: Listener, github: Github) -> None:
-    """Who died after the document was written is followed: the ledger and GitHub are told."""
-    frozen(intake, LATER)
+def test_next_call_completes_due_changes_after_a_crash(listener: Listener, github: Github) -> None:
+    frozen(listener, LATER)
     for number in (1, 2):
-        intake.take([stream_record(number, version=f"{number}.0")], Schema())
+        listener.process([stream_record(number, version=f"{number}.0")], Schema())
 
     class Dead(Ledger):
         def record(self, releases: Iterable[Release], *, at: str) -> None:
             if list(releases):
                 raise RemoteCallError("the ledger", "it was not reached", at)
 
-    ledger = intake.ledger
-    dead = replace(intake, now=lambda: LATER, ledger=Dead(ledger.client, ledger.table))
+    ledger = listener.ledger
+    dead = replace(listener, now=lambda: LATER, ledger=Dead(ledger.client, ledger.table))
     (error,) = dead.apply_due()
     assert "not reached" in str(error)
-    assert active_in(intake, "opt") == {"route-planner": "2.0"}
-    replace(intake, now=lambda: LATER).apply_due()
+    assert active_in(listener, "opt") == {"route-planner": "2.0"}
+    replace(listener, now=lambda: LATER).apply_due()
     newest, overtaken = ledger.releases("opt", "route-planner")
     assert (newest.state, newest.revision, overtaken.state) == ("open", 4, "superseded")
-    intake.send_owed()
+    listener.send_owed()
     assert github.payloads[-1]["releases"] == [newest.release_id]
 
 
-def test_apply_due_beside_a_denied_document(intake: Listener) -> None:
-    """What S3 or DynamoDB refuses is told too, and the others are seen to."""
+def test_denied_document_does_not_stop_due_changes_of_others(listener: Listener) -> None:
 
     def deny(params: dict[str, Any], **_: Any) -> None:
         if params["url_path"].endswith("in.zip"):
             raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject")
 
-    intake.documents.s3.meta.events.register("before-call.s3.GetObject", deny)
-    frozen(intake, AT)
-    (error,) = intake.apply_due()
+    listener.documents.s3.meta.events.register("before-call.s3.GetObject", deny)
+    frozen(listener, AT)
+    (error,) = listener.apply_due()
     assert "document 'in'" in str(error)
-    assert intake.documents.read("opt").document.freeze is None
+    assert listener.documents.read("opt").document.freeze is None
 
 
-def test_apply_due_beside_a_bad_document(intake: Listener) -> None:
-    """A document that can't be read is told, and the others are seen to."""
-    documents = intake.documents
+def test_corrupt_document_does_not_stop_due_changes_of_others(listener: Listener) -> None:
+    documents = listener.documents
     documents.s3.put_object(Bucket=BUCKET, Key="metadata/in.zip", Body=b"")
-    frozen(intake, AT)
-    (error,) = intake.apply_due()
+    frozen(listener, AT)
+    (error,) = listener.apply_due()
     assert "in.zip" in str(error)
     assert documents.read("opt").document.freeze is None

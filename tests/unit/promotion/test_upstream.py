@@ -1,4 +1,4 @@
-"""What may move on from the environment before this one."""
+"""Promotions from the upstream environment."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -11,32 +11,31 @@ from phaseline.errors import RefusedError
 from phaseline.promotion.listener import Listener
 from phaseline.promotion.upstream import Upstream
 from phaseline.releases.release import VERIFIED
+from tests.builders.requests import NAME, ask, moved
+from tests.builders.requests import listener as listener  # a fixture
 from tests.events import stream_record
-from tests.unit.promotion.test_carry_out import NAME, ask, intake, moved
-
-__all__ = ["intake"]
 
 AT = "2026-11-24T22:00:00Z"
 
 
-def promote(intake: Listener, number: int, version: str, at: str, **display: Any) -> None:
-    """Release a version in the environment before, and see it verified at a time."""
+def promote(listener: Listener, number: int, version: str, at: str, **display: Any) -> None:
+    """Release a version in the upstream environment, and mark it as verified at a time."""
     record = stream_record(number, version=version)
     record["dynamodb"]["NewImage"]["display"] = {
         "M": {name: {"S": value} for name, value in display.items()}
     }
-    intake.take([record], Schema())
-    for each in list(intake.ledger.open_releases("opt")):
-        intake.ledger.stamp(each, "verified", at=at, state=VERIFIED)
+    listener.process([record], Schema())
+    for each in list(listener.ledger.open_releases("opt")):
+        listener.ledger.stamp(each, "verified", at=at, state=VERIFIED)
 
 
 @pytest.fixture
-def upstream(intake: Listener) -> Upstream:
-    """Version 1.0 was live for an hour, 2.0 is since half an hour, and 3.0 is on its way."""
-    promote(intake, 1, "1.0", "2026-11-24T20:30:00Z", title="One")
-    promote(intake, 2, "2.0", "2026-11-24T21:30:00Z", title="Two")
-    intake.take([stream_record(3, version="3.0")], Schema())
-    return Upstream("staging", intake.documents, intake.ledger, timedelta())
+def upstream(listener: Listener) -> Upstream:
+    """Version 1.0 was live for an hour, 2.0 is live for half an hour, and 3.0 is not live yet."""
+    promote(listener, 1, "1.0", "2026-11-24T20:30:00Z", title="One")
+    promote(listener, 2, "2.0", "2026-11-24T21:30:00Z", title="Two")
+    listener.process([stream_record(3, version="3.0")], Schema())
+    return Upstream("staging", listener.documents, listener.ledger, timedelta())
 
 
 @pytest.mark.parametrize(
@@ -44,16 +43,17 @@ def upstream(intake: Listener) -> Upstream:
     [
         ("1.0", 0, "1.0"),
         ("1.0", 60, "1.0"),
-        ("1.0", 61, "live in staging for 60 min of the 61"),
+        ("1.0", 61, "live in staging for 60 min of the required 61 min"),
         ("2.0", 30, "2.0"),
-        ("2.0", 45, r"for 30 min of the 45 .*Ask again at 2026-11-24T22:15:00Z"),
+        ("2.0", 45, r"for 30 min of the required 45 min.*at 2026-11-24T22:15:00Z"),
         ("3.0", 0, "not known as verified in staging"),
         ("9.0", 0, "not known as verified in staging"),
         (None, 0, "opt/route-planner 3.0: it is not known as verified in staging"),
     ],
 )
-def test_soak(upstream: Upstream, version: str | None, soak: int, expected: str) -> None:
-    """A version moves on once it was verified there and live for as long as it must be."""
+def test_version_is_promoted_once_it_was_verified_and_live_upstream_for_long_enough(
+    upstream: Upstream, version: str | None, soak: int, expected: str
+) -> None:
     strict = replace(upstream, soak=timedelta(minutes=soak))
     if expected == version:
         assert strict.verified("opt", NAME, version, at=AT).version == version
@@ -62,30 +62,30 @@ def test_soak(upstream: Upstream, version: str | None, soak: int, expected: str)
         strict.verified("opt", NAME, version, at=AT)
 
 
-def test_bad_there(upstream: Upstream, intake: Listener) -> None:
-    """What was rolled back there does not move on."""
-    ask(intake, "rollback", "1.0")
+def test_version_that_is_bad_upstream_is_refused(upstream: Upstream, listener: Listener) -> None:
+    ask(listener, "rollback", "1.0")
     with pytest.raises(RefusedError, match="marked bad there"):
         upstream.verified("opt", NAME, "3.0", at=AT)
 
 
-def test_withdrawn_there(upstream: Upstream, intake: Listener) -> None:
-    """Nor does what the tests took back."""
+def test_version_that_was_withdrawn_upstream_is_refused(
+    upstream: Upstream, listener: Listener
+) -> None:
     left = stream_record(9, version="2.0", old_phase="PACKAGE_TESTS_COMPLETE", phase="REJECTED")
-    intake.take([left], Schema())
+    listener.process([left], Schema())
     with pytest.raises(RefusedError, match="withdrawn"):
         upstream.verified("opt", NAME, "2.0", at=AT)
 
 
-def test_unknown_there(upstream: Upstream) -> None:
-    """An algorithm that is not there is refused by name."""
+def test_algorithm_without_upstream_version_is_refused(upstream: Upstream) -> None:
     with pytest.raises(RefusedError, match="no active version in staging"):
         upstream.verified("in", NAME, None, at=AT)
 
 
-def test_the_same_to_the_byte(upstream: Upstream, intake: Listener) -> None:
-    """Version and display come from there as they were shown, whatever this table says of them."""
-    outcome = ask(intake, "promote", "1.0", upstream=upstream)
+def test_promotion_copies_version_and_display_from_upstream(
+    upstream: Upstream, listener: Listener
+) -> None:
+    outcome = ask(listener, "promote", "1.0", upstream=upstream)
     assert moved(outcome) == {NAME: ("3.0", "1.0")}
     entry = outcome.document.document.algorithms[NAME]
     assert (entry.version, entry.display) == ("1.0", {"title": "One"})

@@ -1,0 +1,27 @@
+"""Tests stand on their own: what several of them need is in a module without tests."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MODULES = sorted((ROOT / "tests").rglob("*.py"))
+
+
+def imported_test_modules(source: str) -> list[str]:
+    """The test modules that a module imports from."""
+    return [
+        node.module
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.ImportFrom)
+        and node.module
+        and node.module.startswith("tests.")
+        and node.module.rpartition(".")[2].startswith("test_")
+    ]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_test_module_is_imported(path: Path) -> None:
+    """Builders are in tests/builders/, or beside the tests of a folder that share them."""
+    assert imported_test_modules(path.read_text("utf-8")) == []

@@ -1,4 +1,4 @@
-"""Zip archives whose bytes depend on nothing but their content."""
+"""Creates reproducible zip archives: the bytes depend only on the content."""
 
 import io
 import zipfile
@@ -9,13 +9,16 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def pack(files: Mapping[str, bytes]) -> bytes:
-    """A zip with `files` (name -> content): equal files give equal bytes, on any machine."""
+    """Return a zip archive of `files`, a mapping of names to contents.
+
+    Equal files give equal bytes on every machine.
+    """
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as zipped:
         for name in sorted(files):
             entry = zipfile.ZipInfo(name, EPOCH)
             entry.create_system = 3  # Unix; otherwise the bytes depend on the platform
             entry.external_attr = 0o644 << 16  # readable by Lambda's and CodeBuild's own user
             entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, files[name])
+            zipped.writestr(entry, files[name])
     return buffer.getvalue()

@@ -1,15 +1,18 @@
-"""One tree of errors, one exit code per kind.
+"""The errors of Phaseline. Each kind has its own exit code.
 
-A message has three parts: where it happened, what was expected and found, what to try.
-Scripts print it on one line and exit with `exit_code`; Lambdas log it and answer with it.
+A message has three parts: where the error occurred, the problem, and a remedy.
+Scripts print the message on one line and exit with `exit_code`. Lambda functions log the message.
 """
 
 
 class PhaselineError(Exception):
-    """Something a person can act on.
+    """Base class of the errors that a person can act on.
 
-    `where` names the place (a table and key, a bucket and object, a stack), `found` says what
-    was expected and what was there, `remedy` says what to try.
+    `where` names the place (a table and key, a bucket and object, a stack), `found` describes the
+    problem (usually the expected and the actual value), and `remedy` says how to solve it.
+
+    >>> print(PhaselineError("stack demo", "expected status ACTIVE, found FAILED", "Deploy it."))
+    stack demo: expected status ACTIVE, found FAILED. Deploy it.
     """
 
     exit_code = 1
@@ -22,46 +25,49 @@ class PhaselineError(Exception):
 
 
 class RemoteCallError(PhaselineError):
-    """A call to AWS, GitHub or Slack failed, and repeating it within bounds did not help."""
+    """A call to AWS, GitHub or Slack failed, and its limited number of retries did not help."""
 
     exit_code = 1
 
 
 class InputError(PhaselineError):
-    """What was handed in (an event, a record, an argument) is not what was asked for."""
+    """An input (an event, a record or an argument) is malformed."""
 
     exit_code = 2
 
 
 class ConfigurationError(PhaselineError):
-    """A setting, secret or deployed resource is missing or of the wrong shape."""
+    """A setting, a secret or a deployed resource is missing or malformed."""
 
     exit_code = 3
 
 
 class DocumentError(ConfigurationError):
-    """A metadata document is missing, corrupt or of another shape. It is never overwritten."""
+    """A metadata document is missing or corrupt, or has another schema.
+
+    Phaseline never overwrites such a document.
+    """
 
 
 class DeploymentError(PhaselineError):
-    """The pipeline or a stack ended in failure."""
+    """A pipeline execution or a stack operation failed."""
 
     exit_code = 4
 
 
 class DriftError(PhaselineError):
-    """What is there is not what was declared."""
+    """The deployed state differs from the declared state."""
 
     exit_code = 5
 
 
 class TimedOutError(PhaselineError):
-    """The bound on a wait was reached before its end was seen."""
+    """A wait reached its time limit."""
 
     exit_code = 6
 
 
 class RefusedError(PhaselineError):
-    """The request is understood and is not carried out: held, frozen, unknown or superseded."""
+    """A valid request is not carried out: its subject is held, frozen, unknown or superseded."""
 
     exit_code = 7

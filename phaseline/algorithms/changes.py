@@ -1,7 +1,7 @@
-"""Pure: a DynamoDB stream record -> the change of a release, or the reason why there is none.
+"""Pure: turns a DynamoDB stream record into a change, or into the reason to ignore the record.
 
-The event source mapping's filter saves invocations; this module decides. It asks the same
-questions again, because a filter can be edited, and cannot compare the old phase with the new.
+The filter of the event source mapping only saves invocations. This module repeats its checks,
+because a filter can be edited, and because a filter cannot compare the old phase with the new one.
 """
 
 from collections.abc import Mapping
@@ -11,17 +11,17 @@ from functools import cached_property
 from typing import Any
 
 from phaseline import times
-from phaseline.algorithms.schema import Schema, place
+from phaseline.algorithms.schema import Schema, describe_item
 from phaseline.errors import InputError
 from phaseline.releases.release import identify
 
 
 @dataclass(frozen=True)
 class Change:
-    """One algorithm version that entered the configured phase (promote) or left it (withdraw).
+    """An algorithm version entered the configured phase ("promote") or left it ("withdraw").
 
-    `sequence` is the stream record's sequence number; `requested_at` is when the item changed
-    (ISO 8601, UTC).
+    `sequence` is the sequence number of the stream record. `requested_at` is the time at which the
+    item changed (ISO 8601, UTC). `display` holds the values that the website shows.
     """
 
     action: str
@@ -34,14 +34,14 @@ class Change:
 
     @property
     def order(self) -> int:
-        """Where this change stands among the changes of its item: greater is later."""
+        """The position among the changes of the same item; a later change has a greater one."""
         return int(self.sequence)
 
     @cached_property
     def release_id(self) -> str:
-        """The id of its release: the same for each delivery of its record, and no other's.
+        """The id of the release, equal for every delivery of the same record.
 
-        Sequence numbers are those of one shard: records of two algorithms may have the same.
+        A sequence number is unique only within a shard, so the id also contains the algorithm.
         """
         cause = f"{self.action} {self.sequence}"
         return identify(self.type, self.algorithm, self.version, cause)
@@ -49,26 +49,27 @@ class Change:
 
 @dataclass(frozen=True)
 class Ignored:
-    """A record that asks for nothing, and why."""
+    """A record that requests no change, with the reason."""
 
     sequence: str
     reason: str
 
 
 def change_of(record: Mapping[str, Any], schema: Schema) -> Change | Ignored:
-    """What one stream record asks for.
+    """Return the change that a stream record requests, or the reason why it requests none.
 
-    Promotes on INSERT or MODIFY into the phase, withdraws on MODIFY out of it; an item whose
-    phase stayed the same, a REMOVE and a deletion by TTL ask for nothing. Raises InputError
-    naming table, item and attribute where the record asks for a change but lacks what that needs.
+    An INSERT or MODIFY into the phase promotes the version, and a MODIFY out of the phase withdraws
+    it. A record is ignored if the phase stays the same or if the item is removed, also by TTL.
+    Raises InputError, which names the table, the item and the attribute, if the record requests a
+    change but an attribute is missing or malformed.
     """
     stream = record["dynamodb"]
     sequence = stream["SequenceNumber"]
     if record["eventName"] == "REMOVE":
-        return Ignored(sequence, "an item was removed; only a change of phase is a release")
+        return Ignored(sequence, "the item was removed; only a change of its phase is a release")
     if "NewImage" not in stream:
         raise InputError(
-            _place(record),
+            _describe_item(record),
             "the record has no new image",
             "Set the table's stream to NEW_AND_OLD_IMAGES.",
         )
@@ -76,18 +77,18 @@ def change_of(record: Mapping[str, Any], schema: Schema) -> Change | Ignored:
     is_complete = schema.is_complete(new)
     if is_complete == schema.is_complete(old):
         return Ignored(sequence, f"the phase did not change into or out of {schema.phase}")
-    tested = schema.read(new, _place(record))
+    version = schema.read(new, _describe_item(record))
     changed_at = datetime.fromtimestamp(float(stream["ApproximateCreationDateTime"]), UTC)
     return Change(
         action="promote" if is_complete else "withdraw",
-        **vars(tested),
+        **vars(version),
         sequence=sequence,
         requested_at=times.second(changed_at),
     )
 
 
-def _place(record: Mapping[str, Any]) -> str:
-    """Table and item of a record, for messages; the stream's ARN names the table."""
+def _describe_item(record: Mapping[str, Any]) -> str:
+    """Name the table and the item of a record in messages. The ARN of the stream has the table."""
     arn = str(record.get("eventSourceARN", ""))
     table = arn.split("table/")[-1].split("/")[0] or "with the algorithms"
-    return place(table, record["dynamodb"].get("Keys", {}))
+    return describe_item(table, record["dynamodb"].get("Keys", {}))

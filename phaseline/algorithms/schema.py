@@ -1,6 +1,6 @@
-"""Pure: what an item of the algorithms table says, under the names that its teams use.
+"""Pure: reads items of the algorithms table, whose attribute names are configurable.
 
-The table's stream and its scan show the same items, and both are read here.
+The items of the table and the images of its stream records have the same form.
 """
 
 import json
@@ -19,7 +19,7 @@ _deserialize = TypeDeserializer().deserialize
 
 @dataclass(frozen=True)
 class AlgorithmVersion:
-    """A version of an algorithm, as its item describes it. `display` is what the website shows."""
+    """A version of an algorithm. `display` holds the values that the website shows, as JSON."""
 
     type: str
     algorithm: str
@@ -29,9 +29,10 @@ class AlgorithmVersion:
 
 @dataclass(frozen=True)
 class Schema:
-    """How the algorithms table names things; an existing table may use other names.
+    """The attribute names of the algorithms table, and the phase that releases a version.
 
-    An item is a mapping of attribute names to DynamoDB's attribute values, `{"phase": {"S": ...}}`.
+    An existing table may use other names than the defaults. An item maps attribute names to
+    DynamoDB attribute values: `{"phase": {"S": "PACKAGE_TESTS_COMPLETE"}}`.
     """
 
     phase: str = "PACKAGE_TESTS_COMPLETE"
@@ -42,45 +43,53 @@ class Schema:
     display_attribute: str = "display"
 
     def is_complete(self, item: Mapping[str, Any]) -> bool:
-        """Whether the item is in the phase that says that its tests are complete."""
-        return text(item, self.phase_attribute) == self.phase
+        """Return whether the item is in the configured phase: its tests are complete.
+
+        >>> Schema(phase="READY").is_complete({"phase": {"S": "READY"}})
+        True
+        """
+        return string_value(item, self.phase_attribute) == self.phase
 
     def read(self, item: Mapping[str, Any], where: str) -> AlgorithmVersion:
-        """The version that an item describes.
+        """Return the version that an item describes.
 
-        Raises InputError, naming `where` and the attribute, for a name, type or display that can't
-        be used.
+        Raises InputError, which names `where` and the attribute, if the type, the algorithm, the
+        version or the display is missing or malformed. An item without display is valid.
         """
         attributes = _Attributes(item, where)
         return AlgorithmVersion(
-            type=attributes.one_of_types(self.type_attribute),
+            type=attributes.type(self.type_attribute),
             algorithm=attributes.name(self.algorithm_attribute),
             version=attributes.name(self.version_attribute),
             display=attributes.display(self.display_attribute),
         )
 
 
-def place(table: str, keys: Mapping[str, Any]) -> str:
-    """Table and item, for messages; `keys` are attribute values by name."""
-    shown = {name: next(iter(value.values()), None) for name, value in keys.items()}
-    return f"table {table}, item {shown}"
+def describe_item(table: str, keys: Mapping[str, Any]) -> str:
+    """Name a table and an item in messages. `keys` maps names to DynamoDB attribute values.
+
+    >>> describe_item("algorithms", {"algorithm": {"S": "route-planner"}})
+    "table algorithms, item {'algorithm': 'route-planner'}"
+    """
+    plain_keys = {name: next(iter(value.values()), None) for name, value in keys.items()}
+    return f"table {table}, item {plain_keys}"
 
 
-def text(item: Mapping[str, Any], attribute: str) -> str | None:
-    """The text of an attribute; None where the item has none, or it is no text."""
+def string_value(item: Mapping[str, Any], attribute: str) -> str | None:
+    """Return the value of a string attribute, or None if it is missing or not a string."""
     value = item.get(attribute, {}).get("S")
     return value if isinstance(value, str) else None
 
 
 @dataclass(frozen=True)
 class _Attributes:
-    """Reads the attributes of one item. Each method raises InputError for what can't be used."""
+    """Reads the attributes of one item. Each method raises InputError for a malformed value."""
 
     item: Mapping[str, Any]
     where: str
 
-    def one_of_types(self, attribute: str) -> str:
-        value = text(self.item, attribute)
+    def type(self, attribute: str) -> str:
+        value = string_value(self.item, attribute)
         if value not in TYPES:
             raise self._error(
                 attribute,
@@ -90,7 +99,7 @@ class _Attributes:
         return value
 
     def name(self, attribute: str) -> str:
-        value = text(self.item, attribute)
+        value = string_value(self.item, attribute)
         if value is None or not NAME_PATTERN.fullmatch(value):
             raise self._error(
                 attribute,
@@ -107,7 +116,7 @@ class _Attributes:
             raise self._error(
                 attribute,
                 "a map",
-                "Store what the website shows as a map, then set the phase again.",
+                "Store the values that the website shows as a map, then set the phase again.",
             )
         values: Mapping[str, Any] = _json_values(_deserialize(self.item[attribute]))
         try:
@@ -124,13 +133,13 @@ class _Attributes:
     def _error(
         self, attribute: str, expected: str, remedy: str, *, found: str | None = None
     ) -> InputError:
-        shown = repr(self.item[attribute])[:120] if attribute in self.item else "nothing"
-        problem = f"attribute '{attribute}': expected {expected}, found {found or shown}"
+        value = repr(self.item[attribute])[:120] if attribute in self.item else "nothing"
+        problem = f"attribute '{attribute}': expected {expected}, found {found or value}"
         return InputError(self.where, problem, remedy)
 
 
 def _json_values(value: Any) -> Any:
-    """DynamoDB's value as JSON knows it: numbers plain, sets as sorted lists."""
+    """Convert a value of boto3's deserializer for JSON: decimals to numbers, sets to lists."""
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, Mapping):

@@ -1,11 +1,11 @@
-"""The algorithms table: reads one version, or scans all versions whose tests are complete."""
+"""Reads the algorithms table: a single version, or all versions whose tests are complete."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from phaseline.algorithms.schema import AlgorithmVersion, Schema, place, text
+from phaseline.algorithms.schema import AlgorithmVersion, Schema, describe_item, string_value
 from phaseline.errors import InputError
 
 if TYPE_CHECKING:
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 SEGMENTS = 8
-"""Parts of the table that are read at once: each a page of 1 MiB at a time.
+"""The number of segments that a parallel scan reads at the same time. A page has up to 1 MiB.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Scan.html
 """
 
 
 @dataclass(frozen=True)
 class Item:
-    """Type and phase of an item; None where the item does not name them."""
+    """The type and the phase of an item. None stands for a missing attribute."""
 
     type: str | None
     phase: str | None
@@ -29,33 +29,37 @@ class Item:
 
 @dataclass(frozen=True)
 class AlgorithmsTable:
-    """The teams' table: one item for each algorithm version."""
+    """The table in which teams keep one item for each algorithm version."""
 
     client: "DynamoDBClient"
     table: str
     schema: Schema
 
     def tested(self, algorithm: str, version: str) -> AlgorithmVersion | None:
-        """A version whose item is in the configured phase, or None.
+        """Return a version if its item is in the configured phase, otherwise None.
 
-        The query names the partition key, which is the algorithm, and no sort key, so that a table
-        may have any. Raises InputError, naming table and attribute, for a malformed item.
+        Raises InputError, which names the table and the attribute, if the item is malformed.
         """
         for item in self._items(algorithm, version):
             if self.schema.is_complete(item):
-                return self.schema.read(item, self._place(item))
+                return self.schema.read(item, self._describe_item(item))
         return None
 
     def item(self, algorithm: str, version: str) -> Item | None:
-        """Type and phase of a version, whatever its phase; None where it has no item."""
+        """Return the type and phase of a version in any phase, or None if it has no item."""
         for item in self._items(algorithm, version):
             return Item(
-                type=text(item, self.schema.type_attribute),
-                phase=text(item, self.schema.phase_attribute),
+                type=string_value(item, self.schema.type_attribute),
+                phase=string_value(item, self.schema.phase_attribute),
             )
         return None
 
     def _items(self, algorithm: str, version: str) -> Iterator[Mapping[str, Any]]:
+        """Query the items of a version.
+
+        The algorithm is the partition key. The query has no sort key, because its name differs
+        from table to table.
+        """
         pages = self.client.get_paginator("query").paginate(
             TableName=self.table,
             KeyConditionExpression="#algorithm = :algorithm",
@@ -73,24 +77,24 @@ class AlgorithmsTable:
         return (item for page in pages for item in page["Items"])
 
     def scan(self) -> Iterator[AlgorithmVersion | InputError]:
-        """Every version in the configured phase, in no order and with an empty `display`; for an
-        item that can't be read, the error.
+        """Yield every version in the configured phase, in no order and with an empty `display`.
 
-        One page of each segment is in memory at a time.
+        A malformed item yields an InputError instead. The scan keeps one page of each segment in
+        memory.
         """
-        places: list[tuple[int, Any]] = [(segment, None) for segment in range(SEGMENTS)]
+        starts: list[tuple[int, Any]] = [(segment, None) for segment in range(SEGMENTS)]
         with ThreadPoolExecutor(SEGMENTS) as pool:
-            while places:
-                pages = pool.map(lambda place: self._page(*place), places)
-                left = []
-                for (segment, _), page in zip(places, pages, strict=True):
+            while starts:
+                pages = pool.map(lambda start: self._page(*start), starts)
+                next_starts = []
+                for (segment, _), page in zip(starts, pages, strict=True):
                     if "LastEvaluatedKey" in page:
-                        left.append((segment, page["LastEvaluatedKey"]))
+                        next_starts.append((segment, page["LastEvaluatedKey"]))
                     yield from self._read(page["Items"])
-                places = left
+                starts = next_starts
 
-    def _page(self, segment: int, after: Any) -> "ScanOutputTypeDef":
-        known = self.schema
+    def _page(self, segment: int, start_key: Any) -> "ScanOutputTypeDef":
+        schema = self.schema
         return self.client.scan(
             TableName=self.table,
             Segment=segment,
@@ -98,22 +102,22 @@ class AlgorithmsTable:
             FilterExpression="#phase = :phase",
             ProjectionExpression="#algorithm, #version, #type, #phase",
             ExpressionAttributeNames={
-                "#algorithm": known.algorithm_attribute,
-                "#version": known.version_attribute,
-                "#type": known.type_attribute,
-                "#phase": known.phase_attribute,
+                "#algorithm": schema.algorithm_attribute,
+                "#version": schema.version_attribute,
+                "#type": schema.type_attribute,
+                "#phase": schema.phase_attribute,
             },
-            ExpressionAttributeValues={":phase": {"S": known.phase}},
-            **({"ExclusiveStartKey": after} if after else {}),
+            ExpressionAttributeValues={":phase": {"S": schema.phase}},
+            **({"ExclusiveStartKey": start_key} if start_key else {}),
         )
 
     def _read(self, items: Iterable[Mapping[str, Any]]) -> Iterator[AlgorithmVersion | InputError]:
         for item in items:
             try:
-                yield self.schema.read(item, self._place(item))
+                yield self.schema.read(item, self._describe_item(item))
             except InputError as error:
                 yield error
 
-    def _place(self, item: Mapping[str, Any]) -> str:
+    def _describe_item(self, item: Mapping[str, Any]) -> str:
         names = (self.schema.algorithm_attribute, self.schema.version_attribute)
-        return place(self.table, {name: item[name] for name in names if name in item})
+        return describe_item(self.table, {name: item[name] for name in names if name in item})

@@ -1,4 +1,4 @@
-"""The order of versions."""
+"""Pure: orders version numbers."""
 
 import re
 
@@ -7,10 +7,13 @@ _END = (1, 0, "")
 
 
 def version_order(version: str) -> tuple[tuple[int, int, str], ...]:
-    """Sorts versions as people read them: 2.9 before 2.10, and 2.1.0-rc.1 before 2.1.0.
+    """Return a sort key that orders versions as people read them.
 
-    Numbers count as numbers and come after words, and the end of a version after a word and before
-    a number. The text decides between those that are alike.
+    A word sorts before the end of a version, and a number after it; numbers compare as integers.
+    The complete text decides between versions that are otherwise equal.
+
+    >>> sorted(["2.10", "2.9", "2.1.0", "2.1.0-rc.1"], key=version_order)
+    ['2.1.0-rc.1', '2.1.0', '2.9', '2.10']
     """
     chunks = [
         (2, int(number), "") if number else (0, 0, word.lower())

@@ -1,23 +1,23 @@
-"""The ledger: one item per release, one stamp per step, in DynamoDB.
+"""The ledger records each release as one item of a DynamoDB table, with one stamp per step.
 
 Table layout (infra/registry.yaml)::
 
-    pk                          sk                              what it is
-    algorithm#<type>#<name>     release#<time>#<sequence>#<id>  a release; `open` = its type until
-                                                                it is verified or superseded,
+    pk                          sk                              item
+    algorithm#<type>#<name>     release#<time>#<sequence>#<id>  a release; `open` is <type> until it
+                                                                is verified or superseded, and
                                                                 waiting#<type> behind a hold
     dispatch#<type>             latest                          the outbox (github/outbox.py)
-    live                        <time>#<execution>              what was live (site/live.py)
+    live                        <time>#<execution>              a publication (site/live.py)
     executions                  <started>#<id>                  a pipeline execution that ended
                                                                 (pipeline/recorder.py)
     message#<type>#<revision>   slack                           a message (slack/message_record.py)
-    any of them                 slack#<what>                    a claim: who does a thing once
+    any of these                slack#<action>                  a claim on an action
 
-Indexes: `time` (type, sk), in which only releases have their place, and `open` (open, sk), in which
-there are also the messages that may still change.
+Index `time` (type, sk) contains only releases. Index `open` (open, sk) contains unfinished releases
+and the Slack messages that may still change.
 
-Every write is conditional or idempotent, so that a step that runs twice, or at once with
-another, changes nothing the second time.
+Every write is conditional or idempotent, so a step that runs twice, or concurrently with itself,
+changes nothing the second time.
 """
 
 import json
@@ -35,46 +35,48 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 CLAIM_LIFETIME = 30 * 24 * 3600
-"""Seconds that a claim is kept: far beyond any redelivery (24 hours) of the event it guards."""
+"""Seconds until DynamoDB deletes a claim. AWS delivers the event of a claim again for 24 hours at
+most."""
 NEWEST_PAGE = 50
-"""Releases that are read at once where the newest are asked for, which are few."""
+"""The page size of `newest`, whose callers need few releases."""
 WRITERS = 16
-"""Concurrent ledger writes of one batch: more than DynamoDB's latency needs, few enough for a
-small Lambda's connection pool."""
+"""Concurrent requests to the ledger: enough to hide DynamoDB's latency, and few enough for the
+connection pool of a small Lambda function."""
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """Reads and writes of the ledger table."""
+    """Reads and writes the ledger table."""
 
     client: "DynamoDBClient"
     table: str
 
     def record(self, releases: Iterable[Release], *, at: str) -> None:
-        """Write each of `releases` once, with the time `at` which its document held it.
+        """Write each of `releases` once.
 
-        One that an earlier delivery wrote stays as it is, stamps and final state included; only
-        one that waited goes on from there.
+        `at` (ISO 8601, UTC) is the time at which the document that holds them was stored. A release
+        that the ledger has already stays unchanged, except for a waiting release, which takes its
+        new state.
         """
         with ThreadPoolExecutor(WRITERS) as pool:
             list(pool.map(lambda release: self._record(release, at), releases))
 
     def _record(self, release: Release, at: str) -> None:
-        known = {name: value for name, value in vars(release).items() if value is not None}
-        del known["steps"]
-        known["display"] = json.dumps(release.display, sort_keys=True)
+        fields = {name: value for name, value in vars(release).items() if value is not None}
+        del fields["steps"]
+        fields["display"] = json.dumps(release.display, sort_keys=True)
         stamp = {"at": at}
         if release.document_version:
             stamp["link"] = release.document_version
         if release.state in {OPEN, WAITING}:
-            known["open"] = _index_key(release.type, release.state)
+            fields["open"] = _index_key(release.type, release.state)
         step = "step_document" if release.state == OPEN else f"step_{release.state}"
-        sets = [f"#{name} = :{name}" for name in known]
-        sets.append(f"#{step} = if_not_exists(#{step}, :{step})")
-        item = known | {step: stamp}
+        assignments = [f"#{name} = :{name}" for name in fields]
+        assignments.append(f"#{step} = if_not_exists(#{step}, :{step})")
+        item = fields | {step: stamp}
         self._update(
             release,
-            f"SET {', '.join(sets)}" + ("" if "open" in known else " REMOVE #open"),
+            f"SET {', '.join(assignments)}" + ("" if "open" in fields else " REMOVE #open"),
             "attribute_not_exists(pk) OR #state = :waiting",
             {f"#{name}": name for name in item} | {"#open": "open"},
             {f":{name}": serialize(value) for name, value in item.items()}
@@ -82,11 +84,11 @@ class Ledger:
         )
 
     def open_releases(self, type_: str) -> Iterator[Release]:
-        """The releases of one type that nobody has seen served yet, oldest first."""
+        """Return the releases of a type that are not verified yet, oldest first."""
         return self._unfinished(type_, OPEN)
 
     def waiting(self, type_: str) -> Iterator[Release]:
-        """The releases of one type that wait behind a hold, oldest first."""
+        """Return the releases of a type that wait behind a hold, oldest first."""
         return self._unfinished(type_, WAITING)
 
     def _unfinished(self, type_: str, state: str) -> Iterator[Release]:
@@ -99,7 +101,7 @@ class Ledger:
         return map(_release, items)
 
     def releases(self, type_: str, algorithm: str) -> Iterator[Release]:
-        """The releases of one algorithm, newest first."""
+        """Return the releases of an algorithm, newest first."""
         items = self._query(
             KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
             ExpressionAttributeValues={
@@ -112,17 +114,23 @@ class Ledger:
         return map(_release, items)
 
     def read(self, keys: Iterable[Mapping[str, Any]]) -> list[Release]:
-        """The releases with these primary keys that there are, in their order, as they are now."""
+        """Read the releases with these primary keys (`Release.key`), in the order of the keys.
+
+        The reads are strongly consistent. A key without an item is left out.
+        """
         with ThreadPoolExecutor(WRITERS) as pool:
             items = list(pool.map(self._get, keys))
         return [_release(item) for item in items if item]
 
     def _get(self, key: Mapping[str, Any]) -> Mapping[str, Any]:
-        answer = self.client.get_item(TableName=self.table, Key=key, ConsistentRead=True)
-        return answer.get("Item", {})
+        response = self.client.get_item(TableName=self.table, Key=key, ConsistentRead=True)
+        return response.get("Item", {})
 
     def between(self, type_: str, since: str, until: str) -> Iterator[Release]:
-        """The releases of one type that were asked for from `since` to `until`, oldest first."""
+        """Return the releases of a type that were requested in a period, oldest first.
+
+        `since` and `until` (ISO 8601, UTC) are both included.
+        """
         items = self._query(
             IndexName="time",
             KeyConditionExpression="#type = :type AND sk BETWEEN :since AND :until",
@@ -136,7 +144,7 @@ class Ledger:
         return map(_release, items)
 
     def newest(self, type_: str) -> Iterator[Release]:
-        """The releases of one type, newest first."""
+        """Return the releases of a type, newest first."""
         items = self._query(
             IndexName="time",
             KeyConditionExpression="#type = :type",
@@ -148,23 +156,23 @@ class Ledger:
         return map(_release, items)
 
     def find(self, release_id: str) -> Release | None:
-        """The release of this id, or None.
+        """Return the release with this id, or None.
 
-        An id is type, algorithm, version and digest with hyphens between, and names have hyphens
-        too: each way to split it is asked for, which are as many as it has hyphens.
+        An id consists of type, algorithm, version and digest, joined by hyphens. Names may contain
+        hyphens too, so this method queries each possible algorithm name: one for each hyphen.
         """
-        type_, *words = release_id.split("-")
-        for end in range(1, len(words)):
-            for release in self.releases(type_, "-".join(words[:end])):
+        type_, *parts = release_id.split("-")
+        for end in range(1, len(parts)):
+            for release in self.releases(type_, "-".join(parts[:end])):
                 if release.release_id == release_id:
                     return release
         return None
 
     def withdraw(self, type_: str, algorithm: str, version: str, *, before: int, at: str) -> None:
-        """Mark the releases of `version` as withdrawn: nothing goes back to them.
+        """Mark the releases of `version` as withdrawn, so that no rollback returns to them.
 
-        Releases with a sequence number from `before` on are newer than the withdrawal and stay as
-        they are.
+        Only releases with a sequence number lower than `before` are marked: the others are newer
+        than the withdrawal. `at` is the time of the withdrawal (ISO 8601, UTC).
         """
         for release in self.releases(type_, algorithm):
             if release.version == version and int(release.sequence) < before:
@@ -185,14 +193,16 @@ class Ledger:
         link: str | None = None,
         state: str | None = None,
     ) -> None:
-        """Note that `step` of a release was done `at` a time (ISO 8601). The first stamp stays.
+        """Record that `step` of a release ended `at` a time (ISO 8601, UTC).
 
-        `state` verified or superseded also ends the release: it leaves the index of open ones. One
-        that has ended is not ended again, nor stamped so.
+        The first stamp of a step stays. A `state` of VERIFIED or SUPERSEDED also ends the release
+        and removes it from the index `open`; a release that has ended already stays unchanged.
         """
         stamp = {"at": at, "started": started, "link": link}
         names = {"#step": f"step_{step}"}
-        values = {":stamp": serialize({k: v for k, v in stamp.items() if v is not None})}
+        values = {
+            ":stamp": serialize({name: value for name, value in stamp.items() if value is not None})
+        }
         expression, condition = "SET #step = :stamp", "attribute_not_exists(#step)"
         if state is not None:
             names |= {"#state": "state", "#open": "open"}
@@ -209,7 +219,7 @@ class Ledger:
         names: Mapping[str, str],
         values: Mapping[str, Any],
     ) -> None:
-        """Change a release's item where `condition` holds, or nothing."""
+        """Update the item of a release if `condition` is true; otherwise change nothing."""
         try:
             self.client.update_item(
                 TableName=self.table,
@@ -223,13 +233,20 @@ class Ledger:
             unless_condition_failed(error)
 
     def claim(self, scope: str, name: str, *, now: float, lease: float) -> bool:
-        """Whether the caller is the one to do a thing that must happen once.
+        """Claim the right to perform an action, and return whether the caller has the right.
 
-        False where it is done (`settle`), or where another holds it since less than `lease`
-        seconds: a holder that died may be followed, so the thing is done at least once.
+        The claim fails if the action is settled, or if another caller claimed it less than `lease`
+        seconds before `now` (seconds since the epoch). After the lease, another caller may take
+        over from a caller that died. So the action happens at least once.
 
             claimed ---- lease ----> may be claimed again
-               \\-- settle --> done, for good
+               \\-- settle --> done, forever
+
+        `scope` is the partition key of the claim and `name` its sort key::
+
+            if ledger.claim("execution#1", "slack#SUCCEEDED", now=time(), lease=60):
+                message = post()
+                ledger.settle("execution#1", "slack#SUCCEEDED", detail=message)
         """
         try:
             self.client.put_item(
@@ -252,7 +269,7 @@ class Ledger:
         return True
 
     def settle(self, scope: str, name: str, *, detail: str) -> None:
-        """Note that the claimed thing is done; `detail` says what came of it."""
+        """Record that a claimed action is done. `detail` describes its result."""
         self.client.update_item(
             TableName=self.table,
             Key={"pk": {"S": scope}, "sk": {"S": name}},
@@ -262,22 +279,22 @@ class Ledger:
 
 
 def _index_key(type_: str, state: str) -> str:
-    """Where the index `open` holds a release."""
+    """Return the partition key of an unfinished release in the index `open`."""
     return type_ if state == OPEN else f"{state}#{type_}"
 
 
 def _release(item: Mapping[str, Any]) -> Release:
-    known = plain(item)
+    attributes = plain(item)
     fields: dict[str, Any] = {
-        name: known[name] for name in Release.__dataclass_fields__ if name in known
+        name: attributes[name] for name in Release.__dataclass_fields__ if name in attributes
     }
-    fields |= {name: None for name in ("version", "previous") if name not in known}
-    fields["display"] = json.loads(known.get("display", "{}"))
+    fields |= {name: None for name in ("version", "previous") if name not in attributes}
+    fields["display"] = json.loads(attributes.get("display", "{}"))
     fields["steps"] = {
         name.removeprefix("step_"): Step(**stamp)
-        for name, stamp in known.items()
+        for name, stamp in attributes.items()
         if name.startswith("step_")
     }
-    if "revision" in known:
-        fields["revision"] = int(known["revision"])
+    if "revision" in attributes:
+        fields["revision"] = int(attributes["revision"])
     return Release(**fields)

@@ -6,16 +6,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 WAITING, OPEN, VERIFIED, SUPERSEDED = "waiting", "open", "verified", "superseded"
-"""The states of a release: behind a hold; in a document and not yet seen on the website; seen
-there; overtaken by another release.
+"""The states of a release.
+
+waiting     The release waits behind a hold.
+open        A metadata document carries the release, and the website is not verified yet.
+verified    The website was verified to show the release.
+superseded  Another release took its place before it was verified.
 """
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a release: when it ended, when it began (if known), and where to look.
+    """One step of a release, which ended `at` a time and, if known, `started` at another.
 
-    Times are ISO 8601, UTC. `link` is a URL, or the id of the execution or object version.
+    Times are ISO 8601, UTC. `link` is a URL, a pipeline execution id or an S3 object version id.
     """
 
     at: str
@@ -25,14 +29,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Release:
-    """One change of one algorithm's active version, from the request to the website.
+    """A change of the active version of one algorithm, from the request to the website.
 
     `release_id` is the correlation id. `version` becomes active in place of `previous`; None stands
-    for no version. `sequence` is the stream record's sequence number; `requested_at` is when the
-    item changed, or a person asked (ISO 8601, UTC). `who` is that person, None for the table's
-    stream, and `run_url` the workflow run that carried the request. `document_version` and
-    `revision` name the metadata document that carries the release. `steps` are the steps that the
-    ledger has recorded, by name.
+    for no version. `sequence` is the sequence number of the stream record. `requested_at` is the
+    time of the change in the table or of the request of a person (ISO 8601, UTC). `who` is the
+    person, or None for the table's stream. `run_url` is the URL of the workflow run that carried
+    the request. `document_version` (an S3 object version id) and `revision` identify the metadata
+    document that carries the release. `steps` maps the names of the recorded steps to the steps.
     """
 
     release_id: str
@@ -54,27 +58,27 @@ class Release:
 
     @property
     def can_return(self) -> bool:
-        """Whether a rollback may return to its version: it was verified and not withdrawn since.
+        """Whether a rollback may return to this version: it was verified and never withdrawn.
 
-        Which versions are marked bad stands in the document.
+        The metadata document holds the versions that are marked bad; check them as well.
         """
         return self.state == VERIFIED and bool(self.version) and "withdrawn" not in self.steps
 
     @property
     def key(self) -> dict[str, Any]:
-        """Its primary key in the ledger's table, as DynamoDB attribute values."""
+        """The primary key in the ledger table, as DynamoDB attribute values."""
         return {
             "pk": {"S": f"algorithm#{self.type}#{self.algorithm}"},
-            # Stream times are whole seconds; within one, the sequence number is the order.
+            # Stream times are whole seconds. The sequence number orders releases of one second.
             "sk": {"S": f"release#{self.requested_at}#{self.sequence:0>40}#{self.release_id}"},
         }
 
 
 def identify(type_: str, algorithm: str, version: str, cause: str) -> str:
-    """The id of a release. The same cause gives the same id:
+    """Return the id of a release. The same cause always gives the same id.
 
     >>> identify("opt", "route-planner", "2.1.0", "promote 7")
-    'opt-route-planner-2.1.0-d0f5a4a9'
+    'opt-route-planner-2.1.0-eb519411'
     """
     digest = hashlib.sha256(cause.encode()).hexdigest()
     return f"{type_}-{algorithm}-{version}-{digest[:8]}"

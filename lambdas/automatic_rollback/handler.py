@@ -56,7 +56,7 @@ def handler(event: dict[str, Any], context: object) -> None:
     del context
     execution, failed_at = _failed(event)
     try:
-        outcomes = _ROLLBACK.react(execution, failed_at=failed_at)
+        outcomes = _ROLLBACK.roll_back(execution, failed_at=failed_at)
     except RefusedError as refusal:
         _tell(execution, 0, str(refusal))
         return

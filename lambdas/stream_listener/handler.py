@@ -87,7 +87,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, list[dict[str, 
         if unfinished:
             raise unfinished[0]
         return {"batchItemFailures": []}
-    result = _LISTENER.take(event["Records"], _SCHEMA)
+    result = _LISTENER.process(event["Records"], _SCHEMA)
     for release in result.releases:
         fields = {"release": release.release_id, "action": release.action}
         _LOG.info("Release recorded", extra=fields | {"document": release.document_version})

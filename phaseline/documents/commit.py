@@ -1,8 +1,9 @@
-"""Records in the ledger what a stored document carries, and reads there what a document needs.
+"""Keeps the ledger in step with the metadata documents.
 
-The document is always written first, since it decides which of several writers wins. A writer that
-dies before the ledger is written is followed by its repetition, or by `settle_waiting`: it finds
-what waits in the ledger and in no document any more.
+A writer always stores the document first, because the compare-and-swap of the document decides
+which of several writers wins. A writer may die before it writes the ledger. In this case either its
+retry writes the ledger, or `settle_waiting` does, which finds releases that wait in the ledger but
+no longer in a document.
 """
 
 from collections.abc import Iterable
@@ -16,17 +17,17 @@ from phaseline.releases.release import OPEN, SUPERSEDED, Release
 
 
 def record(ledger: Ledger, stored: Stored, merged: Merged, *, at: str) -> Merged:
-    """Record the releases of a document that was stored at a time (ISO 8601, UTC).
+    """Record the releases of a document that was stored `at` a time (ISO 8601, UTC).
 
-    Returns `merged` with its releases as this version of the document carries them.
+    Returns `merged` with releases that name the stored version of the document.
     """
     carried = tuple(carry(release, stored) for release in merged.releases)
-    ledger.record((*merged.aside, *carried), at=at)
+    ledger.record((*merged.not_carried, *carried), at=at)
     return replace(merged, releases=carried)
 
 
 def carry(release: Release, stored: Stored) -> Release:
-    """The release as this version of its document carries it."""
+    """Return the release, open, with the version and revision of the document that carries it."""
     return replace(
         release, document_version=stored.version_id, revision=stored.document.revision, state=OPEN
     )
@@ -35,35 +36,41 @@ def carry(release: Release, stored: Stored) -> Release:
 def settle_waiting(
     ledger: Ledger, stored: Stored, merged: Merged, waiting: Iterable[Release], *, at: str
 ) -> Merged:
-    """Record the end of those of `waiting` that neither the write nor the document accounts for: a
-    writer died before the ledger had them. Those that the document carries join its releases.
+    """Record waiting releases whose writer died before it updated the ledger.
 
-    Read `waiting` from the ledger before the document: what waits in the ledger has stood in a
-    document before, so that a release is missing in the document only if it waits no more.
+    These are the releases of `waiting` that are neither part of `merged` nor wait in the stored
+    document. Each becomes open if the document carries it, and superseded otherwise. Returns
+    `merged` with the open ones added to its releases.
+
+    Read `waiting` from the ledger before you read the document. A release waits in a document
+    before it waits in the ledger, so a release that is missing from the document no longer waits.
     """
-    known = {release.release_id for release in (*merged.releases, *merged.aside)}
-    known |= {change.release_id for change in stored.document.waiting()}
     document = stored.document
+    accounted = {release.release_id for release in (*merged.releases, *merged.not_carried)}
+    accounted |= {change.release_id for change in document.waiting()}
     entries = {
         entry.release: entry
         for entry in (*document.withdrawn.values(), *document.algorithms.values())
     }
-    carried, overtaken = [], []
-    for release in (release for release in waiting if release.release_id not in known):
+    carried, superseded = [], []
+    for release in (release for release in waiting if release.release_id not in accounted):
         if entry := entries.get(release.release_id):
-            # Which version a withdrawal brings back is not known while it waits.
-            made = replace(
+            # The version that a withdrawal restores was unknown while the withdrawal waited.
+            completed = replace(
                 release, version=entry.version, display=entry.display, previous=entry.previous
             )
-            carried.append(carry(made, stored))
+            carried.append(carry(completed, stored))
         else:
-            overtaken.append(replace(release, state=SUPERSEDED))
-    ledger.record((*carried, *overtaken), at=at)
+            superseded.append(replace(release, state=SUPERSEDED))
+    ledger.record((*carried, *superseded), at=at)
     return replace(merged, releases=(*merged.releases, *carried))
 
 
 def fallbacks(ledger: Ledger, changes: Iterable[Change]) -> Fallbacks:
-    """For each withdrawal among `changes`: the older releases whose version may return."""
+    """Return the older releases to which each withdrawal of `changes` may return.
+
+    The keys are the release ids of the withdrawals; the releases are sorted newest first.
+    """
     return {
         change.release_id: [
             release

@@ -1,6 +1,6 @@
-"""What differs between two states of a metadata document, or between documents and the website.
+"""Pure: compares two states of a metadata document, or documents with the website.
 
-Pure, and linear in the number of algorithms: each is looked at under its name.
+The run time is linear in the number of algorithms.
 """
 
 import difflib
@@ -13,33 +13,37 @@ from typing import Any
 from phaseline.documents.document import Document, Hold
 
 ORDER = ("version", "display", "freeze", "hold", "waiting", "bad")
+"""The kinds of difference, in the order in which they are listed."""
 _Facts = Mapping[str | None, Mapping[tuple[str, str | None], Any]]
-"""By algorithm (None: the whole type), then by the `what` and `name` of a difference."""
+"""The values of a document by algorithm (None for the whole type), then by kind and name."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that differs, of one algorithm or of a whole type (`algorithm` is None).
+    """A difference of one algorithm, or of a whole type if `algorithm` is None.
 
-    `what` is one of ORDER; `name` is the field of a display or the version that is bad. `before`
-    and `after` are values as JSON has them, None where there is nothing.
+    `kind` is one of ORDER. `name` is the field of a display, or the version that is marked bad.
+    `before` and `after` are JSON values; None stands for a missing value.
+
+    >>> print(Difference("opt", "route-planner", "version", None, "2.0.0", "2.1.0"))
+    opt/route-planner: 2.0.0 -> 2.1.0
     """
 
     type: str
     algorithm: str | None
-    what: str
+    kind: str
     name: str | None
     before: Any
     after: Any
 
     @property
     def is_visible(self) -> bool:
-        """Whether the website shows it."""
-        return self.what in {"version", "display"}
+        """Whether visitors of the website can see the difference."""
+        return self.kind in {"version", "display"}
 
     def __str__(self) -> str:
         subject = f"{self.type}/{self.algorithm}" if self.algorithm else self.type
-        match self.what:
+        match self.kind:
             case "version":
                 return f"{subject}: {self.before or 'nothing'} -> {self.after or 'nothing'}"
             case "display":
@@ -56,44 +60,50 @@ class Difference:
         return f"{subject}: {state} {self.after}{was}"
 
 
-def documents(before: Document, after: Document) -> tuple[Difference, ...]:
-    """What is otherwise in `after`, sorted by algorithm and ORDER."""
+def compare_documents(before: Document, after: Document) -> tuple[Difference, ...]:
+    """Return the differences between two states of a document, sorted by algorithm and kind.
+
+    >>> hold = Hold("release day", "ana", "2026-11-24T20:00:00Z")
+    >>> print(*compare_documents(Document("opt"), Document("opt", 1, freeze=hold)))
+    opt: on hold by ana: release day
+    """
     return tuple(_compare(after.type, _facts(before), _facts(after)))
 
 
-def site(
+def compare_website(
     served: Mapping[str, Mapping[str, str]], documents: Iterable[Document]
 ) -> tuple[Difference, ...]:
-    """Which versions visitors will see change once `documents` are built: also those of earlier
-    revisions that are not served yet. `served` has the versions of each type by algorithm."""
-    found: list[Difference] = []
+    """Return the versions that will change on the website once `documents` are built.
+
+    This includes changes of earlier revisions that the website does not show yet. `served` maps
+    each type to the served versions by algorithm.
+    """
+    differences: list[Difference] = []
     for document in documents:
         before = _versions(served.get(document.type, {}))
         after = _versions(document.versions())
-        found += _compare(document.type, before, after)
-    return tuple(found)
+        differences += _compare(document.type, before, after)
+    return tuple(differences)
 
 
-def text(before: Document, after: Document) -> str:
-    """A unified diff of the JSON as it is stored; empty where only the revision differs.
+def unified_diff(before: Document, after: Document) -> str:
+    """Return a unified diff of the stored JSON; it is empty if only the revision differs.
 
-    Each entry that differs is a hunk with its place in the document as the heading; lines are
-    counted from the entry's first.
+    Each entry that differs is a hunk. The heading of a hunk is the path of the entry in the
+    document, and its line numbers count from the first line of the entry.
     """
-    hunks = [
-        line for place, old, new in _entries(before, after) for line in _hunks(place, old, new)
-    ]
+    hunks = [line for path, old, new in _entries(before, after) for line in _hunks(path, old, new)]
     if not hunks:
         return ""
-    heads = [
-        f"{sign} {one.type}.json revision {one.revision}"
-        for sign, one in (("---", before), ("+++", after))
+    headings = [
+        f"{sign} {document.type}.json revision {document.revision}"
+        for sign, document in (("---", before), ("+++", after))
     ]
-    return "\n".join([*heads, *hunks, ""])
+    return "\n".join([*headings, *hunks, ""])
 
 
 def _facts(document: Document) -> _Facts:
-    """All that a document says which a person would call a difference."""
+    """Return the values of a document whose change is a difference."""
     facts: defaultdict[str | None, dict[tuple[str, str | None], Any]] = defaultdict(dict)
     for name, entry in document.algorithms.items():
         facts[name]["version", None] = entry.version
@@ -103,10 +113,14 @@ def _facts(document: Document) -> _Facts:
     if document.freeze:
         facts[None]["freeze", None] = _hold(document.freeze)
     for change in document.waiting():
-        waits = change.version if change.action == "promote" else f"withdrawal of {change.version}"
-        facts[change.algorithm].setdefault(("waiting", None), []).append(waits)
+        subject = change.version
+        if change.action == "withdraw":
+            subject = f"withdrawal of {change.version}"
+        facts[change.algorithm].setdefault(("waiting", None), []).append(subject)
     for name, marks in document.bad.items():
-        facts[name] |= {("bad", v): f"by {mark.who}: {mark.reason}" for v, mark in marks.items()}
+        facts[name] |= {
+            ("bad", version): f"by {mark.who}: {mark.reason}" for version, mark in marks.items()
+        }
     return facts
 
 
@@ -117,12 +131,12 @@ def _versions(versions: Mapping[str, str]) -> _Facts:
 def _compare(type_: str, old: _Facts, new: _Facts) -> Iterator[Difference]:
     for algorithm in sorted(old.keys() | new.keys(), key=lambda name: name or ""):
         before, after = old.get(algorithm, {}), new.get(algorithm, {})
-        both = ("version", None) in before and ("version", None) in after
+        is_active_in_both = ("version", None) in before and ("version", None) in after
         for key in sorted(
             before.keys() | after.keys(), key=lambda key: (ORDER.index(key[0]), key[1] or "")
         ):
-            if key[0] == "display" and not both:
-                continue  # all of it comes or goes with the version
+            if key[0] == "display" and not is_active_in_both:
+                continue  # the complete display appears or disappears with the version
             if before.get(key) != after.get(key):
                 yield Difference(type_, algorithm, *key, before.get(key), after.get(key))
 
@@ -142,7 +156,11 @@ def _listed(versions: Iterable[str] | None) -> str:
 
 
 def _entries(before: Document, after: Document) -> Iterator[tuple[str, Any, Any]]:
-    """The entries that differ, with their place; an entry is what has an algorithm's name."""
+    """Yield the path and both states of each entry that differs.
+
+    An entry is the value of an algorithm within a part of the document, or a part without
+    algorithms, such as `freeze`.
+    """
     for part in sorted(vars(after).keys() - {"type", "revision"}):
         old, new = getattr(before, part), getattr(after, part)
         if not isinstance(new, Mapping):
@@ -154,20 +172,20 @@ def _entries(before: Document, after: Document) -> Iterator[tuple[str, Any, Any]
                 yield f"{prefix}{name}", old.get(name), new.get(name)
 
 
-def _hunks(place: str, old: Any, new: Any) -> Iterator[str]:
+def _hunks(path: str, old: Any, new: Any) -> Iterator[str]:
     lines = difflib.unified_diff(_lines(old), _lines(new), lineterm="")
-    for line in list(lines)[2:]:  # without the names of files
-        yield f"{line} {place}" if line.startswith("@@") else line
+    for line in list(lines)[2:]:  # skip the two lines with file names
+        yield f"{line} {path}" if line.startswith("@@") else line
 
 
 def _lines(value: Any) -> list[str]:
     if value is None:
         return []
     return json.dumps(
-        value, default=_shown, sort_keys=True, ensure_ascii=False, indent=1
+        value, default=_without_zone, sort_keys=True, ensure_ascii=False, indent=1
     ).splitlines()
 
 
-def _shown(value: Any) -> dict[str, Any]:
-    """An entry, hold or mark as JSON, without the data of a time zone: that is one long line."""
+def _without_zone(value: Any) -> dict[str, Any]:
+    """Return the fields of an entry, hold or mark without the time zone data, a very long line."""
     return {key: part for key, part in asdict(value).items() if key != "zone"}

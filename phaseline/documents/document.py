@@ -1,7 +1,7 @@
-"""Pure: a metadata document says which version of each algorithm of one type is active.
+"""Pure: a metadata document lists the active version of each algorithm of one type.
 
-`phaseline.documents.merge` applies stream changes to it, `phaseline.promotion.carry_out` what
-people ask for; `format` is how it is stored, and `store` stores it.
+`phaseline.documents.merge` applies changes from the stream, and `phaseline.promotion.carry_out`
+applies requests of people. `format` converts a document to bytes and back, and `store` stores it.
 """
 
 from collections.abc import Mapping
@@ -15,12 +15,13 @@ from phaseline.documents import windows
 
 @dataclass(frozen=True)
 class Entry:
-    """What a document holds for one algorithm: its active version, or None after a withdrawal.
+    """The entry of one algorithm: its active version, or None after a withdrawal.
 
-    `release` is the id of the release that made it so. `sequence` is the stream sequence number of
-    the record that did: a record with a lower one is stale. `since` is when the item changed (ISO
-    8601, UTC). `who` asked for it, None for the table's stream. `previous` is the version that it
-    replaced, None where there was none. `display` is what the website shows.
+    `display` holds the values that the website shows. `release` is the id of the release that wrote
+    the entry. `sequence` is the sequence number of its stream record; a record with a lower one is
+    stale. `since` is the time of the change in the table or of the request (ISO 8601, UTC). `who`
+    made the request; None stands for the table's stream. `previous` is the version that was active
+    before, or None.
     """
 
     version: str | None
@@ -34,12 +35,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Hold:
-    """Keeps the active version of an algorithm, or of a whole type, as it is.
+    """A hold keeps changes of an algorithm, or of a whole type, from becoming active.
 
-    `since` and `until` are ISO 8601, UTC; without `until` it lasts until a person resumes. With a
-    `window` (see documents/windows.py) it is in force only while that window is open; `zone` is
-    the data of the window's time zone (see documents/zones.py). `waiting` are the changes that
-    arrived meanwhile, in order.
+    `since` and `until` are ISO 8601, UTC. A hold without `until` lasts until a person resumes the
+    algorithm or type. A hold with a `window` (see documents/windows.py) is in force only while the
+    window is open; `zone` is the data of the window's time zone (see documents/zones.py). `waiting`
+    holds the changes that arrived during the hold, in order.
     """
 
     reason: str
@@ -51,11 +52,11 @@ class Hold:
     waiting: tuple[Change, ...] = ()
 
     def ended(self, at: datetime) -> bool:
-        """Whether it is over for good."""
+        """Return whether the hold has passed its end."""
         return self.until is not None and datetime.fromisoformat(self.until) <= at
 
     def in_force(self, at: datetime) -> bool:
-        """Whether it keeps changes back."""
+        """Return whether the hold keeps changes back at this time."""
         if self.ended(at):
             return False
         if self.window is None:
@@ -65,7 +66,7 @@ class Hold:
 
 @dataclass(frozen=True)
 class Mark:
-    """Why a version is bad, who said so and since when (ISO 8601, UTC)."""
+    """The mark of a bad version. `since` is the time at which `who` marked it (ISO 8601, UTC)."""
 
     reason: str
     who: str
@@ -74,11 +75,12 @@ class Mark:
 
 @dataclass(frozen=True)
 class Document:
-    """One metadata document. `revision` grows by one at each write and orders its versions.
+    """A metadata document. `revision` grows by one with each write and orders the versions.
 
-    `algorithms` are the active entries and `withdrawn` those without a version, which keep older
-    records stale; both by the algorithm's name. `freeze` holds all algorithms of the type, `holds`
-    single ones. `bad` are the versions that nothing makes active, by algorithm and version.
+    `algorithms` maps the names of algorithms to their active entries. `withdrawn` maps them to
+    entries without a version, which make older stream records stale. `freeze` holds all algorithms
+    of the type, and `holds` maps the names of single algorithms to their holds. `bad` maps
+    algorithms and versions to the marks of bad versions, which nothing makes active.
     """
 
     type: str
@@ -90,38 +92,49 @@ class Document:
     bad: Mapping[str, Mapping[str, Mark]] = field(default_factory=dict)
 
     def entry(self, algorithm: str) -> Entry | None:
-        """The algorithm's entry, active or withdrawn."""
+        """Return the active or withdrawn entry of the algorithm, or None."""
         return self.algorithms.get(algorithm) or self.withdrawn.get(algorithm)
 
     def version(self, algorithm: str) -> str | None:
-        """The algorithm's active version, or None where it has none."""
-        active = self.algorithms.get(algorithm)
-        return active.version if active else None
+        """Return the active version of the algorithm, or None."""
+        entry = self.algorithms.get(algorithm)
+        return entry.version if entry else None
 
     def versions(self) -> dict[str, str]:
-        """The active version of each algorithm."""
+        """Return the active version of each algorithm by name."""
         return {name: str(entry.version) for name, entry in self.algorithms.items()}
 
     def mark(self, algorithm: str, version: str | None) -> Mark | None:
-        """Why this version is bad, or None where it is not."""
+        """Return the mark of this version if it is bad, otherwise None."""
         return self.bad.get(algorithm, {}).get(version or "")
 
     def hold(self, algorithm: str, at: datetime) -> Hold | None:
-        """The hold that keeps changes of an algorithm back at a time, if any."""
+        """Return the hold that keeps changes of the algorithm back at this time, or None.
+
+        A hold of the algorithm takes precedence over a freeze of the type.
+        """
         for hold in (self.holds.get(algorithm), self.freeze):
             if hold and hold.in_force(at):
                 return hold
         return None
 
     def waiting(self) -> tuple[Change, ...]:
-        """Every change that waits behind a hold, in order."""
+        """Return every change that waits behind a hold, in order."""
         holds = [*self.holds.values(), *([self.freeze] if self.freeze else [])]
-        # A change that came twice may be behind both.
+        # A change that was delivered twice may wait behind both.
         changes = {change.release_id: change for hold in holds for change in hold.waiting}
         return tuple(sorted(changes.values(), key=lambda change: change.order))
 
     def revise(self, **parts: Any) -> "Document":
-        """The document with other `parts` and the next revision; itself where they are the same."""
+        """Return the document with other fields and the next revision.
+
+        Returns the same document if the fields are equal.
+
+        >>> Document("opt", revision=4).revise(withdrawn={}).revision
+        4
+        >>> Document("opt", revision=4).revise(bad={"route-planner": {}}).revision
+        5
+        """
         revised = replace(self, **parts)
         if revised == self:
             return self

@@ -1,6 +1,7 @@
-"""Pure: a document as it is stored: a zip with one JSON file (`metadata/opt.zip`: `opt.json`).
+"""Pure: converts a metadata document to the bytes of its S3 object, and back.
 
-CodeBuild unzips each of its input artifacts, so that bare JSON would break the build.
+The object is a zip archive with one JSON file: `metadata/opt.zip` contains `opt.json`. CodeBuild
+unzips each of its input artifacts, so plain JSON would break the build.
 """
 
 import io
@@ -18,11 +19,11 @@ from phaseline.errors import DocumentError, InputError
 
 SCHEMA = 1
 NO_VERSION: Mapping[str, Any] = {"version": None, "display": {}}
-"""The fields of an entry that a withdrawn one does not store."""
+"""The fields that are not stored for a withdrawn entry, with their values."""
 
 
 def render(document: Document) -> bytes:
-    """The document as the zip that is stored: equal documents give equal bytes."""
+    """Return the zip archive of a document. Equal documents give equal bytes."""
     body = {"schema": SCHEMA} | asdict(document)
     body["withdrawn"] = {
         name: {key: value for key, value in entry.items() if key not in NO_VERSION}
@@ -33,15 +34,16 @@ def render(document: Document) -> bytes:
 
 
 def parse(data: bytes, type_: str, where: str) -> Document:
-    """The document of `type_` in the zip `data`.
+    """Return the document of `type_` in the zip archive `data`.
 
-    Raises DocumentError, naming `where`, for anything but a document that this program wrote:
-    not a zip, not JSON, a key twice, another schema or type, a field of another kind.
+    Raises DocumentError, which names `where`, if `data` is not a document that Phaseline wrote: it
+    is not a zip archive or not JSON, has a duplicate key, has another schema or type, or has a
+    malformed field.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as zipped:
             text = zipped.read(f"{type_}.json")
-        body = json.loads(text, object_pairs_hook=_no_key_twice)
+        body = json.loads(text, object_pairs_hook=_unique_keys)
         document = Document(
             type=type_,
             revision=body["revision"],
@@ -74,7 +76,7 @@ def _hold(body: Mapping[str, Any]) -> Hold:
     hold = Hold(**{**body, "waiting": waiting})
     if hold.window and not hold.zone:
         raise ValueError("a window without the data of its time zone")
-    hold.in_force(datetime.fromisoformat(hold.since))  # raises where a time or window is malformed
+    hold.in_force(datetime.fromisoformat(hold.since))  # raises if a time or window is malformed
     return hold
 
 
@@ -98,8 +100,8 @@ def _check_entry(name: str, entry: Entry, *, may_be_none: set[str]) -> None:
             raise ValueError(f"algorithm {name!r}: {key} is {value!r}")
 
 
-def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     body = dict(pairs)
     if len(body) != len(pairs):
-        raise ValueError("a key stands twice")
+        raise ValueError("duplicate key")
     return body

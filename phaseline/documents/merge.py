@@ -1,7 +1,7 @@
-"""Pure: applies changes to a document, and says which releases follow.
+"""Pure: applies changes to a document and returns the releases that result.
 
-`merge` applies the changes of stream records; what people ask for is applied by
-`phaseline.promotion.carry_out`, with the same parts.
+`merge` applies changes from the stream. `phaseline.promotion.carry_out` applies requests of people
+with the help of this module.
 """
 
 from collections import defaultdict
@@ -15,38 +15,37 @@ from phaseline.documents.document import Document, Entry, Hold
 from phaseline.releases.release import SUPERSEDED, WAITING, Release
 
 Fallbacks = Mapping[str, Sequence[Release]]
-"""For each withdrawal, by its release's id: the releases whose version may become active again,
-newest first."""
+"""Maps the release id of a withdrawal to the releases to which it may return, newest first."""
 
 
 @dataclass(frozen=True)
 class Merged:
-    """The document that a batch of changes, or a request, leads to, and its releases.
+    """The document after a batch of changes or a request, and the resulting releases.
 
-    `releases` are those that the document carries, one for each algorithm; also those that an
-    earlier delivery of the same record wrote already. `aside` are releases that the document does
-    not carry: they wait behind a hold, or were overtaken. `skipped` gives the reason for each
-    change without effect.
+    `releases` are the releases that the document carries, at most one for each algorithm. They
+    include releases that an earlier delivery of the same record wrote already. `not_carried` are
+    the releases that wait behind a hold or were superseded. `skipped` holds each change without
+    effect, with the reason.
     """
 
     document: Document
     releases: tuple[Release, ...] = ()
     skipped: tuple[tuple[Change, str], ...] = ()
-    aside: tuple[Release, ...] = ()
+    not_carried: tuple[Release, ...] = ()
 
 
 class Draft:
-    """The entries of a document while they are replaced one by one."""
+    """A mutable copy of a document's entries."""
 
     def __init__(self, document: Document) -> None:
         self.algorithms, self.withdrawn = dict(document.algorithms), dict(document.withdrawn)
 
     def entry(self, algorithm: str) -> Entry | None:
-        """The algorithm's entry, active or withdrawn."""
+        """Return the active or withdrawn entry of the algorithm, or None."""
         return self.algorithms.get(algorithm) or self.withdrawn.get(algorithm)
 
     def put(self, algorithm: str, entry: Entry) -> None:
-        """Let an entry take the place of the algorithm's present one."""
+        """Replace the entry of the algorithm."""
         self.algorithms.pop(algorithm, None)
         self.withdrawn.pop(algorithm, None)
         (self.withdrawn if entry.version is None else self.algorithms)[algorithm] = entry
@@ -55,67 +54,76 @@ class Draft:
 def merge(
     document: Document, changes: Iterable[Change], fallbacks: Fallbacks, at: datetime
 ) -> Merged:
-    """Apply `changes`, in their order, to `document`, after those that are due.
+    """Apply the due changes of `document`, and then `changes` in their order.
 
-    A change that is older than the document's entry is skipped; one that the document holds already
-    changes nothing; of several for one algorithm only the last is a release. A change of an
-    algorithm that is on hold `at` this time waits in the document. A bad version is refused. A
-    withdrawal needs its `fallbacks`.
+    - A change that is older than the entry of its algorithm is skipped.
+    - A change that the document contains already changes nothing.
+    - Of several changes of one algorithm, only the last one is a release.
+    - A change of an algorithm that is on hold `at` this time waits in the document.
+    - The promotion of a version that is marked bad is skipped.
+
+    A withdrawal needs its `fallbacks`.
     """
     batch = _Batch(document, fallbacks, at)
-    free = due(document, at)
-    for change in (*free, *changes):
+    due = due_changes(document, at)
+    for change in (*due, *changes):
         batch.apply(change)
-    return batch.merged(free)
+    return batch.merged(due)
 
 
 def without_ended_holds(document: Document, at: datetime) -> Document:
-    """`document` as it goes on at a time: the holds that have ended are gone, and those whose
-    window has closed keep nothing back."""
-    holds = {name: kept for name, hold in document.holds.items() if (kept := _still(hold, at))}
-    return replace(document, holds=holds, freeze=_still(document.freeze, at))
+    """Return `document` without the holds that have ended at this time.
+
+    A hold whose window is closed stays, but without the changes that waited behind it.
+    """
+    holds = {
+        name: remaining
+        for name, hold in document.holds.items()
+        if (remaining := _remaining_hold(hold, at))
+    }
+    return replace(document, holds=holds, freeze=_remaining_hold(document.freeze, at))
 
 
-def _still(hold: Hold | None, at: datetime) -> Hold | None:
+def _remaining_hold(hold: Hold | None, at: datetime) -> Hold | None:
     if hold is None or hold.ended(at):
         return None
     return hold if not hold.waiting or hold.in_force(at) else replace(hold, waiting=())
 
 
-def due(document: Document, at: datetime) -> tuple[Change, ...]:
-    """The waiting changes that no hold keeps back any more, in order."""
+def due_changes(document: Document, at: datetime) -> tuple[Change, ...]:
+    """Return the waiting changes that no hold keeps back at this time, in order."""
     if not (document.holds or document.freeze):
         return ()
     waiting = document.waiting()
-    kept = {change.release_id for change in without_ended_holds(document, at).waiting()}
-    return tuple(change for change in waiting if change.release_id not in kept)
+    held = {change.release_id for change in without_ended_holds(document, at).waiting()}
+    return tuple(change for change in waiting if change.release_id not in held)
 
 
 class _Batch:
-    """A document while changes are applied to it."""
+    """Applies changes to a document one by one."""
 
     def __init__(self, before: Document, fallbacks: Fallbacks, at: datetime) -> None:
         self._before = before
         self._fallbacks = fallbacks
         self._draft = Draft(before)
-        free = without_ended_holds(before, at)
-        self._holds, self._freeze = dict(free.holds), free.freeze
-        self._held = {name for name, hold in free.holds.items() if hold.in_force(at)}
-        self._is_frozen = free.freeze is not None and free.freeze.in_force(at)
-        self._behind: defaultdict[str, list[Change]] = defaultdict(list)
-        self._frozen: list[Change] = []
+        present = without_ended_holds(before, at)
+        self._holds, self._freeze = dict(present.holds), present.freeze
+        self._held = {name for name, hold in present.holds.items() if hold.in_force(at)}
+        self._is_frozen = present.freeze is not None and present.freeze.in_force(at)
+        self._behind_hold: defaultdict[str, list[Change]] = defaultdict(list)
+        self._behind_freeze: list[Change] = []
         self._effective: dict[str, tuple[Change, Release]] = {}
-        self._aside: dict[str, Release] = {}
+        self._not_carried: dict[str, Release] = {}
         self._overtaken: list[Change] = []
         self._skipped: list[tuple[Change, str]] = []
 
     def apply(self, change: Change) -> None:
-        """Apply one change, or note why not."""
+        """Apply one change, or record the reason why it has no effect."""
         name = change.algorithm
         entry = self._draft.entry(name)
         mark = self._before.mark(name, change.version) if change.action == "promote" else None
         if entry and entry.release == change.release_id:
-            self._is_effective(change, entry)
+            self._add_release(change, entry)
         elif mark:
             self._skip(
                 change,
@@ -126,52 +134,52 @@ class _Batch:
             self._skip(change, f"stale: {entry.release} is newer")
             self._overtaken.append(change)
         elif name in self._held:
-            self._wait(change, self._holds[name], self._behind[name])
+            self._wait(change, self._holds[name], self._behind_hold[name])
         elif self._freeze and self._is_frozen:
-            self._wait(change, self._freeze, self._frozen)
+            self._wait(change, self._freeze, self._behind_freeze)
         elif change.action == "withdraw" and (entry is None or entry.version != change.version):
             self._skip(change, "the withdrawn version is not the active one")
         else:
-            made = _made(change, self._fallback(change), self._active(name))
-            self._draft.put(name, made)
-            self._is_effective(change, made)
+            new = _entry(change, self._fallback(change), self._before.version(name))
+            self._draft.put(name, new)
+            self._add_release(change, new)
 
-    def merged(self, free: Iterable[Change]) -> Merged:
-        """The result; those of the `free` changes that are not in effect were overtaken."""
+    def merged(self, due: Iterable[Change]) -> Merged:
+        """Return the result. A `due` change that the document does not carry is superseded."""
+        holds = {
+            name: _with_waiting(self._holds[name], changes)
+            for name, changes in self._behind_hold.items()
+        }
         document = self._before.revise(
             **vars(self._draft),
-            holds=self._holds
-            | {name: _keep(self._holds[name], new) for name, new in self._behind.items()},
-            freeze=_keep(self._freeze, self._frozen) if self._freeze else None,
+            holds=self._holds | holds,
+            freeze=_with_waiting(self._freeze, self._behind_freeze) if self._freeze else None,
         )
         effective = {release.release_id for _, release in self._effective.values()}
-        # The ledger has to know those of the others that would look like lost ones.
-        for change in (*free, *filter(self._looks_lost, self._overtaken)):
+        # Without a record in the ledger, an overtaken higher version would look like a lost one.
+        for change in (*due, *filter(self._looks_lost, self._overtaken)):
             if change.release_id not in effective:
-                self._aside.setdefault(change.release_id, self._aside_release(change, SUPERSEDED))
+                superseded = self._release_not_carried(change, SUPERSEDED)
+                self._not_carried.setdefault(change.release_id, superseded)
         releases = tuple(release for _, release in self._effective.values())
-        return Merged(document, releases, tuple(self._skipped), tuple(self._aside.values()))
-
-    def _active(self, algorithm: str) -> str | None:
-        """The version that was active before the batch."""
-        entry = self._before.algorithms.get(algorithm)
-        return entry.version if entry else None
+        return Merged(document, releases, tuple(self._skipped), tuple(self._not_carried.values()))
 
     def _fallback(self, change: Change) -> Release | None:
+        """Return the release to which a withdrawal returns, or None."""
         for release in self._fallbacks.get(change.release_id, ()):
             is_bad = self._before.mark(change.algorithm, release.version)
             if release.version != change.version and not is_bad:
                 return release
         return None
 
-    def _is_effective(self, change: Change, made: Entry) -> None:
+    def _add_release(self, change: Change, entry: Entry) -> None:
         earlier, _ = self._effective.get(change.algorithm, (change, None))
         if earlier is not change:
             self._overtaken.append(earlier)
-        self._effective[change.algorithm] = change, _release(change, made)
+        self._effective[change.algorithm] = change, _release(change, entry)
 
     def _looks_lost(self, change: Change) -> bool:
-        """Whether an overtaken version is higher than the one that is active after all."""
+        """Return whether an overtaken version is higher than the version that is active now."""
         active = self._draft.algorithms.get(change.algorithm)
         return change.action == "promote" and (
             active is None or version_order(str(active.version)) < version_order(change.version)
@@ -179,27 +187,30 @@ class _Batch:
 
     def _wait(self, change: Change, hold: Hold, behind: list[Change]) -> None:
         behind.append(change)
-        self._aside[change.release_id] = self._aside_release(change, WAITING)
+        self._not_carried[change.release_id] = self._release_not_carried(change, WAITING)
         self._skip(change, f"on hold by {hold.who}: it waits")
 
-    def _aside_release(self, change: Change, state: str) -> Release:
-        """The release of a change that the document does not carry."""
-        made = _made(change, None, self._active(change.algorithm))
-        return replace(_release(change, made), state=state)
+    def _release_not_carried(self, change: Change, state: str) -> Release:
+        entry = _entry(change, None, self._before.version(change.algorithm))
+        return replace(_release(change, entry), state=state)
 
     def _skip(self, change: Change, reason: str) -> None:
         self._skipped.append((change, reason))
 
 
-def _keep(hold: Hold, changes: Iterable[Change]) -> Hold:
-    """`hold` with `changes` among those that wait, each once and in order."""
+def _with_waiting(hold: Hold, changes: Iterable[Change]) -> Hold:
+    """Add `changes` to the changes that wait behind `hold`, each once and in order."""
     waiting = {change.release_id: change for change in (*hold.waiting, *changes)}
     in_order = sorted(waiting.values(), key=lambda change: change.order)
     return replace(hold, waiting=tuple(in_order))
 
 
-def _made(change: Change, fallback: Release | None, active: str | None) -> Entry:
-    """The entry that `change` leads to: the promoted version, the `fallback`, or none."""
+def _entry(change: Change, fallback: Release | None, active: str | None) -> Entry:
+    """Return the entry that a change writes.
+
+    A promotion makes its version active. A withdrawal makes the version of `fallback` active, or
+    no version if there is no fallback. `active` is the version that was active before the batch.
+    """
     entry = Entry(None, {}, change.release_id, change.sequence, change.requested_at)
     if change.action == "promote":
         return replace(entry, version=change.version, display=change.display, previous=active)
@@ -222,7 +233,7 @@ def release_of(
     reason: str,
     run_url: str | None = None,
 ) -> Release:
-    """The release that made an entry."""
+    """Return the release that wrote an entry."""
     return Release(
         release_id=entry.release,
         type=type_,

@@ -1,8 +1,9 @@
-"""Pure: the documents' revisions as CodePipeline carries them.
+"""Pure: formats the revisions of documents for CodePipeline.
 
-An object's metadata names the revision of its document, and CodePipeline shows it as the summary of
-a source's revision. An action's output variable names the revisions of all documents; it may be put
-into the JSON of another action's parameters, so the text holds no quotes: `in=3,opt=7,out=2`.
+The metadata of an S3 object names the revision of its document, and CodePipeline shows it as the
+summary of the source revision. An output variable of an action names the revisions of all
+documents. The variable may become part of the JSON parameters of another action, so its text
+contains no quotes: `in=3,opt=7,out=2`.
 """
 
 import re
@@ -13,16 +14,30 @@ SUMMARY = "revision {}"
 
 
 def summary(revision: int) -> str:
-    """What CodePipeline shows of a document's version: `revision 7`."""
+    """Return the revision summary that CodePipeline shows for a document.
+
+    >>> summary(7)
+    'revision 7'
+    """
     return SUMMARY.format(revision)
 
 
 def in_summary(text: str) -> int | None:
-    """The revision that a summary of CodePipeline's names; None where somebody else wrote it."""
-    found = re.fullmatch(SUMMARY.format(r"(\d+)"), text)
-    return int(found[1]) if found else None
+    """Return the revision in a summary, or None if Phaseline did not write the summary.
+
+    >>> in_summary("revision 7")
+    7
+    """
+    match = re.fullmatch(SUMMARY.format(r"(\d+)"), text)
+    return int(match[1]) if match else None
 
 
 def render(revisions: Mapping[str, int]) -> str:
-    """The revisions as text; `none` where there are no documents, since no variable is empty."""
+    """Return the revisions of documents by type as the text of an output variable.
+
+    The text is `none` without documents, because CodePipeline allows no empty variable.
+
+    >>> render({"opt": 7, "in": 3})
+    'in=3,opt=7'
+    """
     return ",".join(f"{type_}={revisions[type_]}" for type_ in sorted(revisions)) or "none"

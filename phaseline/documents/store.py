@@ -1,9 +1,9 @@
 """Reads and writes metadata documents in S3, by compare-and-swap.
 
-A write carries the ETag that was read (If-Match), so two writers can't overwrite each other: the
-loser gets 412, or 409 while both are under way, reads again, merges again and tries again. A
-write that landed while its answer was lost looks the same, and ends the same way: merging into
-what was written changes nothing, so nothing is written twice.
+A write names the ETag of the version that it read (If-Match), so writers cannot overwrite each
+other. The slower writer gets status 412, or 409 during a concurrent write; it reads and merges
+again. If the response to a successful write is lost, the retry ends the same way: merging into the
+written document changes nothing, so nothing is written twice.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 """
 
@@ -25,24 +25,27 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, ObjectVersionTypeDef
 
 ATTEMPTS = 10
-"""Reads and writes before a conflict is given up: with the pauses below about 10 seconds."""
+"""The number of attempts to write a document. With the pauses they take about 10 seconds."""
 LONGEST_PAUSE = 2.0
+"""The upper bound of the pause between two attempts, in seconds."""
 CONFLICTS = {"PreconditionFailed", "ConditionalRequestConflict"}
 UNKNOWN_VERSION = {"NoSuchVersion", "NoSuchKey", "InvalidArgument", "MethodNotAllowed"}
-"""What S3 answers for a version id that there is not, that is none, or that marks a deletion."""
+"""The error codes of S3 for a version id that does not exist, is malformed or marks a deletion."""
 DIGEST, EDITED = "phaseline-digest", "phaseline-edited"
-"""The object's metadata by which a version is known as written by this program, and which names the
-newest version before it that is not. A copy of an object takes both along.
+"""The names of two metadata values of an object.
+
+The digest of the content shows that Phaseline wrote the version. The other value names the newest
+earlier version that somebody else wrote. A copy of an object keeps both.
 """
 VERSION_SEARCH = 50
-"""How many object versions are looked at, for the last good one or for the one before."""
+"""The number of object versions in which the last good or the preceding version is searched."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A document as one version of its object.
+    """A document and the version of the S3 object that contains it.
 
-    `edited` is the newest version that somebody else wrote, this one or one that it goes back to.
+    `edited` is the id of the newest version that somebody else wrote, up to this one, or None.
     """
 
     document: Document
@@ -53,10 +56,10 @@ class Stored:
 
 @dataclass(frozen=True)
 class Documents:
-    """The three documents of one environment.
+    """Reads and writes the three documents of one environment.
 
-    `pause` waits for a number of seconds below the one it is given, chosen at random, so that
-    writers that met once do not meet again.
+    `pause` waits for a random time up to the given number of seconds, so that writers that
+    conflicted once do not conflict again.
     """
 
     s3: "S3Client"
@@ -65,17 +68,17 @@ class Documents:
     pause: Callable[[float], None]
 
     def read(self, type_: str) -> Stored:
-        """The newest version. Raises DocumentError where it is missing, corrupt or foreign."""
+        """Return the newest version. Raises DocumentError if it is missing or malformed."""
         key = self._key(type_)
         try:
-            answer = self.s3.get_object(Bucket=self.bucket, Key=key)
+            response = self.s3.get_object(Bucket=self.bucket, Key=key)
         except self.s3.exceptions.NoSuchKey as error:
             raise DocumentError(
                 self._where(key),
                 "the metadata document does not exist" + self._last_good(type_),
                 "Deploy creates the first one; restore a deleted one from its versions.",
             ) from error
-        data = answer["Body"].read()
+        data = response["Body"].read()
         try:
             document = parse(data, type_, self._where(key))
         except DocumentError as error:
@@ -84,13 +87,16 @@ class Documents:
                 error.found + self._last_good(type_),
                 "It is left as it is: copy the good version over it, then try again.",
             ) from error
-        return _stored(document, answer, data, answer.get("VersionId", "null"))
+        return _stored(document, response, data, response.get("VersionId", "null"))
 
     def read_version(self, type_: str, version_id: str) -> Stored:
-        """One version of a document. Raises RefusedError for one that does not exist."""
+        """Return one version of a document.
+
+        Raises RefusedError if it does not exist, and DocumentError if it is malformed.
+        """
         key = self._key(type_)
         try:
-            answer = self.s3.get_object(Bucket=self.bucket, Key=key, VersionId=version_id)
+            response = self.s3.get_object(Bucket=self.bucket, Key=key, VersionId=version_id)
         except ClientError as error:
             if error.response["Error"]["Code"] not in UNKNOWN_VERSION:
                 raise
@@ -99,12 +105,15 @@ class Documents:
                 f"it has no version {version_id}",
                 "Name the object version of a document: python -m scripts status lists the newest.",
             ) from error
-        data = answer["Body"].read()
+        data = response["Body"].read()
         document = parse(data, type_, f"{self._where(key)} version {version_id}")
-        return _stored(document, answer, data, version_id)
+        return _stored(document, response, data, version_id)
 
     def before(self, stored: Stored) -> Stored | None:
-        """The version of a document before this one; None where it is the first or far back."""
+        """Return the preceding version of a document.
+
+        Returns None for the first version, and for versions older than the newest VERSION_SEARCH.
+        """
         type_ = stored.document.type
         versions = [version["VersionId"] for version in self._versions(type_)]
         if stored.version_id not in versions[:-1]:
@@ -112,10 +121,10 @@ class Documents:
         return self.read_version(type_, versions[versions.index(stored.version_id) + 1])
 
     def attempts(self, type_: str) -> Iterator[Stored]:
-        """The newest version, read again and again until the caller's `write` has won.
+        """Yield the newest version once for each attempt to write it, with pauses in between.
 
-        Other writers may come between a read and its write. So a writer decides anew at each
-        attempt, and must find its own earlier result unchanged:
+        Another writer may change the document between a read and its write. So the caller decides
+        again in each attempt. A decision must not change a document that it was applied to before::
 
             for stored in documents.attempts("opt"):
                 if written := documents.write(decide(stored.document), over=stored):
@@ -128,7 +137,7 @@ class Documents:
             yield self.read(type_)
 
     def contended(self, type_: str) -> RemoteCallError:
-        """The error of a writer whose attempts were all lost to others."""
+        """Return the error to raise when all attempts to write have failed."""
         return RemoteCallError(
             self._where(self._key(type_)),
             f"other writers changed the document {ATTEMPTS} times in a row",
@@ -136,13 +145,15 @@ class Documents:
         )
 
     def write(self, document: Document, *, over: Stored) -> Stored | None:
-        """Store `document` in place of the version that was read; None where another writer was
-        faster. A document that is the same is not written."""
+        """Store `document` in place of the version that was read.
+
+        Returns None if another writer was faster. An equal document is not written.
+        """
         if document == over.document:
             return over
         body = render(document)
         try:
-            answer = self.s3.put_object(
+            response = self.s3.put_object(
                 Bucket=self.bucket,
                 Key=self._key(document.type),
                 Body=body,
@@ -154,20 +165,22 @@ class Documents:
             if error.response["Error"]["Code"] not in CONFLICTS:
                 raise
             return None
-        return Stored(document, answer["ETag"], answer.get("VersionId", "null"), over.edited)
+        return Stored(document, response["ETag"], response.get("VersionId", "null"), over.edited)
 
     def last_own(self, type_: str, before: str) -> Stored | None:
-        """The newest version of a document that this program wrote before the version `before`;
-        None where there is none, or only far back."""
+        """Return the newest version that Phaseline wrote before the version `before`.
+
+        Returns None if the VERSION_SEARCH versions before it contain no such version.
+        """
         key = self._key(type_)
-        listed = self.s3.list_object_versions(
+        page = self.s3.list_object_versions(
             Bucket=self.bucket,
             Prefix=key,
             KeyMarker=key,
             VersionIdMarker=before,
             MaxKeys=VERSION_SEARCH,
         )
-        for version in listed.get("Versions", []):
+        for version in page.get("Versions", []):
             try:
                 stored = self.read_version(type_, version["VersionId"])
             except DocumentError:
@@ -177,29 +190,29 @@ class Documents:
         return None
 
     def create_missing(self) -> list[str]:
-        """Create each document that never existed, empty; the keys of those created.
+        """Create each document that never existed, and return the keys of the new objects.
 
-        Raises DocumentError for one that was deleted: an empty one in its place would take every
-        algorithm of its type off the website.
+        Raises DocumentError if a document was deleted: an empty document in its place would remove
+        every algorithm of its type from the website.
         """
         return [self._key(type_) for type_ in TYPES if self._create(type_)]
 
     def _create(self, type_: str) -> bool:
         key = self._key(type_)
-        listed = self.s3.list_object_versions(Bucket=self.bucket, Prefix=key, MaxKeys=1)
-        if listed.get("DeleteMarkers"):
+        page = self.s3.list_object_versions(Bucket=self.bucket, Prefix=key, MaxKeys=1)
+        if page.get("DeleteMarkers"):
             self.read(type_)  # raises, and names the last good version
-        if listed.get("Versions"):
+        if page.get("Versions"):
             return False
-        first = Document(type=type_)
-        body = render(first)
+        document = Document(type=type_)
+        body = render(document)
         try:
             self.s3.put_object(
                 Bucket=self.bucket,
                 Key=key,
                 Body=body,
                 ContentType="application/zip",
-                Metadata=_metadata(first, body, None),
+                Metadata=_metadata(document, body, None),
                 IfNoneMatch="*",
             )
         except ClientError as error:
@@ -209,15 +222,16 @@ class Documents:
         return True
 
     def _last_good(self, type_: str) -> str:
-        """A phrase that names the newest object version that is a good document."""
+        """Name the newest object version that contains a valid document, for an error message."""
         key = self._key(type_)
         for version in self._versions(type_):
-            answer = self.s3.get_object(Bucket=self.bucket, Key=key, VersionId=version["VersionId"])
+            version_id = version["VersionId"]
+            response = self.s3.get_object(Bucket=self.bucket, Key=key, VersionId=version_id)
             try:
-                parse(answer["Body"].read(), type_, "")
+                parse(response["Body"].read(), type_, "")
             except DocumentError:
                 continue
-            return f"; the last good version of the object is {version['VersionId']}"
+            return f"; the last good version of the object is {version_id}"
         return f"; none of its last {VERSION_SEARCH} object versions is a good one"
 
     def _versions(self, type_: str) -> Iterator["ObjectVersionTypeDef"]:
@@ -236,19 +250,20 @@ class Documents:
 
 
 def _stored(
-    document: Document, answer: "GetObjectOutputTypeDef", data: bytes, version: str
+    document: Document, response: "GetObjectOutputTypeDef", data: bytes, version_id: str
 ) -> Stored:
-    known = answer["Metadata"]
-    is_own = known.get(DIGEST) == _digest(data)
-    return Stored(document, answer["ETag"], version, known.get(EDITED) if is_own else version)
+    metadata = response["Metadata"]
+    is_own = metadata.get(DIGEST) == _digest(data)
+    edited = metadata.get(EDITED) if is_own else version_id
+    return Stored(document, response["ETag"], version_id, edited)
 
 
 def _metadata(document: Document, body: bytes, edited: str | None) -> dict[str, str]:
-    known = {
+    metadata = {
         "codepipeline-artifact-revision-summary": revision.summary(document.revision),
         DIGEST: _digest(body),
     }
-    return known | ({EDITED: edited} if edited else {})
+    return metadata | ({EDITED: edited} if edited else {})
 
 
 def _digest(data: bytes) -> str:

@@ -1,8 +1,8 @@
-"""The data of time zones, as the package `tzdata` has it.
+"""Reads the data of time zones from the package `tzdata`.
 
-A hold keeps the data of its zone with it, so that whoever reads the hold needs no time zone
-database: neither does a Lambda carry its 600 files, nor can a reader lack a zone that the writer
-had. What the operating system knows is never asked, since it differs from machine to machine.
+A hold stores the data of its time zone, so a reader of the hold needs no time zone database: a
+Lambda function does not carry its 600 files, and no reader lacks a zone that the writer had. The
+database of the operating system is not used, because it differs from machine to machine.
 """
 
 import base64
@@ -14,7 +14,7 @@ PACKAGE = "tzdata"
 
 
 def find(name: str) -> str | None:
-    """The data of a time zone (TZif, in base64), or None for a name that the database lacks.
+    """Return the data of a time zone (TZif, in base64), or None if the database lacks the name.
 
     https://www.rfc-editor.org/rfc/rfc9636
     """
@@ -25,5 +25,5 @@ def find(name: str) -> str | None:
 
 
 def zone(name: str, data: str) -> ZoneInfo:
-    """The time zone of this `data`. Raises ValueError for anything but the data of a zone."""
+    """Return the time zone with this `data`. Raises ValueError if `data` is malformed."""
     return ZoneInfo.from_file(io.BytesIO(base64.b64decode(data, validate=True)), key=name)

@@ -250,7 +250,7 @@ def edited(stored: Stored, made: Stored, base: Stored | None) -> Finding | None:
     left = _still(before, made.document, stored.document)
     if left == before:
         return None
-    differences = diff.documents(before, left)
+    differences = diff.compare_documents(before, left)
     found = f": {listed(differences)}" if differences else ""
     against = (
         f"compared with version {base.version_id}, the last that Phaseline wrote before"
@@ -322,7 +322,7 @@ def _source(site: Website, manifest: ServedManifest, stored: Stored) -> Iterator
             f" {shown.version_id if shown else ''} back, and roll back what is not wanted.",
         )
     elif document.revision and (shown is None or shown.version_id != stored.version_id):
-        pending = diff.site(manifest.versions, [document])
+        pending = diff.compare_website(manifest.versions, [document])
         yield _built(
             "old-site",
             f"{type_} {shown.version_id if shown else 'none'} instead of {stored.version_id}",
@@ -331,7 +331,7 @@ def _source(site: Website, manifest: ServedManifest, stored: Stored) -> Iterator
             f" ({listed(pending) or 'visitors would see no other version'}).",
         )
     if shown and source:
-        wrong = diff.site(manifest.versions, [source])
+        wrong = diff.compare_website(manifest.versions, [source])
         if wrong or source.revision != revision:
             yield _built(
                 "wrong-site",

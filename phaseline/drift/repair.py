@@ -21,7 +21,7 @@ from phaseline.drift.releases import ReleaseCheck
 from phaseline.drift.report import Action, Explained, Failure, Finding, Repair, Report
 from phaseline.errors import InputError, PhaselineError
 from phaseline.pipeline.ensure import ensure
-from phaseline.promotion.carry_out import applied
+from phaseline.promotion.carry_out import apply_request
 from phaseline.promotion.request import Request
 from phaseline.releases.ledger import WRITERS
 from phaseline.releases.release import OPEN, Release
@@ -99,7 +99,7 @@ class Repairs:
             for name, (made, after) in lost.items():
                 refused[name] = release_rules.why_not(read.document, name, made, after, now)
             targets = {name: made for name, (made, _) in lost.items() if refused[name] is None}
-            merged = applied(_request(type_, targets, at), read.document, targets, {})
+            merged = apply_request(_request(type_, targets, at), read.document, targets, {})
             if stored := self.check.documents.write(merged.document, over=read):
                 commit.record(self.check.ledger, stored, merged, at=at)
                 break

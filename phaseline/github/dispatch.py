@@ -1,6 +1,7 @@
-"""Sends a repository_dispatch to GitHub: one POST, answered with 204.
+"""Sends a repository_dispatch event to GitHub by one POST request.
 
-Limits: an event type of 100 characters, a payload of 10 top-level keys and 65,535 characters.
+The limits are 100 characters for the event type, and 10 top-level keys and 65,535 characters for
+the payload. GitHub responds with status 204.
 https://docs.github.com/en/rest/repos/repos#create-a-repository-dispatch-event
 """
 
@@ -36,28 +37,27 @@ class DispatchError(RemoteCallError):
     """GitHub did not accept a repository_dispatch."""
 
 
-class _StayHere(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect: urllib would take the token along to wherever it leads, as a GET."""
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect, because urllib would send the token to the new address by GET."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
 
 
-_open = urllib.request.build_opener(_StayHere).open
+_open = urllib.request.build_opener(_NoRedirect).open
 
 
-def check(event_type: str, payload: Mapping[str, Any]) -> None:
-    """Raise InputError, naming the field, for what GitHub would refuse."""
-    size = len(json.dumps(payload))
-    for name, found, limit in (
+def check_limits(event_type: str, payload: Mapping[str, Any]) -> None:
+    """Raise InputError, which names the field, if the event exceeds a limit of GitHub."""
+    for name, size, limit in (
         ("event_type, in characters", len(event_type), EVENT_TYPE_LIMIT),
         ("client_payload, in top-level keys", len(payload), PAYLOAD_KEYS_LIMIT),
-        ("client_payload, in characters", size, PAYLOAD_LIMIT),
+        ("client_payload, in characters", len(json.dumps(payload)), PAYLOAD_LIMIT),
     ):
-        if found > limit:
+        if size > limit:
             raise InputError(
                 "repository_dispatch",
-                f"{name}: at most {limit} are accepted, found {found}",
+                f"{name}: at most {limit} are accepted, found {size}",
                 "Send less: the ledger holds the details.",
             )
 
@@ -71,13 +71,15 @@ def send(
     token: Secret,
     timeout: float,
 ) -> None:
-    """Send one repository_dispatch, waiting `timeout` seconds at most for each answer.
+    """Send a repository_dispatch event, and wait up to `timeout` seconds for each response.
 
-    It is sent once: whoever calls decides about another try, since an answer may be lost after
-    the event was accepted. Only a refused token is tried again, with the token fetched anew,
-    because a 401 says for sure that nothing was accepted. Raises DispatchError.
+    `repository` is the full name, "owner/name". The event is sent only once, because a response may
+    be lost after GitHub has accepted the event; the caller decides about a retry. Only after status
+    401, which means that GitHub accepted nothing, it is sent again with a newly fetched token.
+
+    Raises DispatchError if GitHub does not accept the event, and InputError if it exceeds a limit.
     """
-    check(event_type, payload)
+    check_limits(event_type, payload)
     body = json.dumps({"event_type": event_type, "client_payload": payload}).encode()
     url = f"{api_url.rstrip('/')}/repos/{repository}/dispatches"
     status = _post(url, body, token.value(), timeout)
@@ -92,7 +94,7 @@ def send(
 
 
 def _post(url: str, body: bytes, token: str, timeout: float) -> int | str:
-    """The answer's status, or what kept it from coming."""
+    """Return the status of the response, or the name of the exception that prevented a response."""
     headers = {
         "Accept": "application/vnd.github+json",
         "Authorization": f"Bearer {token}",
@@ -100,13 +102,13 @@ def _post(url: str, body: bytes, token: str, timeout: float) -> int | str:
         "User-Agent": "phaseline",
         "X-GitHub-Api-Version": "2022-11-28",
     }
-    # The address is the template's parameter, whose pattern admits http and https only.
+    # The URL is a parameter of the template, whose pattern allows only http and https.
     request = urllib.request.Request(url, body, headers)  # noqa: S310
     try:
-        with _open(request, timeout=timeout) as answer:
-            return int(answer.status)
+        with _open(request, timeout=timeout) as response:
+            return int(response.status)
     except urllib.error.HTTPError as error:
         return error.code
     except (OSError, ValueError, http.client.HTTPException) as error:
-        # The message of a library's exception may quote a header; its type never does.
+        # The message of an exception may quote a header with the token, but its type never does.
         return type(error).__name__

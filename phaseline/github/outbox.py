@@ -1,7 +1,7 @@
-"""The outbox: a repository_dispatch that is owed, one item per document type in the ledger table.
+"""The outbox keeps a dispatch until GitHub accepts it: one item per type in the ledger table.
 
-It is written before the dispatch is sent and marked after, so that one which GitHub did not take
-is sent again, and a newer document's takes the place of an older one's.
+A dispatch is written before it is sent, and marked afterwards, so that a dispatch that GitHub did
+not accept is sent again. The dispatch for a newer document replaces that for an older one.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Dispatch:
-    """A repository_dispatch owed or sent for the newest version of one document."""
+    """The repository_dispatch for the newest version of a document.
+
+    `document_version` is its S3 object version id, and `releases` are the ids of the releases that
+    it announces.
+    """
 
     type: str
     document_version: str
@@ -28,17 +32,17 @@ class Dispatch:
 
 @dataclass(frozen=True)
 class Outbox:
-    """Reads and conditional writes of the outbox in the ledger's table."""
+    """Reads and writes the outbox in the ledger table."""
 
     client: "DynamoDBClient"
     table: str
 
     def newest(self, type_: str) -> Dispatch | None:
-        """The entry of one type, or None before its first release."""
-        answer = self.client.get_item(TableName=self.table, Key=_key(type_), ConsistentRead=True)
-        if "Item" not in answer:
+        """Return the newest dispatch of a type, or None before its first release."""
+        response = self.client.get_item(TableName=self.table, Key=_key(type_), ConsistentRead=True)
+        if "Item" not in response:
             return None
-        item = plain(answer["Item"])
+        item = plain(response["Item"])
         return Dispatch(
             type=type_,
             document_version=item["document_version"],
@@ -48,11 +52,11 @@ class Outbox:
         )
 
     def owe(self, dispatch: Dispatch) -> None:
-        """Put a dispatch in, unless one for a newer document is there already."""
+        """Put a dispatch in the outbox, unless that for a newer document is there already."""
         self._put(dispatch, "attribute_not_exists(pk) OR revision < :revision")
 
     def mark_sent(self, dispatch: Dispatch) -> None:
-        """Note that a dispatch went out, unless a newer one took its place meanwhile."""
+        """Mark a dispatch as sent, unless a newer one has replaced it meanwhile."""
         self._put(dispatch, "revision = :revision")
 
     def _put(self, dispatch: Dispatch, condition: str) -> None:

@@ -1,4 +1,4 @@
-"""Pure: what a role's trust policy asks of a job's identity, held against what the token says.
+"""Pure: compares the claims of a job's OIDC token with those that a role's trust policy expects.
 
 https://docs.github.com/en/actions/reference/security/oidc
 """
@@ -23,11 +23,11 @@ SHOWN = (
     "workflow",
     "actor",
 )
-"""The claims that are shown. None of them is a secret; the token that holds them is."""
+"""The claims to show, in their order. They are no secrets, unlike the token that contains them."""
 ROLE = re.compile(
     r":role/(?:.*/)?phaseline-(?P<environment>[a-z0-9-]+)-github-(?P<purpose>[A-Z][a-z]+)Role-"
 )
-"""How CloudFormation names the roles of infra/github-oidc.yaml."""
+"""The pattern of the ARNs of the roles in infra/github-oidc.yaml, which CloudFormation names."""
 WORKFLOWS = {
     "Deploy": ("reusable-deploy-lambdas.yml", "reusable-deploy-stack.yml"),
     "Promote": ("reusable-release.yml",),
@@ -35,7 +35,7 @@ WORKFLOWS = {
     "Repair": ("drift.yml",),
     "Preview": ("pull-request.yml", "promote.yml"),
 }
-"""The files whose jobs may assume the role of a purpose."""
+"""Maps the purpose of a role to the workflow files whose jobs may assume it."""
 VARIABLES = {
     "Deploy": "DEPLOY_ROLE_ARN of the environment or of the repository",
     "Promote": "PROMOTE_ROLE_ARN of the environment or of the repository",
@@ -43,25 +43,30 @@ VARIABLES = {
     "Repair": "REPAIR_ROLE_ARN of the environment or of the repository",
     "Preview": "PREVIEW_ROLE_ARNS of the repository, with an entry for the environment",
 }
-"""The variables of GitHub Actions that the files take the role of a purpose from."""
+"""Maps the purpose of a role to the GitHub Actions variable that contains its ARN."""
 OLD_SUBJECT = re.compile(r"repo:[^@:/]+/[^@:/]+:")
+"""The subject claim with names only, without the ids of owner and repository."""
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What a claim has to be: one of `values`, in which * and ? stand for anything."""
+class ExpectedClaim:
+    """A claim and its accepted `values`, in which * and ? are wildcards as in IAM policies.
+
+    >>> ExpectedClaim("sub", ("repo:acme/*:environment:demo",)).accepts("repo:acme/a:ref:main")
+    False
+    """
 
     claim: str
     values: tuple[str, ...]
 
-    def accepts(self, found: str | None) -> bool:
-        """Whether this value of the claim will do; None where the token lacks it."""
-        return found is not None and any(_like(value, found) for value in self.values)
+    def accepts(self, actual: str | None) -> bool:
+        """Return whether a value matches; a claim that the token lacks (None) never does."""
+        return actual is not None and any(_like(value, actual) for value in self.values)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One claim: what is expected, if anything is, and what the token says."""
+    """The comparison of one claim: its expected values, if any, and the value in the token."""
 
     claim: str
     expected: tuple[str, ...]
@@ -69,10 +74,13 @@ class Row:
     matches: bool
 
 
-def by_policy(policy: Mapping[str, Any]) -> list[Wanted]:
-    """What a trust policy asks of GitHub's tokens; other statements and conditions are left out."""
+def by_policy(policy: Mapping[str, Any]) -> list[ExpectedClaim]:
+    """Return the claims that a trust policy expects of GitHub's tokens.
+
+    Other statements and conditions are ignored.
+    """
     return [
-        Wanted(
+        ExpectedClaim(
             key.removeprefix(f"{ISSUER}:"), tuple(values if isinstance(values, list) else [values])
         )
         for statement in policy.get("Statement", [])
@@ -83,61 +91,67 @@ def by_policy(policy: Mapping[str, Any]) -> list[Wanted]:
     ]
 
 
-def by_name(role_arn: str, claims: Mapping[str, str]) -> list[Wanted]:
-    """What the role of this name asks, if infra/github-oidc.yaml made it; else what any asks.
+def by_name(role_arn: str, claims: Mapping[str, str]) -> list[ExpectedClaim]:
+    """Return the claims that a role of infra/github-oidc.yaml expects, based on its name.
 
-    Which repository it trusts is not in its name, so the token's own is taken.
+    Of any other role, only the audience is known. The name of a role does not contain its
+    repository, so the result assumes the repository of the token.
     """
-    audience = Wanted("aud", (AUDIENCE,))
-    found = ROLE.search(role_arn)
-    if not found or found["purpose"] not in WORKFLOWS:
+    audience = ExpectedClaim("aud", (AUDIENCE,))
+    role = ROLE.search(role_arn)
+    if not role or role["purpose"] not in WORKFLOWS:
         return [audience]
     owner, _, name = claims.get("repository", "").partition("/")
-    numbers = [claims.get(one, "?") for one in ("repository_owner_id", "repository_id")]
-    repository = f"repo:{owner}@{numbers[0]}/{name}@{numbers[1]}"
-    context = {
-        "Drift": (f"environment:{found['environment']}", "ref:refs/heads/*"),
+    owner_id, repository_id = (
+        claims.get(claim, "?") for claim in ("repository_owner_id", "repository_id")
+    )
+    repository = f"repo:{owner}@{owner_id}/{name}@{repository_id}"
+    contexts = {
+        "Drift": (f"environment:{role['environment']}", "ref:refs/heads/*"),
         "Preview": ("pull_request", "ref:refs/heads/*"),
-    }.get(found["purpose"], (f"environment:{found['environment']}",))
-    workflows = tuple(f"*/.github/workflows/{one}@*" for one in WORKFLOWS[found["purpose"]])
+    }.get(role["purpose"], (f"environment:{role['environment']}",))
+    workflows = tuple(f"*/.github/workflows/{file}@*" for file in WORKFLOWS[role["purpose"]])
     return [
         audience,
-        Wanted("sub", tuple(f"{repository}:{one}" for one in context)),
-        Wanted("job_workflow_ref", workflows),
+        ExpectedClaim("sub", tuple(f"{repository}:{context}" for context in contexts)),
+        ExpectedClaim("job_workflow_ref", workflows),
     ]
 
 
 def without_role(claims: Mapping[str, str]) -> str:
-    """What to set where a job was given no role, by the workflow file that it is in."""
+    """Return the remedy for a job without a role, which depends on its workflow file."""
     file = claims.get("job_workflow_ref", "").partition("@")[0].rpartition("/")[2]
     for purpose, files in WORKFLOWS.items():
         if file in files:
-            return f"Set the variable {VARIABLES[purpose]}: docs/setup.md says to what."
+            return f"Set the variable {VARIABLES[purpose]}: docs/setup.md describes its value."
     return "Give the role's ARN: docs/workflows.md lists the variables that hold one."
 
 
-def compare(wanted: Sequence[Wanted], claims: Mapping[str, str]) -> list[Row]:
-    """Every claim that is expected or shown, in the order of SHOWN."""
+def compare_claims(expected: Sequence[ExpectedClaim], claims: Mapping[str, str]) -> list[Row]:
+    """Compare the claims of a token with the expected ones.
+
+    The result contains every claim that is expected or in SHOWN, in the order of SHOWN.
+    """
     rows = {name: Row(name, (), claims[name], True) for name in SHOWN if name in claims}
-    for one in wanted:
-        found = claims.get(one.claim)
-        rows[one.claim] = Row(one.claim, one.values, found, one.accepts(found))
-    order = {name: place for place, name in enumerate(SHOWN)}
+    for claim in expected:
+        actual = claims.get(claim.claim)
+        rows[claim.claim] = Row(claim.claim, claim.values, actual, claim.accepts(actual))
+    order = {name: position for position, name in enumerate(SHOWN)}
     return sorted(rows.values(), key=lambda row: order.get(row.claim, len(order)))
 
 
 def hints(rows: Sequence[Row]) -> Iterator[str]:
-    """What to change, for each claim that differs and whose usual cause is known."""
+    """Yield a remedy for each claim that differs, if its usual cause is known."""
     wrong = {row.claim: row for row in rows if not row.matches}
     claims = {row.claim: row.found or "" for row in rows}
     if "aud" in wrong:
-        yield f"Ask for the audience {AUDIENCE}: configure-aws-credentials does by itself."
+        yield f"Ask for the audience {AUDIENCE}, as configure-aws-credentials does by default."
     if "sub" in wrong:
-        yield from _about_subject(wrong["sub"], claims)
+        yield from _subject_hints(wrong["sub"], claims)
     if "repository_id" in wrong:
         yield (
-            "The role trusts another repository: a fork or one that was made anew has a number of"
-            " its own. Deploy infra/github-oidc.yaml with RepositoryId and OwnerId of this one."
+            "The role trusts another repository. A fork or a repository that was created again has"
+            " another id. Deploy infra/github-oidc.yaml with RepositoryId and OwnerId of this one."
         )
     if "job_workflow_ref" in wrong:
         yield (
@@ -146,31 +160,32 @@ def hints(rows: Sequence[Row]) -> Iterator[str]:
         )
 
 
-def _about_subject(row: Row, claims: Mapping[str, str]) -> Iterator[str]:
-    found, expected = row.found or "", " ".join(row.expected)
-    is_old = OLD_SUBJECT.match(found) is not None
+def _subject_hints(row: Row, claims: Mapping[str, str]) -> Iterator[str]:
+    subject, expected = row.found or "", " ".join(row.expected)
+    is_old = OLD_SUBJECT.match(subject) is not None
     if is_old and "@" in expected:
         yield (
-            "The token has the old subject, of names alone, and the role trusts the new one, with"
-            " numbers. An older repository gets the new one by: gh api --method PUT"
+            "The token has the old subject, which has only names, and the role trusts the new one,"
+            " which has ids. To get the new one in an older repository: gh api --method PUT"
             " repos/OWNER/NAME/actions/oidc/customization/sub -F use_default=true"
             " -F use_immutable_subject=true"
         )
     elif not is_old and OLD_SUBJECT.match(expected):
         yield (
-            "The token has the new subject, with numbers, and the role trusts the old one. Deploy"
-            " infra/github-oidc.yaml: its roles trust the new one."
+            "The token has the new subject, which has ids, and the role trusts the old one. Deploy"
+            " infra/github-oidc.yaml, whose roles trust the new one."
         )
-    elif ":environment:" in found and ":environment:" in expected:
-        yield "Compare the environments' names, and the owner's and the repository's numbers."
-    if ":environment:" in expected and ":environment:" not in found:
+    elif ":environment:" in subject and ":environment:" in expected:
+        yield "Compare the names of the environments, and the ids of the owner and the repository."
+    if ":environment:" in expected and ":environment:" not in subject:
         if claims.get("event_name") == "pull_request":
-            yield "A job of a pull request gets the preview role alone."
+            yield "A job of a pull request may assume only the preview role."
         else:
             yield "The job names no environment: it needs `environment:`."
 
 
-def _like(wanted: str, found: str) -> bool:
-    parts = {"*": ".*", "?": "."}
-    pattern = "".join(parts.get(letter, re.escape(letter)) for letter in wanted)
-    return re.fullmatch(pattern, found, re.DOTALL) is not None
+def _like(pattern: str, value: str) -> bool:
+    """Return whether a value matches a pattern of IAM's operator StringLike."""
+    wildcards = {"*": ".*", "?": "."}
+    regex = "".join(wildcards.get(character, re.escape(character)) for character in pattern)
+    return re.fullmatch(regex, value, re.DOTALL) is not None

@@ -1,15 +1,16 @@
-"""Pure: the four figures of software delivery, counted from what the ledger's table holds.
+"""Pure: computes the four DORA metrics of software delivery from the records of the ledger table.
 
-What they mean: https://dora.dev/guides/dora-metrics/
-What is counted here:
+https://dora.dev/guides/dora-metrics/ defines the metrics. This module counts them as follows:
 
-- deployment frequency: publications that visitors were seen to get, per day;
-- lead time: from the request, or the change of the item, to the proof that visitors get it, of each
-  verified promotion;
-- change failure rate: of the promotions that an execution carried to its end, those where an action
-  of the first such execution failed, whatever was to blame, and those that were rolled back;
-- time to restore: for each of these, from that failure, or from the proof that the version was live
-  which was rolled back, until a release of the same algorithm was verified.
+- Deployment frequency: the number of verified publications per day.
+- Lead time: the time from the request, or the change of the item, to the verification, for each
+  verified promotion.
+- Change failure rate: the share of failed promotions among those that an execution carried to its
+  end. A promotion failed if an action of the first such execution failed, for whatever reason, or
+  if the promotion was rolled back.
+- Time to restore: for each failed promotion, the time until a release of the same algorithm was
+  verified. It begins with the failure, or with the verification of the version that was rolled
+  back.
 """
 
 import math
@@ -26,15 +27,15 @@ from phaseline.pipeline.recorder import Execution
 from phaseline.releases.release import VERIFIED, Release
 
 SECOND = len("2026-11-25T10:00:00")
-"""The part of a time that is the same in whole seconds and in milliseconds."""
+"""The length of the part that times in whole seconds and in milliseconds have in common."""
 
 
 @dataclass(frozen=True)
-class Figures:
-    """The figures of a number of `days`. Times are in seconds, None where nothing was counted.
+class DeliveryMetrics:
+    """The metrics of a period of `days`. Times are in seconds. None means that there is no data.
 
-    `promotions` are those whose outcome is known; `failed` of them count for the rate, and
-    `restored` of these were mended.
+    `promotions` is the number of promotions whose result is known. `failed` of them have failed,
+    and `restored` of the failed ones were restored. `change_failure_rate` is between 0 and 1.
     """
 
     days: float
@@ -50,94 +51,111 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of a promotion: it failed at a time, or not, and was restored at one, or not."""
+class PromotionResult:
+    """The result of a promotion: the times (ISO 8601, UTC) at which it failed and was restored."""
 
     failed: str | None = None
     restored: str | None = None
 
 
-def count(
+def delivery_metrics(
     releases: Iterable[Release], executions: Iterable[Execution], *, deployments: int, days: float
-) -> Figures:
-    """The figures of `days` days, from the `releases` that were asked for in them.
+) -> DeliveryMetrics:
+    """Return the metrics of a period of `days`.
 
-    `executions` are those since then; `deployments` publications became live.
+    `releases` are the releases that were requested in the period, and `executions` the pipeline
+    executions since its beginning, both in any order. `deployments` is the number of publications
+    that became live in the period.
     """
-    known = sorted(releases, key=lambda one: (one.requested_at, int(one.sequence)))
-    lead = [
+    in_order = sorted(releases, key=lambda release: (release.requested_at, int(release.sequence)))
+    lead_times = [
         seconds(release.requested_at, release.steps[VERIFIED].at)
-        for release in known
+        for release in in_order
         if release.action == "promote" and release.state == VERIFIED
     ]
-    outcomes = list(_outcomes(known, sorted(executions, key=lambda one: one.started)))
-    failed = [each for each in outcomes if each.failed]
-    restored = [
-        seconds(each.failed, each.restored) for each in failed if each.failed and each.restored
+    by_start = sorted(executions, key=lambda execution: execution.started)
+    results = list(_results(in_order, by_start))
+    failed = [result for result in results if result.failed]
+    restore_times = [
+        seconds(result.failed, result.restored)
+        for result in failed
+        if result.failed and result.restored
     ]
-    return Figures(
+    # The nearest rank is a measured time, unlike an interpolated percentile.
+    rank = math.ceil(0.9 * len(lead_times)) - 1
+    return DeliveryMetrics(
         days=days,
         deployments=deployments,
         deployments_per_day=deployments / days,
-        lead_time_median=statistics.median(lead) if lead else None,
-        # The nearest rank: a time that was measured.
-        lead_time_p90=sorted(lead)[math.ceil(0.9 * len(lead)) - 1] if lead else None,
-        promotions=len(outcomes),
+        lead_time_median=statistics.median(lead_times) if lead_times else None,
+        lead_time_p90=sorted(lead_times)[rank] if lead_times else None,
+        promotions=len(results),
         failed=len(failed),
-        change_failure_rate=len(failed) / len(outcomes) if outcomes else None,
-        restored=len(restored),
-        time_to_restore_median=statistics.median(restored) if restored else None,
+        change_failure_rate=len(failed) / len(results) if results else None,
+        restored=len(restore_times),
+        time_to_restore_median=statistics.median(restore_times) if restore_times else None,
     )
 
 
-def _outcomes(releases: Sequence[Release], executions: Sequence[Execution]) -> Iterator[Outcome]:
-    """The outcome of each promotion among `releases`, oldest first, that has one."""
+def _results(
+    releases: Sequence[Release], executions: Sequence[Execution]
+) -> Iterator[PromotionResult]:
+    """Yield the known results of the promotions among `releases`, which are sorted by time."""
     starts = [execution.started[:SECOND] for execution in executions]
-    courses: dict[tuple[str, str], list[Release]] = defaultdict(list)
+    by_algorithm: dict[tuple[str, str], list[Release]] = defaultdict(list)
     for release in releases:
-        courses[release.type, release.algorithm].append(release)
-    for course in courses.values():
-        for place, release in enumerate(course):
+        by_algorithm[release.type, release.algorithm].append(release)
+    for in_order in by_algorithm.values():
+        for position, release in enumerate(in_order):
             if release.action == "promote":
                 first = _first_carrier(release, executions, starts)
-                if outcome := _outcome(release, first, course[place + 1 :]):
-                    yield outcome
+                if result := _result(release, first, in_order[position + 1 :]):
+                    yield result
 
 
 def _first_carrier(
     release: Release, executions: Sequence[Execution], starts: Sequence[str]
 ) -> Execution | None:
+    """Return the first execution that carried the release, or None."""
     document = release.steps.get("document")
     if document is None:
         return None
-    # Source takes one execution at a time, so one at most began earlier and took the document.
+    # The Source stage runs one execution at a time, so at most one execution that started before
+    # the document was stored took the document.
     begin = max(0, bisect_left(starts, document.at[:SECOND]) - 1)
-    return next((one for one in islice(executions, begin, None) if one.carries(release)), None)
+    candidates = islice(executions, begin, None)
+    return next((execution for execution in candidates if execution.carries(release)), None)
 
 
-def _outcome(
+def _result(
     release: Release, first: Execution | None, following: Sequence[Release]
-) -> Outcome | None:
-    """What became of a promotion, by the execution that carried it first and the releases of its
-    algorithm that followed; None while that is not known."""
+) -> PromotionResult | None:
+    """Return the result of a promotion, or None while it is unknown.
+
+    `first` is the first execution that carried the promotion, and `following` are the later
+    releases of its algorithm.
+    """
     failure = (
-        next((each for each in first.actions if each.state == FAILED), None) if first else None
+        next((action for action in first.actions if action.state == FAILED), None)
+        if first
+        else None
     )
     if failure:
-        return Outcome(failure.updated, _restored([release, *following], failure.updated))
+        restored = _first_verified([release, *following], failure.updated)
+        return PromotionResult(failure.updated, restored)
     live = ended(release) if release.state == VERIFIED else None
-    # What waited behind a hold took no place of it.
-    next_ = next((one for one in following if "document" in one.steps), None)
-    if live and next_ and _rolls_back(next_, release):
-        return Outcome(live, _restored(following, live))
-    return Outcome() if ended(release) or (first and first.has_ended) else None
+    # A release that waited behind a hold has no document and did not replace this one.
+    successor = next((later for later in following if "document" in later.steps), None)
+    if live and successor and _rolls_back(successor, release):
+        return PromotionResult(live, _first_verified(following, live))
+    return PromotionResult() if ended(release) or (first and first.has_ended) else None
 
 
 def _rolls_back(later: Release, release: Release) -> bool:
     return later.action == "rollback" and later.previous == release.version
 
 
-def _restored(releases: Iterable[Release], since: str) -> str | None:
-    """When the first of `releases` was verified that was so from a time on."""
-    proven = (ended(release) for release in releases if release.state == VERIFIED)
-    return min((at for at in proven if at and at[:SECOND] >= since[:SECOND]), default=None)
+def _first_verified(releases: Iterable[Release], since: str) -> str | None:
+    """Return the earliest time from `since` on at which one of `releases` was verified, or None."""
+    times = (ended(release) for release in releases if release.state == VERIFIED)
+    return min((at for at in times if at and at[:SECOND] >= since[:SECOND]), default=None)

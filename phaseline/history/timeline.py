@@ -1,9 +1,9 @@
-"""Pure: where the time of a release went, step by step, from what the ledger's table holds.
+"""Pure: computes the timeline of a release, step by step, from the records of the ledger table.
 
     asked, (waiting,) document, (wait,) Source, Build, Publish, Notify, Invalidate, Verify, verified
 
-A step of the pipeline is there once for each execution that carried the release until its end; a
-wait is what is left between two steps, when an execution had to queue or nobody started one.
+The timeline contains the steps of each execution that carried the release until its end. A wait is
+the time between two steps in which an execution was queued, or in which there was none.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,18 +18,17 @@ from phaseline.releases.release import SUPERSEDED, VERIFIED, WAITING, Release
 from phaseline.slack.message_record import Posted
 
 WAIT = 1.0
-"""Seconds between two steps from which on they are told as a wait; the ledger's times are whole
-seconds."""
+"""The shortest time in seconds that is a wait. The times in the ledger are whole seconds."""
 SOURCE, VERIFY = "Source", "Verify"
-"""The stage whose actions are told as one step, and the action that closes releases."""
+"""The stage whose actions form one step, and the action that ends releases."""
 
 
 @dataclass(frozen=True)
 class TimelineStep:
-    """One step. Times are ISO 8601, UTC; `started` is `ended` for what took no time to speak of.
+    """A step of a timeline. Times are ISO 8601, UTC. A step without duration starts when it ends.
 
-    `ended` and `seconds` are None while it lasts. `link` is an address or the id to look for,
-    `execution` the pipeline execution of which the step is a part.
+    `ended` and `seconds`, the duration, are None while the step lasts. `link` is a URL, or an id to
+    search for. `execution` is the id of the pipeline execution to which the step belongs.
     """
 
     name: str
@@ -43,18 +42,25 @@ class TimelineStep:
 
 @dataclass(frozen=True)
 class Timeline:
-    """The steps in the order of their start. `seconds` is from the request to the release's end,
-    None before that; `slowest` is the step that took longest of those that have ended."""
+    """The steps of a release, in the order of their start.
+
+    `seconds` is the time from the request to the end of the release, or None before the end.
+    `slowest` is the step with the longest duration among those that have ended.
+    """
 
     steps: tuple[TimelineStep, ...]
     seconds: float | None
     slowest: TimelineStep | None
 
 
-def of(
+def timeline_of(
     release: Release, executions: Iterable[Execution], message: Posted | None = None
 ) -> Timeline:
-    """The course of `release`. `executions` may hold others than those that carried it."""
+    """Return the timeline of a release.
+
+    `executions` may contain executions that did not carry the release; these are left out.
+    `message` is the Slack message about the release.
+    """
     end = ended(release)
     steps = [*_own(release, end)]
     document = release.steps.get("document")
@@ -65,40 +71,46 @@ def of(
         note = f"message {message.ts} in channel {message.channel}"
         steps.append(_step("Slack message", posted, posted, note=note))
     steps.sort(key=lambda step: _time(step.started))
-    if end:  # last, although it is noted in whole seconds
+    if end:  # the end comes last, although its whole second may be before the last steps
         steps.append(_step(release.state, end, end, link=release.steps[release.state].link))
-    took = [step for step in steps if step.seconds]
+    timed = [step for step in steps if step.seconds]
     return Timeline(
         steps=tuple(steps),
         seconds=seconds(release.requested_at, end) if end else None,
-        slowest=max(took, key=lambda step: step.seconds or 0.0, default=None),
+        slowest=max(timed, key=lambda step: step.seconds or 0.0, default=None),
     )
 
 
 def ended(release: Release) -> str | None:
-    """When a release was verified or superseded; None while it is open."""
+    """Return the time at which a release was verified or superseded, or None before that."""
     step = release.steps.get(release.state) if release.state in {VERIFIED, SUPERSEDED} else None
     return step.at if step else None
 
 
 def seconds(started: str, until: str) -> float:
-    """The seconds from one time to another; 0 where two clocks disagree on their order."""
+    """Return the seconds between two times (ISO 8601).
+
+    The result is 0 if `until` is before `started`, because the times may be of different clocks.
+
+    >>> seconds("2026-11-25T10:00:00Z", "2026-11-25T10:01:30.500Z")
+    90.5
+    """
     return max(0.0, (_time(until) - _time(started)).total_seconds())
 
 
 def _own(release: Release, end: str | None) -> Iterator[TimelineStep]:
-    """The steps that the ledger knows of the release itself, but for its end."""
-    by = release.who or f"the table's stream, record {release.sequence}"
-    begun = release.requested_at
-    note = f"{release.action} by {by}: {release.reason}"
-    yield _step("asked", begun, begun, link=release.run_url, note=note)
+    """Yield the steps that the ledger has recorded for the release itself, without its end."""
+    who = release.who or f"the table's stream, record {release.sequence}"
+    started = release.requested_at
+    note = f"{release.action} by {who}: {release.reason}"
+    yield _step("asked", started, started, link=release.run_url, note=note)
     waiting, document = release.steps.get(WAITING), release.steps.get("document")
     if waiting:
-        yield _step(WAITING, begun, document.at if document else end, note="behind a hold")
-        begun = document.at if document else begun
+        yield _step(WAITING, started, document.at if document else end, note="behind a hold")
+        started = document.at if document else started
     if document:
         note = f"revision {release.revision}"
-        yield _step("document", document.started or begun, document.at, document.link, note)
+        yield _step("document", document.started or started, document.at, document.link, note)
     for name, step in release.steps.items():
         if name not in {"document", WAITING, VERIFIED, SUPERSEDED}:
             yield _step(name, step.started or step.at, step.at, step.link)
@@ -107,9 +119,9 @@ def _own(release: Release, end: str | None) -> Iterator[TimelineStep]:
 def _carriers(
     release: Release, executions: Iterable[Execution], end: str | None
 ) -> Iterator[Execution]:
-    """The executions that carried the release, up to the one whose proof ended it."""
-    for execution in sorted(executions, key=lambda one: one.started):
-        # The ledger's times are whole seconds, within which a whole execution may have its place.
+    """Yield the executions that carried the release, up to the one that verified it."""
+    for execution in sorted(executions, key=lambda execution: execution.started):
+        # The release may have ended in the second in which the execution started.
         if end and _time(execution.started).replace(microsecond=0) > _time(end):
             return
         if execution.carries(release):
@@ -119,41 +131,45 @@ def _carriers(
 
 
 def _verified_until(execution: Execution) -> datetime:
-    verified = (
-        _time(each.updated)
-        for each in execution.actions
-        if each.action == VERIFY and each.state == SUCCEEDED
+    """Return the end of the last successful verification, or the earliest time if there is none."""
+    ends = (
+        _time(action.updated)
+        for action in execution.actions
+        if action.action == VERIFY and action.state == SUCCEEDED
     )
-    return max(verified, default=datetime.min.replace(tzinfo=UTC))
+    return max(ends, default=datetime.min.replace(tzinfo=UTC))
 
 
 def _pipeline(
     release: Release, executions: Iterable[Execution], since: str
 ) -> Iterator[TimelineStep]:
-    """The steps of `executions`, and the waits before them from `since` on."""
-    free = since
+    """Yield the steps of `executions`, and the waits between them, beginning at `since`."""
+    idle_since = since
     for execution in executions:
         for stage, step in _steps(release, execution):
-            if seconds(free, step.started) >= WAIT:
-                yield _step(f"wait for {stage}", free, step.started, execution=execution.id)
+            if seconds(idle_since, step.started) >= WAIT:
+                yield _step(f"wait for {stage}", idle_since, step.started, execution=execution.id)
             yield step
-            free = max(free, step.ended or step.started, key=_time)
+            idle_since = max(idle_since, step.ended or step.started, key=_time)
 
 
 def _steps(release: Release, execution: Execution) -> Iterator[tuple[str, TimelineStep]]:
-    """The steps of one execution, each with its stage: the sources as one, each other action."""
-    sources = [each for each in execution.actions if each.stage == SOURCE]
+    """Yield the steps of an execution with their stages.
+
+    The actions of the Source stage form one step, and each other action is a step.
+    """
+    sources = [action for action in execution.actions if action.stage == SOURCE]
     if sources:
-        taken = execution.documents.get(release.type)
-        note = f"revision {taken.revision}" if taken and taken.revision is not None else None
-        last = max(sources, key=lambda each: (each.state == RUNNING, each.updated))
+        carried = execution.documents.get(release.type)
+        note = f"revision {carried.revision}" if carried and carried.revision is not None else None
+        last = max(sources, key=lambda action: (action.state == RUNNING, action.updated))
         yield SOURCE, _step(SOURCE, sources[0].started, _end(last), None, note, execution.id)
-    for each in execution.actions:
-        if each.stage != SOURCE:
-            note = None if each.state == SUCCEEDED else each.state
-            note = f"{note}: {each.reason}" if each.reason else note
-            step = _step(each.action, each.started, _end(each), each.link, note, execution.id)
-            yield each.stage, step
+    for action in execution.actions:
+        if action.stage != SOURCE:
+            note = None if action.state == SUCCEEDED else action.state
+            note = f"{note}: {action.reason}" if action.reason else note
+            started, end = action.started, _end(action)
+            yield action.stage, _step(action.action, started, end, action.link, note, execution.id)
 
 
 def _end(action: Action) -> str | None:
@@ -168,8 +184,8 @@ def _step(
     note: str | None = None,
     execution: str | None = None,
 ) -> TimelineStep:
-    took = None if until is None else seconds(started, until)
-    return TimelineStep(name, started, until, took, link, note, execution)
+    duration = None if until is None else seconds(started, until)
+    return TimelineStep(name, started, until, duration, link, note, execution)
 
 
 def _time(text: str) -> datetime:

@@ -1,9 +1,9 @@
-"""Takes back the promotions of an execution that failed.
+"""Rolls back the promotions of a failed pipeline execution.
 
-It restores what visitors still get, or does nothing. Only where the failed execution differs from
-the live one by promotions, and by nothing else, are these known to be the cause, and is what is
-left without them known to be good. So a rollback is never rolled back
-(docs/decisions/0011-automatic-rollback.md).
+A rollback restores the versions that are live, or does nothing. It happens only if promotions are
+the only difference between the failed execution and the live publication: only then are they known
+to be the cause, and only then is the state without them known to be good. Therefore a rollback is
+never rolled back (docs/decisions/0011-automatic-rollback.md).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,97 +26,105 @@ from phaseline.site.live import Live, Lives
 
 WHO = "phaseline (automatic)"
 TOO_LATE = timedelta(minutes=20)
-"""A failure that is older is left to the people who are at it by now."""
+"""The age of a failure after which it is left to people, who already work on it by then."""
 UNRELATED = {"Source", "Announce"}
-"""Stages whose actions do the same whatever a document says: no version makes them fail."""
+"""The stages that no version can make fail: their actions do not depend on the documents."""
 REASON_LIMIT = 300
-"""Characters of what a failed action says that are kept with each release."""
+"""The number of characters of a failed action's message that each release keeps."""
 
 
 @dataclass(frozen=True)
-class Failure:
-    """An execution that failed at a time, what it carried, and which action failed in it."""
+class FailedExecution:
+    """An execution that failed `at` a time, and the action that failed."""
 
     execution: Execution
     at: datetime
     action: Action
 
 
-def suspects(failure: Failure, live: Live | None, *, now: datetime) -> dict[str, tuple[str, str]]:
-    """Pure: the versions of the failed and of the live document, of each type whose differ.
+def changed_documents(
+    failed: FailedExecution, live: Live | None, *, now: datetime
+) -> dict[str, tuple[str, str]]:
+    """Pure: return the types whose document differs between the failed execution and the website.
 
-    Raises RefusedError, saying why, where the cause may be another than the documents.
+    The values are the version id of the document that the execution carried, and of the document
+    that is live. Raises RefusedError, which gives the reason, if the documents may not be the
+    cause of the failure.
     """
-    carried, stage = failure.execution.revisions, failure.action.stage
-    if now - failure.at > TOO_LATE:
-        raise _left(
-            failure.execution.id, f"it failed at {failure.at:%H:%M} UTC, which is too long ago"
+    revisions, stage = failed.execution.revisions, failed.action.stage
+    if now - failed.at > TOO_LATE:
+        raise _refusal(
+            failed.execution.id, f"it failed at {failed.at:%H:%M} UTC, which is too long ago"
         )
     if live is None:
-        raise _left(failure.execution.id, "nothing was ever verified that could be gone back to")
-    if stage in UNRELATED or not {FRONTEND, *SOURCES.values()} <= carried.keys():
-        raise _left(failure.execution.id, f"it failed in {stage}, which no version is to blame for")
-    if carried[FRONTEND] != live.commit:
-        raise _left(
-            failure.execution.id,
-            f"it is the first with the frontend's commit {carried[FRONTEND][:7]}, which may be the"
-            f" cause; visitors get {live.commit[:7]}",
+        raise _refusal(failed.execution.id, "no publication was verified yet")
+    if stage in UNRELATED or not {FRONTEND, *SOURCES.values()} <= revisions.keys():
+        raise _refusal(failed.execution.id, f"it failed in {stage}, which no version can cause")
+    if revisions[FRONTEND] != live.commit:
+        raise _refusal(
+            failed.execution.id,
+            f"it is the first with the frontend's commit {revisions[FRONTEND][:7]}, which may be"
+            f" the cause; commit {live.commit[:7]} is live",
         )
     return {
-        type_: (carried[action], live.documents[type_].version_id)
+        type_: (revisions[action], live.documents[type_].version_id)
         for type_, action in SOURCES.items()
-        if carried[action] != live.documents[type_].version_id
+        if revisions[action] != live.documents[type_].version_id
     }
 
 
-def promoted(
-    failure: Failure, carried: Document, shown: Document, releases: Mapping[str, Release]
+def promoted_algorithms(
+    failed: FailedExecution, carried: Document, live: Document, releases: Mapping[str, Release]
 ) -> tuple[str, ...]:
-    """Pure: the algorithms whose version was promoted between what is `shown` and `carried`.
+    """Pure: return the algorithms that were promoted between the `live` and the `carried` document.
 
-    `releases` are those of the type that nobody has seen served yet, by their ids. Raises
-    RefusedError for another change, or where there is no version to go back to.
+    `releases` maps the ids of the type's open releases to the releases. Raises RefusedError if an
+    algorithm was changed in another way than by a promotion, or has no version to return to.
     """
     names = []
-    for name in sorted(carried.algorithms.keys() | shown.algorithms.keys()):
-        entry, before = carried.algorithms.get(name), shown.algorithms.get(name)
+    for name in sorted(carried.algorithms.keys() | live.algorithms.keys()):
+        entry, before = carried.algorithms.get(name), live.algorithms.get(name)
         if entry and before and (entry.version, entry.display) == (before.version, before.display):
             continue
         release = releases.get(entry.release) if entry else None
         if release is None or release.action != "promote":
-            what = f"a {release.action}" if release else "a withdrawal, or what is not known"
-            raise _left(
-                failure.execution.id, f"{carried.type}/{name} was changed by {what}, no promotion"
+            cause = f"a {release.action}" if release else "a withdrawal or an unknown release"
+            raise _refusal(
+                failed.execution.id,
+                f"{carried.type}/{name} was changed by {cause}, not by a promotion",
             )
         if before is None or before.version == release.version:
-            what = "is shown otherwise" if before else "was not shown before"
-            raise _left(failure.execution.id, f"{carried.type}/{name} {release.version} {what}")
+            change = "is live with another display" if before else "was not live before"
+            raise _refusal(failed.execution.id, f"{carried.type}/{name} {release.version} {change}")
         names.append(name)
     return tuple(names)
 
 
-def refuse_overtaken(failure: Failure, newest: Sequence[Execution], moved: Sequence[str]) -> None:
-    """Pure: raise RefusedError where something came after the failure that may mend it.
+def refuse_overtaken(
+    failed: FailedExecution, newest: Sequence[Execution], changed_types: Sequence[str]
+) -> None:
+    """Pure: raise RefusedError if a later event may repair the failure.
 
-    `newest` are the pipeline's executions, newest first; `moved` are the types whose document has
-    changed since the failed execution took it.
+    `newest` are the executions of the pipeline, newest first. `changed_types` are the types whose
+    document has changed since the failed execution took it.
     """
-    if newest[0].id != failure.execution.id:
-        raise _left(
-            failure.execution.id,
-            f"execution {newest[0].id} follows it, and shows what is left to do",
+    if newest[0].id != failed.execution.id:
+        raise _refusal(
+            failed.execution.id,
+            f"execution {newest[0].id} follows it and may repair the failure",
         )
     if newest[0].status != FAILED:
-        raise _left(failure.execution.id, "somebody has it go on")
-    if moved:
-        raise _left(
-            failure.execution.id, f"the document of {' and '.join(moved)} has changed since"
+        raise _refusal(failed.execution.id, "somebody retries it")
+    if changed_types:
+        raise _refusal(
+            failed.execution.id,
+            f"the document of {' and '.join(changed_types)} has changed since",
         )
 
 
 @dataclass(frozen=True)
 class AutomaticRollback:
-    """Rolls back what an execution failed for. `now` gives the time."""
+    """Rolls back the promotions of failed executions. `now` returns the present time."""
 
     executions: Executions
     documents: Documents
@@ -124,78 +132,85 @@ class AutomaticRollback:
     lives: Lives
     now: Callable[[], datetime]
 
-    def react(self, execution: str, *, failed_at: datetime) -> tuple[Outcome, ...]:
-        """Roll back the promotions that `execution` failed for, with one request for each type.
+    def roll_back(self, execution: str, *, failed_at: datetime) -> tuple[Outcome, ...]:
+        """Roll back the promotions of a failed execution, with one request for each type.
 
-        Raises RefusedError, saying why, where nothing is rolled back. Repeated, it goes on with
-        what it has begun, and changes nothing of what it has done.
+        `execution` is the id of the execution. Raises RefusedError, which gives the reason, if
+        nothing is rolled back. A repeated call completes an interrupted rollback, and changes
+        nothing after a complete one.
         """
         newest = self.executions.newest()
-        failure = self._failure(execution, failed_at, newest)
-        wanted = self._wanted(failure)
-        previews = [self._carry_out(*each, dry_run=True) for each in wanted]
-        if all(preview.changed for preview in previews):  # nothing of it was begun before
-            moved = [
+        failed = self._failed_execution(execution, failed_at, newest)
+        requests = self._requests(failed)
+        previews = [self._carry_out(*each, dry_run=True) for each in requests]
+        if all(preview.changed for preview in previews):  # no earlier call has begun the rollback
+            changed_types = [
                 request.type
-                for (request, seen), preview in zip(wanted, previews, strict=True)
-                if preview.before.version_id != seen.version_id
+                for (request, carried), preview in zip(requests, previews, strict=True)
+                if preview.before.version_id != carried.version_id
             ]
-            refuse_overtaken(failure, newest, moved)
-        return tuple(self._carry_out(*each, dry_run=False) for each in wanted)
+            refuse_overtaken(failed, newest, changed_types)
+        return tuple(self._carry_out(*each, dry_run=False) for each in requests)
 
-    def _failure(self, execution: str, at: datetime, newest: Sequence[Execution]) -> Failure:
-        details = actions.details(self.executions.client, self.executions.pipeline, execution)
+    def _failed_execution(
+        self, id_: str, at: datetime, newest: Sequence[Execution]
+    ) -> FailedExecution:
+        details = actions.details(self.executions.client, self.executions.pipeline, id_)
         action = actions.newest_failure(details)
-        for found in newest:
-            if found.id == execution and action:
-                return Failure(found, at, action)
-        raise _left(execution, "what failed in it, or what it carried, is not known any more")
+        for execution in newest:
+            if execution.id == id_ and action:
+                return FailedExecution(execution, at, action)
+        raise _refusal(id_, "CodePipeline no longer lists it or its failed action")
 
-    def _wanted(self, failure: Failure) -> list[tuple[Request, Stored]]:
-        """A request for each type that has promotions to take back, and the document that carried
-        them."""
-        wanted = []
+    def _requests(self, failed: FailedExecution) -> list[tuple[Request, Stored]]:
+        """Return a request for each type with promotions, and the document that carried them."""
+        requests = []
         live = self.lives.newest()
-        differing = suspects(failure, live, now=self.now())
-        for type_, (version, live_version) in differing.items():
-            carried = self.documents.read_version(type_, version)
-            shown = self.documents.read_version(type_, live_version).document
-            releases = {one.release_id: one for one in self.sources.ledger.open_releases(type_)}
-            if names := promoted(failure, carried.document, shown, releases):
-                request = self._request(failure, type_, names)
-                wanted.append((replace(request, as_of=live.at if live else None), carried))
-        if not wanted:
-            raise _left(failure.execution.id, "it carried nothing that visitors do not get already")
-        return wanted
+        changed = changed_documents(failed, live, now=self.now())
+        for type_, (carried_version, live_version) in changed.items():
+            carried = self.documents.read_version(type_, carried_version)
+            live_document = self.documents.read_version(type_, live_version).document
+            open_releases = self.sources.ledger.open_releases(type_)
+            releases = {release.release_id: release for release in open_releases}
+            if names := promoted_algorithms(failed, carried.document, live_document, releases):
+                request = self._request(failed, type_, names)
+                requests.append((replace(request, as_of=live.at if live else None), carried))
+        if not requests:
+            raise _refusal(failed.execution.id, "every version that it carried is already live")
+        return requests
 
-    def _request(self, failure: Failure, type_: str, algorithms: tuple[str, ...]) -> Request:
-        execution, action = failure.execution.id, failure.action
+    def _request(self, failed: FailedExecution, type_: str, algorithms: tuple[str, ...]) -> Request:
+        execution, action = failed.execution.id, failed.action
         if len(algorithms) > ALGORITHMS_LIMIT:
-            raise _left(execution, f"{len(algorithms)} of '{type_}' would go back at once")
-        said = " ".join(str(action.reason).split())[:REASON_LIMIT]
+            raise _refusal(
+                execution,
+                f"{len(algorithms)} algorithms of '{type_}' were promoted; at most"
+                f" {ALGORITHMS_LIMIT} are rolled back at once",
+            )
+        message = " ".join(str(action.reason).split())[:REASON_LIMIT]
         return Request(
             action="rollback",
             type=type_,
             algorithms=algorithms,
-            reason=f"{action.stage} failed in execution {execution}: {said}",
+            reason=f"{action.stage} failed in execution {execution}: {message}",
             who=WHO,
             at=times.second(self.now()),
             id=f"automatic-{execution}",
         )
 
-    def _carry_out(self, request: Request, seen: Stored, *, dry_run: bool) -> Outcome:
+    def _carry_out(self, request: Request, carried: Stored, *, dry_run: bool) -> Outcome:
         return carry_out(
             request,
             documents=self.documents,
             sources=self.sources,
-            seen=seen.document,
+            seen=carried.document,
             dry_run=dry_run,
         )
 
 
-def _left(execution: str, why: str) -> RefusedError:
+def _refusal(execution: str, reason: str) -> RefusedError:
     return RefusedError(
         f"execution {execution}",
-        f"nothing is rolled back by itself: {why}",
-        "Look at what failed; roll back by hand what caused it.",
+        f"there is no automatic rollback: {reason}",
+        "Find the cause of the failure, and roll back by hand if a version caused it.",
     )

@@ -1,8 +1,8 @@
-"""Carries out what a person asks for, by one compare-and-swap of a metadata document.
+"""Carries out a request of a person by one compare-and-swap of a metadata document.
 
-A rollback also marks the version that it leaves as bad and puts the algorithm on hold, in the same
-write, so that the version can't return by itself; what arrives during a hold waits in the document,
-in order, until the hold ends.
+The same write that rolls an algorithm back also marks its previous version as bad and puts the
+algorithm on hold, so that the version cannot become active again on its own. Changes that arrive
+during a hold wait in the document, in order, until the hold ends.
 """
 
 from collections.abc import Mapping
@@ -13,18 +13,23 @@ from phaseline import times
 from phaseline.algorithms.changes import Change
 from phaseline.documents import commit, windows
 from phaseline.documents.document import Document, Entry, Hold, Mark
-from phaseline.documents.merge import Draft, Fallbacks, Merged, due, merge, release_of
+from phaseline.documents.merge import Draft, Fallbacks, Merged, due_changes, merge, release_of
 from phaseline.documents.store import Documents, Stored
-from phaseline.promotion.eligibility import Sources, choose, refuse, wanted
-from phaseline.promotion.request import Request, check, utc
+from phaseline.promotion.eligibility import (
+    Sources,
+    eligible_entries,
+    refuse_ineligible,
+    release_id_of,
+)
+from phaseline.promotion.request import Request, check_request, in_utc
 from phaseline.releases.release import Release
 
 
 @dataclass(frozen=True)
 class Move:
-    """One algorithm's active version before and after a request; None where there is none.
+    """The active version of an algorithm before and after a request; None stands for no version.
 
-    `release` is the release by which it is so.
+    `release` is the id of the release that wrote the entry after the request, or None.
     """
 
     algorithm: str
@@ -35,17 +40,18 @@ class Move:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a request made of its document.
+    """The outcome of a request, with its document before and after it.
 
-    `releases` are those that it started, `aside` those that waited and were overtaken. `moves` are
-    the algorithms that it named or changed. `changed` is False where all was as asked for already;
-    `note` says in a sentence what happened.
+    `releases` are the releases that the request started, and `not_carried` the releases that were
+    superseded while they waited. `moves` describes the algorithms that the request named or
+    changed. `changed` is False if the document already had the requested state. `note` describes
+    the outcome in a sentence.
     """
 
     before: Stored
     document: Stored
     releases: tuple[Release, ...]
-    aside: tuple[Release, ...]
+    not_carried: tuple[Release, ...]
     moves: tuple[Move, ...]
     changed: bool
     note: str
@@ -59,27 +65,31 @@ def carry_out(
     seen: Document | None = None,
     dry_run: bool = False,
 ) -> Outcome:
-    """Do what is asked for, or find it done. With `dry_run` only say what would be.
+    """Carry out a request, or find that it was carried out before.
 
-    `seen` is the document on which the request was decided, None for the newest: what somebody else
-    has changed since is not changed by it.
+    With `dry_run`, the outcome only describes the result, and nothing is written. `seen` is the
+    document on which the request is based; None stands for the newest. A promotion or rollback is
+    refused if somebody else has changed one of its algorithms since then.
 
-    Raises InputError for a malformed request and RefusedError for one that is not carried out (a
-    version that is unknown, of another type, never verified, withdrawn or marked bad; an algorithm
-    on hold; one that somebody else changed at the same time; a request that was carried out before
-    and has been overtaken since), both before anything is changed. One that died on its way may be
-    carried out again.
+    Raises InputError if the request is malformed. Raises RefusedError in these cases:
+
+    - The version is unknown, of another type, never verified, withdrawn or marked bad.
+    - The algorithm is on hold.
+    - Somebody else changed the algorithm at the same time.
+    - The request was carried out before, and another change has followed.
+
+    Nothing is changed before either error is raised. An interrupted request may be repeated.
     """
-    check(request)
+    check_request(request)
     before = documents.read(request.type)
-    targets = choose(request, before.document, documents, sources)
+    targets = eligible_entries(request, before.document, documents, sources)
 
     ledger = sources.ledger
     waiting = list(ledger.waiting(request.type)) if request.action == "resume" else []
     for read in [before] if dry_run else documents.attempts(request.type):
-        refuse(request, seen or before.document, read.document, targets)
-        fallbacks = commit.fallbacks(ledger, _due(request, read.document))
-        merged = applied(request, read.document, targets, fallbacks)
+        refuse_ineligible(request, seen or before.document, read.document, targets)
+        fallbacks = commit.fallbacks(ledger, _changes_to_resume(request, read.document))
+        merged = apply_request(request, read.document, targets, fallbacks)
         if dry_run:
             return _outcome(request, before, replace(read, document=merged.document), merged)
         if stored := documents.write(merged.document, over=read):
@@ -89,67 +99,67 @@ def carry_out(
     raise documents.contended(request.type)
 
 
-def applied(
+def apply_request(
     request: Request,
     document: Document,
     targets: Mapping[str, Entry | None],
     fallbacks: Fallbacks,
 ) -> Merged:
-    """Pure: `document` after the request, and the releases that it starts.
+    """Pure: return the document after the request, and the releases that the request starts.
 
-    `targets` are the entries that a promotion or rollback makes active, by algorithm; None for no
-    version. `fallbacks` are for the withdrawals that a resumption applies.
+    `targets` maps algorithms to the entries that a promotion or rollback makes active, or to None
+    for no version. `fallbacks` belong to the withdrawals that a resumption applies.
     """
     match request.action:
         case "hold":
-            return Merged(_held(request, document))
+            return Merged(_hold(request, document))
         case "resume":
-            return _resumed(request, document, fallbacks)
+            return _resume(request, document, fallbacks)
         case "clear":
-            return Merged(_cleared(request, document))
+            return Merged(_clear(request, document))
         case _:
-            return _activated(request, document, targets)
+            return _activate(request, document, targets)
 
 
-def _held(request: Request, document: Document) -> Document:
-    """The document with a hold of each algorithm, or of the whole type.
+def _hold(request: Request, document: Document) -> Document:
+    """Put each algorithm of the request, or the whole type, on hold.
 
-    Who asks again for what is held already changes until when and why, never what waits.
+    A request for an existing hold updates its end and its reason, and keeps its waiting changes.
     """
 
-    until, zone = utc(request.until), None
+    until, zone = in_utc(request.until), None
     if request.window is not None:
         zone = windows.parse(request.window, f"the hold of {request.subject}").zone_data
 
-    def hold(known: Hold | None) -> Hold:
-        if known and (known.until, known.window) == (until, request.window):
-            return known
-        waiting = known.waiting if known else ()
+    def updated(hold: Hold | None) -> Hold:
+        if hold and (hold.until, hold.window) == (until, request.window):
+            return hold
+        waiting = hold.waiting if hold else ()
         return Hold(request.reason, request.who, request.at, until, request.window, zone, waiting)
 
     if not request.algorithms:
-        return document.revise(freeze=hold(document.freeze))
-    made = {name: hold(document.holds.get(name)) for name in request.algorithms}
-    return document.revise(holds={**document.holds, **made})
+        return document.revise(freeze=updated(document.freeze))
+    holds = {name: updated(document.holds.get(name)) for name in request.algorithms}
+    return document.revise(holds={**document.holds, **holds})
 
 
-def _resumed(request: Request, document: Document, fallbacks: Fallbacks) -> Merged:
+def _resume(request: Request, document: Document, fallbacks: Fallbacks) -> Merged:
     """End the holds and apply the changes that waited, in the order in which they arrived."""
-    ended = _ended(request, document)
+    ended = _end_holds(request, document)
     if ended == document:
         return Merged(document)
     return merge(ended, (), fallbacks, datetime.fromisoformat(request.at))
 
 
-def _due(request: Request, document: Document) -> tuple[Change, ...]:
-    """The waiting changes that a resumption applies."""
+def _changes_to_resume(request: Request, document: Document) -> tuple[Change, ...]:
+    """Return the waiting changes that a resumption applies; other requests apply none."""
     if request.action != "resume":
         return ()
-    return due(_ended(request, document), datetime.fromisoformat(request.at))
+    return due_changes(_end_holds(request, document), datetime.fromisoformat(request.at))
 
 
-def _ended(request: Request, document: Document) -> Document:
-    """The document with the end of the holds that the request names, at the time of the request."""
+def _end_holds(request: Request, document: Document) -> Document:
+    """Set the end of the holds that the request names to the time of the request."""
 
     def end(hold: Hold | None) -> Hold | None:
         return replace(hold, until=request.at) if hold else None
@@ -161,69 +171,77 @@ def _ended(request: Request, document: Document) -> Document:
     return replace(document, holds={**document.holds, **holds})
 
 
-def _cleared(request: Request, document: Document) -> Document:
-    """The document without the bad mark of the version."""
-    (name,) = request.algorithms
+def _clear(request: Request, document: Document) -> Document:
+    """Remove the bad mark of the version."""
+    (algorithm,) = request.algorithms
     marks = {
-        key: mark for key, mark in document.bad.get(name, {}).items() if key != request.version
+        version: mark
+        for version, mark in document.bad.get(algorithm, {}).items()
+        if version != request.version
     }
-    others = {key: value for key, value in document.bad.items() if key != name}
-    return document.revise(bad={**others, name: marks} if marks else others)
+    others = {name: marks for name, marks in document.bad.items() if name != algorithm}
+    return document.revise(bad={**others, algorithm: marks} if marks else others)
 
 
-def _activated(request: Request, document: Document, targets: Mapping[str, Entry | None]) -> Merged:
-    """Make each target active; a rollback also holds what it changes and marks what it leaves."""
+def _activate(request: Request, document: Document, targets: Mapping[str, Entry | None]) -> Merged:
+    """Make each target active.
+
+    A rollback also marks each version that it replaces as bad, and puts its algorithm on hold.
+    """
     draft = Draft(document)
     holds = dict(document.holds)
     bad = {name: dict(marks) for name, marks in document.bad.items()}
     releases = []
     for name, target in targets.items():
         entry, active = document.entry(name), document.version(name)
-        if entry and entry.release == wanted(request, name, target):
-            # A release whose request died before the ledger had it is recorded by its repetition.
+        if entry and entry.release == release_id_of(request, name, target):
+            # An earlier attempt wrote this entry, but may have died before it wrote the ledger.
             releases.append(_release(request, name, entry))
             continue
         if request.action == "rollback":
-            holds[name] = _sticking(request, holds.get(name))
+            holds[name] = _hold_without_end(request, holds.get(name))
         if active == (target.version if target else None):
             continue
         if request.action == "rollback" and active:
             mark = Mark(request.reason, request.who, request.at)
             bad.setdefault(name, {}).setdefault(active, mark)
-        made = _made(request, document, name, target)
-        draft.put(name, made)
-        releases.append(_release(request, name, made))
+        new = _new_entry(request, document, name, target)
+        draft.put(name, new)
+        releases.append(_release(request, name, new))
     revised = document.revise(**vars(draft), holds=holds, bad=bad)
     return Merged(revised, tuple(releases))
 
 
-def _made(request: Request, document: Document, name: str, target: Entry | None) -> Entry:
-    """The entry that takes the place of an algorithm's present one.
+def _new_entry(request: Request, document: Document, name: str, target: Entry | None) -> Entry:
+    """Return the entry that replaces the present entry of an algorithm.
 
-    It keeps the present entry's place in the stream, so that older records stay stale. A promotion
-    also overtakes the changes that waited behind a hold that is over and were not applied yet.
+    It keeps the sequence number of the present entry, so that older records stay stale. A promotion
+    also supersedes changes that still wait behind a hold that has ended.
     """
-    entry = document.entry(name)
-    order = int(entry.sequence) if entry else 0
+    present = document.entry(name)
+    order = int(present.sequence) if present else 0
     if request.action == "promote":
         waiting = [change.order for change in document.waiting() if change.algorithm == name]
         order = max([order, *waiting])
-    since = _after(request.at, entry.since) if entry else request.at
-    made = target or Entry(None, {}, wanted(request, name, None), "0", since, request.who)
-    return replace(made, sequence=str(order), since=since, previous=document.version(name))
+    since = _after(request.at, present.since) if present else request.at
+    entry = target or Entry(None, {}, release_id_of(request, name, None), "0", since, request.who)
+    return replace(entry, sequence=str(order), since=since, previous=document.version(name))
 
 
-def _sticking(request: Request, known: Hold | None) -> Hold:
-    """The hold that a rollback leaves, which ends when a person resumes, and not by itself."""
-    if known and known.until is None and known.window is None:
-        return known
-    waiting = known.waiting if known else ()
+def _hold_without_end(request: Request, present: Hold | None) -> Hold:
+    """Return the hold that a rollback leaves, which lasts until a person resumes the algorithm."""
+    if present and present.until is None and present.window is None:
+        return present
+    waiting = present.waiting if present else ()
     return Hold(f"rolled back: {request.reason}", request.who, request.at, waiting=waiting)
 
 
 def _after(at: str, earlier: str) -> str:
-    """The time `at`, or a second after `earlier` where that is not past yet: the ledger tells the
-    order of an algorithm's releases by their times, which are whole seconds of several clocks."""
+    """Return `at`, but at least one second after `earlier`.
+
+    The ledger orders the releases of an algorithm by their times, which are whole seconds of
+    several clocks.
+    """
     following = datetime.fromisoformat(earlier) + timedelta(seconds=1)
     return max(at, times.second(following))
 
@@ -241,15 +259,16 @@ def _release(request: Request, algorithm: str, entry: Entry) -> Release:
 
 def _outcome(request: Request, before: Stored, after: Stored, merged: Merged) -> Outcome:
     old, new = before.document, after.document
-    names = dict.fromkeys([*request.algorithms, *(one.algorithm for one in merged.releases)])
+    released = [release.algorithm for release in merged.releases]
+    names = dict.fromkeys([*request.algorithms, *released])
     moves = tuple(_move(name, old, new) for name in names)
     changed = new != old
-    note = _note(request, moves, changed=changed) + _still_held(request, new)
-    return Outcome(before, after, merged.releases, merged.aside, moves, changed, note)
+    note = _note(request, moves, changed=changed) + _remaining_holds(request, new)
+    return Outcome(before, after, merged.releases, merged.not_carried, moves, changed, note)
 
 
-def _still_held(request: Request, document: Document) -> str:
-    """What keeps the algorithms of a resumption back all the same: their type is frozen too."""
+def _remaining_holds(request: Request, document: Document) -> str:
+    """Name the holds that a resumption does not end: a resumed algorithm's type may be frozen."""
     if request.action != "resume":
         return ""
     at = datetime.fromisoformat(request.at)

@@ -1,39 +1,33 @@
-"""Which versions a promotion or a rollback means, and whether they may become active.
+"""Finds the versions that a promotion or rollback makes active, and refuses ineligible ones.
 
-Everything that can be refused is refused here, with who and why, before anything is written.
+All refusals happen here, before anything is written, and name the responsible person and reason.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from phaseline.algorithms.schema import AlgorithmVersion
 from phaseline.documents.document import Document, Entry
 from phaseline.documents.store import Documents
 from phaseline.errors import InputError, RefusedError
-from phaseline.promotion.request import ALGORITHMS_LIMIT, Request, utc
+from phaseline.promotion.request import ALGORITHMS_LIMIT, Request, in_utc
+from phaseline.promotion.upstream import Upstream
 from phaseline.releases.ledger import Ledger
 from phaseline.releases.release import Release, identify
-from phaseline.site.live import Live
-
-
-class Lives(Protocol):
-    """What was live (phaseline/site/live.py)."""
-
-    def at(self, time: str) -> Live | None: ...
-
-
-class Upstream(Protocol):
-    """The environment that versions come from (phaseline/promotion/upstream.py)."""
-
-    def verified(self, type_: str, algorithm: str, version: str | None, *, at: str) -> Release: ...
+from phaseline.site.live import Lives
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Where a request finds what it is about: the algorithms table, or the environment before this
-    one where there is such an order; the ledger; what was live."""
+    """The sources of the versions that a request may make active.
+
+    A promotion takes its version from the `upstream` environment. Without one, it takes the version
+    from the algorithms table: `tested` returns a version whose tests are complete, by its algorithm
+    and version. A rollback takes its version from the `ledger`, or from the publication that was
+    live at a time (`lives`).
+    """
 
     ledger: Ledger
     tested: Callable[[str, str], AlgorithmVersion | None]
@@ -41,33 +35,36 @@ class Sources:
     upstream: Upstream | None = None
 
 
-def choose(
+def eligible_entries(
     request: Request, document: Document, documents: Documents, sources: Sources
 ) -> dict[str, Entry | None]:
-    """What a promotion or rollback makes active, for each algorithm that it is about: an entry, or
-    None for no version. Raises RefusedError where that is not known to be good."""
+    """Return the entries that a promotion or rollback makes active, by algorithm.
+
+    None stands for no version. Other requests have no entries. Raises RefusedError if a version is
+    not known to be good, and InputError if a promotion needs a version and names none.
+    """
     if request.action not in {"promote", "rollback"}:
         return {}
     if request.as_of is not None:
-        return _as_of(request, request.as_of, document, documents, sources)
+        return _entries_at(request, request.as_of, document, documents, sources)
     return {name: _target(request, name, document, sources) for name in request.algorithms}
 
 
 def _target(request: Request, name: str, document: Document, sources: Sources) -> Entry:
-    """The entry that a promotion or rollback makes active; it must be known to be good."""
+    """Return the entry that a promotion or rollback of one algorithm makes active."""
     active = document.algorithms.get(name)
-    if active and _is_mine(request, name, active.version, active.release):
-        return active  # by this very request: a rollback that runs twice goes back once
+    if active and _is_result_of(request, name, active.version, active.release):
+        return active  # the request was carried out: a repeated rollback must not go back further
     releases = list(sources.ledger.releases(request.type, name))
     _refuse_overtaken(request, name, document.version(name), releases)
     if request.action == "rollback":
         _refuse_rolled_back(request, name, document)
-        release = _earlier(request, name, document, releases)
+        release = _rollback_release(request, name, document, releases)
         return _entry(request, name, str(release.version), release.display)
-    return _promoted(request, name, sources)
+    return _promotion_entry(request, name, sources)
 
 
-def _promoted(request: Request, name: str, sources: Sources) -> Entry:
+def _promotion_entry(request: Request, name: str, sources: Sources) -> Entry:
     if sources.upstream:
         release = sources.upstream.verified(request.type, name, request.version, at=request.at)
         return _entry(request, name, str(release.version), release.display)
@@ -77,58 +74,58 @@ def _promoted(request: Request, name: str, sources: Sources) -> Entry:
             "'version' can't be None",
             "Name the version to promote.",
         )
-    item = sources.tested(name, request.version)
-    if item is None or item.type != request.type:
+    version = sources.tested(name, request.version)
+    if version is None or version.type != request.type:
         raise RefusedError(
             f"{request.type}/{name} {request.version}",
             "the algorithms table has no such version of this type that passed its tests",
-            "Look at the item's type and phase.",
+            "Check the type and the phase of the item.",
         )
-    return _entry(request, name, request.version, item.display)
+    return _entry(request, name, request.version, version.display)
 
 
-def _as_of(
+def _entries_at(
     request: Request, time: str, document: Document, documents: Documents, sources: Sources
 ) -> dict[str, Entry | None]:
-    """What was live at a time, of the algorithms that are not like that now."""
-    live = sources.lives.at(str(utc(time)))
-    known = live.documents.get(request.type) if live else None
-    if known is None:
+    """Return the entries that were live at a time, of the algorithms that have changed since."""
+    live = sources.lives.at(str(in_utc(time)))
+    live_document = live.documents.get(request.type) if live else None
+    if live_document is None:
         raise RefusedError(
             f"document '{request.type}'",
-            f"nothing is known to have been live at {time}",
-            "Look at what was: python -m scripts history --at TIME.",
+            f"no publication is known to have been live at {time}",
+            "List the publications: python -m scripts history --at TIME.",
         )
-    then = documents.read_version(request.type, known.version_id).document
-    known_names = then.algorithms.keys() | document.algorithms.keys() | document.withdrawn.keys()
-    names = request.algorithms or sorted(known_names)
+    then = documents.read_version(request.type, live_document.version_id).document
+    all_names = then.algorithms.keys() | document.algorithms.keys() | document.withdrawn.keys()
+    names = request.algorithms or sorted(all_names)
     targets: dict[str, Entry | None] = {}
     for name in names:
         past, present = then.algorithms.get(name), document.entry(name)
-        if present and _is_mine(request, name, present.version, present.release):
+        if present and _is_result_of(request, name, present.version, present.release):
             targets[name] = document.algorithms.get(name)
         elif then.version(name) != document.version(name):
             targets[name] = past and _entry(request, name, str(past.version), past.display)
     if len(targets) > ALGORITHMS_LIMIT:
         raise RefusedError(
             f"document '{request.type}'",
-            f"{len(targets)} algorithms are not as they were at {time}; at most {ALGORITHMS_LIMIT}"
-            " go back at once",
-            "Name the algorithms, some at a time.",
+            f"{len(targets)} algorithms have changed since {time}; a request can roll back"
+            f" {ALGORITHMS_LIMIT} at most",
+            "Name some of the algorithms in each request.",
         )
     for name, target in targets.items():
         entry = document.entry(name)
-        if entry and entry.release == wanted(request, name, target):
+        if entry and entry.release == release_id_of(request, name, target):
             continue
         releases = list(sources.ledger.releases(request.type, name))
         _refuse_overtaken(request, name, document.version(name), releases)
         if target:
-            _earlier(replace(request, version=target.version), name, document, releases)
+            _rollback_release(replace(request, version=target.version), name, document, releases)
     return targets
 
 
-def _is_mine(request: Request, name: str, version: str | None, release: str) -> bool:
-    """Whether `release`, of this version, is what the request made."""
+def _is_result_of(request: Request, name: str, version: str | None, release: str) -> bool:
+    """Return whether the request started this release of this version."""
     if request.version not in {None, version}:
         return False
     return release == _release_id(request, name, version)
@@ -137,50 +134,52 @@ def _is_mine(request: Request, name: str, version: str | None, release: str) -> 
 def _refuse_overtaken(
     request: Request, name: str, active: str | None, releases: Iterable[Release]
 ) -> None:
-    """A workflow run that is run again after others have moved on must not undo what they did."""
+    """Refuse a repeated workflow run that would undo later changes of other people."""
     for release in releases:
-        if _is_mine(request, name, release.version, release.release_id):
+        if _is_result_of(request, name, release.version, release.release_id):
             raise RefusedError(
                 f"{request.type}/{name} {release.version or ''}".rstrip(),
                 f"this {request.action} was carried out before, and"
                 f" {active or 'a withdrawal'} has taken its place since",
-                "If it is wanted all the same, ask for it in a new run.",
+                "To repeat the request, start a new run.",
             )
 
 
 def _refuse_rolled_back(request: Request, name: str, document: Document) -> None:
-    """Two people who roll back the same bad version must not go back by two."""
+    """Refuse to go back by two versions when two people roll back the same bad version."""
     active = document.algorithms.get(name)
     mark = document.mark(name, active.previous) if active else None
     if active and mark and request.version is None:
         raise RefusedError(
             f"{request.type}/{name}",
-            f"it was rolled back from {active.previous} to {active.version} already, by {mark.who},"
+            f"{mark.who} rolled it back from {active.previous} to {active.version} already,"
             f" {mark.since}: {mark.reason}",
             "To go back further, name the version.",
         )
 
 
-def refuse(
+def refuse_ineligible(
     request: Request,
     before: Document,
     document: Document,
     targets: Mapping[str, Entry | None],
 ) -> None:
-    """Raise RefusedError where `document`, perhaps newer than `before`, does not let the targets
-    become active: a hold, a bad version, another version that somebody else made active meanwhile.
-    Who made the same one active did what is asked for."""
+    """Raise RefusedError if `document` does not allow the targets to become active.
+
+    The reason may be a hold, a bad mark, or another version that somebody else has made active
+    since `before`. If somebody else made the same version active, the request is not refused.
+    """
     for name, target in targets.items():
-        seen, now = before.entry(name), document.entry(name)
-        if now and now.release == wanted(request, name, target):
-            continue  # by this very request
+        seen, present = before.entry(name), document.entry(name)
+        if present and present.release == release_id_of(request, name, target):
+            continue  # an earlier attempt of this request wrote the entry
         is_other = document.version(name) != (target.version if target else None)
-        if now and now.release != (seen.release if seen else None) and is_other:
-            made = now.version or "a withdrawal"
+        if present and present.release != (seen.release if seen else None) and is_other:
+            change = f"made {present.version} active" if present.version else "withdrew it"
             raise RefusedError(
                 f"{request.type}/{name}",
-                f"{now.who or 'the table'} made {made} active at the same time ({now.release})",
-                "Nothing was changed. Look at it, then ask again if it is still wanted.",
+                f"{present.who or 'the table'} {change} at the same time ({present.release})",
+                "Nothing was changed. Repeat the request in a new run if you still need it.",
             )
         hold = document.hold(name, datetime.fromisoformat(request.at))
         if hold and request.action == "promote":
@@ -193,8 +192,8 @@ def refuse(
             _refuse_bad(request, name, str(target.version), document)
 
 
-def wanted(request: Request, name: str, target: Entry | None) -> str:
-    """The id of the release that makes a target active, or takes the algorithm away."""
+def release_id_of(request: Request, name: str, target: Entry | None) -> str:
+    """Return the id of the release that makes a target active, or removes the algorithm if None."""
     return target.release if target else _release_id(request, name, None)
 
 
@@ -208,10 +207,13 @@ def _refuse_bad(request: Request, name: str, version: str, document: Document) -
         )
 
 
-def _earlier(
+def _rollback_release(
     request: Request, name: str, document: Document, releases: Iterable[Release]
 ) -> Release:
-    """The release to go back to: of the version asked for, or the newest that is not active."""
+    """Return the release to go back to.
+
+    It is the release of the requested version, or else the newest one that is not active.
+    """
     if request.version:
         _refuse_bad(request, name, request.version, document)
     active = document.version(name)
@@ -225,12 +227,12 @@ def _earlier(
             return release
         if request.version is None and release.version != active:
             return release
-    known = ", ".join(dict.fromkeys(str(release.version) for release in candidates)) or "none"
+    versions = ", ".join(dict.fromkeys(str(release.version) for release in candidates)) or "none"
     raise RefusedError(
         f"{request.type}/{name}",
         f"{request.version or 'an earlier version'} is not known as verified, or was withdrawn or"
-        f" marked bad (verified: {known})",
-        "Roll back to one that was verified, or promote a tested one.",
+        f" marked bad (verified: {versions})",
+        "Roll back to a verified version, or promote a tested one.",
     )
 
 

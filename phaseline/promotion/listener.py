@@ -1,9 +1,9 @@
-"""Takes a batch of stream records to the documents, the ledger and GitHub.
+"""Processes a batch of stream records: updates the documents and the ledger, and notifies GitHub.
 
-The order of effects makes each step repeatable: the document first (compare-and-swap, and a
-record that it holds changes nothing), then the ledger (first stamp stays), then the outbox and
-the dispatch. A crash between two of them leaves the record undelivered, and its next delivery
-does what is missing.
+The order of the effects makes each step repeatable. The document comes first (a compare-and-swap,
+in which a record that the document contains changes nothing), then the ledger (whose first stamp
+stays), then the outbox and the dispatch. After a crash between two steps, Lambda delivers the
+records again, and the missing steps follow.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ from phaseline.algorithms.changes import Change, Ignored, change_of
 from phaseline.algorithms.names import TYPES
 from phaseline.algorithms.schema import Schema
 from phaseline.documents import commit
-from phaseline.documents.merge import Merged, due, merge
+from phaseline.documents.merge import Merged, due_changes, merge
 from phaseline.documents.store import Documents, Stored
 from phaseline.errors import PhaselineError, RemoteCallError
 from phaseline.github.outbox import Dispatch, Outbox
@@ -25,19 +25,22 @@ from phaseline.releases.ledger import Ledger
 from phaseline.releases.release import Release
 
 RELEASES_IN_A_DISPATCH = 150
-"""Release ids that a dispatch lists: with the longest names still below GitHub's 65,535
-characters. The ledger knows the rest."""
+"""The number of release ids that a dispatch lists; the ledger has the others. With the longest
+names they fit into the 65,535 characters of a payload (github/dispatch.py)."""
 
 
 class Send(Protocol):
-    """Sends one dispatch; raises PhaselineError where GitHub did not take it."""
+    """Sends the payload of a dispatch. Raises PhaselineError if GitHub does not accept it."""
 
     def __call__(self, payload: Mapping[str, Any]) -> None: ...
 
 
 @dataclass(frozen=True)
-class Decided:
-    """What the records up to the first bad one ask for."""
+class BatchChanges:
+    """The changes that the records of a batch request, up to the first malformed record.
+
+    `failure` is the position of this record in the batch and its error, or None.
+    """
 
     changes: tuple[Change, ...]
     ignored: tuple[Ignored, ...]
@@ -45,11 +48,12 @@ class Decided:
 
 
 @dataclass(frozen=True)
-class Result:
-    """What became of a batch.
+class BatchResult:
+    """The result of a batch.
 
-    `failed` is the sequence number from which Lambda must deliver again, or None; `errors` says
-    why. `undelivered` holds the errors of dispatches that stay in the outbox.
+    `skipped` holds the sequence number and the reason of each record without effect. `failed` is
+    the sequence number from which Lambda must deliver the records again, or None; `errors` holds
+    the causes. `undelivered` holds the errors of dispatches that stay in the outbox.
     """
 
     releases: tuple[Release, ...]
@@ -59,25 +63,25 @@ class Result:
     failed: str | None
 
 
-def changes_of(records: Sequence[Mapping[str, Any]], schema: Schema) -> Decided:
-    """Pure: the changes asked for, in order, up to the first record that can't be read."""
+def changes_of(records: Sequence[Mapping[str, Any]], schema: Schema) -> BatchChanges:
+    """Pure: return the changes that records request, in order, up to the first malformed record."""
     changes: list[Change] = []
     ignored: list[Ignored] = []
     for position, record in enumerate(records):
         try:
-            decision = change_of(record, schema)
+            change = change_of(record, schema)
         except PhaselineError as error:
-            return Decided(tuple(changes), tuple(ignored), (position, error))
-        if isinstance(decision, Change):
-            changes.append(decision)
+            return BatchChanges(tuple(changes), tuple(ignored), (position, error))
+        if isinstance(change, Change):
+            changes.append(change)
         else:
-            ignored.append(decision)
-    return Decided(tuple(changes), tuple(ignored), None)
+            ignored.append(change)
+    return BatchChanges(tuple(changes), tuple(ignored), None)
 
 
 @dataclass(frozen=True)
 class Listener:
-    """The effects of a batch. `now` gives the time as ISO 8601, UTC."""
+    """Processes batches of stream records. `now` returns the present time (ISO 8601, UTC)."""
 
     documents: Documents
     ledger: Ledger
@@ -85,44 +89,47 @@ class Listener:
     send: Send
     now: Callable[[], str]
 
-    def take(self, records: Sequence[Mapping[str, Any]], schema: Schema) -> Result:
-        """Carry out what `records` ask for, and say where delivery must start again.
+    def process(self, records: Sequence[Mapping[str, Any]], schema: Schema) -> BatchResult:
+        """Carry out the changes that `records` request.
 
-        One read and one write for each document that changes, however many records there are.
+        Each document that changes is read once and written once, unless writers conflict. Errors
+        are part of the result: a failed record or document does not stop the other documents.
         """
-        decided = changes_of(records, schema)
-        failures = [decided.failure] if decided.failure else []
-        skipped = [(item.sequence, item.reason) for item in decided.ignored]
+        batch = changes_of(records, schema)
+        failures = [batch.failure] if batch.failure else []
+        skipped = [(item.sequence, item.reason) for item in batch.ignored]
         releases: list[Release] = []
         written: list[tuple[Stored, tuple[Release, ...]]] = []
         positions = {
             record["dynamodb"]["SequenceNumber"]: position
             for position, record in enumerate(records)
         }
-        for type_, changes in _by_type(decided.changes).items():
+        for type_, changes in _by_type(batch.changes).items():
             try:
                 stored, merged = self._write(type_, changes)
-            except (PhaselineError, BotoCoreError, ClientError) as problem:
-                error = _as_ours(type_, problem, "Its records are delivered again.")
-                failures.append((positions[changes[0].sequence], error))
+            except (PhaselineError, BotoCoreError, ClientError) as error:
+                failure = _phaseline_error(type_, error, "Its records are delivered again.")
+                failures.append((positions[changes[0].sequence], failure))
                 continue
             releases += merged.releases
             skipped += [(change.sequence, reason) for change, reason in merged.skipped]
             if merged.releases:
                 written.append((stored, merged.releases))
-        dispatched = [self._dispatch(*each) for each in written]
+        dispatch_errors = [self._dispatch(*each) for each in written]
         first = min((position for position, _ in failures), default=None)
-        return Result(
+        return BatchResult(
             releases=tuple(releases),
             skipped=tuple(skipped),
             errors=tuple(error for _, error in failures),
-            undelivered=tuple(error for error in dispatched if error),
+            undelivered=tuple(error for error in dispatch_errors if error),
             failed=None if first is None else records[first]["dynamodb"]["SequenceNumber"],
         )
 
     def apply_due(self) -> tuple[PhaselineError, ...]:
-        """Apply the changes that no hold keeps back any more, and owe their dispatches; the errors
-        of the types for which that failed."""
+        """Apply the due changes of each document, and put their dispatches in the outbox.
+
+        Returns the errors of the types for which this failed.
+        """
         return tuple(error for type_ in TYPES if (error := self._apply_due(type_)))
 
     def _apply_due(self, type_: str) -> PhaselineError | None:
@@ -132,12 +139,12 @@ class Listener:
             settled = commit.settle_waiting(self.ledger, stored, merged, waiting, at=self.now())
             if settled.releases:
                 self._owe(stored, settled.releases)
-        except (PhaselineError, BotoCoreError, ClientError) as problem:
-            return _as_ours(type_, problem, "It is tried again every few minutes.")
+        except (PhaselineError, BotoCoreError, ClientError) as error:
+            return _phaseline_error(type_, error, "It is tried again every few minutes.")
         return None
 
     def _write(self, type_: str, changes: Sequence[Change]) -> tuple[Stored, Merged]:
-        """Apply due changes and `changes` to the document of a type."""
+        """Apply the due changes and `changes` to the document of a type; record the releases."""
         for change in changes:
             if change.action == "withdraw":
                 self.ledger.withdraw(
@@ -150,34 +157,36 @@ class Listener:
         now = self.now()
         at = datetime.fromisoformat(now)
         for read in self.documents.attempts(type_):
-            fallbacks = commit.fallbacks(self.ledger, (*due(read.document, at), *changes))
+            due = due_changes(read.document, at)
+            fallbacks = commit.fallbacks(self.ledger, (*due, *changes))
             merged = merge(read.document, changes, fallbacks, at)
             if stored := self.documents.write(merged.document, over=read):
                 return stored, commit.record(self.ledger, stored, merged, at=now)
         raise self.documents.contended(type_)
 
     def _dispatch(self, stored: Stored, releases: Iterable[Release]) -> PhaselineError | None:
-        """Owe and send the dispatch for one version of a document, unless it was sent."""
-        owed = self._owe(stored, releases)
-        return self._send(owed) if owed else None
+        """Send the dispatch for one version of a document, unless it was sent already."""
+        dispatch = self._owe(stored, releases)
+        return self._send(dispatch) if dispatch else None
 
     def _owe(self, stored: Stored, releases: Iterable[Release]) -> Dispatch | None:
+        """Add a dispatch with these and all unsent releases to the outbox, unless it was sent."""
         type_ = stored.document.type
-        before = self.outbox.newest(type_)
-        if before and before.sent and before.document_version == stored.version_id:
+        previous = self.outbox.newest(type_)
+        if previous and previous.sent and previous.document_version == stored.version_id:
             return None
-        waiting = before.releases if before and not before.sent else ()
-        names = dict.fromkeys([*waiting, *(release.release_id for release in releases)])
-        owed = Dispatch(type_, stored.version_id, stored.document.revision, tuple(names), False)
-        self.outbox.owe(owed)
-        return owed
+        unsent = previous.releases if previous and not previous.sent else ()
+        ids = dict.fromkeys([*unsent, *(release.release_id for release in releases)])
+        dispatch = Dispatch(type_, stored.version_id, stored.document.revision, tuple(ids), False)
+        self.outbox.owe(dispatch)
+        return dispatch
 
     def send_owed(self) -> tuple[PhaselineError, ...]:
-        """Send what GitHub did not take when it was due; the errors of what it still refuses."""
-        owed = [self.outbox.newest(type_) for type_ in TYPES]
+        """Send the dispatches that are still in the outbox, and return the errors of the others."""
+        dispatches = [self.outbox.newest(type_) for type_ in TYPES]
         return tuple(
             error
-            for dispatch in owed
+            for dispatch in dispatches
             if dispatch and not dispatch.sent and (error := self._send(dispatch))
         )
 
@@ -191,7 +200,7 @@ class Listener:
 
 
 def payload(dispatch: Dispatch) -> dict[str, Any]:
-    """The client_payload of a repository_dispatch: which document, which releases."""
+    """Return the client_payload of a repository_dispatch: the document version and the releases."""
     return {
         "schema": 1,
         "type": dispatch.type,
@@ -202,11 +211,11 @@ def payload(dispatch: Dispatch) -> dict[str, Any]:
     }
 
 
-def _as_ours(type_: str, problem: Exception, remedy: str) -> PhaselineError:
-    """What went wrong with a document of a type, as an error of ours."""
-    if isinstance(problem, PhaselineError):
-        return problem
-    return RemoteCallError(f"metadata document '{type_}'", str(problem), remedy)
+def _phaseline_error(type_: str, error: Exception, remedy: str) -> PhaselineError:
+    """Convert an error of AWS to a PhaselineError that names the document."""
+    if isinstance(error, PhaselineError):
+        return error
+    return RemoteCallError(f"metadata document '{type_}'", str(error), remedy)
 
 
 def _by_type(changes: Iterable[Change]) -> dict[str, list[Change]]:

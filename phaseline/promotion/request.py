@@ -1,7 +1,7 @@
-"""What a person asks for: promote, rollback, hold, resume, clear.
+"""Pure: the requests of people: promote, rollback, hold, resume and clear.
 
-A request is about one algorithm, several, or the whole type. `eligibility` says which versions it
-means and whether they may become active, `carry_out` carries it out.
+A request names one algorithm, several algorithms or a whole type. `eligibility` finds its versions
+and checks whether they may become active, and `carry_out` carries the request out.
 """
 
 from dataclasses import dataclass
@@ -14,18 +14,20 @@ from phaseline.errors import InputError
 
 ACTIONS = ("promote", "rollback", "hold", "resume", "clear")
 ALGORITHMS_LIMIT = 100
-"""Algorithms that one request may name, or a rollback to a time may change: each costs a read of
-the ledger, and each is told."""
+"""The number of algorithms that a request may name, and that a rollback to a time may change. Each
+algorithm costs a read of the ledger, and the report lists each one."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request. `at` is ISO 8601, UTC; `id` names the request, so that its repetition is known.
+    """A request of `who`, at the time `at` (ISO 8601, UTC).
 
-    `algorithms` are those it is about; none means the whole type, which a rollback `as_of` a time,
-    a hold and a resumption may be about. `version` is what to promote or to clear, or where to roll
-    back to: None for the last verified version. `as_of` rolls back to what was live at a time.
-    `until` and `window` bound a hold. `run_url` is the workflow run by which it is asked.
+    `id` identifies the request, so that a repetition is recognized. Without `algorithms`, the
+    request applies to the whole type; this is possible for a hold, a resumption and a rollback
+    `as_of` a time. `version` is the version to promote, to clear or to roll back to; a rollback
+    without `version` returns to the last verified version. A rollback `as_of` a time returns to the
+    versions that were live at that time (ISO 8601). `until` and `window` limit a hold. `run_url` is
+    the URL of the workflow run that carries the request.
     """
 
     action: str
@@ -43,27 +45,27 @@ class Request:
 
     @property
     def subject(self) -> str:
-        """What it is about, in a word or a few."""
+        """The type, or the type and algorithms, of the request: "opt/route-planner"."""
         return f"{self.type}/{', '.join(self.algorithms)}" if self.algorithms else self.type
 
 
-def check(request: Request) -> None:
-    """Raise InputError, naming the field, for a request that can't be meant."""
-    for name, value in _wrong(request):
+def check_request(request: Request) -> None:
+    """Raise InputError, which names the field, if it is malformed or not part of the action."""
+    for name, value in _malformed_fields(request):
         raise InputError(
             f"the request to {request.action} {request.subject}",
             f"'{name}' can't be {value!r}",
-            f"Actions are {', '.join(ACTIONS)}; types {', '.join(TYPES)}; names and versions have"
-            " letters, digits, '.', '_' and '-'; times are such as 2026-11-24T20:00:00Z; a reason"
-            " is required. promote and clear want a version; rollback wants algorithms or a time"
-            f" to go back to; at most {ALGORITHMS_LIMIT} algorithms.",
+            f"Actions are {', '.join(ACTIONS)}; types are {', '.join(TYPES)}. Names and versions"
+            " consist of letters, digits, '.', '_' and '-'. Write times like 2026-11-24T20:00:00Z."
+            " A reason is required. promote and clear require a version; rollback requires"
+            f" algorithms or a time to return to. Name {ALGORITHMS_LIMIT} algorithms at most.",
         )
     if request.window is not None:
         windows.parse(request.window, f"the hold of {request.subject}")
 
 
-def _wrong(request: Request) -> list[tuple[str, object]]:
-    """The fields that are malformed or do not go together."""
+def _malformed_fields(request: Request) -> list[tuple[str, object]]:
+    """Return the names and values of the fields that are malformed or do not fit together."""
     action, single = request.action, len(request.algorithms) == 1
     rules: list[tuple[str, object, bool]] = [
         ("action", action, action in ACTIONS),
@@ -93,7 +95,7 @@ def _wrong(request: Request) -> list[tuple[str, object]]:
         ("until", request.until, _is_later(request.until, request.at)),
         ("window", request.window, action == "hold" or request.window is None),
     ]
-    return [(name, value) for name, value, holds in rules if not holds]
+    return [(name, value) for name, value, is_met in rules if not is_met]
 
 
 def _is_name(value: str | None) -> bool:
@@ -115,8 +117,12 @@ def _is_later(value: str | None, at: str) -> bool:
     return datetime.fromisoformat(value) > datetime.fromisoformat(at)
 
 
-def utc(time: str | None) -> str | None:
-    """A time in any zone as one in UTC, in whole seconds."""
+def in_utc(time: str | None) -> str | None:
+    """Convert a time (ISO 8601, with any offset) to UTC, in whole seconds.
+
+    >>> in_utc("2026-11-25T08:00:00+01:00")
+    '2026-11-25T07:00:00Z'
+    """
     if time is None:
         return None
     return times.second(datetime.fromisoformat(time))

@@ -1,7 +1,7 @@
-"""The environment that versions come from: staging before production, where there is such an order.
+"""The upstream environment, from which versions are promoted: for example staging for production.
 
-What is promoted was verified there, for long enough, and is taken from its ledger as it was shown:
-version and display are the same to the byte.
+A version must have been verified and live in the upstream environment for long enough. Its version
+and display are copied from the ledger of that environment, so they are identical to the byte.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,7 +18,7 @@ from phaseline.releases.release import VERIFIED, Release
 
 @dataclass(frozen=True)
 class Upstream:
-    """The environment of this `name`; `soak` is how long a version must have been live there."""
+    """The upstream environment. A version must have been live there for `soak`."""
 
     name: str
     documents: Documents
@@ -26,45 +26,45 @@ class Upstream:
     soak: timedelta
 
     def verified(self, type_: str, algorithm: str, version: str | None, *, at: str) -> Release:
-        """The release there of `version`, or of the one that is active there.
+        """Return the upstream release of `version`, or of the active version if `version` is None.
 
-        Raises RefusedError for a version that was not verified there, is bad there, was withdrawn
-        there, or was not live there for long enough.
+        `at` is the present time (ISO 8601). Raises RefusedError if the upstream environment has not
+        verified the version, has withdrawn it or marked it bad, or if the version was not live
+        there for long enough.
         """
         document = self.documents.read(type_).document
-        active = document.algorithms.get(algorithm)
-        wanted = version or (active.version if active else None)
-        where = f"{type_}/{algorithm} {wanted or ''}".rstrip()
-        if wanted is None:
+        version = version or document.version(algorithm)
+        where = f"{type_}/{algorithm} {version or ''}".rstrip()
+        if version is None:
             raise RefusedError(
                 where, f"it has no active version in {self.name}", f"Release it in {self.name}."
             )
         releases = list(self.ledger.releases(type_, algorithm))
-        spans = _spans(releases, document, wanted, datetime.fromisoformat(at))
-        longest = max(spans, key=lambda span: span[1], default=None)
+        live_times = _live_times(releases, document, version, datetime.fromisoformat(at))
+        longest = max(live_times, key=lambda live_time: live_time[1], default=None)
         if longest is None:
             raise RefusedError(
                 where,
-                f"it is not known as verified in {self.name}, or is withdrawn or marked bad there",
+                f"it is not known as verified in {self.name}, or was withdrawn or marked bad there",
                 f"Release it in {self.name} first: python -m scripts history"
                 f" --environment {self.name} --type {type_} --algorithm {algorithm}.",
             )
-        release, lived = longest
-        if lived < self.soak:
-            ready = datetime.fromisoformat(at).astimezone(UTC) + self.soak - lived
+        release, duration = longest
+        if duration < self.soak:
+            ready = datetime.fromisoformat(at).astimezone(UTC) + self.soak - duration
             raise RefusedError(
                 where,
-                f"it was live in {self.name} for {lived.total_seconds() / 60:.0f} min of the"
-                f" {self.soak.total_seconds() / 60:.0f} that it must be",
-                f"Ask again at {times.second(ready)}, if it is live there until then.",
+                f"it was live in {self.name} for {duration.total_seconds() / 60:.0f} min of the"
+                f" required {self.soak.total_seconds() / 60:.0f} min",
+                f"Repeat the request at {times.second(ready)} if it is still live there then.",
             )
         return release
 
 
-def _spans(
+def _live_times(
     releases: Iterable[Release], document: Document, version: str, at: datetime
 ) -> Iterator[tuple[Release, timedelta]]:
-    """The releases of a good version and how long each was live, from `releases`, newest first."""
+    """Yield the releases of a good version, newest first, with the time for which each was live."""
     until = at
     for release in releases:
         if release.state != VERIFIED:

@@ -39,7 +39,10 @@ def command(environment: str, other: str | None, as_json: bool) -> None:
         shown = on_website(here)
         pairs = [*zip(shown, newest(here), strict=True)]
     found = [
-        one for before, after in pairs for one in diff.documents(before, after) if one.is_visible
+        one
+        for before, after in pairs
+        for one in diff.compare_documents(before, after)
+        if one.is_visible
     ]
     value = {
         "before": sides[0],

@@ -21,7 +21,7 @@ import click
 from phaseline import times
 from phaseline.algorithms.names import TYPES
 from phaseline.history import dora
-from phaseline.history.dora import Figures
+from phaseline.history.dora import DeliveryMetrics
 from scripts import services
 from scripts.cli.console import Console, duration, json_option
 from scripts.cli.options import environment_option
@@ -42,7 +42,7 @@ def command(environment: str, days: int, as_json: bool) -> None:
     known, until = Services(environment), services.now()
     began = datetime.fromisoformat(until) - timedelta(days=days)
     since = times.second(began)
-    found = dora.count(
+    found = dora.delivery_metrics(
         (release for type_ in TYPES for release in known.ledger.between(type_, since, until)),
         known.recorder.between(since, until),
         deployments=sum(1 for _ in known.lives.between(since, until)),
@@ -52,7 +52,7 @@ def command(environment: str, days: int, as_json: bool) -> None:
     Console(as_json=as_json).result(value, lines(found))
 
 
-def lines(found: Figures) -> Iterator[str]:
+def lines(found: DeliveryMetrics) -> Iterator[str]:
     """The figures for people."""
     yield (
         f"deployment frequency  {found.deployments_per_day:.2f} per day"

@@ -183,7 +183,7 @@ def _differences(
 ) -> Sequence[Difference]:
     if _revision(before, type_) == _revision(after, type_):
         return ()
-    return diff.documents(_document(known, before, type_), _document(known, after, type_))
+    return diff.compare_documents(_document(known, before, type_), _document(known, after, type_))
 
 
 def _causes(
@@ -231,7 +231,7 @@ def course(known: Services, release_id: str) -> Found:
             f"the ledger of {known.name} has no such release",
             f"Look for its id: python -m scripts history --environment {known.name}",
         )
-    found = timeline.of(release, _executions(known, release), _message(known, release))
+    found = timeline.timeline_of(release, _executions(known, release), _message(known, release))
     value = {"release": asdict(release), "timeline": asdict(found)}
     return value, _course_lines(known, release, found)
 

@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from phaseline.errors import ConfigurationError, RemoteCallError
 from phaseline.github import trust
-from phaseline.github.trust import Row, Wanted
+from phaseline.github.trust import ExpectedClaim, Row
 from scripts.cli import aws
 from scripts.cli.console import Console, json_option
 from scripts.cli.options import ROLE_ARN, Assignment
@@ -52,8 +52,8 @@ def command(role_arn: str, expected: tuple[tuple[str, str], ...], as_json: bool)
     with console.step("Look up what the role asks for"):
         wanted, source = asked_by(role_arn, claims)
         console.progress(f"  from {source}")
-    wanted = [*wanted, *(Wanted(claim, (value,)) for claim, value in expected)]
-    rows = trust.compare(wanted, claims)
+    wanted = [*wanted, *(ExpectedClaim(claim, (value,)) for claim, value in expected)]
+    rows = trust.compare_claims(wanted, claims)
     found = list(trust.hints(rows))
     if all(row.matches for row in rows):
         found = [unexplained(source)]
@@ -108,7 +108,7 @@ def claims_of(encoded: str) -> dict[str, str]:
         ) from None
 
 
-def asked_by(role_arn: str, claims: Mapping[str, str]) -> tuple[list[Wanted], str]:
+def asked_by(role_arn: str, claims: Mapping[str, str]) -> tuple[list[ExpectedClaim], str]:
     """What the role asks for, and how that is known."""
     client: Any = aws.session().client("iam", config=aws.CONFIG)
     try:

@@ -69,15 +69,15 @@ class Release:
         except (RemoteCallError, InputError) as error:
             website: tuple[str, ...] = (f"it shows nothing to compare with: {error.found}",)
         else:
-            website = tuple(map(str, diff.site(shown.versions, after.values())))
+            website = tuple(map(str, diff.compare_website(shown.versions, after.values())))
         return Differences(
             documents=tuple(
                 str(difference)
                 for subject in subjects
-                for difference in diff.documents(subject.before, subject.after)
+                for difference in diff.compare_documents(subject.before, subject.after)
             ),
             website=website,
-            text="".join(diff.text(subject.before, subject.after) for subject in subjects),
+            text="".join(diff.unified_diff(subject.before, subject.after) for subject in subjects),
         )
 
     def _foresee(self, subject: Subject) -> str:

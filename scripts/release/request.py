@@ -5,7 +5,7 @@ from typing import Any
 
 from phaseline.algorithms.names import TYPES
 from phaseline.promotion.carry_out import Outcome, carry_out
-from phaseline.promotion.request import Request, check
+from phaseline.promotion.request import Request, check_request
 from scripts import services
 from scripts.cli.options import ALL
 from scripts.services import Services
@@ -28,7 +28,7 @@ def requested(*, type_: str, **asked: Any) -> tuple[Request, ...]:
         for each in (TYPES if type_ == ALL else (type_,))
     ]
     for request in requests:
-        check(request)
+        check_request(request)
     who = services.who()
     return tuple(replace(request, who=who) for request in requests)
 

@@ -109,7 +109,7 @@ class World:
         phase = fields.get("phase", PHASE)
         self.item(version, algorithm, phase, fields.get("type_", "opt"))
         record = stream_record(self._records, algorithm=algorithm, version=version, **fields)
-        self.intake.take([record], Schema())
+        self.intake.process([record], Schema())
 
     def batch(self, *versions: str) -> None:
         """Versions pass their tests, and the stream brings them together."""
@@ -118,7 +118,7 @@ class World:
             self._records += 1
             self.item(version)
             records.append(stream_record(self._records, algorithm="a", version=version))
-        self.intake.take(records, Schema())
+        self.intake.process(records, Schema())
 
     @property
     def intake(self) -> Listener:

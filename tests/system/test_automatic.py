@@ -98,7 +98,7 @@ def test_a_rollback_whose_build_fails_goes_no_further(careful: System) -> None:
         last = executions(careful)[0]
         assert last["status"] == "Failed"
         line = decision(careful, last["pipelineExecutionId"])
-        assert "it carried nothing that visitors do not get already" in line
+        assert "every version that it carried is already live" in line
         assert newest(careful, "deep").version == "2.0.0"
     finally:
         codebuild.update_project(name=project, source=source)

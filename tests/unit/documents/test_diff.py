@@ -42,7 +42,7 @@ def active(**versions: str) -> dict[str, Entry]:
 
 def said(before: Document, after: Document) -> list[str]:
     """The differences as sentences."""
-    return [str(one) for one in diff.documents(before, after)]
+    return [str(one) for one in diff.compare_documents(before, after)]
 
 
 def served(revision: int, **versions: str) -> dict[str, Mapping[str, str]]:
@@ -99,8 +99,8 @@ def test_what_changes_hands_is_sorted() -> None:
         bad={"b": {"1.0.0": Mark("it crashes", "ben", SINCE)}},
         freeze=hold("3.0.0"),
     )
-    found = diff.documents(before, after)
-    assert [(one.algorithm, one.what) for one in found] == [
+    found = diff.compare_documents(before, after)
+    assert [(one.algorithm, one.kind) for one in found] == [
         (None, "freeze"), ("a", "waiting"), ("b", "version"), ("b", "hold"), ("b", "bad"),
         ("c", "version"),
     ]  # fmt: skip
@@ -110,7 +110,7 @@ def test_what_changes_hands_is_sorted() -> None:
 
 def test_visitors_see_what_earlier_revisions_brought_too() -> None:
     """The website is at revision 5: what 6 brought to `b` comes with 7's change of `a`."""
-    found = diff.site(
+    found = diff.compare_website(
         served(5, a="1.0.0", b="1.0.0", c="1.0.0"),
         [opt(7, algorithms=active(a="1.1.0", b="1.1.0")), Document("in", 1)],
     )
@@ -123,7 +123,7 @@ def test_visitors_see_what_earlier_revisions_brought_too() -> None:
 
 def test_a_type_that_no_visitor_has_seen() -> None:
     """All of it is new where the website was built without its document."""
-    found = diff.site(served(5), [Document("in", 1, active(a="1.0.0"))])
+    found = diff.compare_website(served(5), [Document("in", 1, active(a="1.0.0"))])
     assert list(map(str, found)) == ["in/a: nothing -> 1.0.0"]
 
 
@@ -131,7 +131,7 @@ def test_text() -> None:
     """A hunk for each entry that differs, under its place in the document."""
     before = opt(algorithms=active(a="1.0.0", b="1.0.0"), freeze=hold())
     after = opt(8, algorithms={"a": entry("1.0.0"), "b": entry("1.0.0", title="B")})
-    assert diff.text(before, after).splitlines() == [
+    assert diff.unified_diff(before, after).splitlines() == [
         "--- opt.json revision 7",
         "+++ opt.json revision 8",
         "@@ -1,5 +1,7 @@ algorithms.b",
@@ -157,7 +157,7 @@ def test_text() -> None:
 
 def test_text_of_equal_documents() -> None:
     """Nothing, also where only the revision is another one."""
-    assert diff.text(opt(7), opt(8)) == ""
+    assert diff.unified_diff(opt(7), opt(8)) == ""
 
 
 def test_linear() -> None:
@@ -171,8 +171,8 @@ def test_linear() -> None:
             )
             for number in (1, 2)
         )
-        assert len(diff.documents(before, after)) == count
-        assert len(diff.site(served(1), [after])) == count
-        assert diff.text(before, after).count("@@ -") == count
+        assert len(diff.compare_documents(before, after)) == count
+        assert len(diff.compare_website(served(1), [after])) == count
+        assert diff.unified_diff(before, after).count("@@ -") == count
 
     assert calls(lambda: compare(2000)) < 2.5 * calls(lambda: compare(1000))

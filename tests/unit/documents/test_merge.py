@@ -63,7 +63,7 @@ def test_what_was_overtaken_by_a_lower_version() -> None:
     again = merge(first.document, batch, {}, NOW)
     for merged in (first, again):
         assert merged.document.versions() == {"a": "1.0.0"}
-        assert [(one.version, one.state) for one in merged.aside] == [("2.0.0", SUPERSEDED)]
+        assert [(one.version, one.state) for one in merged.not_carried] == [("2.0.0", SUPERSEDED)]
 
 
 def test_withdrawal_brings_back_the_fallback() -> None:
@@ -133,7 +133,7 @@ def test_a_hold_in_force(hold: Hold, waits: bool, frozen: bool) -> None:
     before = Document("opt", freeze=hold) if frozen else Document("opt", holds={"a": hold})
     merged = merge(before, [change(1)], {}, NOW)
     assert [one.version for one in merged.document.waiting()] == (["1.0.0"] if waits else [])
-    assert [one.state for one in merged.aside] == ([WAITING] if waits else [])
+    assert [one.state for one in merged.not_carried] == ([WAITING] if waits else [])
     assert merged.document.versions() == ({} if waits else {"a": "1.0.0"})
 
 
@@ -147,7 +147,7 @@ def test_what_a_hold_lets_go(end: dict[str, str]) -> None:
     merged = merge(before, [], {}, NOW)
     assert merged.document.versions() == {"a": "2.0", "b": "9.0"}
     assert [one.version for one in merged.releases] == ["2.0", "9.0"]
-    assert [(one.version, one.state) for one in merged.aside] == [("1.0", SUPERSEDED)]
+    assert [(one.version, one.state) for one in merged.not_carried] == [("1.0", SUPERSEDED)]
     kept = merged.document.freeze
     assert (kept is None) == ("until" in end)
     assert merged.document.waiting() == ()
@@ -160,7 +160,7 @@ def test_what_a_freeze_lets_go_may_be_held() -> None:
     before = Document("opt", freeze=over, holds={"a": Hold("r", "bo", "t")})
     merged = merge(before, [], {}, NOW)
     assert [one.sequence for one in merged.document.holds["a"].waiting] == ["1"]
-    assert [one.state for one in merged.aside] == [WAITING]
+    assert [one.state for one in merged.not_carried] == [WAITING]
 
 
 def test_two_shards_count_alike() -> None:

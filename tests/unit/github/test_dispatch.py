@@ -14,7 +14,7 @@ from werkzeug import Response
 from local.waiting import PATIENCE
 from phaseline.aws.secret import Secret
 from phaseline.errors import ConfigurationError, InputError, RemoteCallError
-from phaseline.github.dispatch import DispatchError, check, send
+from phaseline.github.dispatch import DispatchError, check_limits, send
 from tests.builders.calls import Calls
 
 PATH = "/repos/acme/releases/dispatches"
@@ -114,12 +114,12 @@ def test_refused_twice(httpserver: HTTPServer, token: Secret) -> None:
 def test_limits(event_type: str, payload: dict[str, Any], field: str) -> None:
     """What exceeds a limit of GitHub's is refused before the call, the field named."""
     with pytest.raises(InputError, match=field):
-        check(event_type, payload)
+        check_limits(event_type, payload)
 
 
 def test_at_the_limits() -> None:
     """What just fits is let through."""
-    check("e" * 100, {str(n): "" for n in range(9)} | {"a": "x" * 65_000})
+    check_limits("e" * 100, {str(n): "" for n in range(9)} | {"a": "x" * 65_000})
 
 
 @pytest.mark.parametrize("text", ["", "two words", '{"token": "x"}', "line\nbreak"])

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from phaseline.history import dora
-from phaseline.history.dora import Figures
+from phaseline.history.dora import DeliveryMetrics
 from phaseline.pipeline.recorder import Execution
 from phaseline.releases.release import Release, Step
 from tests.builders.counting import calls
@@ -43,14 +43,14 @@ def release(
     )
 
 
-def count(releases: list[Release], executions: list[Execution]) -> Figures:
+def count(releases: list[Release], executions: list[Execution]) -> DeliveryMetrics:
     """The figures of two days with three publications."""
-    return dora.count(releases[::-1], executions[::-1], deployments=3, days=2)
+    return dora.delivery_metrics(releases[::-1], executions[::-1], deployments=3, days=2)
 
 
 def test_nothing_happened() -> None:
     """Without anything to count a figure is absent, and no zero."""
-    assert dora.count([], [], deployments=0, days=30) == Figures(
+    assert dora.delivery_metrics([], [], deployments=0, days=30) == DeliveryMetrics(
         30, 0, 0.0, None, None, 0, 0, None, 0, None
     )
 
@@ -59,7 +59,7 @@ def test_all_went_well() -> None:
     """Lead times are from request to proof; the 90th percentile is a time that was measured."""
     releases = [release(100 * n, f"{n}", n, took=10 * n, algorithm=f"a{n}") for n in range(1, 11)]
     told = count(releases, [execution(100 * n + 2, n, id_=f"e{n}") for n in range(1, 11)])
-    assert told == Figures(2, 3, 1.5, 55, 90, 10, 0, 0.0, 0, None)
+    assert told == DeliveryMetrics(2, 3, 1.5, 55, 90, 10, 0, 0.0, 0, None)
 
 
 def test_a_failed_execution() -> None:

@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from phaseline.history import timeline
-from phaseline.history.timeline import Timeline
+from phaseline.history.timeline import Timeline, timeline_of
 from phaseline.pipeline.recorder import Carried
 from phaseline.releases.release import Release, Step
 from phaseline.slack.message_record import Posted
@@ -40,7 +39,7 @@ def took(told: Timeline) -> dict[str, float | None]:
 
 def test_from_the_request_to_the_proof() -> None:
     """Each step with its time, the whole, and the slowest."""
-    told = timeline.of(RELEASE, [execution(5)], Posted("C1", "1795600841.000100"))
+    told = timeline_of(RELEASE, [execution(5)], Posted("C1", "1795600841.000100"))
     assert took(told) == {
         "asked": 0,
         "document": 2,
@@ -70,7 +69,7 @@ def test_from_the_request_to_the_proof() -> None:
 
 def test_asked_by_the_stream() -> None:
     """Where nobody asked, the stream's record is named."""
-    told = timeline.of(replace(RELEASE, who=None, run_url=None), [])
+    told = timeline_of(replace(RELEASE, who=None, run_url=None), [])
     assert told.steps[0].note == "promote by the table's stream, record 7: measured again"
 
 
@@ -79,7 +78,7 @@ def test_each_execution_that_carried_it() -> None:
     late = replace(
         RELEASE, steps={**RELEASE.steps, "verified": Step(at(500 + 56), link="https://site")}
     )
-    told = timeline.of(late, [execution(500, 9, id_="e2"), execution(3, failed=True)])
+    told = timeline_of(late, [execution(500, 9, id_="e2"), execution(3, failed=True)])
     assert names(told)[2:6] == ["wait for Source", "Source", "wait for Build", "Build"]
     assert names(told)[6:8] == ["wait for Source", "Source"]
     failure, wait = told.steps[5], told.steps[6]
@@ -98,35 +97,35 @@ def test_executions_that_are_not_its_own() -> None:
         execution(20, 8, id_="beside"),
         execution(70, 8, id_="after"),
     ]
-    told = timeline.of(RELEASE, [*others, execution(5)])
+    told = timeline_of(RELEASE, [*others, execution(5)])
     assert {step.execution for step in told.steps} == {None, "e1"}
 
 
 def test_within_one_second() -> None:
     """An execution that started in the second of the release's end may be the one that ended it."""
     quick = replace(execution(60.2), actions=execution(60.2).actions[:2])
-    assert "Source" in names(timeline.of(RELEASE, [quick]))
+    assert "Source" in names(timeline_of(RELEASE, [quick]))
 
 
 def test_closed_by_a_command() -> None:
     """Where the workflow's road saw it first, the execution that published it is told to its
     end."""
     early = replace(RELEASE, steps={**RELEASE.steps, "verified": Step(at(56))})
-    told = timeline.of(early, [execution(5)])
+    told = timeline_of(early, [execution(5)])
     assert [*names(told)[-3:]] == ["Invalidate", "Verify", "verified"]
 
 
 def test_behind_a_hold() -> None:
     """The time behind a hold is a step of its own, before the document."""
     steps = {"waiting": Step(at(1)), "document": Step(at(300), link="v7")}
-    told = timeline.of(replace(RELEASE, state="open", steps=steps), [])
+    told = timeline_of(replace(RELEASE, state="open", steps=steps), [])
     assert took(told) == {"asked": 0, "waiting": 300, "document": 0}
     assert told.seconds is None
 
 
 def test_still_behind_a_hold() -> None:
     """A step that lasts has no end."""
-    told = timeline.of(replace(RELEASE, state="waiting", steps={"waiting": Step(at(1))}), [])
+    told = timeline_of(replace(RELEASE, state="waiting", steps={"waiting": Step(at(1))}), [])
     assert took(told) == {"asked": 0, "waiting": None}
     assert told.slowest is None
 
@@ -134,7 +133,7 @@ def test_still_behind_a_hold() -> None:
 def test_overtaken_behind_a_hold() -> None:
     """What was overtaken before it came into a document waited until then."""
     steps = {"waiting": Step(at(1)), "superseded": Step(at(40))}
-    told = timeline.of(replace(RELEASE, state="superseded", steps=steps), [])
+    told = timeline_of(replace(RELEASE, state="superseded", steps=steps), [])
     assert took(told) == {"asked": 0, "waiting": 40, "superseded": 0}
 
 
@@ -143,7 +142,7 @@ def test_while_it_runs() -> None:
     done = execution(5)
     running = replace(done.actions[2], state="InProgress")
     one = replace(done, state="InProgress", actions=(*done.actions[:2], running))
-    told = timeline.of(replace(RELEASE, state="open", steps={"document": Step(at(2))}), [one])
+    told = timeline_of(replace(RELEASE, state="open", steps={"document": Step(at(2))}), [one])
     assert told.steps[-1].name == "Build"
     assert (told.steps[-1].ended, told.steps[-1].note) == (None, "InProgress")
     assert told.seconds is None
@@ -152,11 +151,11 @@ def test_while_it_runs() -> None:
 def test_what_else_the_ledger_knows() -> None:
     """Any other stamp is a step as well: a withdrawal after the release's end."""
     steps = {**RELEASE.steps, "withdrawn": Step(at(90))}
-    told = timeline.of(replace(RELEASE, steps=steps), [execution(5)])
+    told = timeline_of(replace(RELEASE, steps=steps), [execution(5)])
     assert [step.name for step in told.steps if step.started == at(90)] == ["withdrawn"]
 
 
 def test_clocks_that_disagree() -> None:
     """A document that seems written before it was asked for took no time."""
     steps = {**RELEASE.steps, "document": Step(at(-1), link="v7")}
-    assert took(timeline.of(replace(RELEASE, steps=steps), []))["document"] == 0
+    assert took(timeline_of(replace(RELEASE, steps=steps), []))["document"] == 0

@@ -81,7 +81,7 @@ class World:
             Outbox(self.ledger.client, self.ledger.table),
             lambda payload: None,
             lambda: "2026-11-24T20:00:00Z",
-        ).take(records, Schema())
+        ).process(records, Schema())
 
     def ask(self, action: str, version: str | None = None, **fields: Any) -> Outcome:
         """A person asks for something."""
@@ -133,7 +133,7 @@ class World:
             self.sources,
             self.lives,
             lambda: FAILED_AT + timedelta(minutes=minutes),
-        ).react(execution, failed_at=FAILED_AT)
+        ).roll_back(execution, failed_at=FAILED_AT)
 
     def document(self, type_: str = "opt") -> Document:
         """The newest document of a type."""
@@ -185,7 +185,7 @@ def test_too_many_at_once(world: World) -> None:
         if version == "1":
             world.go_live()
     world.run()
-    with pytest.raises(RefusedError, match="101 of 'opt' would go back at once"):
+    with pytest.raises(RefusedError, match="101 algorithms of 'opt' were promoted; at most 100"):
         world.react()
 
 
@@ -339,19 +339,19 @@ def forgotten(world: World) -> None:
 @pytest.mark.parametrize(
     ("happened", "why"),
     [
-        (withdrawn, "opt/a was changed by a withdrawal, or what is not known"),
+        (withdrawn, "opt/a was changed by a withdrawal or an unknown release"),
         (rolled_back, "opt/a was changed by a rollback"),
         (of_another_commit, "the first with the frontend's commit badc0de"),
         (in_source, "it failed in Source"),
         (in_announce, "it failed in Announce"),
-        (shown_otherwise, "opt/a 1 is shown otherwise"),
-        (without_earlier, "opt/new 1 was not shown before"),
-        (with_nothing_new, "nothing that visitors do not get already"),
+        (shown_otherwise, "opt/a 1 is live with another display"),
+        (without_earlier, "opt/new 1 was not live before"),
+        (with_nothing_new, "every version that it carried is already live"),
         (followed, "execution e2 follows it"),
-        (tried_again, "somebody has it go on"),
+        (tried_again, "somebody retries it"),
         (mended, "at the same time"),
         (held_meanwhile, "the document of opt has changed since"),
-        (forgotten, "not known any more"),
+        (forgotten, "no longer lists it or its failed action"),
     ],
 )
 def test_nothing_goes_back(world: World, happened: Callable[[World], None], why: str) -> None:
@@ -376,7 +376,7 @@ def test_before_anything_was_live(world: World) -> None:
     world.lives = Lives(world.ledger.client, "other")
     make_table(world.ledger.client, "other")
     world.run()
-    with pytest.raises(RefusedError, match="nothing was ever verified"):
+    with pytest.raises(RefusedError, match="no publication was verified yet"):
         world.react()
 
 
@@ -386,7 +386,7 @@ def test_a_rollback_whose_execution_fails_stays(world: World) -> None:
     world.run()
     world.react()
     world.run("e2")
-    with pytest.raises(RefusedError, match="nothing that visitors do not get already"):
+    with pytest.raises(RefusedError, match="every version that it carried is already live"):
         world.react("e2")
     assert world.document().versions() == {"a": "1"}
 
@@ -468,7 +468,7 @@ def test_a_refusal_is_told(
     function.handler(event(), None)
     line = told(capsys)
     assert line["AutomaticRollback"] == 0
-    assert "nothing is rolled back by itself: it carried nothing" in line["decision"]
+    assert "there is no automatic rollback: every version" in line["decision"]
 
 
 @pytest.mark.parametrize(

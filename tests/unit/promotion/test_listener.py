@@ -86,7 +86,7 @@ def test_large_batch(intake: Listener, calls: Counter[str], github: Github) -> N
         )
         for number in range(10_000)
     ]
-    result = intake.take(records, Schema())
+    result = intake.process(records, Schema())
     assert result.failed is None
     assert len(result.releases) == 1000
     assert (calls["GetObject"], calls["PutObject"]) == (3, 3)
@@ -98,9 +98,9 @@ def test_large_batch(intake: Listener, calls: Counter[str], github: Github) -> N
 
 def test_delivered_twice(intake: Listener, calls: Counter[str], github: Github) -> None:
     """The second delivery writes no document and dispatches nothing."""
-    intake.take([stream_record(1)], Schema())
+    intake.process([stream_record(1)], Schema())
     calls.clear()
-    result = intake.take([stream_record(1)], Schema())
+    result = intake.process([stream_record(1)], Schema())
     assert result.failed is None
     assert calls["PutObject"] == 0
     assert len(github.payloads) == 1
@@ -113,7 +113,7 @@ def test_stops_at_the_first_bad_record(intake: Listener) -> None:
         stream_record(2, type_="unknown"),
         stream_record(3, version="3.0"),
     ]
-    result = intake.take(records, Schema())
+    result = intake.process(records, Schema())
     assert result.failed == "2"
     assert active_in(intake, "opt") == {"route-planner": "1.0"}
 
@@ -122,7 +122,7 @@ def test_document_that_cannot_be_written(intake: Listener) -> None:
     """A corrupt document fails its own records; the other types' records are taken."""
     intake.documents.s3.put_object(Bucket=BUCKET, Key="metadata/in.zip", Body=b"x")
     records = [stream_record(1, type_="opt"), stream_record(2, type_="in", algorithm="b")]
-    result = intake.take(records, Schema())
+    result = intake.process(records, Schema())
     assert result.failed == "2"
     assert "in.zip" in str(result.errors[0])
     assert active_in(intake, "opt") == {"route-planner": "2.1.0"}
@@ -131,11 +131,11 @@ def test_document_that_cannot_be_written(intake: Listener) -> None:
 def test_github_down(intake: Listener, github: Github) -> None:
     """A dispatch that GitHub did not take fails no record, and is sent when it is back."""
     github.down = True
-    result = intake.take([stream_record(1, version="1.0")], Schema())
+    result = intake.process([stream_record(1, version="1.0")], Schema())
     assert result.failed is None
     assert len(result.undelivered) == 1
     assert len(intake.send_owed()) == 1
-    intake.take([stream_record(2, version="2.0")], Schema())
+    intake.process([stream_record(2, version="2.0")], Schema())
     github.down = False
     assert intake.send_owed() == ()
     assert intake.send_owed() == ()
@@ -156,10 +156,10 @@ def test_crash_between_document_and_dispatch(intake: Listener, github: Github) -
     events = intake.ledger.client.meta.events
     events.register("before-call.dynamodb.PutItem", crash)
     with pytest.raises(KeyboardInterrupt):
-        intake.take([stream_record(1)], Schema())
+        intake.process([stream_record(1)], Schema())
     events.unregister("before-call.dynamodb.PutItem", crash)
     revision = intake.documents.read("opt").document.revision
-    intake.take([stream_record(1)], Schema())
+    intake.process([stream_record(1)], Schema())
     assert intake.documents.read("opt").document.revision == revision
     assert len(list(intake.ledger.open_releases("opt"))) == 1
     assert len(github.payloads) == 1
@@ -167,12 +167,12 @@ def test_crash_between_document_and_dispatch(intake: Listener, github: Github) -
 
 def test_withdrawal(intake: Listener) -> None:
     """Leaving the phase brings back the version that was verified before."""
-    intake.take([stream_record(1, version="1.0")], Schema())
+    intake.process([stream_record(1, version="1.0")], Schema())
     verify(intake)
-    intake.take([stream_record(2, version="2.0")], Schema())
+    intake.process([stream_record(2, version="2.0")], Schema())
     verify(intake)
     left = stream_record(3, version="2.0", old_phase="PACKAGE_TESTS_COMPLETE", phase="REJECTED")
-    result = intake.take([left], Schema())
+    result = intake.process([left], Schema())
     assert [(r.version, r.previous) for r in result.releases] == [("1.0", "2.0")]
     assert active_in(intake, "opt") == {"route-planner": "1.0"}
 
@@ -180,13 +180,13 @@ def test_withdrawal(intake: Listener) -> None:
 def test_two_withdrawals_in_a_batch(intake: Listener) -> None:
     """A version that is withdrawn in the same batch is not what the other falls back to."""
     for number, version in ((1, "1.0"), (2, "2.0")):
-        intake.take([stream_record(number, version=version)], Schema())
+        intake.process([stream_record(number, version=version)], Schema())
         verify(intake)
     leaving = [
         stream_record(number, version=version, old_phase="PACKAGE_TESTS_COMPLETE", phase="REJECTED")
         for number, version in ((3, "2.0"), (4, "1.0"))
     ]
-    intake.take(leaving, Schema())
+    intake.process(leaving, Schema())
     assert active_in(intake, "opt") == {}
 
 
@@ -198,7 +198,7 @@ def test_dispatch_stays_within_githubs_limits(intake: Listener, github: Github) 
         stream_record(number, algorithm=f"{longest}{number}", version="1" * 128)
         for number in range(RELEASES_IN_A_DISPATCH + 50)
     ]
-    intake.take(records, Schema())
+    intake.process(records, Schema())
     (payload,) = github.payloads
     assert payload["release_count"] == RELEASES_IN_A_DISPATCH + 50
     assert len(str(payload)) < 65_535
@@ -215,7 +215,7 @@ def test_waits_in_the_ledger(intake: Listener, github: Github) -> None:
     """What arrives during a hold is in the ledger, in order, and nobody is told to release it."""
     frozen(intake, LATER)
     for number, version in ((1, "1.0"), (2, "2.0"), (1, "1.0")):
-        intake.take([stream_record(number, version=version)], Schema())
+        intake.process([stream_record(number, version=version)], Schema())
     assert [one.version for one in intake.ledger.waiting("opt")] == ["1.0", "2.0"]
     assert (active_in(intake, "opt"), github.payloads) == ({}, [])
 
@@ -224,7 +224,7 @@ def test_apply_due_by_the_clock(intake: Listener, github: Github) -> None:
     """When a hold ends by itself, the newest is released and dispatched, the others overtaken."""
     frozen(intake, LATER)
     for number in (1, 2):
-        intake.take([stream_record(number, version=f"{number}.0")], Schema())
+        intake.process([stream_record(number, version=f"{number}.0")], Schema())
     assert intake.apply_due() == ()
     assert active_in(intake, "opt") == {}
     later = replace(intake, now=lambda: LATER)
@@ -242,7 +242,7 @@ def test_apply_due_and_died(intake: Listener, github: Github) -> None:
     """Who died after the document was written is followed: the ledger and GitHub are told."""
     frozen(intake, LATER)
     for number in (1, 2):
-        intake.take([stream_record(number, version=f"{number}.0")], Schema())
+        intake.process([stream_record(number, version=f"{number}.0")], Schema())
 
     class Dead(Ledger):
         def record(self, releases: Iterable[Release], *, at: str) -> None:

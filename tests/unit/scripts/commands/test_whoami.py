@@ -13,7 +13,7 @@ from pytest_httpserver import HTTPServer
 
 from phaseline.errors import ConfigurationError, PhaselineError, RemoteCallError
 from phaseline.github import trust
-from phaseline.github.trust import Wanted, by_name, by_policy, compare, hints
+from phaseline.github.trust import ExpectedClaim, by_name, by_policy, compare_claims, hints
 from scripts.commands.whoami import asked_by, claims_of, command, token
 from tests.contract.test_templates import ROOT
 from tests.unit.github.test_trust import IMMUTABLE, MAIN, ROLES, TEMPLATE, assumed, claims
@@ -24,7 +24,7 @@ ROLE = "arn:aws:iam::111122223333:role/phaseline-production-github-DeployRole-Ab
 def differing(role: str, found: dict[str, str]) -> list[str]:
     """The claims that differ from what a role's trust policy asks for."""
     policy = TEMPLATE.properties(role)["AssumeRolePolicyDocument"]
-    return [row.claim for row in compare(by_policy(policy), found) if not row.matches]
+    return [row.claim for row in compare_claims(by_policy(policy), found) if not row.matches]
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -32,7 +32,7 @@ def test_the_right_job_differs_in_nothing(role: str) -> None:
     """By the trust policy as by the role's name."""
     assert differing(role, claims(role)) == []
     arn = ROLE.replace("DeployRole", role)
-    assert all(row.matches for row in compare(by_name(arn, claims(role)), claims(role)))
+    assert all(row.matches for row in compare_claims(by_name(arn, claims(role)), claims(role)))
 
 
 @pytest.mark.parametrize(
@@ -48,10 +48,18 @@ def test_the_right_job_differs_in_nothing(role: str) -> None:
         (
             {"sub": f"{IMMUTABLE}:pull_request", "event_name": "pull_request"},
             ["sub"],
-            "A job of a pull request gets the preview role alone",
+            "A job of a pull request may assume only the preview role",
         ),
-        ({"sub": f"{IMMUTABLE}:environment:staging"}, ["sub"], "Compare the environments' names"),
-        ({"repository_id": "816"}, ["repository_id"], "a fork or one that was made anew"),
+        (
+            {"sub": f"{IMMUTABLE}:environment:staging"},
+            ["sub"],
+            "Compare the names of the environments",
+        ),
+        (
+            {"repository_id": "816"},
+            ["repository_id"],
+            "A fork or a repository that was created again",
+        ),
         (
             {"job_workflow_ref": f"acme/automation/.github/workflows/x.yml@{MAIN}"},
             ["job_workflow_ref"],
@@ -67,15 +75,15 @@ def test_what_differs_is_named_with_its_usual_cause(
     assert differing("DeployRole", found) == wrong
     assert not assumed("DeployRole", found)
     policy = TEMPLATE.properties("DeployRole")["AssumeRolePolicyDocument"]
-    told = list(hints(compare(by_policy(policy), found)))
+    told = list(hints(compare_claims(by_policy(policy), found)))
     assert len(told) >= 1
     assert words in " ".join(told)
 
 
 def test_an_old_trust_policy_is_told_as_that() -> None:
     """The token has the new subject by then."""
-    wanted = [Wanted("sub", ("repo:acme/automation:environment:production",))]
-    [told] = hints(compare(wanted, claims("DeployRole")))
+    wanted = [ExpectedClaim("sub", ("repo:acme/automation:environment:production",))]
+    [told] = hints(compare_claims(wanted, claims("DeployRole")))
     assert "the role trusts the old one" in told
 
 
@@ -99,19 +107,21 @@ def test_a_roles_name_says_what_it_is_for(
 ) -> None:
     """Where nothing may be read yet: environment, form of the subject, workflow."""
     found = claims(role, **changes)
-    rows = compare(by_name(ROLE.replace("DeployRole", role), found), found)
+    rows = compare_claims(by_name(ROLE.replace("DeployRole", role), found), found)
     assert [row.claim for row in rows if not row.matches] == wrong
 
 
 def test_of_another_role_only_the_audience_is_known() -> None:
     """Its trust is not ours to guess."""
     arn = "arn:aws:iam::111122223333:role/admin"
-    assert by_name(arn, claims("DeployRole")) == [Wanted("aud", ("sts.amazonaws.com",))]
+    assert by_name(arn, claims("DeployRole")) == [ExpectedClaim("aud", ("sts.amazonaws.com",))]
 
 
 def test_a_claim_that_the_token_lacks_is_shown_as_nothing() -> None:
     """It is no match."""
-    [row] = [row for row in compare([Wanted("enterprise_id", ("1",))], {}) if row.expected]
+    [row] = [
+        row for row in compare_claims([ExpectedClaim("enterprise_id", ("1",))], {}) if row.expected
+    ]
     assert (row.found, row.matches) == (None, False)
 
 
@@ -268,5 +278,5 @@ def test_what_is_given_is_expected_too(httpserver: HTTPServer) -> None:
 
 def test_every_shown_claim_is_in_the_table() -> None:
     """In one order."""
-    rows = compare([], claims("DeployRole"))
+    rows = compare_claims([], claims("DeployRole"))
     assert [row.claim for row in rows] == list(trust.SHOWN)

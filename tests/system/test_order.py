@@ -86,7 +86,7 @@ def test_soak(system: System, later: Environment, scripts: Scripts) -> None:
     promote(system, "opt", "soaked", "1.1.0")
     refused = ask(scripts, name="soaked", run="3")
     assert refused.code == 7
-    assert f"it was live in {ENVIRONMENT} for 0 min of the 60" in refused.err
-    assert "Ask again at" in refused.err
+    assert f"it was live in {ENVIRONMENT} for 0 min of the required 60" in refused.err
+    assert "Repeat the request at" in refused.err
     first = environment.read(system.client("cloudformation"), ENVIRONMENT)
     assert entry(system, later, "soaked") != entry(system, first, "soaked")

@@ -20,8 +20,9 @@ SCHEMA = Schema()
         ("MODIFY", "PACKAGE_TESTS_COMPLETE", "REJECTED", "withdraw"),
     ],
 )
-def test_transition(event_name: str, old_phase: str | None, phase: str, action: str) -> None:
-    """Entering the phase promotes and leaving it withdraws."""
+def test_entering_the_phase_promotes_and_leaving_it_withdraws(
+    event_name: str, old_phase: str | None, phase: str, action: str
+) -> None:
     record = stream_record(7, event_name=event_name, old_phase=old_phase, phase=phase)
     change = change_of(record, SCHEMA)
     assert isinstance(change, Change)
@@ -39,21 +40,20 @@ def test_transition(event_name: str, old_phase: str | None, phase: str, action: 
         ("REMOVE", "PACKAGE_TESTS_COMPLETE", None),
     ],
 )
-def test_no_transition(event_name: str, old_phase: str | None, phase: str | None) -> None:
-    """A phase that stays, another phase and a removal ask for nothing."""
+def test_record_without_change_of_phase_is_ignored(
+    event_name: str, old_phase: str | None, phase: str | None
+) -> None:
     record = stream_record(7, event_name=event_name, old_phase=old_phase, phase=phase)
     assert isinstance(change_of(record, SCHEMA), Ignored)
 
 
-def test_ttl_removal() -> None:
-    """A deletion by TTL asks for nothing."""
+def test_deletion_by_ttl_is_ignored() -> None:
     record = stream_record(7, event_name="REMOVE", phase=None, old_phase="PACKAGE_TESTS_COMPLETE")
     record["userIdentity"] = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
     assert isinstance(change_of(record, SCHEMA), Ignored)
 
 
-def test_display_is_json() -> None:
-    """The display map arrives as plain JSON values."""
+def test_display_is_converted_to_json_values() -> None:
     change = change_of(stream_record(7), SCHEMA)
     assert isinstance(change, Change)
     assert change.display == {
@@ -77,8 +77,9 @@ def test_display_is_json() -> None:
         ("display", {"M": {"icon": {"B": b"\x00"}}}, "JSON"),
     ],
 )
-def test_bad_record(attribute: str, value: dict[str, Any] | None, expected: str) -> None:
-    """What is missing or malformed is named with table, key and attribute."""
+def test_malformed_attribute_is_an_error_that_names_table_item_and_attribute(
+    attribute: str, value: dict[str, Any] | None, expected: str
+) -> None:
     record = stream_record(7)
     if value is None:
         del record["dynamodb"]["NewImage"][attribute]
@@ -93,16 +94,15 @@ def test_bad_record(attribute: str, value: dict[str, Any] | None, expected: str)
     assert expected in message
 
 
-def test_stream_without_images() -> None:
-    """A stream that carries keys only is a setting to correct, not a change to guess."""
+def test_stream_without_images_is_a_configuration_to_correct() -> None:
+    """The error names the stream view type that the table needs."""
     record = stream_record(7)
     del record["dynamodb"]["NewImage"]
     with pytest.raises(InputError, match="NEW_AND_OLD_IMAGES"):
         change_of(record, SCHEMA)
 
 
-def test_other_attribute_names() -> None:
-    """An existing table may name its attributes otherwise."""
+def test_attribute_names_are_configurable() -> None:
     record = stream_record(7)
     image = record["dynamodb"]["NewImage"]
     image["state"], image["name"] = {"S": "READY"}, image.pop("algorithm")

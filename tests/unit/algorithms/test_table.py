@@ -41,8 +41,9 @@ def put(registry: AlgorithmsTable, name: str, number: int, **values: str) -> Non
     )
 
 
-def test_scan(registry: AlgorithmsTable) -> None:
-    """Every version in the phase is given once, without what the website shows of it."""
+def test_scan_yields_every_version_in_the_phase_once_without_display(
+    registry: AlgorithmsTable,
+) -> None:
     for number in range(30):
         put(registry, f"n{number % 10}", number, version=f"1.{number}", display="much")
     put(registry, "n1", 99, version="2.0", phase="RUNNING")
@@ -71,8 +72,7 @@ class Pages:
         return {"Items": [{name: {"S": value} for name, value in values.items()}], **more}
 
 
-def test_pages() -> None:
-    """Each part of the table is read page by page, from where its last page ended."""
+def test_scan_reads_every_page_of_every_segment_once() -> None:
     client: Any = Pages()
 
     found = [
@@ -86,8 +86,7 @@ def test_pages() -> None:
     assert client.asked == len(expected)
 
 
-def test_malformed_items(registry: AlgorithmsTable) -> None:
-    """An item that can be no release is given as what is wrong with it."""
+def test_scan_yields_an_error_for_each_malformed_item(registry: AlgorithmsTable) -> None:
     put(registry, "a", 1, version="1.0", kind="sideways")
     put(registry, "b", 1)
     put(registry, "c", 1, version="1.0")
@@ -100,8 +99,7 @@ def test_malformed_items(registry: AlgorithmsTable) -> None:
     assert "'version'" in wrong[1]
 
 
-def test_item(registry: AlgorithmsTable) -> None:
-    """What the table says of a version, whatever its phase; None where it has none."""
+def test_item_of_any_phase_is_read_and_a_missing_one_is_none(registry: AlgorithmsTable) -> None:
     put(registry, "a", 1, version="1.0", phase="RUNNING")
 
     assert registry.item("a", "1.0") == Item("opt", "RUNNING")

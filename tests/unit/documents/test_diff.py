@@ -77,21 +77,19 @@ def served(revision: int, **versions: str) -> dict[str, Mapping[str, str]]:
          ["opt/a 2.0.0: no longer bad, marked by ben: it crashes"]),
     ],
 )  # fmt: skip
-def test_every_kind_of_difference_is_a_sentence(
+def test_each_kind_of_difference_is_described(
     before: dict[str, Any], after: dict[str, Any], expected: list[str]
 ) -> None:
-    """Version, display, hold, what waits, mark and freeze, each as it was and as it is."""
     assert said(opt(**before), opt(8, **after)) == expected
 
 
-def test_equal_documents() -> None:
-    """The same version brought again, by another release, is no difference."""
+def test_same_version_by_another_release_is_no_difference() -> None:
     again = replace(entry("1.0.0"), release="another", sequence="11", who="ana")
     assert said(opt(algorithms=active(a="1.0.0")), opt(8, algorithms={"a": again})) == []
 
 
-def test_what_changes_hands_is_sorted() -> None:
-    """The type comes first, then each algorithm with its version before the rest."""
+def test_differences_are_sorted_by_algorithm_and_kind() -> None:
+    """The differences of the whole type come first."""
     before = opt(algorithms=active(a="1.0.0", b="1.0.0"), holds={"b": hold()})
     after = opt(
         8,
@@ -108,8 +106,8 @@ def test_what_changes_hands_is_sorted() -> None:
     assert [one.algorithm for one in found if one.is_visible] == ["b", "c"]
 
 
-def test_visitors_see_what_earlier_revisions_brought_too() -> None:
-    """The website is at revision 5: what 6 brought to `b` comes with 7's change of `a`."""
+def test_website_differences_include_earlier_revisions() -> None:
+    """The website shows revision 5, so a build of revision 7 also brings the changes of 6."""
     found = diff.compare_website(
         served(5, a="1.0.0", b="1.0.0", c="1.0.0"),
         [opt(7, algorithms=active(a="1.1.0", b="1.1.0")), Document("in", 1)],
@@ -121,14 +119,12 @@ def test_visitors_see_what_earlier_revisions_brought_too() -> None:
     ]
 
 
-def test_a_type_that_no_visitor_has_seen() -> None:
-    """All of it is new where the website was built without its document."""
+def test_type_that_the_website_does_not_show_is_completely_new() -> None:
     found = diff.compare_website(served(5), [Document("in", 1, active(a="1.0.0"))])
     assert list(map(str, found)) == ["in/a: nothing -> 1.0.0"]
 
 
-def test_text() -> None:
-    """A hunk for each entry that differs, under its place in the document."""
+def test_unified_diff_has_a_hunk_for_each_entry_that_differs() -> None:
     before = opt(algorithms=active(a="1.0.0", b="1.0.0"), freeze=hold())
     after = opt(8, algorithms={"a": entry("1.0.0"), "b": entry("1.0.0", title="B")})
     assert diff.unified_diff(before, after).splitlines() == [
@@ -155,13 +151,12 @@ def test_text() -> None:
     ]
 
 
-def test_text_of_equal_documents() -> None:
-    """Nothing, also where only the revision is another one."""
+def test_unified_diff_is_empty_if_only_the_revision_differs() -> None:
     assert diff.unified_diff(opt(7), opt(8)) == ""
 
 
-def test_linear() -> None:
-    """What twice as many algorithms that differ cost is twice as much, counted in calls."""
+def test_cost_is_linear_in_the_number_of_differences() -> None:
+    """Twice as many algorithms need at most about twice as many function calls."""
 
     def compare(count: int) -> None:
         before, after = (

@@ -13,8 +13,7 @@ from phaseline.errors import DocumentError
 from tests.builders.changes import change
 
 
-def test_equal_documents_give_equal_bytes() -> None:
-    """Whatever order their keys were set in; and the bytes give an equal document again."""
+def test_equal_documents_give_equal_bytes_that_parse_to_an_equal_document() -> None:
     entries = {name: Entry("1", {"b": 1, "a": "ü"}, "r", "1", "t") for name in ("x", "y")}
     swapped = {name: replace(entries[name], display={"a": "ü", "b": 1}) for name in ("y", "x")}
     window = parse_window("0 18 * * 5 for 2d in Europe/Berlin", "here")
@@ -65,7 +64,6 @@ NO_ZONE = {"window": "0 18 * * 5 for 2d in Europe/Berlin"}
         ),
     ],
 )
-def test_another_document_is_refused(data: bytes) -> None:
-    """Anything but a document of ours is refused, and the place is named."""
+def test_malformed_document_is_an_error_that_names_its_place(data: bytes) -> None:
     with pytest.raises(DocumentError, match=r"s3://bucket/metadata/opt\.zip"):
         parse(data, "opt", "s3://bucket/metadata/opt.zip")

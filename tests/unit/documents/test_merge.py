@@ -23,8 +23,7 @@ def verified(version: str) -> Release:
     )  # fmt: skip
 
 
-def test_promotion() -> None:
-    """A promotion makes the version active, with its display, and counts a revision."""
+def test_promotion_makes_the_version_active_and_increments_the_revision() -> None:
     merged = merge(Document("opt", revision=4), [change(10, "2.0.0")], {}, NOW)
     entry = merged.document.algorithms["a"]
     assert (entry.version, entry.display) == ("2.0.0", {"title": "2.0.0"})
@@ -32,32 +31,29 @@ def test_promotion() -> None:
     assert [release.previous for release in merged.releases] == [None]
 
 
-def test_last_of_a_batch_is_the_release() -> None:
-    """Of several promotions of one algorithm the last one is the release."""
+def test_only_the_last_promotion_of_a_batch_is_a_release() -> None:
     before = merge(Document("opt"), [change(1, "0.9.0")], {}, NOW).document
     merged = merge(before, [change(10, "1.0.0"), change(11, "1.1.0")], {}, NOW)
     assert merged.document.versions() == {"a": "1.1.0"}
     assert [(r.version, r.previous) for r in merged.releases] == [("1.1.0", "0.9.0")]
 
 
-def test_again() -> None:
-    """A change that the document holds is a release again and changes nothing."""
+def test_repeated_change_keeps_the_document_and_returns_its_release() -> None:
     first = merge(Document("opt"), [change(10)], {}, NOW)
     again = merge(first.document, [change(10)], {}, NOW)
     assert again.document is first.document
     assert again.releases == first.releases
 
 
-def test_stale() -> None:
-    """A change older than what the document holds is skipped."""
+def test_change_older_than_the_entry_is_skipped() -> None:
     before = merge(Document("opt"), [change(10, "2.0.0")], {}, NOW).document
     merged = merge(before, [change(9, "1.0.0")], {}, NOW)
     assert merged.document is before
     assert "stale" in merged.skipped[0][1]
 
 
-def test_what_was_overtaken_by_a_lower_version() -> None:
-    """A higher version that had its turn is told, at each delivery; a lower one needs not be."""
+def test_higher_version_that_was_overtaken_is_superseded_at_each_delivery() -> None:
+    """A lower version that was overtaken needs no record."""
     batch = [change(9, "0.9.0"), change(10, "2.0.0"), change(11, "1.0.0")]
     first = merge(Document("opt"), batch, {}, NOW)
     again = merge(first.document, batch, {}, NOW)
@@ -66,8 +62,7 @@ def test_what_was_overtaken_by_a_lower_version() -> None:
         assert [(one.version, one.state) for one in merged.not_carried] == [("2.0.0", SUPERSEDED)]
 
 
-def test_withdrawal_brings_back_the_fallback() -> None:
-    """Withdrawing the active version makes the fallback active."""
+def test_withdrawal_makes_the_fallback_active() -> None:
     before = merge(Document("opt"), [change(10, "2.0.0")], {}, NOW).document
     withdrawal = change(11, "2.0.0", action="withdraw")
     merged = merge(before, [withdrawal], {withdrawal.release_id: [verified("1.0.0")]}, NOW)
@@ -76,8 +71,7 @@ def test_withdrawal_brings_back_the_fallback() -> None:
     assert [(r.version, r.previous) for r in merged.releases] == [("1.0.0", "2.0.0")]
 
 
-def test_withdrawal_of_the_only_version() -> None:
-    """Without a fallback the algorithm disappears, and its older records stay stale."""
+def test_withdrawal_without_fallback_removes_the_algorithm_and_older_records_stay_stale() -> None:
     before = merge(Document("opt"), [change(10)], {}, NOW).document
     merged = merge(before, [change(11, action="withdraw")], {}, NOW)
     assert merged.document.versions() == {}
@@ -85,8 +79,7 @@ def test_withdrawal_of_the_only_version() -> None:
     assert replayed.document.versions() == {}
 
 
-def test_withdrawal_of_an_inactive_version() -> None:
-    """Withdrawing a version that is not active leaves the active one alone."""
+def test_withdrawal_of_an_inactive_version_keeps_the_active_one() -> None:
     before = merge(Document("opt"), [change(10, "2.0.0")], {}, NOW).document
     withdrawal = change(11, "1.0.0", action="withdraw")
     merged = merge(before, [withdrawal], {withdrawal.release_id: [verified("0.1")]}, NOW)
@@ -94,7 +87,7 @@ def test_withdrawal_of_an_inactive_version() -> None:
     assert merged.skipped[0][1] == "the withdrawn version is not the active one"
 
 
-def test_withdrawal_to_a_version_that_is_good() -> None:
+def test_withdrawal_skips_fallbacks_that_are_bad_or_withdrawn() -> None:
     """A withdrawal brings back the newest candidate that is neither bad nor withdrawn itself."""
     bad = {"a": {"1.5": Mark("crashes", "ana", "t")}}
     before = merge(Document("opt", bad=bad), [change(10, "2.0.0")], {}, NOW).document
@@ -104,7 +97,7 @@ def test_withdrawal_to_a_version_that_is_good() -> None:
     assert merged.document.versions() == {"a": "1.0.0"}
 
 
-def test_a_bad_version_stays_out() -> None:
+def test_bad_version_is_refused() -> None:
     """Each delivery of a bad version's events, and each new event of it, is refused as such."""
     bad = {"a": {"2.0.0": Mark("crashes", "ana", "2026-11-24T20:00:00Z")}}
     before = merge(Document("opt", bad=bad), [change(5, "1.0.0")], {}, NOW).document
@@ -128,8 +121,9 @@ HOLDS = [
 
 @pytest.mark.parametrize("frozen", [False, True])
 @pytest.mark.parametrize(("hold", "waits"), HOLDS)
-def test_a_hold_in_force(hold: Hold, waits: bool, frozen: bool) -> None:
-    """A change waits behind its algorithm's hold or its type's, while that is in force."""
+def test_change_waits_only_while_a_hold_or_freeze_is_in_force(
+    hold: Hold, waits: bool, frozen: bool
+) -> None:
     before = Document("opt", freeze=hold) if frozen else Document("opt", holds={"a": hold})
     merged = merge(before, [change(1)], {}, NOW)
     assert [one.version for one in merged.document.waiting()] == (["1.0.0"] if waits else [])
@@ -140,8 +134,9 @@ def test_a_hold_in_force(hold: Hold, waits: bool, frozen: bool) -> None:
 @pytest.mark.parametrize(
     "end", [{"until": "2026-11-24T20:00:00Z"}, {"window": "0 8 * * * for 1h in UTC"}]
 )
-def test_what_a_hold_lets_go(end: dict[str, str]) -> None:
-    """Once it is not in force the newest that waited is released, and those before it overtaken."""
+def test_end_of_a_hold_releases_the_newest_change_and_supersedes_the_others(
+    end: dict[str, str],
+) -> None:
     waiting = (change(1, "1.0"), change(2, "2.0"), change(3, "9.0", algorithm="b"))
     before = Document("opt", freeze=Hold("r", "ana", "t", **end, waiting=waiting))
     merged = merge(before, [], {}, NOW)
@@ -154,8 +149,7 @@ def test_what_a_hold_lets_go(end: dict[str, str]) -> None:
     assert merge(merged.document, [], {}, NOW).document is merged.document
 
 
-def test_what_a_freeze_lets_go_may_be_held() -> None:
-    """A change that a type's hold let go waits on behind the hold of its algorithm."""
+def test_change_from_behind_a_freeze_waits_behind_the_hold_of_its_algorithm() -> None:
     over = Hold("r", "ana", "t", until="2026-11-24T20:00:00Z", waiting=(change(1),))
     before = Document("opt", freeze=over, holds={"a": Hold("r", "bo", "t")})
     merged = merge(before, [], {}, NOW)
@@ -163,8 +157,7 @@ def test_what_a_freeze_lets_go_may_be_held() -> None:
     assert [one.state for one in merged.not_carried] == [WAITING]
 
 
-def test_two_shards_count_alike() -> None:
-    """Of records of two algorithms with the same sequence number neither is lost behind a hold."""
+def test_equal_sequence_numbers_of_two_algorithms_are_kept_apart() -> None:
     both = [change(7, "1.0"), change(7, "9.0", algorithm="b")]
     held = Document("opt", freeze=Hold("r", "ana", "t"))
     waiting = merge(held, both, {}, NOW).document
@@ -176,15 +169,14 @@ def test_two_shards_count_alike() -> None:
     assert [one.algorithm for one in merged.document.waiting()] == ["b"]
 
 
-def test_behind_a_freeze_and_a_hold() -> None:
-    """A record that is delivered again when its algorithm is on hold too waits once."""
+def test_redelivered_change_behind_freeze_and_hold_waits_once() -> None:
     freeze = Hold("r", "ana", "t", waiting=(change(1),))
     before = Document("opt", freeze=freeze, holds={"a": Hold("r", "bo", "t")})
     assert len(merge(before, [change(1)], {}, NOW).document.waiting()) == 1
 
 
-def test_many_wait() -> None:
-    """What twice as many records behind a freeze cost is twice as much, counted in calls."""
+def test_cost_is_linear_in_the_number_of_waiting_changes() -> None:
+    """Twice as many records need at most about twice as many function calls."""
 
     def wait(count: int) -> None:
         frozen = Document("opt", freeze=Hold("r", "ana", "t"))
@@ -195,8 +187,9 @@ def test_many_wait() -> None:
 
 
 @given(st.lists(st.sampled_from(range(1, 9)), min_size=1, max_size=30), st.randoms())
-def test_any_delivery_ends_with_the_newest(order: list[int], rng: random.Random) -> None:
-    """Whatever is delivered twice, late or in another batch, the newest version is active."""
+def test_newest_version_is_active_after_any_order_of_deliveries(
+    order: list[int], rng: random.Random
+) -> None:
     document = Document("opt")
     while order:
         size = rng.randint(1, len(order))

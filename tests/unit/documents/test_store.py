@@ -45,23 +45,20 @@ def versions(s3: Any) -> int:
     return len(s3.list_object_versions(Bucket=BUCKET, Prefix="metadata/opt.zip")["Versions"])
 
 
-def test_update(documents: Documents) -> None:
-    """An update is what the next reader finds, under the version id that was returned."""
+def test_next_reader_gets_the_stored_version(documents: Documents) -> None:
     stored = rewrite(documents, "opt", promote(1, "a"))
     assert documents.read("opt") == stored
     assert stored.document.versions() == {"a": "1.0.0"}
 
 
-def test_no_change_is_no_write(documents: Documents, s3: Any) -> None:
-    """A merge that changes nothing writes no object version."""
+def test_equal_document_is_not_written(documents: Documents, s3: Any) -> None:
     rewrite(documents, "opt", promote(1, "a"))
     before = versions(s3)
     rewrite(documents, "opt", promote(1, "a"))
     assert versions(s3) == before
 
 
-def test_two_writers_at_once(documents: Documents, s3: Any) -> None:
-    """Two writers that read the same version both find their change in the end."""
+def test_concurrent_writers_both_succeed(documents: Documents, s3: Any) -> None:
     one_at_a_time, put_object = threading.Lock(), s3.put_object
 
     def put(**request: Any) -> Any:
@@ -93,8 +90,8 @@ def test_two_writers_at_once(documents: Documents, s3: Any) -> None:
     assert stored.document.revision == 2
 
 
-def test_answer_lost_after_the_write_landed(documents: Documents, s3: Any) -> None:
-    """A write whose answer was lost is sent again by botocore and recognised as our own."""
+def test_write_whose_response_is_lost_is_not_repeated(documents: Documents, s3: Any) -> None:
+    """botocore sends the write again, and the writer recognizes its own document."""
     lost = iter([True])
 
     def lose_answer(response: Any, **_: Any) -> float | None:
@@ -108,8 +105,7 @@ def test_answer_lost_after_the_write_landed(documents: Documents, s3: Any) -> No
     assert versions(s3) == before + 1
 
 
-def test_losing_every_time(documents: Documents, s3: Any) -> None:
-    """A writer that loses each attempt gives up with an error, within a bound of pauses."""
+def test_writer_that_always_loses_fails_after_a_limited_time(documents: Documents, s3: Any) -> None:
     pauses: list[float] = []
     counter = iter(range(1, 100))
     rival = Documents(s3, BUCKET, "metadata/", never)
@@ -124,8 +120,9 @@ def test_losing_every_time(documents: Documents, s3: Any) -> None:
     assert max(pauses) <= 2.0
 
 
-def test_corrupt_document_is_left_alone(documents: Documents, s3: Any) -> None:
-    """A corrupt document is refused, not overwritten, and the last good version named."""
+def test_corrupt_document_stays_and_the_error_names_the_last_good_version(
+    documents: Documents, s3: Any
+) -> None:
     good = rewrite(documents, "opt", promote(1, "a"))
     s3.put_object(Bucket=BUCKET, Key="metadata/opt.zip", Body=b"edited by hand")
     with pytest.raises(DocumentError, match=good.version_id):
@@ -134,8 +131,8 @@ def test_corrupt_document_is_left_alone(documents: Documents, s3: Any) -> None:
     assert body == b"edited by hand"
 
 
-def test_deleted_document(documents: Documents, s3: Any) -> None:
-    """A deleted document is not replaced by an empty one: its last good version is named."""
+def test_deleted_document_is_not_created_again(documents: Documents, s3: Any) -> None:
+    """The error names the last good version."""
     good = rewrite(documents, "opt", promote(1, "a"))
     s3.delete_object(Bucket=BUCKET, Key="metadata/opt.zip")
     with pytest.raises(DocumentError, match=good.version_id):
@@ -144,8 +141,7 @@ def test_deleted_document(documents: Documents, s3: Any) -> None:
         rewrite(documents, "opt", promote(2, "b"))
 
 
-def test_create_missing(documents: Documents, s3: Any) -> None:
-    """Only documents that never existed are created."""
+def test_only_documents_that_never_existed_are_created(documents: Documents, s3: Any) -> None:
     s3.delete_object(
         Bucket=BUCKET,
         Key="metadata/in.zip",
@@ -156,8 +152,8 @@ def test_create_missing(documents: Documents, s3: Any) -> None:
     assert documents.read("opt").document.versions() == {"a": "1.0.0"}
 
 
-def test_codepipeline_is_told_the_revision(documents: Documents, s3: Any) -> None:
-    """Each version has its revision where CodePipeline takes its summary from, the first too."""
+def test_metadata_of_each_version_names_the_revision(documents: Documents, s3: Any) -> None:
+    """CodePipeline uses this metadata as the summary of the source revision."""
     key: Any = {"Bucket": BUCKET, "Key": "metadata/opt.zip"}
     told = [s3.head_object(**key)["Metadata"]]
     rewrite(documents, "opt", promote(1, "a"))
@@ -168,8 +164,7 @@ def test_codepipeline_is_told_the_revision(documents: Documents, s3: Any) -> Non
     ]
 
 
-def test_a_version_and_the_one_before(documents: Documents) -> None:
-    """Each version can be read again, and leads to the one before; the first leads nowhere."""
+def test_each_version_leads_to_the_preceding_one(documents: Documents) -> None:
     first = documents.read("opt")
     second = rewrite(documents, "opt", promote(1, "a"))
     third = rewrite(documents, "opt", promote(2, "b"))
@@ -180,14 +175,16 @@ def test_a_version_and_the_one_before(documents: Documents) -> None:
 
 
 @pytest.mark.parametrize("version", ["00000000-0000-0000-0000-000000000000", "nonsense"])
-def test_a_version_that_there_is_not(documents: Documents, version: str) -> None:
-    """It is refused, by bucket, key and version."""
+def test_unknown_version_is_refused_by_bucket_key_and_version(
+    documents: Documents, version: str
+) -> None:
     with pytest.raises(RefusedError, match=f"opt.zip: it has no version {version}"):
         documents.read_version("opt", version)
 
 
-def test_what_this_program_wrote_is_known(documents: Documents, s3: Any) -> None:
-    """A version by somebody else is known as such, also once something was written over it."""
+def test_version_of_another_writer_is_recognized_in_later_versions(
+    documents: Documents, s3: Any
+) -> None:
     own = rewrite(documents, "opt", promote(1, "a"))
     assert own.edited is None
     data = s3.get_object(Bucket=BUCKET, Key="metadata/opt.zip")["Body"].read()
@@ -202,8 +199,9 @@ def test_what_this_program_wrote_is_known(documents: Documents, s3: Any) -> None
     assert documents.last_own("opt", other) == own
 
 
-def test_other_content_under_our_metadata_is_not_ours(documents: Documents, s3: Any) -> None:
-    """Who uploads with the metadata of an earlier version is not taken for this program."""
+def test_other_content_with_copied_metadata_counts_as_another_writers(
+    documents: Documents, s3: Any
+) -> None:
     known = s3.head_object(Bucket=BUCKET, Key="metadata/opt.zip")["Metadata"]
     data = render(Document("opt", revision=7))
     s3.put_object(Bucket=BUCKET, Key="metadata/opt.zip", Body=data, Metadata=known)
@@ -213,8 +211,9 @@ def test_other_content_under_our_metadata_is_not_ours(documents: Documents, s3: 
     assert stored.edited == stored.version_id
 
 
-def test_the_last_version_of_ours_may_be_gone(documents: Documents, s3: Any) -> None:
-    """None of ours before a version is no error; a corrupt one is passed over."""
+def test_last_own_version_skips_corrupt_ones_and_may_be_missing(
+    documents: Documents, s3: Any
+) -> None:
     first = documents.read("opt").version_id
     s3.put_object(Bucket=BUCKET, Key="metadata/opt.zip", Body=b"no zip")
     last = s3.put_object(Bucket=BUCKET, Key="metadata/opt.zip", Body=b"no zip")["VersionId"]

@@ -33,8 +33,7 @@ def berlin(text: str, fold: int = 0) -> datetime:
         ("2026-12-02T12:00:00", False),
     ],
 )
-def test_open_from_its_start_to_its_end(at: str, expected: bool) -> None:
-    """The start belongs to the window, the end does not, whatever the zone of the question."""
+def test_window_includes_its_start_and_excludes_its_end(at: str, expected: bool) -> None:
     window = parse(WEEKEND, "here")
     assert window.is_open(berlin(at)) is expected
     assert window.is_open(berlin(at).astimezone(UTC)) is expected
@@ -65,8 +64,8 @@ def test_data_that_is_no_zone_is_refused() -> None:
 
 
 @pytest.mark.parametrize("friday", ["2026-03-27", "2026-07-03", "2026-10-23"])
-def test_days_are_the_calendars(friday: str) -> None:
-    """From Friday 18:00 to Monday 8:00, whether the clocks change between or not."""
+def test_days_end_at_the_same_time_on_the_clock(friday: str) -> None:
+    """The weekend ends on Monday at 8:00 even if the clocks change."""
     window = parse(WEEKEND, "here")
     start = berlin(f"{friday}T18:00")
     assert window.ends(start) == start + timedelta(days=2, hours=14)
@@ -76,44 +75,39 @@ def test_days_are_the_calendars(friday: str) -> None:
     ("friday", "end"),
     [("2026-03-27", "09:00"), ("2026-07-03", "08:00"), ("2026-10-23", "07:00")],
 )
-def test_hours_are_60_minutes(friday: str, end: str) -> None:
-    """62 hours are as long in the week in which the clocks change."""
+def test_hours_have_60_minutes_when_the_clocks_change(friday: str, end: str) -> None:
     window = parse("0 18 * * 5 for 62h in Europe/Berlin", "here")
     start = berlin(f"{friday}T18:00")
     monday = start.date() + timedelta(days=3)
     assert window.ends(start) == berlin(f"{monday}T{end}")
 
 
-def test_a_start_that_the_clocks_skip_is_when_they_are_set() -> None:
-    """2:30 does not exist in the night in which summer begins."""
+def test_skipped_start_is_the_time_at_which_the_clocks_change() -> None:
+    """2:30 does not exist in the night in which summer time begins."""
     window = parse("30 2 * * * for 15m in Europe/Berlin", "here")
     assert not window.is_open(datetime(2026, 3, 29, 0, 59, 59, tzinfo=UTC))
     assert window.is_open(datetime(2026, 3, 29, 1, 0, tzinfo=UTC))
     assert window.ends(berlin("2026-03-29T03:00")) == berlin("2026-03-29T03:15")
 
 
-def test_a_start_that_comes_twice_counts_once() -> None:
-    """2:30 comes twice in the night in which summer ends: the first one opens the window, and
-    its hours pass through the second."""
+def test_repeated_start_opens_the_window_once() -> None:
+    """2:30 occurs twice in the night in which summer time ends."""
     window = parse("30 2 * * * for 1h in Europe/Berlin", "here")
     assert window.is_open(berlin("2026-10-25T02:30", fold=0))
     assert window.is_open(berlin("2026-10-25T02:15", fold=1))
     assert not window.is_open(berlin("2026-10-25T02:30", fold=1))
 
 
-def test_windows_that_touch_are_one() -> None:
-    """Friday's reaches to Saturday's start, and is over when Saturday's is."""
+def test_adjacent_windows_end_with_the_last_one() -> None:
     window = parse("0 0 * * 5,6 for 1d in Europe/Berlin", "here")
     assert window.ends(berlin("2026-11-27T12:00")) == berlin("2026-11-29T00:00")
 
 
-def test_no_window_is_open() -> None:
-    """There is no end where there was no start."""
+def test_closed_window_has_no_end() -> None:
     assert parse(WEEKEND, "here").ends(berlin("2026-11-25T12:00")) is None
 
 
-def test_white_space_is_one_blank() -> None:
-    """A window is stored as it reads."""
+def test_white_space_is_normalized() -> None:
     assert str(parse("  0 18 *  * 5\tfor 2d14h in Europe/Berlin\n", "here")) == WEEKEND
 
 
@@ -140,8 +134,9 @@ def test_white_space_is_one_blank() -> None:
         ("0 18 * * * for 24h in UTC", "it would never close"),
     ],
 )
-def test_what_is_wrong_is_named(text: str, found: str) -> None:
-    """Where it was written, what is wrong with it, and how to write it."""
+def test_malformed_window_is_an_error_that_names_its_place_problem_and_remedy(
+    text: str, found: str
+) -> None:
     with pytest.raises(InputError) as caught:
         parse(text, "--window")
     assert caught.value.where == "--window"
@@ -154,8 +149,7 @@ def test_what_is_wrong_is_named(text: str, found: str) -> None:
     st.text(alphabet="0129dhmx", max_size=6),
     st.sampled_from(["UTC", "Europe/Berlin", "", "Nowhere", "\0"]),
 )
-def test_whatever_is_written_is_a_window_or_refused(cron: str, duration: str, zone: str) -> None:
-    """No other error comes out."""
+def test_any_text_is_a_window_or_an_input_error(cron: str, duration: str, zone: str) -> None:
     try:
         window = parse(f"0 18 {cron} for {duration} in {zone}", "here")
     except InputError:
@@ -256,10 +250,10 @@ CHANGES = [date(2026, 3, 29), date(2026, 10, 25), date(2026, 4, 5), date(2026, 4
     day=date(2026, 10, 25),
     offset=75 * 60,
 )
-def test_as_trying_every_minute_says(
+def test_window_agrees_with_a_search_through_every_minute(
     cron: tuple[str, Matches], days: int, minutes: int, zone: str, day: date, offset: int
 ) -> None:
-    """Open when the latest start of the last week is not over, until no other one follows."""
+    """The window is open until the end of the latest start that no other start follows in time."""
     try:
         window = parse(f"{cron[0]} for {days}d{minutes}m in {zone}", "here")
     except InputError:

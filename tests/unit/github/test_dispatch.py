@@ -40,8 +40,9 @@ def dispatch(server: HTTPServer, token: Secret, **payload: Any) -> None:
     )
 
 
-def test_accepted(httpserver: HTTPServer, token: Secret) -> None:
-    """204 is success; event, payload and token are where GitHub expects them."""
+def test_event_payload_and_token_are_sent_and_204_is_success(
+    httpserver: HTTPServer, token: Secret
+) -> None:
     httpserver.expect_oneshot_request(
         PATH,
         "POST",
@@ -53,8 +54,10 @@ def test_accepted(httpserver: HTTPServer, token: Secret) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 301, 403, 404, 422, 500, 502])
-def test_refused(httpserver: HTTPServer, token: Secret, status: int) -> None:
-    """Any other status is an error with repository, event and status, after one request."""
+def test_other_status_is_an_error_after_one_request(
+    httpserver: HTTPServer, token: Secret, status: int
+) -> None:
+    """The error names the repository, the event and the status."""
     httpserver.expect_request(PATH).respond_with_response(Response(status=status))
     with pytest.raises(DispatchError) as caught:
         dispatch(httpserver, token)
@@ -65,8 +68,7 @@ def test_refused(httpserver: HTTPServer, token: Secret, status: int) -> None:
     assert len(httpserver.log) == 1
 
 
-def test_no_answer(token: Secret) -> None:
-    """An answer that does not come in time is an error, and nothing is sent again."""
+def test_late_response_is_an_error_and_nothing_is_sent_again(token: Secret) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         with pytest.raises(DispatchError, match="TimeoutError"):
             send(
@@ -83,8 +85,7 @@ def test_no_answer(token: Secret) -> None:
             silent.accept()
 
 
-def test_rotated_token(httpserver: HTTPServer, token: Secret) -> None:
-    """A refused token is fetched anew, once."""
+def test_refused_token_is_fetched_again_once(httpserver: HTTPServer, token: Secret) -> None:
     assert token.value() == "first-token"
     token.secretsmanager.put_secret_value(SecretId=token.arn, SecretString="second-token")
     httpserver.expect_request(
@@ -95,8 +96,7 @@ def test_rotated_token(httpserver: HTTPServer, token: Secret) -> None:
     assert [response.status_code for _, response in httpserver.log] == [401, 204]
 
 
-def test_refused_twice(httpserver: HTTPServer, token: Secret) -> None:
-    """A token that is refused after it was fetched anew is an error."""
+def test_token_that_is_refused_twice_is_an_error(httpserver: HTTPServer, token: Secret) -> None:
     httpserver.expect_request(PATH).respond_with_response(Response(status=401))
     with pytest.raises(DispatchError, match="contents:write"):
         dispatch(httpserver, token)
@@ -111,20 +111,19 @@ def test_refused_twice(httpserver: HTTPServer, token: Secret) -> None:
         ("e", {"a": "x" * 65_530}, "in characters"),
     ],
 )
-def test_limits(event_type: str, payload: dict[str, Any], field: str) -> None:
-    """What exceeds a limit of GitHub's is refused before the call, the field named."""
+def test_event_beyond_a_limit_is_refused_by_field(
+    event_type: str, payload: dict[str, Any], field: str
+) -> None:
     with pytest.raises(InputError, match=field):
         check_limits(event_type, payload)
 
 
-def test_at_the_limits() -> None:
-    """What just fits is let through."""
+def test_event_at_the_limits_is_accepted() -> None:
     check_limits("e" * 100, {str(n): "" for n in range(9)} | {"a": "x" * 65_000})
 
 
 @pytest.mark.parametrize("text", ["", "two words", '{"token": "x"}', "line\nbreak"])
-def test_malformed_secret(token: Secret, text: str) -> None:
-    """A secret that is no bare token is an error that does not quote it."""
+def test_malformed_secret_is_an_error_that_does_not_quote_it(token: Secret, text: str) -> None:
     if text:
         token.secretsmanager.put_secret_value(SecretId=token.arn, SecretString=text)
     else:
@@ -135,23 +134,23 @@ def test_malformed_secret(token: Secret, text: str) -> None:
     assert not text or text not in str(caught.value)
 
 
-def test_a_binary_secret(token: Secret) -> None:
-    """A secret without text is an error like any other that is no bare token."""
+def test_binary_secret_is_an_error(token: Secret) -> None:
     token.secretsmanager.put_secret_value(SecretId=token.arn, SecretBinary=b"x")
     with pytest.raises(ConfigurationError, match="a token as plain text"):
         token.value()
 
 
-def test_no_answer_about_the_secret(token: Secret) -> None:
-    """A silent Secrets Manager is an error of ours, so that the dispatch stays in the outbox."""
+def test_unreachable_secrets_manager_is_a_remote_call_error(token: Secret) -> None:
+    """So the dispatch stays in the outbox."""
     Calls(token.secretsmanager, GetSecretValue=lambda _: EndpointConnectionError(endpoint_url="x"))
     with pytest.raises(RemoteCallError, match="EndpointConnectionError"):
         token.value()
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_a_redirect_is_not_followed(httpserver: HTTPServer, token: Secret, status: int) -> None:
-    """The token stays with the address that was configured, and the error says what to correct."""
+def test_redirect_is_an_error_and_the_token_is_not_sent_on(
+    httpserver: HTTPServer, token: Secret, status: int
+) -> None:
     elsewhere = Response(status=status, headers={"Location": httpserver.url_for("/elsewhere")})
     httpserver.expect_request(PATH).respond_with_response(elsewhere)
     with pytest.raises(DispatchError, match=f"found {status}.*renamed or moved"):
@@ -159,8 +158,7 @@ def test_a_redirect_is_not_followed(httpserver: HTTPServer, token: Secret, statu
     assert [request.path for request, _ in httpserver.log] == [PATH]
 
 
-def test_parameter_store() -> None:
-    """The token may be an SSM parameter."""
+def test_token_can_be_an_ssm_parameter() -> None:
     with mock_aws():
         ssm = boto3.client("ssm")
         ssm.put_parameter(Name="/phaseline/github", Value="abc", Type="SecureString")
@@ -168,8 +166,7 @@ def test_parameter_store() -> None:
         assert Secret(arn, secretsmanager=boto3.client("secretsmanager"), ssm=ssm).value() == "abc"
 
 
-def test_neither_service() -> None:
-    """Another kind of ARN is refused by name."""
+def test_arn_of_another_service_is_refused() -> None:
     with mock_aws(), pytest.raises(ConfigurationError, match="arn:aws:s3"):
         Secret(
             "arn:aws:s3:::bucket",

@@ -68,8 +68,7 @@ def assumed(role: str, found: dict[str, str]) -> bool:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_the_job_that_it_is_for_gets_a_role(role: str) -> None:
-    """In its environment, from its workflow file."""
+def test_role_is_granted_to_its_job(role: str) -> None:
     assert assumed(role, claims(role))
 
 
@@ -120,31 +119,29 @@ def test_the_job_that_it_is_for_gets_a_role(role: str) -> None:
     ],
     ids=lambda value: value.replace(" ", "-") if isinstance(value, str) else "",
 )
-def test_others_are_refused(role: str, what: str, changes: dict[str, str]) -> None:
-    """Whatever is not exactly the job that a role is for."""
+def test_role_is_refused_to_other_jobs(role: str, what: str, changes: dict[str, str]) -> None:
     assert not assumed(role, claims(role, **changes)), what
 
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("claim", ["aud", "sub", "repository_id", "job_workflow_ref"])
-def test_a_missing_claim_is_no_match(role: str, claim: str) -> None:
-    """As on AWS: a condition on what is not there fails."""
+def test_missing_claim_is_no_match(role: str, claim: str) -> None:
+    """As on AWS, a condition on a missing claim is false."""
     found = claims(role)
     del found[claim]
     assert not assumed(role, found)
 
 
 @pytest.mark.parametrize("role", ["DeployRole", "PromoteRole", "DriftRole", "RepairRole"])
-def test_a_pull_request_gets_only_the_preview(role: str) -> None:
-    """Its workflow file is its author's, even where it has the name of a trusted one."""
+def test_pull_request_gets_only_the_preview_role(role: str) -> None:
+    """The author of a pull request can change its workflow files."""
     workflow = f"acme/automation/.github/workflows/{WORKFLOWS[role]}@{PULL}"
     subject = f"{IMMUTABLE}:pull_request"
     assert not assumed(role, claims(role, sub=subject, job_workflow_ref=workflow))
     assert not assumed(role, claims(role, job_workflow_ref=workflow))
 
 
-def test_a_preview_is_of_a_merge() -> None:
-    """Of a pull request's merge, which GitHub makes, and not of whatever ref."""
+def test_preview_role_is_granted_only_to_the_merge_ref_of_a_pull_request() -> None:
     workflow = "acme/automation/.github/workflows/pull-request.yml"
     for ref in ("refs/heads/main", "refs/heads/refs/pull/7/merge", "refs/pull/7/head"):
         assert not assumed(
@@ -153,20 +150,18 @@ def test_a_preview_is_of_a_merge() -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_one_role_is_not_for_the_workflow_of_another(role: str) -> None:
-    """The roles of one environment differ by the workflow file, or by where its job may run."""
+def test_role_is_refused_to_the_workflow_of_another_role(role: str) -> None:
     for other in {one for one in ROLES if WORKFLOWS[one] != WORKFLOWS[role]}:
         workflow = claims(other)["job_workflow_ref"]
         assert not assumed(role, claims(role, job_workflow_ref=workflow))
 
 
-def test_drift_may_do_without_the_environment() -> None:
-    """A scheduled job on the branch does not wait for reviewers."""
+def test_scheduled_drift_check_needs_no_environment() -> None:
+    """So it does not wait for a reviewer."""
     assert assumed("DriftRole", claims("DriftRole", sub=f"{IMMUTABLE}:ref:{MAIN}"))
 
 
-def test_a_dry_run_of_a_promotion_gets_the_preview_role() -> None:
-    """From the branch, which nobody writes to without a review, and from no other."""
+def test_dry_run_of_a_promotion_gets_the_preview_role_only_on_the_main_branch() -> None:
     workflow = "acme/automation/.github/workflows/promote.yml"
     subject = f"{IMMUTABLE}:ref:{MAIN}"
     for ref, other, allowed in ((MAIN, MAIN, True), (MAIN, "refs/heads/x", False)):
@@ -176,8 +171,7 @@ def test_a_dry_run_of_a_promotion_gets_the_preview_role() -> None:
     assert not assumed("PreviewRole", found | {"job_workflow_ref": f"{workflow}@{MAIN}"})
 
 
-def test_workflows_may_be_another_repositorys() -> None:
-    """The subject stays the caller's; the workflow is the one of the pinned version."""
+def test_workflow_of_another_repository_is_trusted_at_its_pinned_commit() -> None:
     commit = "0123456789abcdef0123456789abcdef01234567"
     shared = Resolved(
         "github-oidc", PARAMETERS | {"WorkflowRepository": "acme/phaseline", "WorkflowRef": commit}
@@ -189,8 +183,7 @@ def test_workflows_may_be_another_repositorys() -> None:
     assert not trusts(policy, claims("PromoteRole"))
 
 
-def test_the_trusted_workflows_are_there() -> None:
-    """The files that the trust policies name exist, and are those that whoami knows."""
+def test_trusted_workflows_exist_and_are_those_that_whoami_expects() -> None:
     for role in ROLES:
         trust = TEMPLATE.properties(role)["AssumeRolePolicyDocument"]
         [values] = [one.values for one in by_policy(trust) if one.claim == "job_workflow_ref"]
@@ -199,8 +192,7 @@ def test_the_trusted_workflows_are_there() -> None:
         assert all((ROOT / ".github/workflows" / name).is_file() for name in files)
 
 
-def test_what_is_not_evaluated_is_told() -> None:
-    """The evaluator of these tests lets no policy pass that it does not understand."""
+def test_evaluator_rejects_policies_that_it_does_not_support() -> None:
     statement = {
         "Effect": "Allow",
         "Principal": {"Federated": "a"},
@@ -212,8 +204,7 @@ def test_what_is_not_evaluated_is_told() -> None:
         trusts({"Statement": [statement | {"Effect": "Deny"}]}, {})
 
 
-def test_only_cloudformation_assumes_its_role() -> None:
-    """No workflow, and no other service."""
+def test_only_cloudformation_can_assume_its_role() -> None:
     trust = OTHER.properties("CloudFormationRole")["AssumeRolePolicyDocument"]["Statement"]
     assert [one["Principal"] for one in trust] == [{"Service": "cloudformation.amazonaws.com"}]
 
@@ -264,7 +255,7 @@ def listed(value: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("role", [*ROLES, "CloudFormationRole"])
-def test_a_roles_policies_are_short_enough(role: str) -> None:
+def test_policies_are_within_iams_size_limits(role: str) -> None:
     """IAM counts the inline policies of a role together, without white space; with the room that
     longer names and an environment before this one take.
 
@@ -281,8 +272,8 @@ def length(document: dict[str, Any]) -> int:
     return len(json.dumps(document, separators=(",", ":")))
 
 
-def test_only_the_deploy_passes_a_role() -> None:
-    """And only CloudFormation's, to CloudFormation; a change set without it is refused."""
+def test_only_the_deploy_role_can_pass_a_role() -> None:
+    """It passes only CloudFormation's role, and only to CloudFormation."""
     [passing] = [one for one in statements("DeployRole") if "iam:PassRole" in one["Action"]]
     assert passing["Resource"] == "<phaseline-production-cloudformation-CloudFormationRoleArn>"
     assert passing["Condition"] == {
@@ -294,9 +285,8 @@ def test_only_the_deploy_passes_a_role() -> None:
         assert "iam:PassRole" not in actions(role)
 
 
-def test_nobody_changes_the_stack_of_the_roles() -> None:
-    """Neither the stacks nor a role in them: only an administrator widens what a workflow may do.
-    Drift reads them."""
+def test_no_role_can_change_the_stacks_of_the_roles() -> None:
+    """Only an administrator can extend the rights of a workflow."""
     for role in (*ROLES, "CloudFormationRole"):
         for statement in statements(role):
             resources = json.dumps(statement["Resource"])
@@ -306,15 +296,13 @@ def test_nobody_changes_the_stack_of_the_roles() -> None:
                 assert "production-*" not in resources
 
 
-def test_an_environment_whose_name_begins_alike_is_another() -> None:
-    """No role of `production` reaches what is called `phaseline-production-eu-...`."""
+def test_no_role_reaches_an_environment_whose_name_begins_alike() -> None:
     for role in (*ROLES, "CloudFormationRole"):
         for statement in statements(role):
             assert "phaseline-production-*" not in json.dumps(statement["Resource"])
 
 
-def test_no_role_deletes_data_or_a_stack() -> None:
-    """What is lost by mistake is lost by a person."""
+def test_no_role_can_delete_data_or_a_stack() -> None:
     forbidden = {
         "cloudformation:DeleteStack",
         "dynamodb:DeleteTable",
@@ -327,9 +315,7 @@ def test_no_role_deletes_data_or_a_stack() -> None:
         assert not forbidden & actions(role)
 
 
-def test_the_environment_before_is_only_read() -> None:
-    """Its stacks' names, its releases and its documents, by those who promote or preview, and
-    only where there is one."""
+def test_upstream_environment_can_only_be_read() -> None:
     later = Resolved("github-oidc", PARAMETERS | {"PromotesFrom": "staging"})
     assert later.template["Resources"]["EarlierEnvironmentPolicy"]["Condition"] == "IsLater"
     policy = later.properties("EarlierEnvironmentPolicy")
@@ -344,8 +330,7 @@ def test_the_environment_before_is_only_read() -> None:
         assert "production" not in resources
 
 
-def test_a_preview_executes_nothing() -> None:
-    """Writes nothing, and makes no change set of a name that a deploy would take for its own."""
+def test_preview_role_can_only_create_and_delete_its_own_change_sets() -> None:
     written = {
         action
         for action in actions("PreviewRole")
@@ -363,15 +348,14 @@ def reads(action: str) -> bool:
     return action.partition(":")[2].startswith(verbs)
 
 
-def test_drift_changes_nothing() -> None:
-    """Every action of its role reads, but for Slack's token and the heartbeat's metric."""
+def test_drift_role_can_only_read_and_report() -> None:
+    """It reports to Slack and as a CloudWatch metric."""
     others = {action for action in actions("DriftRole") if not reads(action)}
     assert others == {"cloudwatch:PutMetricData", "kms:Decrypt"}
 
 
-def test_a_repair_is_a_look_and_a_release_and_code() -> None:
-    """It does what drift and a promotion may do, and updates functions; only where the environment
-    let its job through, on no branch by itself."""
+def test_repair_role_adds_only_the_update_of_functions_to_drift_and_promotion() -> None:
+    """A job gets it only in the environment, not on a branch."""
     more = actions("RepairRole") - actions("DriftRole") - actions("PromoteRole")
     assert more == {"lambda:UpdateFunctionCode"}
     assert not assumed("RepairRole", claims("RepairRole", sub=f"{IMMUTABLE}:ref:{MAIN}"))
@@ -502,20 +486,18 @@ def needed(*operations: str) -> set[str]:
     return {action for action in asked if not action.startswith(UNUSED_PREFIXES)}
 
 
-def test_cloudformation_may_do_what_its_handlers_need() -> None:
-    """Create, read, update and delete every type of the five stacks, but for what holds data."""
+def test_cloudformation_role_allows_every_handler_except_the_deletion_of_data() -> None:
     lacking = needed("create", "read", "update", "delete") - actions("CloudFormationRole")
     assert lacking == {"dynamodb:DeleteTable", "s3:DeleteBucket", "sqs:DeleteQueue"}
 
 
-def test_drift_may_read_what_its_handlers_read() -> None:
-    """CloudFormation reads as the caller when it looks for drift."""
+def test_drift_role_allows_every_read_handler() -> None:
+    """CloudFormation detects drift with the rights of its caller."""
     # Needed where a handler passes what it reads, which none does.
     assert needed("read") - actions("DriftRole") - {"iam:PassRole"} == set()
 
 
-def test_nothing_is_excused_in_vain() -> None:
-    """An exception that no handler asks for any more is removed, as is one for what is granted."""
+def test_every_exception_from_the_handlers_is_needed() -> None:
     documents = inline("CloudFormationRole") + managed("DriftRole")
     granted = {
         action

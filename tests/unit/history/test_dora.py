@@ -48,23 +48,21 @@ def count(releases: list[Release], executions: list[Execution]) -> DeliveryMetri
     return dora.delivery_metrics(releases[::-1], executions[::-1], deployments=3, days=2)
 
 
-def test_nothing_happened() -> None:
-    """Without anything to count a figure is absent, and no zero."""
+def test_metrics_without_data_are_none() -> None:
     assert dora.delivery_metrics([], [], deployments=0, days=30) == DeliveryMetrics(
         30, 0, 0.0, None, None, 0, 0, None, 0, None
     )
 
 
-def test_all_went_well() -> None:
-    """Lead times are from request to proof; the 90th percentile is a time that was measured."""
+def test_lead_time_ends_with_the_verification() -> None:
+    """The 90th percentile is a measured time."""
     releases = [release(100 * n, f"{n}", n, took=10 * n, algorithm=f"a{n}") for n in range(1, 11)]
     told = count(releases, [execution(100 * n + 2, n, id_=f"e{n}") for n in range(1, 11)])
     assert told == DeliveryMetrics(2, 3, 1.5, 55, 90, 10, 0, 0.0, 0, None)
 
 
-def test_a_failed_execution() -> None:
-    """It counts for each promotion that it carried first, and is restored by what is verified
-    next."""
+def test_failed_execution_counts_for_each_promotion_that_it_carried_first() -> None:
+    """The next verified release of the algorithm restores it."""
     releases = [
         release(0, "1", 1, took=600),
         release(10, "1", 2, took=None, algorithm="b"),
@@ -83,15 +81,15 @@ def test_a_failed_execution() -> None:
     assert (told.restored, told.time_to_restore_median) == (2, (556 + 756) / 2)
 
 
-def test_a_second_failure_is_not_the_first_of_what_it_carries() -> None:
-    """A later execution that fails says nothing about what an earlier one brought."""
+def test_later_failed_execution_does_not_count_for_an_earlier_promotion() -> None:
     told = count([release(0, "1", 1)], [execution(2, 1), execution(100, 2, failed=True)])
     assert (told.promotions, told.failed) == (1, 0)
 
 
-def test_a_rollback() -> None:
-    """The promotion that was rolled back failed from when it was live until the rollback was; the
-    rollback is no promotion."""
+def test_rolled_back_promotion_failed_from_its_verification_until_the_rollback_was_verified() -> (
+    None
+):
+    """The rollback itself is not a promotion."""
     releases = [
         release(0, "1", 1),
         release(1000, "2", 2, took=50, previous="1"),
@@ -104,8 +102,7 @@ def test_a_rollback() -> None:
     assert told.lead_time_median == (60 + 50) / 2
 
 
-def test_a_rollback_below_a_hold() -> None:
-    """What waited behind a hold when the version was rolled back was never in its place."""
+def test_release_that_waits_behind_a_hold_does_not_hide_a_rollback() -> None:
     waits = release(1500, "3", 9, took=None, previous="2")
     releases = [
         release(0, "1", 1),
@@ -116,8 +113,7 @@ def test_a_rollback_below_a_hold() -> None:
     assert count(releases, []).failed == 1
 
 
-def test_a_rollback_of_something_else() -> None:
-    """A rollback further back is none of the versions that were replaced before."""
+def test_rollback_of_another_version_is_no_failure() -> None:
     releases = [
         release(0, "1", 1),
         release(1000, "2", 2, previous="1"),
@@ -126,28 +122,25 @@ def test_a_rollback_of_something_else() -> None:
     assert count(releases, []).failed == 0
 
 
-def test_not_restored_yet() -> None:
-    """What is still broken counts as failed, and not for the time to restore."""
+def test_failure_that_is_not_restored_has_no_time_to_restore() -> None:
     told = count([release(0, "1", 1, took=None)], [execution(2, 1, failed=True)])
     assert (told.failed, told.restored, told.time_to_restore_median) == (1, 0, None)
 
 
 @pytest.mark.parametrize("executions", [[], [replace(execution(2, 1), state="InProgress")]])
-def test_under_way(executions: list[Execution]) -> None:
-    """A promotion whose outcome is open is not counted."""
+def test_promotion_without_result_is_not_counted(executions: list[Execution]) -> None:
     assert count([release(0, "1", 1, took=None)], executions).promotions == 0
 
 
-def test_a_retried_stage_failed_first() -> None:
-    """An execution that failed and was retried by hand to success failed all the same."""
+def test_execution_that_succeeds_after_a_retry_counts_as_failed() -> None:
     failed, mended = execution(2, 1, failed=True), execution(300, 1)
     both = replace(mended, started=failed.started, actions=(*failed.actions, *mended.actions))
     told = count([release(0, "1", 1, took=400)], [both])
     assert (told.failed, told.restored, told.time_to_restore_median) == (1, 1, 400 - 34)
 
 
-def test_a_month_of_many() -> None:
-    """What twice as many releases and executions cost is twice as much, counted in calls."""
+def test_cost_is_linear_in_the_number_of_releases() -> None:
+    """Twice as many releases and executions need at most about twice as many function calls."""
 
     def month(size: int) -> None:
         releases = [

@@ -37,8 +37,7 @@ def took(told: Timeline) -> dict[str, float | None]:
     return {step.name: step.seconds for step in told.steps}
 
 
-def test_from_the_request_to_the_proof() -> None:
-    """Each step with its time, the whole, and the slowest."""
+def test_timeline_has_every_step_with_its_duration_and_the_slowest() -> None:
     told = timeline_of(RELEASE, [execution(5)], Posted("C1", "1795600841.000100"))
     assert took(told) == {
         "asked": 0,
@@ -67,14 +66,12 @@ def test_from_the_request_to_the_proof() -> None:
     assert {by_name[name].execution for name in ("wait for Source", "Build", "Verify")} == {"e1"}
 
 
-def test_asked_by_the_stream() -> None:
-    """Where nobody asked, the stream's record is named."""
+def test_request_of_the_stream_names_its_record() -> None:
     told = timeline_of(replace(RELEASE, who=None, run_url=None), [])
     assert told.steps[0].note == "promote by the table's stream, record 7: measured again"
 
 
-def test_each_execution_that_carried_it() -> None:
-    """A failed one is told with its reason and log, and the time until the next as a wait."""
+def test_failed_execution_has_its_reason_and_link_and_is_followed_by_a_wait() -> None:
     late = replace(
         RELEASE, steps={**RELEASE.steps, "verified": Step(at(500 + 56), link="https://site")}
     )
@@ -89,8 +86,7 @@ def test_each_execution_that_carried_it() -> None:
     assert told.steps[-1].name == "verified"
 
 
-def test_executions_that_are_not_its_own() -> None:
-    """One with an earlier document, of another type or after its end is left out."""
+def test_executions_that_did_not_carry_the_release_are_left_out() -> None:
     others = [
         execution(3, 6, id_="earlier"),
         replace(execution(4, id_="other"), documents={"in": Carried("v7", 7)}),
@@ -101,44 +97,37 @@ def test_executions_that_are_not_its_own() -> None:
     assert {step.execution for step in told.steps} == {None, "e1"}
 
 
-def test_within_one_second() -> None:
-    """An execution that started in the second of the release's end may be the one that ended it."""
+def test_execution_that_started_in_the_second_of_the_end_is_included() -> None:
     quick = replace(execution(60.2), actions=execution(60.2).actions[:2])
     assert "Source" in names(timeline_of(RELEASE, [quick]))
 
 
-def test_closed_by_a_command() -> None:
-    """Where the workflow's road saw it first, the execution that published it is told to its
-    end."""
+def test_execution_is_included_to_its_end_if_a_command_verified_the_release_earlier() -> None:
     early = replace(RELEASE, steps={**RELEASE.steps, "verified": Step(at(56))})
     told = timeline_of(early, [execution(5)])
     assert [*names(told)[-3:]] == ["Invalidate", "Verify", "verified"]
 
 
-def test_behind_a_hold() -> None:
-    """The time behind a hold is a step of its own, before the document."""
+def test_time_behind_a_hold_is_a_step_before_the_document() -> None:
     steps = {"waiting": Step(at(1)), "document": Step(at(300), link="v7")}
     told = timeline_of(replace(RELEASE, state="open", steps=steps), [])
     assert took(told) == {"asked": 0, "waiting": 300, "document": 0}
     assert told.seconds is None
 
 
-def test_still_behind_a_hold() -> None:
-    """A step that lasts has no end."""
+def test_wait_that_lasts_has_no_end() -> None:
     told = timeline_of(replace(RELEASE, state="waiting", steps={"waiting": Step(at(1))}), [])
     assert took(told) == {"asked": 0, "waiting": None}
     assert told.slowest is None
 
 
-def test_overtaken_behind_a_hold() -> None:
-    """What was overtaken before it came into a document waited until then."""
+def test_superseded_release_waited_until_its_end() -> None:
     steps = {"waiting": Step(at(1)), "superseded": Step(at(40))}
     told = timeline_of(replace(RELEASE, state="superseded", steps=steps), [])
     assert took(told) == {"asked": 0, "waiting": 40, "superseded": 0}
 
 
-def test_while_it_runs() -> None:
-    """The action under way has no end, nor has the release."""
+def test_running_action_and_its_release_have_no_end() -> None:
     done = execution(5)
     running = replace(done.actions[2], state="InProgress")
     one = replace(done, state="InProgress", actions=(*done.actions[:2], running))
@@ -148,14 +137,12 @@ def test_while_it_runs() -> None:
     assert told.seconds is None
 
 
-def test_what_else_the_ledger_knows() -> None:
-    """Any other stamp is a step as well: a withdrawal after the release's end."""
+def test_other_stamps_of_the_ledger_are_steps() -> None:
     steps = {**RELEASE.steps, "withdrawn": Step(at(90))}
     told = timeline_of(replace(RELEASE, steps=steps), [execution(5)])
     assert [step.name for step in told.steps if step.started == at(90)] == ["withdrawn"]
 
 
-def test_clocks_that_disagree() -> None:
-    """A document that seems written before it was asked for took no time."""
+def test_document_that_seems_older_than_its_request_took_no_time() -> None:
     steps = {**RELEASE.steps, "document": Step(at(-1), link="v7")}
     assert took(timeline_of(replace(RELEASE, steps=steps), []))["document"] == 0

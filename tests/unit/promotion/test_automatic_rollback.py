@@ -151,8 +151,8 @@ def world() -> Iterator[World]:
         yield made
 
 
-def test_a_promotion_goes_back(world: World) -> None:
-    """To what is live; its version is marked bad and its algorithm is held, so that it stays."""
+def test_promotion_is_rolled_back_to_the_live_version_and_stays_back(world: World) -> None:
+    """The version is marked bad, and its algorithm is on hold."""
     world.stream("2")
     world.run()
     (outcome,) = world.react()
@@ -165,8 +165,7 @@ def test_a_promotion_goes_back(world: World) -> None:
     assert release.reason == "Build failed in execution e1: exit status 1"
 
 
-def test_what_is_live_was_withdrawn(world: World) -> None:
-    """What visitors get can't be restored then, and nothing older takes its place."""
+def test_nothing_is_rolled_back_to_a_withdrawn_live_version(world: World) -> None:
     world.stream("2")
     world.go_live()
     world.stream("3")
@@ -177,8 +176,7 @@ def test_what_is_live_was_withdrawn(world: World) -> None:
     assert world.document().versions() == {"a": "3"}
 
 
-def test_too_many_at_once(world: World) -> None:
-    """More than one request may be about are left to people."""
+def test_more_promotions_than_a_request_may_name_are_left_to_people(world: World) -> None:
     names = [f"a{number}" for number in range(ALGORITHMS_LIMIT + 1)]
     for version in ("1", "2"):
         world.take(*(world.record(version, name) for name in names))
@@ -189,8 +187,9 @@ def test_too_many_at_once(world: World) -> None:
         world.react()
 
 
-def test_all_that_may_be_the_cause_goes_back(world: World) -> None:
-    """Several promotions of several types, by one write of each document."""
+def test_promotions_of_several_types_are_rolled_back_by_one_write_of_each_document(
+    world: World,
+) -> None:
     world.stream("1", "b")
     world.stream("1", "c", type_="in")
     world.go_live()
@@ -206,16 +205,14 @@ def test_all_that_may_be_the_cause_goes_back(world: World) -> None:
     assert grown == {"in": 1, "opt": 1, "out": 0}
 
 
-def test_a_promotion_by_hand_goes_back_too(world: World) -> None:
-    """Whoever asked for it."""
+def test_promotion_by_a_person_is_rolled_back(world: World) -> None:
     world.ask("promote", "2")
     world.run()
     world.react()
     assert world.document().versions() == {"a": "1"}
 
 
-def test_twice_is_once(world: World) -> None:
-    """An event that is delivered again changes nothing, though the next execution runs by then."""
+def test_repeated_event_changes_nothing_while_the_next_execution_runs(world: World) -> None:
     world.stream("2")
     world.run()
     world.react()
@@ -227,8 +224,7 @@ def test_twice_is_once(world: World) -> None:
     assert [one.version for one in world.ledger.releases("opt", "a")] == ["1", "2", "1"]
 
 
-def test_what_was_begun_is_finished(world: World) -> None:
-    """A try that died after its first document is followed by one that does the rest."""
+def test_repeated_event_completes_an_interrupted_rollback(world: World) -> None:
     world.stream("1", "c", type_="in")
     world.go_live()
     world.stream("2")
@@ -354,8 +350,9 @@ def forgotten(world: World) -> None:
         (forgotten, "no longer lists it or its failed action"),
     ],
 )
-def test_nothing_goes_back(world: World, happened: Callable[[World], None], why: str) -> None:
-    """Where something else may be the cause, or may mend it; and it is said what."""
+def test_nothing_is_rolled_back_if_something_else_may_be_the_cause_or_the_repair(
+    world: World, happened: Callable[[World], None], why: str
+) -> None:
     happened(world)
     before = world.document()
     with pytest.raises(RefusedError, match=why):
@@ -363,16 +360,14 @@ def test_nothing_goes_back(world: World, happened: Callable[[World], None], why:
     assert world.document() == before
 
 
-def test_an_old_failure_is_left_to_people(world: World) -> None:
-    """An event that comes late acts on nothing."""
+def test_old_failure_is_left_to_people(world: World) -> None:
     world.stream("2")
     world.run()
     with pytest.raises(RefusedError, match=r"it failed at 10:00 UTC, which is too long ago"):
         world.react(minutes=21)
 
 
-def test_before_anything_was_live(world: World) -> None:
-    """There is nothing to go back to."""
+def test_nothing_is_rolled_back_before_the_first_publication(world: World) -> None:
     world.lives = Lives(world.ledger.client, "other")
     make_table(world.ledger.client, "other")
     world.run()
@@ -380,8 +375,7 @@ def test_before_anything_was_live(world: World) -> None:
         world.react()
 
 
-def test_a_rollback_whose_execution_fails_stays(world: World) -> None:
-    """By a machine or by a person: what fails then is no version."""
+def test_rollback_whose_execution_fails_is_not_rolled_back(world: World) -> None:
     world.stream("2")
     world.run()
     world.react()
@@ -391,8 +385,7 @@ def test_a_rollback_whose_execution_fails_stays(world: World) -> None:
     assert world.document().versions() == {"a": "1"}
 
 
-def test_a_change_at_the_same_time_stands(world: World) -> None:
-    """A version that somebody makes active between the look and the write is not taken back."""
+def test_concurrent_promotion_is_not_rolled_back(world: World) -> None:
     world.stream("2")
     world.run()
     fixes = iter(["3"])
@@ -445,10 +438,9 @@ def told(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     return found
 
 
-def test_a_rollback_is_counted_once(
+def test_rollback_is_logged_with_its_releases_and_counted_once(
     world: World, function: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One line has the count, the execution, the releases and what changed."""
     world.stream("2")
     world.run()
     function.handler(event(), None)
@@ -460,10 +452,10 @@ def test_a_rollback_is_counted_once(
     assert told(capsys)["AutomaticRollback"] == 0
 
 
-def test_a_refusal_is_told(
+def test_refusal_is_logged_and_raises_no_error(
     world: World, function: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is no error of the function: Lambda must not try again."""
+    """An error would make Lambda try again."""
     world.run()
     function.handler(event(), None)
     line = told(capsys)
@@ -474,7 +466,8 @@ def test_a_refusal_is_told(
 @pytest.mark.parametrize(
     "foreign", [{}, {"detail": {}, "time": "2026-11-25T10:00:00Z"}, event() | {"time": "now"}]
 )
-def test_a_foreign_event_is_named(function: ModuleType, foreign: dict[str, Any]) -> None:
-    """The error says what the rule should have sent."""
+def test_malformed_event_is_an_error_that_names_the_rule(
+    function: ModuleType, foreign: dict[str, Any]
+) -> None:
     with pytest.raises(InputError, match=r"infra/watch\.yaml"):
         function.handler(foreign, None)

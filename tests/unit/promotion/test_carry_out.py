@@ -88,8 +88,7 @@ def now(intake: Listener) -> str | None:
     return intake.documents.read("opt").document.versions().get(NAME)
 
 
-def test_promote(intake: Listener) -> None:
-    """A promotion by hand makes the version active and is a release with who and why."""
+def test_promotion_makes_the_version_active_and_records_who_and_why(intake: Listener) -> None:
     outcome = ask(intake, "promote", "5.0")
     assert (moved(outcome), outcome.changed) == ({NAME: (None, "5.0")}, True)
     (recorded,) = intake.ledger.open_releases("opt")
@@ -97,8 +96,7 @@ def test_promote(intake: Listener) -> None:
     assert (recorded.who, recorded.reason, recorded.version) == ("ana", "because", "5.0")
 
 
-def test_promote_again(intake: Listener) -> None:
-    """Asking for what is active already writes nothing."""
+def test_promotion_of_the_active_version_changes_nothing(intake: Listener) -> None:
     first = ask(intake, "promote", "5.0")
     again = ask(intake, "promote", "5.0", id="run-2")
     assert not again.changed
@@ -115,10 +113,9 @@ def test_promote_again(intake: Listener) -> None:
         ("rollback", None, {}),
     ],
 )
-def test_refused(
+def test_version_that_is_not_known_to_be_good_is_refused(
     intake: Listener, action: str, version: str | None, fields: dict[str, Any]
 ) -> None:
-    """An unknown, untested or never verified version is refused before anything is changed."""
     intake.process([stream_record(1, version="1.0")], Schema())
     before = intake.documents.read("opt")
     with pytest.raises(RefusedError):
@@ -142,16 +139,14 @@ def test_refused(
         {"window": "0 18 * * 5 for 62h in Europe/Berlin"},
     ],
 )
-def test_malformed(intake: Listener, fields: dict[str, Any]) -> None:
-    """A malformed request is refused, and the field named."""
+def test_malformed_request_is_refused_by_field(intake: Listener, fields: dict[str, Any]) -> None:
     known = {"algorithms": "(algorithm|version)", "as_of": "as-of"}
     field = known.get(name := next(iter(fields)), name)
     with pytest.raises(InputError, match=f"'{field}'"):
         ask(intake, **({"action": "promote", "version": "1.0"} | fields))
 
 
-def test_rollback_sticks(intake: Listener) -> None:
-    """A rollback goes to the verified version before, and later events wait."""
+def test_rolled_back_version_does_not_return_by_stream_records(intake: Listener) -> None:
     release(intake, "1.0", "2.0")
     outcome = ask(intake, "rollback")
     assert moved(outcome) == {NAME: ("2.0", "1.0")}
@@ -161,7 +156,6 @@ def test_rollback_sticks(intake: Listener) -> None:
 
 
 def test_rollback_skips_bad_versions(intake: Listener) -> None:
-    """A version that was rolled back from is never gone back to."""
     release(intake, "1.0", "2.0")
     ask(intake, "rollback")
     verify(intake)
@@ -174,8 +168,7 @@ def test_rollback_skips_bad_versions(intake: Listener) -> None:
         ask(intake, "rollback", "2.0", id="run-4")
 
 
-def test_hold_and_resume(intake: Listener) -> None:
-    """What arrives during a hold waits, in order, and is applied on resume."""
+def test_changes_during_a_hold_wait_in_order_and_are_applied_on_resume(intake: Listener) -> None:
     release(intake, "1.0")
     ask(intake, "hold")
     for number, version in ((3, "3.0"), (2, "2.0"), (3, "3.0")):
@@ -192,8 +185,7 @@ def test_hold_and_resume(intake: Listener) -> None:
     assert intake.documents.read("opt").document.holds == {}
 
 
-def test_withdrawal_during_a_hold(intake: Listener) -> None:
-    """A withdrawal that waited brings back the verified version on resume."""
+def test_withdrawal_that_waited_returns_to_the_verified_version_on_resume(intake: Listener) -> None:
     release(intake, "1.0", "2.0")
     ask(intake, "hold")
     left = stream_record(3, version="2.0", old_phase="PACKAGE_TESTS_COMPLETE", phase="REJECTED")
@@ -203,8 +195,7 @@ def test_withdrawal_during_a_hold(intake: Listener) -> None:
 
 
 @pytest.mark.parametrize("action", ["hold", "resume"])
-def test_repeated(intake: Listener, action: str) -> None:
-    """Holding what is held and resuming what is not changes nothing."""
+def test_repeated_hold_or_resumption_changes_nothing(intake: Listener, action: str) -> None:
     release(intake, "1.0")
     ask(intake, "hold")
     if action == "resume":
@@ -213,8 +204,7 @@ def test_repeated(intake: Listener, action: str) -> None:
 
 
 @pytest.mark.parametrize("action", ["promote", "rollback"])
-def test_the_same_request_again(intake: Listener, action: str) -> None:
-    """One request that runs twice, later too, is one release; a rollback goes back once."""
+def test_repeated_request_is_one_release_and_goes_back_once(intake: Listener, action: str) -> None:
     release(intake, "1.0", "2.0", "3.0")
     version = "9.0" if action == "promote" else None
     first = ask(intake, action, version)
@@ -227,8 +217,7 @@ def test_the_same_request_again(intake: Listener, action: str) -> None:
 
 
 @pytest.mark.parametrize("action", ["promote", "rollback"])
-def test_the_same_request_after_a_newer_one(intake: Listener, action: str) -> None:
-    """A run that is run again when others have moved on is refused: it would undo what they did."""
+def test_repeated_request_is_refused_after_a_newer_one(intake: Listener, action: str) -> None:
     release(intake, "1.0", "2.0")
     version = "9.0" if action == "promote" else None
     ask(intake, action, version)
@@ -242,14 +231,12 @@ def test_the_same_request_after_a_newer_one(intake: Listener, action: str) -> No
     assert ask(intake, action, version, id="run-3").changed
 
 
-def test_one_run_may_ask_for_two_versions(intake: Listener) -> None:
-    """One after the other: a request is known by its run and by its version."""
+def test_one_run_can_promote_two_versions_in_turn(intake: Listener) -> None:
     assert moved(ask(intake, "promote", "9.0")) == {NAME: (None, "9.0")}
     assert moved(ask(intake, "promote", "8.0")) == {NAME: ("9.0", "8.0")}
 
 
-def test_within_one_second(intake: Listener) -> None:
-    """Requests of the same second, or by a clock that is behind, are newer than what is there."""
+def test_later_request_of_the_same_second_is_newer_in_the_ledger(intake: Listener) -> None:
     release(intake, "1.0", "2.0")
     since = intake.documents.read("opt").document.algorithms[NAME].since
     for number, version in enumerate(["9.0", "8.0", "7.0"]):
@@ -260,8 +247,7 @@ def test_within_one_second(intake: Listener) -> None:
     assert intake.documents.read("opt").document.algorithms[NAME].since == LATER
 
 
-def test_the_ledger_was_not_reached(intake: Listener) -> None:
-    """A request that died after the document was written is recorded when it runs again."""
+def test_repeated_request_writes_the_missing_ledger_item(intake: Listener) -> None:
     first = ask(intake, "promote", "9.0")
     intake.ledger.client.delete_item(TableName="ledger", Key=first.releases[0].key)
     ask(intake, "promote", "9.0", at="2026-11-24T23:00:00Z")
@@ -280,8 +266,7 @@ def dying(documents: Documents) -> Documents:
     return Dying(documents.s3, documents.bucket, documents.prefix, documents.pause)
 
 
-def test_a_resumption_that_died_is_recorded_too(intake: Listener) -> None:
-    """What it let become active, and what was overtaken, is in the ledger when it runs again."""
+def test_repeated_resumption_records_released_and_superseded_changes(intake: Listener) -> None:
     release(intake, "1.0")
     ask(intake, "hold")
     for number in (3, 4):
@@ -295,8 +280,8 @@ def test_a_resumption_that_died_is_recorded_too(intake: Listener) -> None:
     assert [one.state for one in recorded] == ["open", "superseded", "verified"]
 
 
-def test_a_rollback_that_died_has_marked_what_it_left(intake: Listener) -> None:
-    """The mark, the hold and the earlier version are one write; its repetition changes nothing."""
+def test_interrupted_rollback_has_marked_the_version_it_left(intake: Listener) -> None:
+    """The mark, the hold and the earlier version are one write."""
     release(intake, "1.0", "2.0")
     with pytest.raises(ConnectionError):
         ask(intake, "rollback", documents=dying(intake.documents))
@@ -308,8 +293,7 @@ def test_a_rollback_that_died_has_marked_what_it_left(intake: Listener) -> None:
         ask(intake, "rollback", "2.0", id="run-2")
 
 
-def test_a_second_rollback_goes_no_further(intake: Listener) -> None:
-    """Who rolls back what another rolled back is told so; further goes who names a version."""
+def test_second_rollback_goes_further_only_to_a_named_version(intake: Listener) -> None:
     release(intake, "1.0", "2.0", "3.0")
     ask(intake, "rollback", who="ana")
     with pytest.raises(RefusedError, match=r"ana rolled it back from 3\.0 to 2\.0 already"):
@@ -319,8 +303,9 @@ def test_a_second_rollback_goes_no_further(intake: Listener) -> None:
 
 
 @pytest.mark.parametrize("end", [{"until": "2026-11-24T21:30:00Z"}, {"window": WEEKEND}])
-def test_a_rollback_sticks_beside_a_hold_that_ends(intake: Listener, end: dict[str, str]) -> None:
-    """Its hold takes the place of one that ends by itself, and keeps what waits there."""
+def test_rollback_replaces_a_hold_with_an_end_and_keeps_its_waiting_changes(
+    intake: Listener, end: dict[str, str]
+) -> None:
     release(intake, "1.0", "2.0")
     ask(intake, "hold", at=AT, **end)
     if "until" in end:
@@ -333,8 +318,7 @@ def test_a_rollback_sticks_beside_a_hold_that_ends(intake: Listener, end: dict[s
     assert [one.version for one in waiting] == [*(["3.0"] if "until" in end else []), "4.0"]
 
 
-def test_a_rollback_that_runs_again_holds_nothing_anew(intake: Listener) -> None:
-    """A resumption after it stands."""
+def test_repeated_rollback_does_not_undo_a_resumption(intake: Listener) -> None:
     release(intake, "1.0", "2.0")
     ask(intake, "rollback")
     ask(intake, "resume", id="run-2")
@@ -342,8 +326,7 @@ def test_a_rollback_that_runs_again_holds_nothing_anew(intake: Listener) -> None
     assert intake.documents.read("opt").document.holds == {}
 
 
-def test_a_promotion_overtakes_what_a_hold_lets_go(intake: Listener) -> None:
-    """What waited behind a hold that is over, and is let go a minute later, is older."""
+def test_promotion_supersedes_changes_of_a_hold_that_has_ended(intake: Listener) -> None:
     release(intake, "1.0")
     ask(intake, "hold", at=AT, until="2026-11-24T20:30:00Z")
     intake.process([stream_record(2, version="2.0")], Schema())
@@ -355,8 +338,9 @@ def test_a_promotion_overtakes_what_a_hold_lets_go(intake: Listener) -> None:
 
 
 @pytest.mark.parametrize("action", ["promote", "rollback"])
-def test_what_was_left_is_known_by_who_follows(intake: Listener, action: str) -> None:
-    """A request that died before the ledger had it is recorded with the version it replaced."""
+def test_repeated_request_records_the_version_that_was_replaced(
+    intake: Listener, action: str
+) -> None:
     release(intake, "1.0", "2.0")
     version = "9.0" if action == "promote" else None
     with pytest.raises(ConnectionError):
@@ -365,8 +349,9 @@ def test_what_was_left_is_known_by_who_follows(intake: Listener, action: str) ->
     assert next(intake.ledger.releases("opt", NAME)).previous == "2.0"
 
 
-def test_a_resumption_that_died_knows_what_a_withdrawal_brought_back(intake: Listener) -> None:
-    """Its release is of the version that is active now, which was not known as it waited."""
+def test_repeated_resumption_records_the_version_to_which_a_withdrawal_returned(
+    intake: Listener,
+) -> None:
     release(intake, "1.0", "2.0")
     ask(intake, "hold")
     left = stream_record(3, version="2.0", old_phase="PACKAGE_TESTS_COMPLETE", phase="REJECTED")
@@ -378,8 +363,7 @@ def test_a_resumption_that_died_knows_what_a_withdrawal_brought_back(intake: Lis
     assert (newest.version, newest.previous, newest.state) == ("1.0", "2.0", "open")
 
 
-def test_a_resumption_below_a_freeze(intake: Listener) -> None:
-    """Who resumes an algorithm whose type is frozen is told that it stays on hold, and by whom."""
+def test_resumption_during_a_freeze_names_the_remaining_hold(intake: Listener) -> None:
     release(intake, "1.0")
     ask(intake, "hold")
     ask(intake, "hold", algorithms=(), reason="holidays")
@@ -387,8 +371,7 @@ def test_a_resumption_below_a_freeze(intake: Listener) -> None:
         assert ask(intake, "resume").note.endswith("still on hold by ana: holidays")
 
 
-def test_several_algorithms_go_back_at_once(intake: Listener) -> None:
-    """One write, or none: where one of them can't go back, nothing is changed."""
+def test_rollback_of_several_algorithms_is_one_write_or_none(intake: Listener) -> None:
     release(intake, "1.0", "2.0")
     release(intake, "5.0", "6.0", algorithm="other")
     before = intake.documents.read("opt")
@@ -402,8 +385,9 @@ def test_several_algorithms_go_back_at_once(intake: Listener) -> None:
     assert len({one.release_id for one in outcome.releases}) == 2
 
 
-def test_a_document_goes_back_to_a_time(intake: Listener) -> None:
-    """Each algorithm is as it was live then, one that is new since is taken off the website."""
+def test_rollback_to_a_time_restores_each_live_version_and_removes_new_algorithms(
+    intake: Listener,
+) -> None:
     release(intake, "1.0", "2.0", "3.0")
     release(intake, "8.0", algorithm="late")
     live = [one.at for one in Lives(intake.ledger.client, "ledger").between("2026", "2027")]
@@ -416,9 +400,7 @@ def test_a_document_goes_back_to_a_time(intake: Listener) -> None:
     assert not again.changed
 
 
-def test_what_goes_back_to_nothing_is_recorded_too(intake: Listener) -> None:
-    """A rollback to a time before an algorithm, that died before the ledger had it, is recorded by
-    its repetition; one that others have overtaken is refused."""
+def test_repeated_rollback_records_a_removed_algorithm(intake: Listener) -> None:
     release(intake, "1.0")
     live = [one.at for one in Lives(intake.ledger.client, "ledger").between("2026", "2027")]
     release(intake, "8.0", algorithm="late")
@@ -435,22 +417,19 @@ def test_what_goes_back_to_nothing_is_recorded_too(intake: Listener) -> None:
         ask(intake, "rollback", **back)
 
 
-def test_a_time_that_is_to_come(intake: Listener) -> None:
-    """Nobody can go back to a time that is to come: its zone or date is a slip."""
+def test_rollback_to_a_future_time_is_refused(intake: Listener) -> None:
     release(intake, "1.0")
     with pytest.raises(InputError, match="'as-of'"):
         ask(intake, "rollback", algorithms=(), as_of="2026-11-24T21:00:01Z")
 
 
-def test_a_time_of_which_nothing_is_known(intake: Listener) -> None:
-    """Going back before the first publication is refused."""
+def test_rollback_to_a_time_before_the_first_publication_is_refused(intake: Listener) -> None:
     release(intake, "1.0")
     with pytest.raises(RefusedError, match="no publication is known to have been live"):
         ask(intake, "rollback", algorithms=(), as_of="2020-01-01T00:00:00Z")
 
 
-def test_a_time_whose_version_is_bad_since(intake: Listener) -> None:
-    """A version that was live then and is bad now is not gone back to."""
+def test_rollback_to_a_time_with_a_bad_version_is_refused(intake: Listener) -> None:
     release(intake, "1.0", "2.0")
     live = [one.at for one in Lives(intake.ledger.client, "ledger").between("2026", "2027")]
     ask(intake, "rollback")
@@ -458,8 +437,7 @@ def test_a_time_whose_version_is_bad_since(intake: Listener) -> None:
         ask(intake, "rollback", id="run-2", algorithms=(), as_of=live[-1])
 
 
-def test_a_bad_version_can_be_cleared(intake: Listener) -> None:
-    """A mark that was wrong is taken back by a person, who says why; until then it is refused."""
+def test_bad_version_is_refused_until_its_mark_is_cleared(intake: Listener) -> None:
     release(intake, "1.0", "2.0")
     ask(intake, "rollback")
     ask(intake, "resume")
@@ -470,8 +448,7 @@ def test_a_bad_version_can_be_cleared(intake: Listener) -> None:
     assert moved(ask(intake, "promote", "2.0", id="run-3")) == {NAME: ("1.0", "2.0")}
 
 
-def test_freeze(intake: Listener) -> None:
-    """A whole type is held and resumed; a rollback goes through."""
+def test_freeze_holds_the_whole_type_but_allows_a_rollback(intake: Listener) -> None:
     release(intake, "1.0", "2.0")
     ask(intake, "hold", algorithms=())
     intake.process([stream_record(8, version="8.0", algorithm="other")], Schema())
@@ -483,8 +460,7 @@ def test_freeze(intake: Listener) -> None:
     assert outcome.document.document.holds.keys() == {NAME}
 
 
-def test_a_hold_is_changed(intake: Listener) -> None:
-    """Who holds what is held already changes until when; what waits goes on waiting."""
+def test_second_hold_changes_the_end_and_keeps_the_waiting_changes(intake: Listener) -> None:
     ask(intake, "hold")
     intake.process([stream_record(8, version="8.0")], Schema())
     ask(intake, "hold", until="2026-11-25T08:00:00+01:00", reason="until tomorrow")
@@ -512,8 +488,10 @@ def raced(intake: Listener, meanwhile: Callable[[], object]) -> Documents:
 
 @pytest.mark.parametrize("action", ["promote", "rollback"])
 @pytest.mark.parametrize("by", ["promote", "rollback", "the table"])
-def test_two_at_once(intake: Listener, action: str, by: str) -> None:
-    """Of two changes of one algorithm at once one wins, and the loser is told who and what."""
+def test_slower_of_two_concurrent_changes_is_refused(
+    intake: Listener, action: str, by: str
+) -> None:
+    """The error names the faster one and its version."""
     release(intake, "1.0", "2.0", "3.0")
 
     def meanwhile() -> None:
@@ -535,8 +513,9 @@ def test_two_at_once(intake: Listener, action: str, by: str) -> None:
 
 
 @pytest.mark.parametrize(("action", "version"), [("promote", "5.0"), ("rollback", None)])
-def test_the_same_at_once(intake: Listener, action: str, version: str | None) -> None:
-    """Of two requests for the same version at once the second finds it done."""
+def test_slower_of_two_equal_concurrent_requests_finds_it_done(
+    intake: Listener, action: str, version: str | None
+) -> None:
     release(intake, "1.0", "2.0")
     documents = raced(intake, lambda: ask(intake, action, version, id="other"))
     outcome = ask(intake, action, version, documents=documents)
@@ -544,23 +523,20 @@ def test_the_same_at_once(intake: Listener, action: str, version: str | None) ->
     assert len(list(intake.ledger.open_releases("opt"))) == 1
 
 
-def test_a_hold_at_once(intake: Listener) -> None:
-    """A promotion that a hold overtakes is refused."""
+def test_promotion_is_refused_after_a_concurrent_hold(intake: Listener) -> None:
     documents = raced(intake, lambda: ask(intake, "hold"))
     with pytest.raises(RefusedError, match="on hold by ana"):
         ask(intake, "promote", "5.0", documents=documents)
 
 
-def test_another_algorithm_at_once(intake: Listener) -> None:
-    """Changes of different algorithms at once both win."""
+def test_concurrent_changes_of_different_algorithms_both_succeed(intake: Listener) -> None:
     documents = raced(intake, lambda: ask(intake, "promote", "1.0", algorithms=("other",)))
     ask(intake, "promote", "5.0", documents=documents)
     assert intake.documents.read("opt").document.versions() == {NAME: "5.0", "other": "1.0"}
 
 
 @pytest.mark.parametrize("action", ["promote", "rollback", "hold", "resume"])
-def test_dry_run(intake: Listener, action: str) -> None:
-    """A dry run says what would become active and writes nothing."""
+def test_dry_run_returns_the_outcome_and_writes_nothing(intake: Listener, action: str) -> None:
     release(intake, "1.0", "2.0")
     if action == "resume":
         ask(intake, "hold")

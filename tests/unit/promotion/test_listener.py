@@ -74,8 +74,9 @@ def take_all(intake: Listener) -> Calls:
     return Calls(intake.ledger.client, UpdateItem=lambda _: {})
 
 
-def test_large_batch(intake: Listener, calls: Counter[str], github: Github) -> None:
-    """10,000 records for 1,000 algorithms of three types: 3 document reads and 3 writes."""
+def test_each_document_is_read_and_written_once_in_a_batch_of_10000_records(
+    intake: Listener, calls: Counter[str], github: Github
+) -> None:
     updates = take_all(intake)
     records = [
         stream_record(
@@ -96,8 +97,9 @@ def test_large_batch(intake: Listener, calls: Counter[str], github: Github) -> N
         assert set(active_in(intake, type_).values()) == {"1.9.0"}
 
 
-def test_delivered_twice(intake: Listener, calls: Counter[str], github: Github) -> None:
-    """The second delivery writes no document and dispatches nothing."""
+def test_second_delivery_writes_and_dispatches_nothing(
+    intake: Listener, calls: Counter[str], github: Github
+) -> None:
     intake.process([stream_record(1)], Schema())
     calls.clear()
     result = intake.process([stream_record(1)], Schema())
@@ -106,8 +108,7 @@ def test_delivered_twice(intake: Listener, calls: Counter[str], github: Github) 
     assert len(github.payloads) == 1
 
 
-def test_stops_at_the_first_bad_record(intake: Listener) -> None:
-    """Records before a bad one are taken, those after it wait for its redelivery."""
+def test_batch_stops_at_the_first_malformed_record(intake: Listener) -> None:
     records = [
         stream_record(1, version="1.0"),
         stream_record(2, type_="unknown"),
@@ -118,8 +119,7 @@ def test_stops_at_the_first_bad_record(intake: Listener) -> None:
     assert active_in(intake, "opt") == {"route-planner": "1.0"}
 
 
-def test_document_that_cannot_be_written(intake: Listener) -> None:
-    """A corrupt document fails its own records; the other types' records are taken."""
+def test_corrupt_document_fails_only_its_own_records(intake: Listener) -> None:
     intake.documents.s3.put_object(Bucket=BUCKET, Key="metadata/in.zip", Body=b"x")
     records = [stream_record(1, type_="opt"), stream_record(2, type_="in", algorithm="b")]
     result = intake.process(records, Schema())
@@ -128,8 +128,9 @@ def test_document_that_cannot_be_written(intake: Listener) -> None:
     assert active_in(intake, "opt") == {"route-planner": "2.1.0"}
 
 
-def test_github_down(intake: Listener, github: Github) -> None:
-    """A dispatch that GitHub did not take fails no record, and is sent when it is back."""
+def test_dispatch_that_github_does_not_accept_is_sent_later(
+    intake: Listener, github: Github
+) -> None:
     github.down = True
     result = intake.process([stream_record(1, version="1.0")], Schema())
     assert result.failed is None
@@ -147,8 +148,7 @@ def test_github_down(intake: Listener, github: Github) -> None:
     ]
 
 
-def test_crash_between_document_and_dispatch(intake: Listener, github: Github) -> None:
-    """What a crash after the document's write left undone is done at redelivery."""
+def test_redelivery_completes_the_steps_after_a_crash(intake: Listener, github: Github) -> None:
 
     def crash(**_: Any) -> None:
         raise KeyboardInterrupt
@@ -165,8 +165,7 @@ def test_crash_between_document_and_dispatch(intake: Listener, github: Github) -
     assert len(github.payloads) == 1
 
 
-def test_withdrawal(intake: Listener) -> None:
-    """Leaving the phase brings back the version that was verified before."""
+def test_withdrawal_returns_to_the_version_that_was_verified_before(intake: Listener) -> None:
     intake.process([stream_record(1, version="1.0")], Schema())
     verify(intake)
     intake.process([stream_record(2, version="2.0")], Schema())
@@ -177,8 +176,9 @@ def test_withdrawal(intake: Listener) -> None:
     assert active_in(intake, "opt") == {"route-planner": "1.0"}
 
 
-def test_two_withdrawals_in_a_batch(intake: Listener) -> None:
-    """A version that is withdrawn in the same batch is not what the other falls back to."""
+def test_withdrawal_does_not_return_to_a_version_withdrawn_in_the_same_batch(
+    intake: Listener,
+) -> None:
     for number, version in ((1, "1.0"), (2, "2.0")):
         intake.process([stream_record(number, version=version)], Schema())
         verify(intake)
@@ -190,8 +190,10 @@ def test_two_withdrawals_in_a_batch(intake: Listener) -> None:
     assert active_in(intake, "opt") == {}
 
 
-def test_dispatch_stays_within_githubs_limits(intake: Listener, github: Github) -> None:
-    """A dispatch lists what fits and counts the rest."""
+def test_dispatch_of_many_releases_stays_within_githubs_limits(
+    intake: Listener, github: Github
+) -> None:
+    """The payload lists some of the releases and counts all of them."""
     take_all(intake)
     longest = "a" * 120
     records = [
@@ -211,8 +213,9 @@ def frozen(intake: Listener, until: str) -> None:
     rewrite(intake.documents, "opt", lambda document: document.revise(freeze=hold))
 
 
-def test_waits_in_the_ledger(intake: Listener, github: Github) -> None:
-    """What arrives during a hold is in the ledger, in order, and nobody is told to release it."""
+def test_changes_during_a_hold_wait_in_the_ledger_and_are_not_dispatched(
+    intake: Listener, github: Github
+) -> None:
     frozen(intake, LATER)
     for number, version in ((1, "1.0"), (2, "2.0"), (1, "1.0")):
         intake.process([stream_record(number, version=version)], Schema())
@@ -220,8 +223,10 @@ def test_waits_in_the_ledger(intake: Listener, github: Github) -> None:
     assert (active_in(intake, "opt"), github.payloads) == ({}, [])
 
 
-def test_apply_due_by_the_clock(intake: Listener, github: Github) -> None:
-    """When a hold ends by itself, the newest is released and dispatched, the others overtaken."""
+def test_end_of_a_hold_releases_and_dispatches_the_newest_change(
+    intake: Listener, github: Github
+) -> None:
+    """The other changes are superseded."""
     frozen(intake, LATER)
     for number in (1, 2):
         intake.process([stream_record(number, version=f"{number}.0")], Schema())
@@ -238,8 +243,7 @@ def test_apply_due_by_the_clock(intake: Listener, github: Github) -> None:
     assert payload["releases"] == [newest.release_id]
 
 
-def test_apply_due_and_died(intake: Listener, github: Github) -> None:
-    """Who died after the document was written is followed: the ledger and GitHub are told."""
+def test_next_call_completes_due_changes_after_a_crash(intake: Listener, github: Github) -> None:
     frozen(intake, LATER)
     for number in (1, 2):
         intake.process([stream_record(number, version=f"{number}.0")], Schema())
@@ -261,8 +265,7 @@ def test_apply_due_and_died(intake: Listener, github: Github) -> None:
     assert github.payloads[-1]["releases"] == [newest.release_id]
 
 
-def test_apply_due_beside_a_denied_document(intake: Listener) -> None:
-    """What S3 or DynamoDB refuses is told too, and the others are seen to."""
+def test_denied_document_does_not_stop_due_changes_of_others(intake: Listener) -> None:
 
     def deny(params: dict[str, Any], **_: Any) -> None:
         if params["url_path"].endswith("in.zip"):
@@ -275,8 +278,7 @@ def test_apply_due_beside_a_denied_document(intake: Listener) -> None:
     assert intake.documents.read("opt").document.freeze is None
 
 
-def test_apply_due_beside_a_bad_document(intake: Listener) -> None:
-    """A document that can't be read is told, and the others are seen to."""
+def test_corrupt_document_does_not_stop_due_changes_of_others(intake: Listener) -> None:
     documents = intake.documents
     documents.s3.put_object(Bucket=BUCKET, Key="metadata/in.zip", Body=b"")
     frozen(intake, AT)

@@ -52,8 +52,9 @@ def upstream(intake: Listener) -> Upstream:
         (None, 0, "opt/route-planner 3.0: it is not known as verified in staging"),
     ],
 )
-def test_soak(upstream: Upstream, version: str | None, soak: int, expected: str) -> None:
-    """A version moves on once it was verified there and live for as long as it must be."""
+def test_version_is_promoted_once_it_was_verified_and_live_upstream_for_long_enough(
+    upstream: Upstream, version: str | None, soak: int, expected: str
+) -> None:
     strict = replace(upstream, soak=timedelta(minutes=soak))
     if expected == version:
         assert strict.verified("opt", NAME, version, at=AT).version == version
@@ -62,29 +63,29 @@ def test_soak(upstream: Upstream, version: str | None, soak: int, expected: str)
         strict.verified("opt", NAME, version, at=AT)
 
 
-def test_bad_there(upstream: Upstream, intake: Listener) -> None:
-    """What was rolled back there does not move on."""
+def test_version_that_is_bad_upstream_is_refused(upstream: Upstream, intake: Listener) -> None:
     ask(intake, "rollback", "1.0")
     with pytest.raises(RefusedError, match="marked bad there"):
         upstream.verified("opt", NAME, "3.0", at=AT)
 
 
-def test_withdrawn_there(upstream: Upstream, intake: Listener) -> None:
-    """Nor does what the tests took back."""
+def test_version_that_was_withdrawn_upstream_is_refused(
+    upstream: Upstream, intake: Listener
+) -> None:
     left = stream_record(9, version="2.0", old_phase="PACKAGE_TESTS_COMPLETE", phase="REJECTED")
     intake.process([left], Schema())
     with pytest.raises(RefusedError, match="withdrawn"):
         upstream.verified("opt", NAME, "2.0", at=AT)
 
 
-def test_unknown_there(upstream: Upstream) -> None:
-    """An algorithm that is not there is refused by name."""
+def test_algorithm_without_upstream_version_is_refused(upstream: Upstream) -> None:
     with pytest.raises(RefusedError, match="no active version in staging"):
         upstream.verified("in", NAME, None, at=AT)
 
 
-def test_the_same_to_the_byte(upstream: Upstream, intake: Listener) -> None:
-    """Version and display come from there as they were shown, whatever this table says of them."""
+def test_promotion_copies_version_and_display_from_upstream(
+    upstream: Upstream, intake: Listener
+) -> None:
     outcome = ask(intake, "promote", "1.0", upstream=upstream)
     assert moved(outcome) == {NAME: ("3.0", "1.0")}
     entry = outcome.document.document.algorithms[NAME]

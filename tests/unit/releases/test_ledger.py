@@ -39,8 +39,7 @@ def release(sequence: int, version: str = "1.0.0") -> Release:
     )
 
 
-def test_recorded(ledger: Ledger) -> None:
-    """A recorded release is read back as it was, newest first, and is open."""
+def test_recorded_release_is_open_and_is_read_newest_first(ledger: Ledger) -> None:
     first, second = release(1), release(2, "2.0.0")
     ledger.record([first, second], at=AT)
     assert list(ledger.releases("opt", "a")) == [second, first]
@@ -48,24 +47,21 @@ def test_recorded(ledger: Ledger) -> None:
     assert list(ledger.open_releases("in")) == []
 
 
-def test_order_within_a_second(ledger: Ledger) -> None:
-    """Releases of the same second are in the order of their sequence numbers."""
+def test_releases_of_one_second_are_sorted_by_sequence_number(ledger: Ledger) -> None:
     same = [replace(release(n), requested_at=AT, release_id=f"id-{9 - n}") for n in (9, 1, 2)]
     same.append(replace(release(10), requested_at=AT, release_id="id"))
     ledger.record(same, at=AT)
     assert [r.sequence for r in ledger.releases("opt", "a")] == ["10", "9", "2", "1"]
 
 
-def test_recorded_again(ledger: Ledger) -> None:
-    """A redelivery changes nothing: what was written first stays."""
+def test_redelivery_keeps_the_first_record(ledger: Ledger) -> None:
     ledger.record([release(1)], at=AT)
     ledger.record([replace(release(1), document_version="v2", previous="0.1")], at=AT)
     (kept,) = ledger.releases("opt", "a")
     assert kept.document_version == "v1"
 
 
-def test_redelivery_does_not_reopen(ledger: Ledger) -> None:
-    """A release that was verified stays closed when its record is delivered again."""
+def test_redelivery_does_not_reopen_a_verified_release(ledger: Ledger) -> None:
     ledger.record([release(1)], at=AT)
     ledger.stamp(release(1), "verified", at=AT, state=VERIFIED)
     ledger.record([release(1)], at=AT)
@@ -73,8 +69,7 @@ def test_redelivery_does_not_reopen(ledger: Ledger) -> None:
     assert next(ledger.releases("opt", "a")).state == VERIFIED
 
 
-def test_first_stamp_stays(ledger: Ledger) -> None:
-    """A step is stamped once."""
+def test_first_stamp_of_a_step_stays(ledger: Ledger) -> None:
     ledger.record([release(1)], at=AT)
     ledger.stamp(release(1), "verified", at="first", link="one", state=VERIFIED)
     ledger.stamp(release(1), "verified", at="second", link="two", state=SUPERSEDED)
@@ -83,8 +78,7 @@ def test_first_stamp_stays(ledger: Ledger) -> None:
     assert item["state"] == {"S": VERIFIED}
 
 
-def test_candidates(ledger: Ledger) -> None:
-    """What may be gone back to: verified and not withdrawn, newest first."""
+def test_only_verified_releases_that_were_not_withdrawn_can_return(ledger: Ledger) -> None:
     ledger.record([release(n, f"{n}.0") for n in (1, 2, 3, 4)], at=AT)
     for n in (1, 2, 4):
         ledger.stamp(release(n, f"{n}.0"), "verified", at=AT, state=VERIFIED)
@@ -92,16 +86,16 @@ def test_candidates(ledger: Ledger) -> None:
     assert [one.version for one in ledger.releases("opt", "a") if one.can_return] == ["2.0", "1.0"]
 
 
-def test_late_withdrawal(ledger: Ledger) -> None:
-    """A withdrawal delivered late leaves a newer release of the same version alone."""
+def test_late_withdrawal_keeps_a_newer_release_of_the_same_version(ledger: Ledger) -> None:
     ledger.record([release(1, "1.0"), release(5, "1.0")], at=AT)
     ledger.withdraw("opt", "a", "1.0", before=3, at=AT)
     newer, older = ledger.releases("opt", "a")
     assert ("withdrawn" in newer.steps, "withdrawn" in older.steps) == (False, True)
 
 
-def test_a_release_that_waited(ledger: Ledger) -> None:
-    """It is no open one, goes on once its hold has ended, and keeps the time it began to wait."""
+def test_waiting_release_opens_after_its_hold_and_keeps_the_time_of_its_wait(
+    ledger: Ledger,
+) -> None:
     waiting = replace(release(1), state=WAITING, document_version=None, revision=None)
     ledger.record([waiting], at="first")
     ledger.record([waiting], at="second")
@@ -113,8 +107,7 @@ def test_a_release_that_waited(ledger: Ledger) -> None:
     assert found.steps == {"waiting": Step("first"), "document": Step("third", link="v1")}
 
 
-def test_a_release_that_waited_in_vain(ledger: Ledger) -> None:
-    """One that a later one overtook behind the hold ends as superseded, and was never open."""
+def test_waiting_release_that_was_superseded_never_opens(ledger: Ledger) -> None:
     waiting = replace(release(1), state=WAITING)
     ledger.record([waiting], at=AT)
     ledger.record([replace(waiting, state=SUPERSEDED)], at=AT)
@@ -124,16 +117,14 @@ def test_a_release_that_waited_in_vain(ledger: Ledger) -> None:
     assert list(ledger.open_releases("opt")) == []
 
 
-def test_between_two_times(ledger: Ledger) -> None:
-    """The releases that were asked for in a span, both ends included, oldest first."""
+def test_releases_of_a_period_include_both_ends_oldest_first(ledger: Ledger) -> None:
     ledger.record([release(n) for n in (1, 2, 3, 4)], at=AT)
     found = ledger.between("opt", release(2).requested_at, release(3).requested_at)
     assert list(found) == [release(2), release(3)]
     assert list(ledger.between("in", "2026", "2027")) == []
 
 
-def test_found_by_its_id(ledger: Ledger) -> None:
-    """A release is found by its id alone, whatever hyphens its names have."""
+def test_release_is_found_by_its_id_with_any_number_of_hyphens(ledger: Ledger) -> None:
     long = replace(release(1), algorithm="a-b-c", release_id="opt-a-b-c-1.0-rc-1-0badcafe")
     ledger.record([long, release(2)], at=AT)
     assert ledger.find(long.release_id) == long
@@ -141,8 +132,7 @@ def test_found_by_its_id(ledger: Ledger) -> None:
     assert ledger.find("opt") is None
 
 
-def test_claim(ledger: Ledger) -> None:
-    """One of two claims; a holder that died is followed after its lease; a settled one is not."""
+def test_claim_succeeds_once_or_again_after_its_lease_until_it_is_settled(ledger: Ledger) -> None:
     claim = ("execution#1", "slack#SUCCEEDED")
     assert ledger.claim(*claim, now=100.0, lease=60)
     assert not ledger.claim(*claim, now=101.0, lease=60)
@@ -151,8 +141,7 @@ def test_claim(ledger: Ledger) -> None:
     assert not ledger.claim(*claim, now=900.0, lease=60)
 
 
-def test_outbox(ledger: Ledger) -> None:
-    """The outbox keeps the newest document's dispatch until it is sent."""
+def test_outbox_keeps_the_newest_dispatch_until_it_is_sent(ledger: Ledger) -> None:
     outbox = Outbox(ledger.client, ledger.table)
     old = Dispatch("opt", "v1", 1, ("r1",), False)
     new = Dispatch("opt", "v2", 2, ("r1", "r2"), False)
@@ -165,8 +154,7 @@ def test_outbox(ledger: Ledger) -> None:
     assert outbox.newest("opt") == replace(new, sent=True)
 
 
-def test_read(ledger: Ledger) -> None:
-    """Releases are read by their keys, in that order; what is not there is left out."""
+def test_releases_are_read_in_the_order_of_their_keys_without_missing_ones(ledger: Ledger) -> None:
     one, two, missing = release(1), release(2, "2.0.0"), release(3)
     ledger.record([one, two], at=AT)
     assert ledger.read([two.key, missing.key, one.key]) == [two, one]

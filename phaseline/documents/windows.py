@@ -1,4 +1,4 @@
-"""Pure: recurring time windows: "0 18 * * 5 for 2d14h in Europe/Berlin" is every weekend in Berlin.
+"""Recurring time windows: "0 18 * * 5 for 2d14h in Europe/Berlin" is every weekend in Berlin.
 
 A window opens each time its cron expression matches (as in Debian's cron) and stays open for its
 duration. As in RFC 5545, a day of the duration is a calendar day, which ends at the same time on

@@ -12,8 +12,8 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from local.waiting import PATIENCE
+from tests.builders.roles import claims
 from tests.emulator.conftest import ROOT, Emulator
-from tests.unit.github.test_trust import claims
 
 ENVIRONMENT = "roles"
 

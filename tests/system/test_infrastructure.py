@@ -23,9 +23,9 @@ from phaseline.drift.report import Finding, Repair
 from phaseline.drift.template_rules import Template
 from scripts.commands.deploy import make_plan
 from scripts.deploy import templates
+from tests.builders.roles import IMMUTABLE
 from tests.emulator.conftest import Emulator
 from tests.system.account import PARAMETERS, Account
-from tests.unit.github.test_trust import IMMUTABLE
 
 ROLES = ("cloudformation", "github")
 

@@ -9,9 +9,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local import system as local_system
+from tests.builders.roles import IMMUTABLE
 from tests.emulator.conftest import Emulator
 from tests.system.account import ENVIRONMENT, PARAMETERS, Account
-from tests.unit.github.test_trust import IMMUTABLE
 
 SUBJECT = f"{IMMUTABLE}:environment:{ENVIRONMENT}"
 ADMINISTRATOR = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}

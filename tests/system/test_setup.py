@@ -17,9 +17,9 @@ import pytest
 
 from local import system as local_system
 from local.waiting import PATIENCE
+from tests.builders.roles import claims
 from tests.emulator.conftest import ROOT, Emulator
 from tests.system.account import Account
-from tests.unit.github.test_trust import claims
 
 AWS = """#!{python}
 import sys

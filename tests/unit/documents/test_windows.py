@@ -39,8 +39,7 @@ def test_window_includes_its_start_and_excludes_its_end(at: str, expected: bool)
     assert window.is_open(berlin(at).astimezone(UTC)) is expected
 
 
-def test_the_data_of_the_zone_replaces_the_database() -> None:
-    """A window is read again by its zone's data, under a name that no database has."""
+def test_zone_data_replaces_the_time_zone_database() -> None:
     window = parse(WEEKEND, "here")
     moved = WEEKEND.replace("Europe/Berlin", "Moon/Tycho")
     again = parse(moved, "here", window.zone_data)
@@ -50,15 +49,14 @@ def test_the_data_of_the_zone_replaces_the_database() -> None:
 
 
 @pytest.mark.parametrize("name", ["localtime", "right/Europe/Berlin", "../zones", "", "Europe"])
-def test_a_zone_that_readers_lack_is_refused(name: str) -> None:
-    """Only the names of the database are zones, whatever files the operating system has."""
+def test_zone_that_the_database_lacks_is_refused(name: str) -> None:
+    """Files of the operating system are not used."""
     assert zones.find(name) is None
     with pytest.raises(InputError):
         parse(f"0 18 * * 5 for 2d in {name}", "here")
 
 
-def test_data_that_is_no_zone_is_refused() -> None:
-    """It is an error that names the place."""
+def test_malformed_zone_data_is_an_error_that_names_its_place() -> None:
     with pytest.raises(InputError, match="here: the data of the time zone"):
         parse(WEEKEND, "here", "AAAA")
 

@@ -48,7 +48,7 @@ def calls() -> Counter[str]:
 
 
 @pytest.fixture
-def intake(github: Github, calls: Counter[str]) -> Iterator[Listener]:
+def listener(github: Github, calls: Counter[str]) -> Iterator[Listener]:
     with mock_aws():
         documents, ledger = make_stores()
         for client in (documents.s3, ledger.client):
@@ -58,26 +58,26 @@ def intake(github: Github, calls: Counter[str]) -> Iterator[Listener]:
         yield Listener(documents, ledger, Outbox(ledger.client, ledger.table), github, lambda: AT)
 
 
-def active_in(intake: Listener, type_: str) -> dict[str, str]:
+def active_in(listener: Listener, type_: str) -> dict[str, str]:
     """The active versions of a type's stored document."""
-    return intake.documents.read(type_).document.versions()
+    return listener.documents.read(type_).document.versions()
 
 
-def verify(intake: Listener) -> None:
+def verify(listener: Listener) -> None:
     """Close each open release of `opt` as verified."""
-    for release in list(intake.ledger.open_releases("opt")):
-        intake.ledger.stamp(release, "verified", at=AT, state=VERIFIED)
+    for release in list(listener.ledger.open_releases("opt")):
+        listener.ledger.stamp(release, "verified", at=AT, state=VERIFIED)
 
 
-def take_all(intake: Listener) -> Calls:
+def take_all(listener: Listener) -> Calls:
     """Let the ledger answer to each release without storing it, which takes moto milliseconds."""
-    return Calls(intake.ledger.client, UpdateItem=lambda _: {})
+    return Calls(listener.ledger.client, UpdateItem=lambda _: {})
 
 
 def test_each_document_is_read_and_written_once_in_a_batch_of_10000_records(
-    intake: Listener, calls: Counter[str], github: Github
+    listener: Listener, calls: Counter[str], github: Github
 ) -> None:
-    updates = take_all(intake)
+    updates = take_all(listener)
     records = [
         stream_record(
             number,
@@ -87,201 +87,201 @@ def test_each_document_is_read_and_written_once_in_a_batch_of_10000_records(
         )
         for number in range(10_000)
     ]
-    result = intake.process(records, Schema())
+    result = listener.process(records, Schema())
     assert result.failed is None
     assert len(result.releases) == 1000
     assert (calls["GetObject"], calls["PutObject"]) == (3, 3)
     assert (len(updates.of("UpdateItem")), calls["PutItem"]) == (1000, 2 * 3)
     assert len(github.payloads) == 3
     for type_ in ("in", "opt", "out"):
-        assert set(active_in(intake, type_).values()) == {"1.9.0"}
+        assert set(active_in(listener, type_).values()) == {"1.9.0"}
 
 
 def test_second_delivery_writes_and_dispatches_nothing(
-    intake: Listener, calls: Counter[str], github: Github
+    listener: Listener, calls: Counter[str], github: Github
 ) -> None:
-    intake.process([stream_record(1)], Schema())
+    listener.process([stream_record(1)], Schema())
     calls.clear()
-    result = intake.process([stream_record(1)], Schema())
+    result = listener.process([stream_record(1)], Schema())
     assert result.failed is None
     assert calls["PutObject"] == 0
     assert len(github.payloads) == 1
 
 
-def test_batch_stops_at_the_first_malformed_record(intake: Listener) -> None:
+def test_batch_stops_at_the_first_malformed_record(listener: Listener) -> None:
     records = [
         stream_record(1, version="1.0"),
         stream_record(2, type_="unknown"),
         stream_record(3, version="3.0"),
     ]
-    result = intake.process(records, Schema())
+    result = listener.process(records, Schema())
     assert result.failed == "2"
-    assert active_in(intake, "opt") == {"route-planner": "1.0"}
+    assert active_in(listener, "opt") == {"route-planner": "1.0"}
 
 
-def test_corrupt_document_fails_only_its_own_records(intake: Listener) -> None:
-    intake.documents.s3.put_object(Bucket=BUCKET, Key="metadata/in.zip", Body=b"x")
+def test_corrupt_document_fails_only_its_own_records(listener: Listener) -> None:
+    listener.documents.s3.put_object(Bucket=BUCKET, Key="metadata/in.zip", Body=b"x")
     records = [stream_record(1, type_="opt"), stream_record(2, type_="in", algorithm="b")]
-    result = intake.process(records, Schema())
+    result = listener.process(records, Schema())
     assert result.failed == "2"
     assert "in.zip" in str(result.errors[0])
-    assert active_in(intake, "opt") == {"route-planner": "2.1.0"}
+    assert active_in(listener, "opt") == {"route-planner": "2.1.0"}
 
 
 def test_dispatch_that_github_does_not_accept_is_sent_later(
-    intake: Listener, github: Github
+    listener: Listener, github: Github
 ) -> None:
     github.down = True
-    result = intake.process([stream_record(1, version="1.0")], Schema())
+    result = listener.process([stream_record(1, version="1.0")], Schema())
     assert result.failed is None
     assert len(result.undelivered) == 1
-    assert len(intake.send_owed()) == 1
-    intake.process([stream_record(2, version="2.0")], Schema())
+    assert len(listener.send_owed()) == 1
+    listener.process([stream_record(2, version="2.0")], Schema())
     github.down = False
-    assert intake.send_owed() == ()
-    assert intake.send_owed() == ()
+    assert listener.send_owed() == ()
+    assert listener.send_owed() == ()
     (payload,) = github.payloads
-    assert payload["document_version"] == intake.documents.read("opt").version_id
+    assert payload["document_version"] == listener.documents.read("opt").version_id
     assert [name.rsplit("-", 1)[0] for name in payload["releases"]] == [
         "opt-route-planner-1.0",
         "opt-route-planner-2.0",
     ]
 
 
-def test_redelivery_completes_the_steps_after_a_crash(intake: Listener, github: Github) -> None:
+def test_redelivery_completes_the_steps_after_a_crash(listener: Listener, github: Github) -> None:
 
     def crash(**_: Any) -> None:
         raise KeyboardInterrupt
 
-    events = intake.ledger.client.meta.events
+    events = listener.ledger.client.meta.events
     events.register("before-call.dynamodb.PutItem", crash)
     with pytest.raises(KeyboardInterrupt):
-        intake.process([stream_record(1)], Schema())
+        listener.process([stream_record(1)], Schema())
     events.unregister("before-call.dynamodb.PutItem", crash)
-    revision = intake.documents.read("opt").document.revision
-    intake.process([stream_record(1)], Schema())
-    assert intake.documents.read("opt").document.revision == revision
-    assert len(list(intake.ledger.open_releases("opt"))) == 1
+    revision = listener.documents.read("opt").document.revision
+    listener.process([stream_record(1)], Schema())
+    assert listener.documents.read("opt").document.revision == revision
+    assert len(list(listener.ledger.open_releases("opt"))) == 1
     assert len(github.payloads) == 1
 
 
-def test_withdrawal_returns_to_the_version_that_was_verified_before(intake: Listener) -> None:
-    intake.process([stream_record(1, version="1.0")], Schema())
-    verify(intake)
-    intake.process([stream_record(2, version="2.0")], Schema())
-    verify(intake)
+def test_withdrawal_returns_to_the_version_that_was_verified_before(listener: Listener) -> None:
+    listener.process([stream_record(1, version="1.0")], Schema())
+    verify(listener)
+    listener.process([stream_record(2, version="2.0")], Schema())
+    verify(listener)
     left = stream_record(3, version="2.0", old_phase="PACKAGE_TESTS_COMPLETE", phase="REJECTED")
-    result = intake.process([left], Schema())
+    result = listener.process([left], Schema())
     assert [(r.version, r.previous) for r in result.releases] == [("1.0", "2.0")]
-    assert active_in(intake, "opt") == {"route-planner": "1.0"}
+    assert active_in(listener, "opt") == {"route-planner": "1.0"}
 
 
 def test_withdrawal_does_not_return_to_a_version_withdrawn_in_the_same_batch(
-    intake: Listener,
+    listener: Listener,
 ) -> None:
     for number, version in ((1, "1.0"), (2, "2.0")):
-        intake.process([stream_record(number, version=version)], Schema())
-        verify(intake)
+        listener.process([stream_record(number, version=version)], Schema())
+        verify(listener)
     leaving = [
         stream_record(number, version=version, old_phase="PACKAGE_TESTS_COMPLETE", phase="REJECTED")
         for number, version in ((3, "2.0"), (4, "1.0"))
     ]
-    intake.process(leaving, Schema())
-    assert active_in(intake, "opt") == {}
+    listener.process(leaving, Schema())
+    assert active_in(listener, "opt") == {}
 
 
 def test_dispatch_of_many_releases_stays_within_githubs_limits(
-    intake: Listener, github: Github
+    listener: Listener, github: Github
 ) -> None:
     """The payload lists some of the releases and counts all of them."""
-    take_all(intake)
+    take_all(listener)
     longest = "a" * 120
     records = [
         stream_record(number, algorithm=f"{longest}{number}", version="1" * 128)
         for number in range(RELEASES_IN_A_DISPATCH + 50)
     ]
-    intake.process(records, Schema())
+    listener.process(records, Schema())
     (payload,) = github.payloads
     assert payload["release_count"] == RELEASES_IN_A_DISPATCH + 50
     assert len(str(payload)) < 65_535
     assert len(payload) < 10
 
 
-def frozen(intake: Listener, until: str) -> None:
+def frozen(listener: Listener, until: str) -> None:
     """Hold the type `opt` until a time."""
     hold = Hold("release day", "ana", AT, until=until)
-    rewrite(intake.documents, "opt", lambda document: document.revise(freeze=hold))
+    rewrite(listener.documents, "opt", lambda document: document.revise(freeze=hold))
 
 
 def test_changes_during_a_hold_wait_in_the_ledger_and_are_not_dispatched(
-    intake: Listener, github: Github
+    listener: Listener, github: Github
 ) -> None:
-    frozen(intake, LATER)
+    frozen(listener, LATER)
     for number, version in ((1, "1.0"), (2, "2.0"), (1, "1.0")):
-        intake.process([stream_record(number, version=version)], Schema())
-    assert [one.version for one in intake.ledger.waiting("opt")] == ["1.0", "2.0"]
-    assert (active_in(intake, "opt"), github.payloads) == ({}, [])
+        listener.process([stream_record(number, version=version)], Schema())
+    assert [one.version for one in listener.ledger.waiting("opt")] == ["1.0", "2.0"]
+    assert (active_in(listener, "opt"), github.payloads) == ({}, [])
 
 
 def test_end_of_a_hold_releases_and_dispatches_the_newest_change(
-    intake: Listener, github: Github
+    listener: Listener, github: Github
 ) -> None:
     """The other changes are superseded."""
-    frozen(intake, LATER)
+    frozen(listener, LATER)
     for number in (1, 2):
-        intake.process([stream_record(number, version=f"{number}.0")], Schema())
-    assert intake.apply_due() == ()
-    assert active_in(intake, "opt") == {}
-    later = replace(intake, now=lambda: LATER)
+        listener.process([stream_record(number, version=f"{number}.0")], Schema())
+    assert listener.apply_due() == ()
+    assert active_in(listener, "opt") == {}
+    later = replace(listener, now=lambda: LATER)
     for _ in range(2):
         assert later.apply_due() == ()
         later.send_owed()
-    assert active_in(intake, "opt") == {"route-planner": "2.0"}
-    newest, overtaken = intake.ledger.releases("opt", "route-planner")
+    assert active_in(listener, "opt") == {"route-planner": "2.0"}
+    newest, overtaken = listener.ledger.releases("opt", "route-planner")
     assert (newest.state, overtaken.state) == ("open", "superseded")
     (payload,) = github.payloads
     assert payload["releases"] == [newest.release_id]
 
 
-def test_next_call_completes_due_changes_after_a_crash(intake: Listener, github: Github) -> None:
-    frozen(intake, LATER)
+def test_next_call_completes_due_changes_after_a_crash(listener: Listener, github: Github) -> None:
+    frozen(listener, LATER)
     for number in (1, 2):
-        intake.process([stream_record(number, version=f"{number}.0")], Schema())
+        listener.process([stream_record(number, version=f"{number}.0")], Schema())
 
     class Dead(Ledger):
         def record(self, releases: Iterable[Release], *, at: str) -> None:
             if list(releases):
                 raise RemoteCallError("the ledger", "it was not reached", at)
 
-    ledger = intake.ledger
-    dead = replace(intake, now=lambda: LATER, ledger=Dead(ledger.client, ledger.table))
+    ledger = listener.ledger
+    dead = replace(listener, now=lambda: LATER, ledger=Dead(ledger.client, ledger.table))
     (error,) = dead.apply_due()
     assert "not reached" in str(error)
-    assert active_in(intake, "opt") == {"route-planner": "2.0"}
-    replace(intake, now=lambda: LATER).apply_due()
+    assert active_in(listener, "opt") == {"route-planner": "2.0"}
+    replace(listener, now=lambda: LATER).apply_due()
     newest, overtaken = ledger.releases("opt", "route-planner")
     assert (newest.state, newest.revision, overtaken.state) == ("open", 4, "superseded")
-    intake.send_owed()
+    listener.send_owed()
     assert github.payloads[-1]["releases"] == [newest.release_id]
 
 
-def test_denied_document_does_not_stop_due_changes_of_others(intake: Listener) -> None:
+def test_denied_document_does_not_stop_due_changes_of_others(listener: Listener) -> None:
 
     def deny(params: dict[str, Any], **_: Any) -> None:
         if params["url_path"].endswith("in.zip"):
             raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject")
 
-    intake.documents.s3.meta.events.register("before-call.s3.GetObject", deny)
-    frozen(intake, AT)
-    (error,) = intake.apply_due()
+    listener.documents.s3.meta.events.register("before-call.s3.GetObject", deny)
+    frozen(listener, AT)
+    (error,) = listener.apply_due()
     assert "document 'in'" in str(error)
-    assert intake.documents.read("opt").document.freeze is None
+    assert listener.documents.read("opt").document.freeze is None
 
 
-def test_corrupt_document_does_not_stop_due_changes_of_others(intake: Listener) -> None:
-    documents = intake.documents
+def test_corrupt_document_does_not_stop_due_changes_of_others(listener: Listener) -> None:
+    documents = listener.documents
     documents.s3.put_object(Bucket=BUCKET, Key="metadata/in.zip", Body=b"")
-    frozen(intake, AT)
-    (error,) = intake.apply_due()
+    frozen(listener, AT)
+    (error,) = listener.apply_due()
     assert "in.zip" in str(error)
     assert documents.read("opt").document.freeze is None

@@ -11,32 +11,31 @@ from phaseline.errors import RefusedError
 from phaseline.promotion.listener import Listener
 from phaseline.promotion.upstream import Upstream
 from phaseline.releases.release import VERIFIED
+from tests.builders.requests import NAME, ask, moved
+from tests.builders.requests import listener as listener  # a fixture
 from tests.events import stream_record
-from tests.unit.promotion.test_carry_out import NAME, ask, intake, moved
-
-__all__ = ["intake"]
 
 AT = "2026-11-24T22:00:00Z"
 
 
-def promote(intake: Listener, number: int, version: str, at: str, **display: Any) -> None:
+def promote(listener: Listener, number: int, version: str, at: str, **display: Any) -> None:
     """Release a version in the environment before, and see it verified at a time."""
     record = stream_record(number, version=version)
     record["dynamodb"]["NewImage"]["display"] = {
         "M": {name: {"S": value} for name, value in display.items()}
     }
-    intake.process([record], Schema())
-    for each in list(intake.ledger.open_releases("opt")):
-        intake.ledger.stamp(each, "verified", at=at, state=VERIFIED)
+    listener.process([record], Schema())
+    for each in list(listener.ledger.open_releases("opt")):
+        listener.ledger.stamp(each, "verified", at=at, state=VERIFIED)
 
 
 @pytest.fixture
-def upstream(intake: Listener) -> Upstream:
+def upstream(listener: Listener) -> Upstream:
     """Version 1.0 was live for an hour, 2.0 is since half an hour, and 3.0 is on its way."""
-    promote(intake, 1, "1.0", "2026-11-24T20:30:00Z", title="One")
-    promote(intake, 2, "2.0", "2026-11-24T21:30:00Z", title="Two")
-    intake.process([stream_record(3, version="3.0")], Schema())
-    return Upstream("staging", intake.documents, intake.ledger, timedelta())
+    promote(listener, 1, "1.0", "2026-11-24T20:30:00Z", title="One")
+    promote(listener, 2, "2.0", "2026-11-24T21:30:00Z", title="Two")
+    listener.process([stream_record(3, version="3.0")], Schema())
+    return Upstream("staging", listener.documents, listener.ledger, timedelta())
 
 
 @pytest.mark.parametrize(
@@ -63,17 +62,17 @@ def test_version_is_promoted_once_it_was_verified_and_live_upstream_for_long_eno
         strict.verified("opt", NAME, version, at=AT)
 
 
-def test_version_that_is_bad_upstream_is_refused(upstream: Upstream, intake: Listener) -> None:
-    ask(intake, "rollback", "1.0")
+def test_version_that_is_bad_upstream_is_refused(upstream: Upstream, listener: Listener) -> None:
+    ask(listener, "rollback", "1.0")
     with pytest.raises(RefusedError, match="marked bad there"):
         upstream.verified("opt", NAME, "3.0", at=AT)
 
 
 def test_version_that_was_withdrawn_upstream_is_refused(
-    upstream: Upstream, intake: Listener
+    upstream: Upstream, listener: Listener
 ) -> None:
     left = stream_record(9, version="2.0", old_phase="PACKAGE_TESTS_COMPLETE", phase="REJECTED")
-    intake.process([left], Schema())
+    listener.process([left], Schema())
     with pytest.raises(RefusedError, match="withdrawn"):
         upstream.verified("opt", NAME, "2.0", at=AT)
 
@@ -84,9 +83,9 @@ def test_algorithm_without_upstream_version_is_refused(upstream: Upstream) -> No
 
 
 def test_promotion_copies_version_and_display_from_upstream(
-    upstream: Upstream, intake: Listener
+    upstream: Upstream, listener: Listener
 ) -> None:
-    outcome = ask(intake, "promote", "1.0", upstream=upstream)
+    outcome = ask(listener, "promote", "1.0", upstream=upstream)
     assert moved(outcome) == {NAME: ("3.0", "1.0")}
     entry = outcome.document.document.algorithms[NAME]
     assert (entry.version, entry.display) == ("1.0", {"title": "One"})

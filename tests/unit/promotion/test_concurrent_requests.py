@@ -1,0 +1,79 @@
+"""Requests that meet other writers of the same document."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from phaseline.algorithms.schema import Schema
+from phaseline.documents.store import Documents, Stored
+from phaseline.errors import RefusedError
+from phaseline.promotion.listener import Listener
+from tests.builders.requests import NAME, ask, now, release
+from tests.builders.requests import listener as listener  # a fixture
+from tests.events import stream_record
+
+
+class Raced(Documents):
+    """Documents to which somebody else writes between a request's read and its write."""
+
+    meanwhile: Callable[[], object]
+
+    def attempts(self, type_: str) -> Iterator[Stored]:
+        self.meanwhile()
+        return super().attempts(type_)
+
+
+def raced(listener: Listener, meanwhile: Callable[[], object]) -> Documents:
+    documents = listener.documents
+    made = Raced(documents.s3, documents.bucket, documents.prefix, documents.pause)
+    object.__setattr__(made, "meanwhile", meanwhile)
+    return made
+
+
+@pytest.mark.parametrize("action", ["promote", "rollback"])
+@pytest.mark.parametrize("by", ["promote", "rollback", "the table"])
+def test_slower_of_two_concurrent_changes_is_refused(
+    listener: Listener, action: str, by: str
+) -> None:
+    """The error names the faster one and its version."""
+    release(listener, "1.0", "2.0", "3.0")
+
+    def meanwhile() -> None:
+        if by == "the table":
+            listener.process([stream_record(9, version="4.0")], Schema())
+        elif by == "promote":
+            ask(listener, "promote", "4.0", id="other")
+        else:
+            ask(listener, "rollback", id="other")
+
+    documents = raced(listener, meanwhile)
+    version = "1.0" if action == "rollback" else "5.0"
+    won = "2.0" if by == "rollback" else "4.0"
+    who = "the table" if by == "the table" else "ana"
+    with pytest.raises(RefusedError, match=f"{who} made {won} active at the same time"):
+        ask(listener, action, version, documents=documents)
+    assert now(listener) == won
+    assert [one.version for one in listener.ledger.open_releases("opt")] == [won]
+
+
+@pytest.mark.parametrize(("action", "version"), [("promote", "5.0"), ("rollback", None)])
+def test_slower_of_two_equal_concurrent_requests_finds_it_done(
+    listener: Listener, action: str, version: str | None
+) -> None:
+    release(listener, "1.0", "2.0")
+    documents = raced(listener, lambda: ask(listener, action, version, id="other"))
+    outcome = ask(listener, action, version, documents=documents)
+    assert (now(listener), outcome.releases) == (version or "1.0", ())
+    assert len(list(listener.ledger.open_releases("opt"))) == 1
+
+
+def test_promotion_is_refused_after_a_concurrent_hold(listener: Listener) -> None:
+    documents = raced(listener, lambda: ask(listener, "hold"))
+    with pytest.raises(RefusedError, match="on hold by ana"):
+        ask(listener, "promote", "5.0", documents=documents)
+
+
+def test_concurrent_changes_of_different_algorithms_both_succeed(listener: Listener) -> None:
+    documents = raced(listener, lambda: ask(listener, "promote", "1.0", algorithms=("other",)))
+    ask(listener, "promote", "5.0", documents=documents)
+    assert listener.documents.read("opt").document.versions() == {NAME: "5.0", "other": "1.0"}

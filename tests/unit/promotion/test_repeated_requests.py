@@ -1,0 +1,167 @@
+"""Requests that are repeated, also after an interruption."""
+
+from typing import Any
+
+import pytest
+
+from phaseline.algorithms.schema import Schema
+from phaseline.documents.document import Document
+from phaseline.documents.store import Documents, Stored
+from phaseline.errors import RefusedError
+from phaseline.promotion.listener import Listener
+from phaseline.site.live import Lives
+from tests.builders.requests import LATER, NAME, ask, moved, now, release, verify
+from tests.builders.requests import listener as listener  # a fixture
+from tests.events import stream_record
+
+
+class Dying(Documents):
+    """Documents whose writer dies when it has written."""
+
+    def write(self, document: Document, *, over: Stored) -> Stored | None:
+        super().write(document, over=over)
+        raise ConnectionError
+
+
+def dying(documents: Documents) -> Documents:
+    return Dying(documents.s3, documents.bucket, documents.prefix, documents.pause)
+
+
+@pytest.mark.parametrize("action", ["promote", "rollback"])
+def test_repeated_request_is_one_release_and_goes_back_once(
+    listener: Listener, action: str
+) -> None:
+    release(listener, "1.0", "2.0", "3.0")
+    version = "9.0" if action == "promote" else None
+    first = ask(listener, action, version)
+    verify(listener)
+    again = ask(listener, action, version, at="2026-11-24T23:00:00Z")
+    assert (moved(again)[NAME][1], again.changed) == (moved(first)[NAME][1], False)
+    recorded = [each.release_id for each in listener.ledger.releases("opt", NAME)]
+    assert recorded.count(first.releases[0].release_id) == 1
+    assert list(listener.ledger.open_releases("opt")) == []
+
+
+@pytest.mark.parametrize("action", ["promote", "rollback"])
+def test_repeated_request_is_refused_after_a_newer_one(listener: Listener, action: str) -> None:
+    release(listener, "1.0", "2.0")
+    version = "9.0" if action == "promote" else None
+    ask(listener, action, version)
+    verify(listener)
+    ask(listener, "resume")
+    ask(listener, "promote", "10.0", id="run-2")
+    before = listener.documents.read("opt")
+    with pytest.raises(RefusedError, match=r"carried out before, and 10\.0 has taken its place"):
+        ask(listener, action, version, at="2026-11-24T23:00:00Z")
+    assert listener.documents.read("opt") == before
+    assert ask(listener, action, version, id="run-3").changed
+
+
+def test_one_run_can_promote_two_versions_in_turn(listener: Listener) -> None:
+    assert moved(ask(listener, "promote", "9.0")) == {NAME: (None, "9.0")}
+    assert moved(ask(listener, "promote", "8.0")) == {NAME: ("9.0", "8.0")}
+
+
+def test_later_request_of_the_same_second_is_newer_in_the_ledger(listener: Listener) -> None:
+    release(listener, "1.0", "2.0")
+    since = listener.documents.read("opt").document.algorithms[NAME].since
+    for number, version in enumerate(["9.0", "8.0", "7.0"]):
+        ask(listener, "promote", version, id=f"run-{number}", at=since)
+    versions = [each.version for each in listener.ledger.releases("opt", NAME)]
+    assert versions[:3] == ["7.0", "8.0", "9.0"]
+    ask(listener, "promote", "6.0", id="run-9", at=LATER)
+    assert listener.documents.read("opt").document.algorithms[NAME].since == LATER
+
+
+def test_repeated_request_writes_the_missing_ledger_item(listener: Listener) -> None:
+    first = ask(listener, "promote", "9.0")
+    listener.ledger.client.delete_item(TableName="ledger", Key=first.releases[0].key)
+    ask(listener, "promote", "9.0", at="2026-11-24T23:00:00Z")
+    assert tuple(listener.ledger.releases("opt", NAME)) == first.releases
+
+
+def test_repeated_resumption_records_released_and_superseded_changes(listener: Listener) -> None:
+    release(listener, "1.0")
+    ask(listener, "hold")
+    for number in (3, 4):
+        listener.process([stream_record(number, version=f"{number}.0")], Schema())
+    with pytest.raises(ConnectionError):
+        ask(listener, "resume", documents=dying(listener.documents))
+    assert now(listener) == "4.0"
+    for _ in range(2):
+        assert not ask(listener, "resume", at="2026-11-24T23:00:00Z").changed
+    recorded = listener.ledger.releases("opt", NAME)
+    assert [one.state for one in recorded] == ["open", "superseded", "verified"]
+
+
+def test_interrupted_rollback_has_marked_the_version_it_left(listener: Listener) -> None:
+    """The mark, the hold and the earlier version are one write."""
+    release(listener, "1.0", "2.0")
+    with pytest.raises(ConnectionError):
+        ask(listener, "rollback", documents=dying(listener.documents))
+    again = ask(listener, "rollback")
+    assert (moved(again), again.changed) == ({NAME: ("1.0", "1.0")}, False)
+    verify(listener)
+    assert next(listener.ledger.releases("opt", NAME)).previous == "2.0"
+    with pytest.raises(RefusedError, match="marked bad"):
+        ask(listener, "rollback", "2.0", id="run-2")
+
+
+def test_second_rollback_goes_further_only_to_a_named_version(listener: Listener) -> None:
+    release(listener, "1.0", "2.0", "3.0")
+    ask(listener, "rollback", who="ana")
+    with pytest.raises(RefusedError, match=r"ana rolled it back from 3\.0 to 2\.0 already"):
+        ask(listener, "rollback", id="run-2", who="bo")
+    assert now(listener) == "2.0"
+    assert moved(ask(listener, "rollback", "1.0", id="run-3")) == {NAME: ("2.0", "1.0")}
+
+
+def test_repeated_rollback_does_not_undo_a_resumption(listener: Listener) -> None:
+    release(listener, "1.0", "2.0")
+    ask(listener, "rollback")
+    ask(listener, "resume", id="run-2")
+    assert not ask(listener, "rollback").changed
+    assert listener.documents.read("opt").document.holds == {}
+
+
+@pytest.mark.parametrize("action", ["promote", "rollback"])
+def test_repeated_request_records_the_version_that_was_replaced(
+    listener: Listener, action: str
+) -> None:
+    release(listener, "1.0", "2.0")
+    version = "9.0" if action == "promote" else None
+    with pytest.raises(ConnectionError):
+        ask(listener, action, version, documents=dying(listener.documents))
+    ask(listener, action, version)
+    assert next(listener.ledger.releases("opt", NAME)).previous == "2.0"
+
+
+def test_repeated_resumption_records_the_version_to_which_a_withdrawal_returned(
+    listener: Listener,
+) -> None:
+    release(listener, "1.0", "2.0")
+    ask(listener, "hold")
+    left = stream_record(3, version="2.0", old_phase="PACKAGE_TESTS_COMPLETE", phase="REJECTED")
+    listener.process([left], Schema())
+    with pytest.raises(ConnectionError):
+        ask(listener, "resume", documents=dying(listener.documents))
+    ask(listener, "resume")
+    newest = next(listener.ledger.releases("opt", NAME))
+    assert (newest.version, newest.previous, newest.state) == ("1.0", "2.0", "open")
+
+
+def test_repeated_rollback_records_a_removed_algorithm(listener: Listener) -> None:
+    release(listener, "1.0")
+    live = [one.at for one in Lives(listener.ledger.client, "ledger").between("2026", "2027")]
+    release(listener, "8.0", algorithm="late")
+    back: dict[str, Any] = {"algorithms": (), "as_of": live[0]}
+    with pytest.raises(ConnectionError):
+        ask(listener, "rollback", documents=dying(listener.documents), **back)
+    for _ in range(2):
+        assert not ask(listener, "rollback", **back).changed
+    newest = next(listener.ledger.releases("opt", "late"))
+    assert (newest.version, newest.previous, newest.action) == (None, "8.0", "rollback")
+    ask(listener, "resume", algorithms=("late",), id="run-2")
+    ask(listener, "promote", "9.0", algorithms=("late",), id="run-3")
+    with pytest.raises(RefusedError, match=r"carried out before, and 9\.0 has taken its place"):
+        ask(listener, "rollback", **back)

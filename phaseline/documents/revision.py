@@ -1,9 +1,8 @@
 """Pure: formats the revisions of documents for CodePipeline.
 
-The metadata of an S3 object names the revision of its document, and CodePipeline shows it as the
-summary of the source revision. An output variable of an action names the revisions of all
-documents. The variable may become part of the JSON parameters of another action, so its text
-contains no quotes: `in=3,opt=7,out=2`.
+The metadata of an S3 object contains the revision of its document as a summary. An output variable
+of an action contains the revisions of all documents, as in `in=3,opt=7,out=2`: it has no quotes,
+because it may become part of the JSON parameters of another action.
 """
 
 import re
@@ -14,11 +13,7 @@ SUMMARY = "revision {}"
 
 
 def summary(revision: int) -> str:
-    """Return the revision summary that CodePipeline shows for a document.
-
-    >>> summary(7)
-    'revision 7'
-    """
+    """Return the revision summary that CodePipeline shows for a document: `revision 7`."""
     return SUMMARY.format(revision)
 
 
@@ -36,8 +31,5 @@ def render(revisions: Mapping[str, int]) -> str:
     """Return the revisions of documents by type as the text of an output variable.
 
     The text is `none` without documents, because CodePipeline allows no empty variable.
-
-    >>> render({"opt": 7, "in": 3})
-    'in=3,opt=7'
     """
     return ",".join(f"{type_}={revisions[type_]}" for type_ in sorted(revisions)) or "none"

@@ -35,13 +35,11 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 CLAIM_LIFETIME = 30 * 24 * 3600
-"""Seconds until DynamoDB deletes a claim. AWS delivers the event of a claim again for 24 hours at
-most."""
+"""Seconds until DynamoDB deletes a claim. AWS delivers an event again for 24 hours at most."""
 NEWEST_PAGE = 50
 """The page size of `newest`, whose callers need few releases."""
 WRITERS = 16
-"""Concurrent requests to the ledger: enough to hide DynamoDB's latency, and few enough for the
-connection pool of a small Lambda function."""
+"""Concurrent requests to the ledger, which fit into the connection pool of a small function."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +52,8 @@ class Ledger:
     def record(self, releases: Iterable[Release], *, at: str) -> None:
         """Write each of `releases` once.
 
-        `at` (ISO 8601, UTC) is the time at which the document that holds them was stored. A release
-        that the ledger has already stays unchanged, except for a waiting release, which takes its
-        new state.
+        `at` (ISO 8601, UTC) is the time at which their document was stored. A release that the
+        ledger has already stays unchanged, except for a waiting one, which takes its new state.
         """
         with ThreadPoolExecutor(WRITERS) as pool:
             list(pool.map(lambda release: self._record(release, at), releases))
@@ -158,8 +155,8 @@ class Ledger:
     def find(self, release_id: str) -> Release | None:
         """Return the release with this id, or None.
 
-        An id consists of type, algorithm, version and digest, joined by hyphens. Names may contain
-        hyphens too, so this method queries each possible algorithm name: one for each hyphen.
+        Hyphens join the parts of an id and may also be part of names, so this method queries each
+        algorithm whose name may be in the id.
         """
         type_, *parts = release_id.split("-")
         for end in range(1, len(parts)):
@@ -236,17 +233,13 @@ class Ledger:
         """Claim the right to perform an action, and return whether the caller has the right.
 
         The claim fails if the action is settled, or if another caller claimed it less than `lease`
-        seconds before `now` (seconds since the epoch). After the lease, another caller may take
-        over from a caller that died. So the action happens at least once.
+        seconds before `now` (seconds since the epoch). After the lease, another caller can replace
+        a caller that died, so the action happens at least once.
 
             claimed ---- lease ----> may be claimed again
                \\-- settle --> done, forever
 
-        `scope` is the partition key of the claim and `name` its sort key::
-
-            if ledger.claim("execution#1", "slack#SUCCEEDED", now=time(), lease=60):
-                message = post()
-                ledger.settle("execution#1", "slack#SUCCEEDED", detail=message)
+        `scope` is the partition key of the claim, and `name` its sort key.
         """
         try:
             self.client.put_item(

@@ -6,12 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 WAITING, OPEN, VERIFIED, SUPERSEDED = "waiting", "open", "verified", "superseded"
-"""The states of a release.
-
-waiting     The release waits behind a hold.
-open        A metadata document carries the release, and the website is not verified yet.
-verified    The website was verified to show the release.
-superseded  Another release took its place before it was verified.
+"""The states of a release: it waits behind a hold, a metadata document carries it, visitors were
+served its version, or a newer release replaced it before that.
 """
 
 
@@ -33,10 +29,10 @@ class Release:
 
     `release_id` is the correlation id. `version` becomes active in place of `previous`; None stands
     for no version. `sequence` is the sequence number of the stream record. `requested_at` is the
-    time of the change in the table or of the request of a person (ISO 8601, UTC). `who` is the
-    person, or None for the table's stream. `run_url` is the URL of the workflow run that carried
-    the request. `document_version` (an S3 object version id) and `revision` identify the metadata
-    document that carries the release. `steps` maps the names of the recorded steps to the steps.
+    time of the change in the table or of the request (ISO 8601, UTC). `who` made the request; None
+    stands for the table's stream. `run_url` is the workflow run that carried the request.
+    `document_version` (an S3 object version id) and `revision` identify the metadata document that
+    carries the release. `steps` are the recorded steps by name.
     """
 
     release_id: str

@@ -34,7 +34,7 @@ COMMIT = "c0ffee1"
 
 @dataclass
 class World:
-    """An environment with its stream, its people and a pipeline whose executions a test makes."""
+    """An environment with stream records, requests of people and executions of its pipeline."""
 
     documents: Documents
     ledger: Ledger
@@ -60,16 +60,16 @@ class World:
         )
 
     def stream(self, version: str, algorithm: str = "a", **fields: Any) -> None:
-        """An item's phase changes: by default a promotion."""
-        self.take(self.record(version, algorithm, **fields))
+        """Process the record of a change of phase, by default a promotion."""
+        self.process(self.record(version, algorithm, **fields))
 
     def record(self, version: str, algorithm: str, **fields: Any) -> dict[str, Any]:
-        """The stream's next record."""
+        """Return the next record of the stream."""
         self.records += 1
         return stream_record(self.records, algorithm=algorithm, version=version, **fields)
 
-    def take(self, *records: dict[str, Any]) -> None:
-        """Have the stream's listener take a batch of records."""
+    def process(self, *records: dict[str, Any]) -> None:
+        """Process a batch of stream records."""
         Listener(
             self.documents,
             self.ledger,
@@ -79,7 +79,7 @@ class World:
         ).process(records, Schema())
 
     def ask(self, action: str, version: str | None = None, **fields: Any) -> Outcome:
-        """A person asks for something."""
+        """Carry out a request of Ana."""
         request = {"type": "opt", "algorithms": ("a",), "at": "2026-11-25T09:50:00Z"} | fields
         return carry_out(
             Request(
@@ -90,25 +90,23 @@ class World:
         )
 
     def go_live(self, commit: str = COMMIT) -> None:
-        """What the documents hold is seen by visitors."""
-        found = {type_: self.documents.read(type_) for type_ in TYPES}
+        """Record that the newest documents are verified and live."""
+        documents = {}
         for type_ in TYPES:
-            for each in list(self.ledger.open_releases(type_)):
-                self.ledger.stamp(each, "verified", at=each.requested_at, state=VERIFIED)
+            for release in list(self.ledger.open_releases(type_)):
+                self.ledger.stamp(release, "verified", at=release.requested_at, state=VERIFIED)
+            stored = self.documents.read(type_)
+            documents[type_] = LiveDocument(stored.version_id, stored.document.revision)
         at = f"2026-11-24T20:{self.records:02}:00Z"
-        documents = {
-            type_: LiveDocument(one.version_id, one.document.revision)
-            for type_, one in found.items()
-        }
         self.lives.record(Live(at, f"live-{self.records}", commit, documents))
 
     def run(self, id_: str = "e1", status: str = "Failed", commit: str = COMMIT) -> None:
-        """An execution of the newest documents."""
+        """Add an execution that carries the newest documents."""
         revisions = {SOURCES[type_]: self.documents.read(type_).version_id for type_ in TYPES}
         self.executions.insert(0, summary(id_, status, Frontend=commit, **revisions))
 
     def actions(self) -> list[dict[str, Any]]:
-        """What failed, as CodePipeline tells it."""
+        """Return the failed action in the form of CodePipeline."""
         return [
             {
                 "stageName": self.stage,
@@ -121,7 +119,7 @@ class World:
         ]
 
     def react(self, execution: str = "e1", *, minutes: int = 1) -> tuple[Outcome, ...]:
-        """What is made of a failure, some minutes later."""
+        """Handle the failure of an execution some minutes later."""
         return AutomaticRollback(
             Executions(self.codepipeline, "phaseline-demo", lambda: 0.0, lambda _: None),
             self.documents,
@@ -131,16 +129,16 @@ class World:
         ).roll_back(execution, failed_at=FAILED_AT)
 
     def document(self, type_: str = "opt") -> Document:
-        """The newest document of a type."""
+        """Return the newest document of a type."""
         return self.documents.read(type_).document
 
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    """Version 1 of the algorithm `a` is live."""
+    """An environment in which version 1 of the algorithm `a` is live."""
     with mock_aws():
         documents, ledger = make_stores()
-        made = World(documents, ledger, Lives(ledger.client, ledger.table))
-        made.stream("1")
-        made.go_live()
-        yield made
+        world = World(documents, ledger, Lives(ledger.client, ledger.table))
+        world.stream("1")
+        world.go_live()
+        yield world

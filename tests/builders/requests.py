@@ -1,4 +1,4 @@
-"""Requests of people to an environment, and the stream records that precede them."""
+"""Requests of people, and the stream records that precede them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -24,7 +24,7 @@ WEEKEND = "0 18 * * 5 for 2d14h in Europe/Berlin"
 
 @pytest.fixture
 def listener() -> Iterator[Listener]:
-    """The stream's road, to bring algorithms to the state that a request meets."""
+    """The listener of an empty environment."""
     with mock_aws():
         documents, ledger = make_stores()
         yield Listener(
@@ -37,7 +37,7 @@ def listener() -> Iterator[Listener]:
 
 
 def release(listener: Listener, *versions: str, algorithm: str = NAME) -> None:
-    """Promote each version by the stream, and see it verified."""
+    """Promote each version by a stream record, and mark it as verified."""
     for number, version in enumerate(versions, start=1):
         record = stream_record(number, algorithm=algorithm, version=version)
         listener.process([record], Schema())
@@ -45,7 +45,7 @@ def release(listener: Listener, *versions: str, algorithm: str = NAME) -> None:
 
 
 def verify(listener: Listener) -> None:
-    """Close the open releases as verified, and note what is live then."""
+    """Mark the open releases as verified, and record the publication that is live then."""
     for each in list(listener.ledger.open_releases("opt")):
         listener.ledger.stamp(each, "verified", at=each.requested_at, state=VERIFIED)
     stored = listener.documents.read("opt")
@@ -56,14 +56,14 @@ def verify(listener: Listener) -> None:
 
 
 def ask(listener: Listener, action: str, version: str | None = None, **fields: Any) -> Outcome:
-    """Carry out one request for the algorithm."""
+    """Carry out a request of Ana for the algorithm."""
     dry_run, documents = fields.pop("dry_run", False), fields.pop("documents", listener.documents)
     upstream = fields.pop("upstream", None)
-    known: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "type": "opt", "reason": "because", "id": "run-1", "at": LATER, "algorithms": (NAME,),
         "who": "ana",
     }  # fmt: skip
-    request = Request(action=action, version=version, **(known | fields))
+    request = Request(action=action, version=version, **(defaults | fields))
 
     def tested(name: str, version: str) -> AlgorithmVersion | None:
         return (
@@ -75,10 +75,10 @@ def ask(listener: Listener, action: str, version: str | None = None, **fields: A
 
 
 def moved(outcome: Outcome) -> dict[str, tuple[str | None, str | None]]:
-    """What a request did to each algorithm's active version."""
+    """Return the active version of each algorithm before and after a request."""
     return {move.algorithm: (move.before, move.after) for move in outcome.moves}
 
 
 def now(listener: Listener) -> str | None:
-    """The active version."""
+    """Return the active version of the algorithm."""
     return listener.documents.read("opt").document.versions().get(NAME)

@@ -1,4 +1,4 @@
-"""Stream records and what they ask for."""
+"""Stream records and the changes that they request."""
 
 from typing import Any
 

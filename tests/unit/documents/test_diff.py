@@ -1,4 +1,4 @@
-"""What differs between documents, and between documents and the website."""
+"""Differences between documents, and between documents and the website."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,7 +22,7 @@ def entry(version: str, **display: Any) -> Entry:
 
 
 def hold(*versions: str, action: str = "promote", **fields: Any) -> Hold:
-    """A hold of Ana's, behind which versions of `a` wait."""
+    """A hold of Ana, behind which changes of `a` wait."""
     waiting = tuple(
         Change(action, "opt", "a", version, {}, str(20 + number), SINCE)
         for number, version in enumerate(versions)
@@ -36,13 +36,13 @@ def opt(revision: int = 7, **parts: Any) -> Document:
 
 
 def active(**versions: str) -> dict[str, Entry]:
-    """Algorithms with these versions, which have nothing to show."""
+    """Active entries with these versions and without display."""
     return {name: entry(version) for name, version in versions.items()}
 
 
-def said(before: Document, after: Document) -> list[str]:
-    """The differences as sentences."""
-    return [str(one) for one in diff.compare_documents(before, after)]
+def described(before: Document, after: Document) -> list[str]:
+    """Return the differences as text."""
+    return [str(difference) for difference in diff.compare_documents(before, after)]
 
 
 def served(revision: int, **versions: str) -> dict[str, Mapping[str, str]]:
@@ -80,12 +80,12 @@ def served(revision: int, **versions: str) -> dict[str, Mapping[str, str]]:
 def test_each_kind_of_difference_is_described(
     before: dict[str, Any], after: dict[str, Any], expected: list[str]
 ) -> None:
-    assert said(opt(**before), opt(8, **after)) == expected
+    assert described(opt(**before), opt(8, **after)) == expected
 
 
 def test_same_version_by_another_release_is_no_difference() -> None:
     again = replace(entry("1.0.0"), release="another", sequence="11", who="ana")
-    assert said(opt(algorithms=active(a="1.0.0")), opt(8, algorithms={"a": again})) == []
+    assert described(opt(algorithms=active(a="1.0.0")), opt(8, algorithms={"a": again})) == []
 
 
 def test_differences_are_sorted_by_algorithm_and_kind() -> None:
@@ -97,22 +97,22 @@ def test_differences_are_sorted_by_algorithm_and_kind() -> None:
         bad={"b": {"1.0.0": Mark("it crashes", "ben", SINCE)}},
         freeze=hold("3.0.0"),
     )
-    found = diff.compare_documents(before, after)
-    assert [(one.algorithm, one.kind) for one in found] == [
+    differences = diff.compare_documents(before, after)
+    assert [(each.algorithm, each.kind) for each in differences] == [
         (None, "freeze"), ("a", "waiting"), ("b", "version"), ("b", "hold"), ("b", "bad"),
         ("c", "version"),
     ]  # fmt: skip
-    assert found[2] == Difference("opt", "b", "version", None, "1.0.0", "0.9.0")
-    assert [one.algorithm for one in found if one.is_visible] == ["b", "c"]
+    assert differences[2] == Difference("opt", "b", "version", None, "1.0.0", "0.9.0")
+    assert [each.algorithm for each in differences if each.is_visible] == ["b", "c"]
 
 
 def test_website_differences_include_earlier_revisions() -> None:
     """The website shows revision 5, so a build of revision 7 also brings the changes of 6."""
-    found = diff.compare_website(
+    differences = diff.compare_website(
         served(5, a="1.0.0", b="1.0.0", c="1.0.0"),
         [opt(7, algorithms=active(a="1.1.0", b="1.1.0")), Document("in", 1)],
     )
-    assert list(map(str, found)) == [
+    assert list(map(str, differences)) == [
         "opt/a: 1.0.0 -> 1.1.0",
         "opt/b: 1.0.0 -> 1.1.0",
         "opt/c: 1.0.0 -> nothing",
@@ -120,8 +120,8 @@ def test_website_differences_include_earlier_revisions() -> None:
 
 
 def test_type_that_the_website_does_not_show_is_completely_new() -> None:
-    found = diff.compare_website(served(5), [Document("in", 1, active(a="1.0.0"))])
-    assert list(map(str, found)) == ["in/a: nothing -> 1.0.0"]
+    differences = diff.compare_website(served(5), [Document("in", 1, active(a="1.0.0"))])
+    assert list(map(str, differences)) == ["in/a: nothing -> 1.0.0"]
 
 
 def test_unified_diff_has_a_hunk_for_each_entry_that_differs() -> None:
@@ -162,7 +162,7 @@ def test_cost_is_linear_in_the_number_of_differences() -> None:
         before, after = (
             opt(
                 number,
-                algorithms={f"a{one}": entry(f"{number}.0.0", title="A") for one in range(count)},
+                algorithms={f"a{n}": entry(f"{number}.0.0", title="A") for n in range(count)},
             )
             for number in (1, 2)
         )

@@ -1,4 +1,4 @@
-"""Documents as they are stored."""
+"""Documents as bytes, and back."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Changes that are applied to a document."""
+"""Stream changes that are applied to a document."""
 
 import random
 from dataclasses import replace
@@ -15,7 +15,7 @@ from tests.builders.counting import calls
 
 
 def verified(version: str) -> Release:
-    """An earlier release that a withdrawal may bring back."""
+    """A verified release to which a withdrawal may return."""
     return Release(
         release_id="r", type="opt", algorithm="a", version=version, action="promote",
         previous=None, requested_at="2026-11-01T00:00:00Z", sequence="1", reason="",
@@ -59,7 +59,9 @@ def test_higher_version_that_was_overtaken_is_superseded_at_each_delivery() -> N
     again = merge(first.document, batch, {}, NOW)
     for merged in (first, again):
         assert merged.document.versions() == {"a": "1.0.0"}
-        assert [(one.version, one.state) for one in merged.not_carried] == [("2.0.0", SUPERSEDED)]
+        assert [(release.version, release.state) for release in merged.not_carried] == [
+            ("2.0.0", SUPERSEDED)
+        ]
 
 
 def test_withdrawal_makes_the_fallback_active() -> None:
@@ -88,7 +90,7 @@ def test_withdrawal_of_an_inactive_version_keeps_the_active_one() -> None:
 
 
 def test_withdrawal_skips_fallbacks_that_are_bad_or_withdrawn() -> None:
-    """A withdrawal brings back the newest candidate that is neither bad nor withdrawn itself."""
+    """The newest good candidate becomes active."""
     bad = {"a": {"1.5": Mark("crashes", "ana", "t")}}
     before = merge(Document("opt", bad=bad), [change(10, "2.0.0")], {}, NOW).document
     candidates = [verified(version) for version in ("2.0.0", "1.5", "1.0.0")]
@@ -98,7 +100,7 @@ def test_withdrawal_skips_fallbacks_that_are_bad_or_withdrawn() -> None:
 
 
 def test_bad_version_is_refused() -> None:
-    """Each delivery of a bad version's events, and each new event of it, is refused as such."""
+    """This includes old and new records of the version."""
     bad = {"a": {"2.0.0": Mark("crashes", "ana", "2026-11-24T20:00:00Z")}}
     before = merge(Document("opt", bad=bad), [change(5, "1.0.0")], {}, NOW).document
     merged = merge(before, [change(4, "2.0.0"), change(9, "2.0.0")], {}, NOW)
@@ -126,8 +128,10 @@ def test_change_waits_only_while_a_hold_or_freeze_is_in_force(
 ) -> None:
     before = Document("opt", freeze=hold) if frozen else Document("opt", holds={"a": hold})
     merged = merge(before, [change(1)], {}, NOW)
-    assert [one.version for one in merged.document.waiting()] == (["1.0.0"] if waits else [])
-    assert [one.state for one in merged.not_carried] == ([WAITING] if waits else [])
+    assert [waiting.version for waiting in merged.document.waiting()] == (
+        ["1.0.0"] if waits else []
+    )
+    assert [release.state for release in merged.not_carried] == ([WAITING] if waits else [])
     assert merged.document.versions() == ({} if waits else {"a": "1.0.0"})
 
 
@@ -141,8 +145,10 @@ def test_end_of_a_hold_releases_the_newest_change_and_supersedes_the_others(
     before = Document("opt", freeze=Hold("r", "ana", "t", **end, waiting=waiting))
     merged = merge(before, [], {}, NOW)
     assert merged.document.versions() == {"a": "2.0", "b": "9.0"}
-    assert [one.version for one in merged.releases] == ["2.0", "9.0"]
-    assert [(one.version, one.state) for one in merged.not_carried] == [("1.0", SUPERSEDED)]
+    assert [release.version for release in merged.releases] == ["2.0", "9.0"]
+    assert [(release.version, release.state) for release in merged.not_carried] == [
+        ("1.0", SUPERSEDED)
+    ]
     kept = merged.document.freeze
     assert (kept is None) == ("until" in end)
     assert merged.document.waiting() == ()
@@ -153,20 +159,20 @@ def test_change_from_behind_a_freeze_waits_behind_the_hold_of_its_algorithm() ->
     over = Hold("r", "ana", "t", until="2026-11-24T20:00:00Z", waiting=(change(1),))
     before = Document("opt", freeze=over, holds={"a": Hold("r", "bo", "t")})
     merged = merge(before, [], {}, NOW)
-    assert [one.sequence for one in merged.document.holds["a"].waiting] == ["1"]
-    assert [one.state for one in merged.not_carried] == [WAITING]
+    assert [waiting.sequence for waiting in merged.document.holds["a"].waiting] == ["1"]
+    assert [release.state for release in merged.not_carried] == [WAITING]
 
 
 def test_equal_sequence_numbers_of_two_algorithms_are_kept_apart() -> None:
     both = [change(7, "1.0"), change(7, "9.0", algorithm="b")]
     held = Document("opt", freeze=Hold("r", "ana", "t"))
     waiting = merge(held, both, {}, NOW).document
-    assert [one.algorithm for one in waiting.waiting()] == ["a", "b"]
+    assert [held.algorithm for held in waiting.waiting()] == ["a", "b"]
     over = replace(waiting.freeze or Hold("", "", ""), until="2026-11-24T20:00:00Z")
     freed = replace(waiting, freeze=over, holds={"b": Hold("r", "bo", "t")})
     merged = merge(freed, [], {}, NOW)
     assert merged.document.versions() == {"a": "1.0"}
-    assert [one.algorithm for one in merged.document.waiting()] == ["b"]
+    assert [held.algorithm for held in merged.document.waiting()] == ["b"]
 
 
 def test_redelivered_change_behind_freeze_and_hold_waits_once() -> None:

@@ -1,4 +1,4 @@
-"""The revisions that an action's output variables tell."""
+"""The revisions in the output variables of an action."""
 
 import json
 
@@ -8,10 +8,11 @@ from phaseline.documents import revision
 
 
 @pytest.mark.parametrize(
-    ("known", "text"), [({}, "none"), ({"opt": 7}, "opt=7"), ({"out": 2, "in": 3}, "in=3,out=2")]
+    ("revisions", "text"),
+    [({}, "none"), ({"opt": 7}, "opt=7"), ({"out": 2, "in": 3}, "in=3,out=2")],
 )
 def test_revisions_are_sorted_text_that_is_never_empty_and_fits_into_json(
-    known: dict[str, int], text: str
+    revisions: dict[str, int], text: str
 ) -> None:
-    assert revision.render(known) == text
+    assert revision.render(revisions) == text
     assert json.loads(f'{{"revisions":"{text}"}}')["revisions"] == text

@@ -29,19 +29,19 @@ def s3() -> Iterator[Any]:
 
 @pytest.fixture
 def documents(s3: Any) -> Documents:
-    made = Documents(s3, BUCKET, "metadata/", never)
-    made.create_missing()
-    return made
+    documents = Documents(s3, BUCKET, "metadata/", never)
+    documents.create_missing()
+    return documents
 
 
 def promote(sequence: int, algorithm: str) -> Callable[[Document], Document]:
-    """A change that promotes one version of `algorithm`."""
+    """Return a function that promotes a version of `algorithm` in a document."""
     changes = [change(sequence, algorithm=algorithm)]
     return lambda document: merge(document, changes, {}, NOW).document
 
 
 def versions(s3: Any) -> int:
-    """How many versions the object of `opt` has."""
+    """Return the number of versions of the object of `opt`."""
     return len(s3.list_object_versions(Bucket=BUCKET, Prefix="metadata/opt.zip")["Versions"])
 
 
@@ -59,10 +59,10 @@ def test_equal_document_is_not_written(documents: Documents, s3: Any) -> None:
 
 
 def test_concurrent_writers_both_succeed(documents: Documents, s3: Any) -> None:
-    one_at_a_time, put_object = threading.Lock(), s3.put_object
+    lock, put_object = threading.Lock(), s3.put_object
 
     def put(**request: Any) -> Any:
-        with one_at_a_time:  # S3 compares and writes in one step, moto in two
+        with lock:  # S3 compares and writes in one step, moto in two
             return put_object(**request)
 
     s3.put_object = put
@@ -155,10 +155,10 @@ def test_only_documents_that_never_existed_are_created(documents: Documents, s3:
 def test_metadata_of_each_version_names_the_revision(documents: Documents, s3: Any) -> None:
     """CodePipeline uses this metadata as the summary of the source revision."""
     key: Any = {"Bucket": BUCKET, "Key": "metadata/opt.zip"}
-    told = [s3.head_object(**key)["Metadata"]]
+    metadata = [s3.head_object(**key)["Metadata"]]
     rewrite(documents, "opt", promote(1, "a"))
-    told.append(s3.head_object(**key)["Metadata"])
-    assert [one["codepipeline-artifact-revision-summary"] for one in told] == [
+    metadata.append(s3.head_object(**key)["Metadata"])
+    assert [each["codepipeline-artifact-revision-summary"] for each in metadata] == [
         "revision 0",
         "revision 1",
     ]
@@ -202,9 +202,9 @@ def test_version_of_another_writer_is_recognized_in_later_versions(
 def test_other_content_with_copied_metadata_counts_as_another_writers(
     documents: Documents, s3: Any
 ) -> None:
-    known = s3.head_object(Bucket=BUCKET, Key="metadata/opt.zip")["Metadata"]
+    metadata = s3.head_object(Bucket=BUCKET, Key="metadata/opt.zip")["Metadata"]
     data = render(Document("opt", revision=7))
-    s3.put_object(Bucket=BUCKET, Key="metadata/opt.zip", Body=data, Metadata=known)
+    s3.put_object(Bucket=BUCKET, Key="metadata/opt.zip", Body=data, Metadata=metadata)
 
     stored = documents.read("opt")
 
@@ -218,9 +218,9 @@ def test_last_own_version_skips_corrupt_ones_and_may_be_missing(
     s3.put_object(Bucket=BUCKET, Key="metadata/opt.zip", Body=b"no zip")
     last = s3.put_object(Bucket=BUCKET, Key="metadata/opt.zip", Body=b"no zip")["VersionId"]
 
-    found = documents.last_own("opt", last)
+    own = documents.last_own("opt", last)
     s3.delete_object(Bucket=BUCKET, Key="metadata/opt.zip", VersionId=first)
 
-    assert found
-    assert found.version_id == first
+    assert own
+    assert own.version_id == first
     assert documents.last_own("opt", last) is None

@@ -1,4 +1,4 @@
-"""Windows: what a person may write, and when they are open."""
+"""Windows: their text, and the times at which they are open."""
 
 import itertools
 from collections.abc import Callable
@@ -18,7 +18,7 @@ WEEKEND = "0 18 * * 5 for 2d14h in Europe/Berlin"
 
 
 def berlin(text: str, fold: int = 0) -> datetime:
-    """A time on a clock in Berlin."""
+    """Return a local time in Berlin."""
     return datetime.fromisoformat(text).replace(tzinfo=BERLIN, fold=fold)
 
 
@@ -110,7 +110,7 @@ def test_white_space_is_normalized() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "problem"),
     [
         ("", "expected 'CRON for DURATION in ZONE', found ''"),
         ("0 18 * * 5 for 2d14h", "expected 'CRON for DURATION in ZONE'"),
@@ -133,12 +133,12 @@ def test_white_space_is_normalized() -> None:
     ],
 )
 def test_malformed_window_is_an_error_that_names_its_place_problem_and_remedy(
-    text: str, found: str
+    text: str, problem: str
 ) -> None:
     with pytest.raises(InputError) as caught:
         parse(text, "--window")
     assert caught.value.where == "--window"
-    assert found in caught.value.found
+    assert problem in caught.value.found
     assert WEEKEND in caught.value.remedy
 
 
@@ -160,9 +160,9 @@ Matches = Callable[[datetime], bool]
 
 @st.composite
 def fields(draw: st.DrawFn) -> tuple[str, Matches]:
-    """A cron expression, and whether the time on a clock matches it."""
+    """Draw a cron expression, and a function that returns whether a local time matches it."""
 
-    def one(low: int, high: int) -> tuple[str, set[int]]:
+    def field(low: int, high: int) -> tuple[str, set[int]]:
         full = set(range(low, high + 1))
         match draw(st.sampled_from(["*", "list", "range", "step"])):
             case "list":
@@ -178,11 +178,11 @@ def fields(draw: st.DrawFn) -> tuple[str, Matches]:
         return "*", full
 
     (m, minutes), (h, hours), (dom, days), (mon, months), (dow, weekdays) = (
-        one(0, 59),
-        one(0, 23),
-        one(1, 31),
-        one(1, 12),
-        one(0, 6),
+        field(0, 59),
+        field(0, 23),
+        field(1, 31),
+        field(1, 12),
+        field(0, 6),
     )
     either = not (dom.startswith("*") or dow.startswith("*"))
 
@@ -199,36 +199,36 @@ def fields(draw: st.DrawFn) -> tuple[str, Matches]:
 
 
 def starts(window: Window, matches: Matches, day: date) -> list[datetime]:
-    """Every minute on which a window starts, from a week before `day` to the day after it.
+    """Return every start of a window from a week before `day` to the day after it.
 
-    A time of the day that the clocks skip counts at their next one, and one that comes twice
-    counts once; with a star for minute or hour, what counts is what the clock shows.
+    If the clocks skip a start, it moves to the next existing time, and a repeated start counts
+    once. With a star for minute or hour, every local time that matches is a start.
     """
     first = datetime.combine(day, datetime.min.time()) - timedelta(days=7)
     minutes = [first + timedelta(minutes=number) for number in range(9 * 24 * 60)]
     minute, hour, *_ = window.cron.split()
-    found = []
+    every_start = []
     if minute.startswith("*") or hour.startswith("*"):
         for moment in minutes:
             clock = moment.replace(tzinfo=UTC).astimezone(window.zone)
             if matches(clock.replace(tzinfo=None)):
-                found.append(clock.astimezone(UTC))
-        return found
+                every_start.append(clock.astimezone(UTC))
+        return every_start
     for clock in filter(matches, minutes):
         shown = clock
         while back(shown, window.zone) != shown:
             shown += timedelta(minutes=1)
-        found.append(shown.replace(tzinfo=window.zone).astimezone(UTC))
-    return found
+        every_start.append(shown.replace(tzinfo=window.zone).astimezone(UTC))
+    return every_start
 
 
 def back(clock: datetime, zone: ZoneInfo) -> datetime:
-    """The clock's time by way of UTC: another one, where the clocks skip this one."""
+    """Convert a local time to UTC and back, which changes a time that the clocks skip."""
     return clock.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None)
 
 
 CHANGES = [date(2026, 3, 29), date(2026, 10, 25), date(2026, 4, 5), date(2026, 4, 24)]
-"""When clocks change in Berlin (twice), on Lord Howe (by half an hour) and in Cairo (at 0:00)."""
+"""Changes of the clocks in Berlin (twice), on Lord Howe (by 30 minutes) and in Cairo (at 0:00)."""
 
 
 @settings(max_examples=100, deadline=None)
@@ -256,14 +256,14 @@ def test_window_agrees_with_a_search_through_every_minute(
         window = parse(f"{cron[0]} for {days}d{minutes}m in {zone}", "here")
     except InputError:
         reject()  # it would never close
-    found = starts(window, cron[1], day)
+    every_start = starts(window, cron[1], day)
     at = datetime.combine(day, datetime.min.time(), UTC) + timedelta(seconds=offset)
     ends = [
         ((start.astimezone(window.zone) + timedelta(days=days)) if days else start).astimezone(UTC)
         + timedelta(minutes=minutes)
-        for start in found
+        for start in every_start
     ]
-    passed = [end for start, end in zip(found, ends, strict=True) if start <= at]
+    passed = [end for start, end in zip(every_start, ends, strict=True) if start <= at]
     expected = bool(passed) and at < passed[-1]
     assert window.is_open(at) is expected
     closes = window.ends(at)
@@ -272,11 +272,11 @@ def test_window_agrees_with_a_search_through_every_minute(
         return
     end = passed[-1]
     for start, following in itertools.dropwhile(
-        lambda pair: pair[0] <= at, zip(found, ends, strict=True)
+        lambda pair: pair[0] <= at, zip(every_start, ends, strict=True)
     ):
         if start > end:
             break
         end = following
-    # What follows after the minutes that were tried is not known here.
+    # Starts after the minutes that were tried are unknown here.
     if end < at + timedelta(hours=23):
         assert closes == end

@@ -1,4 +1,4 @@
-"""repository_dispatch over real HTTP."""
+"""repository_dispatch events that are sent over real HTTP."""
 
 import socket
 from collections.abc import Iterator

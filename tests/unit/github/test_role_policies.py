@@ -1,4 +1,4 @@
-"""infra/github-oidc.yaml: the actions that statement role allows."""
+"""infra/github-oidc.yaml: the actions that each role allows."""
 
 import json
 from typing import Any

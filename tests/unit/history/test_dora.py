@@ -1,4 +1,4 @@
-"""The figures of delivery, from releases and executions that are written down here."""
+"""The DORA metrics of releases and executions."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ def release(
     took: int | None = 60,
     algorithm: str = "a",
 ) -> Release:
-    """A release that was asked for at a second, and verified after it `took` some."""
+    """A release that was requested at a second and verified `took` seconds later."""
     steps = {"document": Step(at(second + 1))}
     if took is not None:
         steps["verified"] = Step(at(second + took))
@@ -44,7 +44,7 @@ def release(
 
 
 def count(releases: list[Release], executions: list[Execution]) -> DeliveryMetrics:
-    """The figures of two days with three publications."""
+    """Return the metrics of two days with three publications."""
     return dora.delivery_metrics(releases[::-1], executions[::-1], deployments=3, days=2)
 
 
@@ -57,8 +57,8 @@ def test_metrics_without_data_are_none() -> None:
 def test_lead_time_ends_with_the_verification() -> None:
     """The 90th percentile is a measured time."""
     releases = [release(100 * n, f"{n}", n, took=10 * n, algorithm=f"a{n}") for n in range(1, 11)]
-    told = count(releases, [execution(100 * n + 2, n, id_=f"e{n}") for n in range(1, 11)])
-    assert told == DeliveryMetrics(2, 3, 1.5, 55, 90, 10, 0, 0.0, 0, None)
+    metrics = count(releases, [execution(100 * n + 2, n, id_=f"e{n}") for n in range(1, 11)])
+    assert metrics == DeliveryMetrics(2, 3, 1.5, 55, 90, 10, 0, 0.0, 0, None)
 
 
 def test_failed_execution_counts_for_each_promotion_that_it_carried_first() -> None:
@@ -75,15 +75,15 @@ def test_failed_execution_counts_for_each_promotion_that_it_carried_first() -> N
         execution(702, 3, id_="e3"),
         execution(802, 4, id_="e4"),
     ]
-    told = count(releases, executions)
-    assert (told.promotions, told.failed, told.change_failure_rate) == (4, 2, 0.5)
+    metrics = count(releases, executions)
+    assert (metrics.promotions, metrics.failed, metrics.change_failure_rate) == (4, 2, 0.5)
     # Build failed at 44; a was verified at 600, b at 800.
-    assert (told.restored, told.time_to_restore_median) == (2, (556 + 756) / 2)
+    assert (metrics.restored, metrics.time_to_restore_median) == (2, (556 + 756) / 2)
 
 
 def test_later_failed_execution_does_not_count_for_an_earlier_promotion() -> None:
-    told = count([release(0, "1", 1)], [execution(2, 1), execution(100, 2, failed=True)])
-    assert (told.promotions, told.failed) == (1, 0)
+    metrics = count([release(0, "1", 1)], [execution(2, 1), execution(100, 2, failed=True)])
+    assert (metrics.promotions, metrics.failed) == (1, 0)
 
 
 def test_rolled_back_promotion_failed_from_its_verification_until_the_rollback_was_verified() -> (
@@ -96,10 +96,10 @@ def test_rolled_back_promotion_failed_from_its_verification_until_the_rollback_w
         release(2000, "1", 3, took=70, action="rollback", previous="2"),
     ]
     executions = [execution(s + 2, n, id_=f"e{n}") for n, s in ((1, 0), (2, 1000), (3, 2000))]
-    told = count(releases, executions)
-    assert (told.promotions, told.failed, told.restored) == (2, 1, 1)
-    assert told.time_to_restore_median == 2070 - 1050
-    assert told.lead_time_median == (60 + 50) / 2
+    metrics = count(releases, executions)
+    assert (metrics.promotions, metrics.failed, metrics.restored) == (2, 1, 1)
+    assert metrics.time_to_restore_median == 2070 - 1050
+    assert metrics.lead_time_median == (60 + 50) / 2
 
 
 def test_release_that_waits_behind_a_hold_does_not_hide_a_rollback() -> None:
@@ -123,8 +123,8 @@ def test_rollback_of_another_version_is_no_failure() -> None:
 
 
 def test_failure_that_is_not_restored_has_no_time_to_restore() -> None:
-    told = count([release(0, "1", 1, took=None)], [execution(2, 1, failed=True)])
-    assert (told.failed, told.restored, told.time_to_restore_median) == (1, 0, None)
+    metrics = count([release(0, "1", 1, took=None)], [execution(2, 1, failed=True)])
+    assert (metrics.failed, metrics.restored, metrics.time_to_restore_median) == (1, 0, None)
 
 
 @pytest.mark.parametrize("executions", [[], [replace(execution(2, 1), state="InProgress")]])
@@ -135,8 +135,8 @@ def test_promotion_without_result_is_not_counted(executions: list[Execution]) ->
 def test_execution_that_succeeds_after_a_retry_counts_as_failed() -> None:
     failed, mended = execution(2, 1, failed=True), execution(300, 1)
     both = replace(mended, started=failed.started, actions=(*failed.actions, *mended.actions))
-    told = count([release(0, "1", 1, took=400)], [both])
-    assert (told.failed, told.restored, told.time_to_restore_median) == (1, 1, 400 - 34)
+    metrics = count([release(0, "1", 1, took=400)], [both])
+    assert (metrics.failed, metrics.restored, metrics.time_to_restore_median) == (1, 1, 400 - 34)
 
 
 def test_cost_is_linear_in_the_number_of_releases() -> None:

@@ -17,7 +17,7 @@ from tests.conftest import LoadHandler
 
 @pytest.fixture
 def function(world: World, load_handler: LoadHandler) -> ModuleType:
-    """The function of that environment."""
+    """The handler of the function in this environment."""
     environment = {
         "ENVIRONMENT": "test",
         "LEDGER_TABLE": "ledger",
@@ -39,11 +39,11 @@ def event(execution: str = "e1") -> dict[str, Any]:
     return {"time": datetime.now(UTC).isoformat(), "detail": {"execution-id": execution}}
 
 
-def told(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    """The one line that was logged."""
+def logged(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """Return the fields of the only line in the log."""
     (line,) = capsys.readouterr().out.splitlines()
-    found: dict[str, Any] = json.loads(line)
-    return found
+    fields: dict[str, Any] = json.loads(line)
+    return fields
 
 
 def test_rollback_is_logged_with_its_releases_and_counted_once(
@@ -52,12 +52,12 @@ def test_rollback_is_logged_with_its_releases_and_counted_once(
     world.stream("2")
     world.run()
     function.handler(event(), None)
-    line = told(capsys)
+    line = logged(capsys)
     assert (line["AutomaticRollback"], line["execution"]) == (1, "e1")
     assert line["decision"] == "a: 2 -> 1"
     assert line["releases"] == world.document().algorithms["a"].release
     function.handler(event(), None)
-    assert told(capsys)["AutomaticRollback"] == 0
+    assert logged(capsys)["AutomaticRollback"] == 0
 
 
 def test_refusal_is_logged_and_raises_no_error(
@@ -66,7 +66,7 @@ def test_refusal_is_logged_and_raises_no_error(
     """An error would make Lambda try again."""
     world.run()
     function.handler(event(), None)
-    line = told(capsys)
+    line = logged(capsys)
     assert line["AutomaticRollback"] == 0
     assert "there is no automatic rollback: every version" in line["decision"]
 

@@ -48,7 +48,7 @@ def test_nothing_is_rolled_back_to_a_withdrawn_live_version(world: World) -> Non
 def test_more_promotions_than_a_request_may_name_are_left_to_people(world: World) -> None:
     names = [f"a{number}" for number in range(ALGORITHMS_LIMIT + 1)]
     for version in ("1", "2"):
-        world.take(*(world.record(version, name) for name in names))
+        world.process(*(world.record(version, name) for name in names))
         if version == "1":
             world.go_live()
     world.run()
@@ -69,7 +69,7 @@ def test_promotions_of_several_types_are_rolled_back_by_one_write_of_each_docume
     outcomes = world.react()
     assert world.document("opt").versions() == {"a": "1", "b": "1"}
     assert world.document("in").versions() == {"c": "1"}
-    assert [len(one.releases) for one in outcomes] == [1, 2]
+    assert [len(outcome.releases) for outcome in outcomes] == [1, 2]
     grown = {type_: world.document(type_).revision - before[type_] for type_ in TYPES}
     assert grown == {"in": 1, "opt": 1, "out": 0}
 
@@ -90,7 +90,7 @@ def test_repeated_event_changes_nothing_while_the_next_execution_runs(world: Wor
     (again,) = world.react()
     assert not again.changed
     assert world.documents.read("opt").version_id == written
-    assert [one.version for one in world.ledger.releases("opt", "a")] == ["1", "2", "1"]
+    assert [release.version for release in world.ledger.releases("opt", "a")] == ["1", "2", "1"]
 
 
 def test_repeated_event_completes_an_interrupted_rollback(world: World) -> None:
@@ -112,23 +112,23 @@ def test_repeated_event_completes_an_interrupted_rollback(world: World) -> None:
 
 
 def withdrawn(world: World) -> None:
-    """A withdrawal, and with it a promotion."""
+    """A withdrawal and a promotion."""
     world.stream("1", "b")
     world.stream("1", phase="REJECTED", old_phase="PACKAGE_TESTS_COMPLETE")
     world.run()
 
 
 def shown_otherwise(world: World) -> None:
-    """The live version, of which something else is shown."""
+    """The live version with another display."""
     world.records += 1
     record = stream_record(world.records, algorithm="a", version="1")
     record["dynamodb"]["NewImage"]["display"] = {"M": {"title": {"S": "Another"}}}
-    world.take(record)
+    world.process(record)
     world.run()
 
 
 def rolled_back(world: World) -> None:
-    """A rollback by a person, and with it a promotion."""
+    """A rollback by a person and a promotion."""
     world.stream("2")
     world.go_live()
     world.ask("rollback")
@@ -137,13 +137,13 @@ def rolled_back(world: World) -> None:
 
 
 def of_another_commit(world: World) -> None:
-    """A promotion together with a change of the frontend."""
+    """A promotion and a change of the frontend."""
     world.stream("2")
     world.run(commit="badc0de")
 
 
 def in_source(world: World) -> None:
-    """A promotion whose execution got no sources."""
+    """A promotion whose execution failed in the Source stage."""
     world.stream("2")
     world.stage = "Source"
     world.run()
@@ -157,19 +157,19 @@ def in_announce(world: World) -> None:
 
 
 def without_earlier(world: World) -> None:
-    """An algorithm's first version, and with it another's promotion."""
+    """The first version of an algorithm and a promotion of another one."""
     world.stream("2")
     world.stream("1", "new")
     world.run()
 
 
 def with_nothing_new(world: World) -> None:
-    """What is live, built again."""
+    """An execution with only live versions."""
     world.run()
 
 
 def followed(world: World) -> None:
-    """A promotion that the next execution carries too."""
+    """A promotion that the next execution also carries."""
     world.stream("2")
     world.run()
     world.run("e2", "InProgress")
@@ -182,7 +182,7 @@ def tried_again(world: World) -> None:
 
 
 def mended(world: World) -> None:
-    """A promotion that a newer one has replaced, which no execution has taken yet."""
+    """A promotion that was replaced by a newer one, which no execution carries yet."""
     world.stream("2")
     world.run()
     world.stream("3")

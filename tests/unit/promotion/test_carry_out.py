@@ -67,8 +67,8 @@ def test_version_that_is_not_known_to_be_good_is_refused(
     ],
 )
 def test_malformed_request_is_refused_by_field(listener: Listener, fields: dict[str, Any]) -> None:
-    known = {"algorithms": "(algorithm|version)", "as_of": "as-of"}
-    field = known.get(name := next(iter(fields)), name)
+    fields_by_name = {"algorithms": "(algorithm|version)", "as_of": "as-of"}
+    field = fields_by_name.get(name := next(iter(fields)), name)
     with pytest.raises(InputError, match=f"'{field}'"):
         ask(listener, **({"action": "promote", "version": "1.0"} | fields))
 
@@ -107,8 +107,8 @@ def test_changes_during_a_hold_wait_in_order_and_are_applied_on_resume(listener:
         ask(listener, "promote", "5.0")
     outcome = ask(listener, "resume")
     assert moved(outcome) == {NAME: ("1.0", "3.0")}
-    assert [one.previous for one in outcome.releases] == ["1.0"]
-    assert [(one.version, one.state) for one in outcome.not_carried] == [("2.0", "superseded")]
+    assert [each.previous for each in outcome.releases] == ["1.0"]
+    assert [(each.version, each.state) for each in outcome.not_carried] == [("2.0", "superseded")]
     assert listener.documents.read("opt").document.holds == {}
 
 
@@ -145,7 +145,7 @@ def test_rollback_replaces_a_hold_with_an_end_and_keeps_its_waiting_changes(
     later.process([stream_record(4, version="4.0")], Schema())
     assert now(listener) == "1.0"
     waiting = listener.documents.read("opt").document.waiting()
-    assert [one.version for one in waiting] == [*(["3.0"] if "until" in end else []), "4.0"]
+    assert [change.version for change in waiting] == [*(["3.0"] if "until" in end else []), "4.0"]
 
 
 def test_promotion_supersedes_changes_of_a_hold_that_has_ended(listener: Listener) -> None:
@@ -155,7 +155,7 @@ def test_promotion_supersedes_changes_of_a_hold_that_has_ended(listener: Listene
     ask(listener, "promote", "5.0")
     replace(listener, now=lambda: LATER).apply_due()
     assert now(listener) == "5.0"
-    states = {one.version: one.state for one in listener.ledger.releases("opt", NAME)}
+    states = {each.version: each.state for each in listener.ledger.releases("opt", NAME)}
     assert states == {"5.0": "open", "2.0": "superseded", "1.0": "verified"}
 
 
@@ -178,7 +178,7 @@ def test_rollback_of_several_algorithms_is_one_write_or_none(listener: Listener)
     assert moved(outcome) == {NAME: ("2.0", "1.0"), "other": ("6.0", "5.0")}
     assert outcome.document.document.revision == before.document.revision + 1
     assert outcome.document.document.holds.keys() == {NAME, "other"}
-    assert len({one.release_id for one in outcome.releases}) == 2
+    assert len({each.release_id for each in outcome.releases}) == 2
 
 
 def test_rollback_to_a_time_restores_each_live_version_and_removes_new_algorithms(
@@ -186,13 +186,13 @@ def test_rollback_to_a_time_restores_each_live_version_and_removes_new_algorithm
 ) -> None:
     release(listener, "1.0", "2.0", "3.0")
     release(listener, "8.0", algorithm="late")
-    live = [one.at for one in Lives(listener.ledger.client, "ledger").between("2026", "2027")]
-    outcome = ask(listener, "rollback", algorithms=(), as_of=live[1])
+    times = [live.at for live in Lives(listener.ledger.client, "ledger").between("2026", "2027")]
+    outcome = ask(listener, "rollback", algorithms=(), as_of=times[1])
     assert moved(outcome) == {NAME: ("3.0", "2.0"), "late": ("8.0", None)}
     document = outcome.document.document
     assert document.holds.keys() == {NAME, "late"}
     assert [[*document.bad[name]] for name in (NAME, "late")] == [["3.0"], ["8.0"]]
-    again = ask(listener, "rollback", algorithms=(), as_of=live[1])
+    again = ask(listener, "rollback", algorithms=(), as_of=times[1])
     assert not again.changed
 
 
@@ -210,10 +210,10 @@ def test_rollback_to_a_time_before_the_first_publication_is_refused(listener: Li
 
 def test_rollback_to_a_time_with_a_bad_version_is_refused(listener: Listener) -> None:
     release(listener, "1.0", "2.0")
-    live = [one.at for one in Lives(listener.ledger.client, "ledger").between("2026", "2027")]
+    times = [live.at for live in Lives(listener.ledger.client, "ledger").between("2026", "2027")]
     ask(listener, "rollback")
     with pytest.raises(RefusedError, match="marked bad by ana"):
-        ask(listener, "rollback", id="run-2", algorithms=(), as_of=live[-1])
+        ask(listener, "rollback", id="run-2", algorithms=(), as_of=times[-1])
 
 
 def test_bad_version_is_refused_until_its_mark_is_cleared(listener: Listener) -> None:

@@ -1,4 +1,4 @@
-"""Requests that meet other writers of the same document."""
+"""Requests that conflict with other writers of the document."""
 
 from collections.abc import Callable, Iterator
 
@@ -25,9 +25,9 @@ class Raced(Documents):
 
 def raced(listener: Listener, meanwhile: Callable[[], object]) -> Documents:
     documents = listener.documents
-    made = Raced(documents.s3, documents.bucket, documents.prefix, documents.pause)
-    object.__setattr__(made, "meanwhile", meanwhile)
-    return made
+    raced_documents = Raced(documents.s3, documents.bucket, documents.prefix, documents.pause)
+    object.__setattr__(raced_documents, "meanwhile", meanwhile)
+    return raced_documents
 
 
 @pytest.mark.parametrize("action", ["promote", "rollback"])
@@ -53,7 +53,7 @@ def test_slower_of_two_concurrent_changes_is_refused(
     with pytest.raises(RefusedError, match=f"{who} made {won} active at the same time"):
         ask(listener, action, version, documents=documents)
     assert now(listener) == won
-    assert [one.version for one in listener.ledger.open_releases("opt")] == [won]
+    assert [each.version for each in listener.ledger.open_releases("opt")] == [won]
 
 
 @pytest.mark.parametrize(("action", "version"), [("promote", "5.0"), ("rollback", None)])

@@ -1,4 +1,4 @@
-"""A batch of records on its way to the documents, the ledger and GitHub."""
+"""Batches of stream records, and their effects on the documents, the ledger and GitHub."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,7 +24,7 @@ LATER = "2026-11-24T22:00:00Z"
 
 
 class Github:
-    """Takes dispatches, or is down."""
+    """Accepts dispatches, or is down."""
 
     def __init__(self) -> None:
         self.payloads: list[Mapping[str, Any]] = []
@@ -43,7 +43,7 @@ def github() -> Github:
 
 @pytest.fixture
 def calls() -> Counter[str]:
-    """How often each AWS operation was called."""
+    """The number of calls of each AWS operation."""
     return Counter()
 
 
@@ -59,18 +59,18 @@ def listener(github: Github, calls: Counter[str]) -> Iterator[Listener]:
 
 
 def active_in(listener: Listener, type_: str) -> dict[str, str]:
-    """The active versions of a type's stored document."""
+    """Return the active versions of a type."""
     return listener.documents.read(type_).document.versions()
 
 
 def verify(listener: Listener) -> None:
-    """Close each open release of `opt` as verified."""
+    """Mark each open release of `opt` as verified."""
     for release in list(listener.ledger.open_releases("opt")):
         listener.ledger.stamp(release, "verified", at=AT, state=VERIFIED)
 
 
 def take_all(listener: Listener) -> Calls:
-    """Let the ledger answer to each release without storing it, which takes moto milliseconds."""
+    """Replace the ledger's writes, which are slow in moto, by a response without effect."""
     return Calls(listener.ledger.client, UpdateItem=lambda _: {})
 
 
@@ -219,7 +219,7 @@ def test_changes_during_a_hold_wait_in_the_ledger_and_are_not_dispatched(
     frozen(listener, LATER)
     for number, version in ((1, "1.0"), (2, "2.0"), (1, "1.0")):
         listener.process([stream_record(number, version=version)], Schema())
-    assert [one.version for one in listener.ledger.waiting("opt")] == ["1.0", "2.0"]
+    assert [each.version for each in listener.ledger.waiting("opt")] == ["1.0", "2.0"]
     assert (active_in(listener, "opt"), github.payloads) == ({}, [])
 
 

@@ -16,7 +16,7 @@ from tests.events import stream_record
 
 
 class Dying(Documents):
-    """Documents whose writer dies when it has written."""
+    """Documents whose writer dies after its write."""
 
     def write(self, document: Document, *, over: Stored) -> Stored | None:
         super().write(document, over=over)
@@ -91,7 +91,7 @@ def test_repeated_resumption_records_released_and_superseded_changes(listener: L
     for _ in range(2):
         assert not ask(listener, "resume", at="2026-11-24T23:00:00Z").changed
     recorded = listener.ledger.releases("opt", NAME)
-    assert [one.state for one in recorded] == ["open", "superseded", "verified"]
+    assert [each.state for each in recorded] == ["open", "superseded", "verified"]
 
 
 def test_interrupted_rollback_has_marked_the_version_it_left(listener: Listener) -> None:
@@ -152,9 +152,9 @@ def test_repeated_resumption_records_the_version_to_which_a_withdrawal_returned(
 
 def test_repeated_rollback_records_a_removed_algorithm(listener: Listener) -> None:
     release(listener, "1.0")
-    live = [one.at for one in Lives(listener.ledger.client, "ledger").between("2026", "2027")]
+    times = [live.at for live in Lives(listener.ledger.client, "ledger").between("2026", "2027")]
     release(listener, "8.0", algorithm="late")
-    back: dict[str, Any] = {"algorithms": (), "as_of": live[0]}
+    back: dict[str, Any] = {"algorithms": (), "as_of": times[0]}
     with pytest.raises(ConnectionError):
         ask(listener, "rollback", documents=dying(listener.documents), **back)
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""What may move on from the environment before this one."""
+"""Promotions from the upstream environment."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -19,7 +19,7 @@ AT = "2026-11-24T22:00:00Z"
 
 
 def promote(listener: Listener, number: int, version: str, at: str, **display: Any) -> None:
-    """Release a version in the environment before, and see it verified at a time."""
+    """Release a version in the upstream environment, and mark it as verified at a time."""
     record = stream_record(number, version=version)
     record["dynamodb"]["NewImage"]["display"] = {
         "M": {name: {"S": value} for name, value in display.items()}
@@ -31,7 +31,7 @@ def promote(listener: Listener, number: int, version: str, at: str, **display: A
 
 @pytest.fixture
 def upstream(listener: Listener) -> Upstream:
-    """Version 1.0 was live for an hour, 2.0 is since half an hour, and 3.0 is on its way."""
+    """Version 1.0 was live for an hour, 2.0 is live for half an hour, and 3.0 is not live yet."""
     promote(listener, 1, "1.0", "2026-11-24T20:30:00Z", title="One")
     promote(listener, 2, "2.0", "2026-11-24T21:30:00Z", title="Two")
     listener.process([stream_record(3, version="3.0")], Schema())

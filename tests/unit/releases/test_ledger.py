@@ -83,7 +83,10 @@ def test_only_verified_releases_that_were_not_withdrawn_can_return(ledger: Ledge
     for n in (1, 2, 4):
         ledger.stamp(release(n, f"{n}.0"), "verified", at=AT, state=VERIFIED)
     ledger.withdraw("opt", "a", "4.0", before=5, at=AT)
-    assert [one.version for one in ledger.releases("opt", "a") if one.can_return] == ["2.0", "1.0"]
+    assert [each.version for each in ledger.releases("opt", "a") if each.can_return] == [
+        "2.0",
+        "1.0",
+    ]
 
 
 def test_late_withdrawal_keeps_a_newer_release_of_the_same_version(ledger: Ledger) -> None:
@@ -102,9 +105,9 @@ def test_waiting_release_opens_after_its_hold_and_keeps_the_time_of_its_wait(
     assert list(ledger.open_releases("opt")) == []
     ledger.record([release(1)], at="third")
     ledger.record([waiting], at="fourth")
-    (found,) = ledger.open_releases("opt")
-    assert (found.state, found.revision) == ("open", 1)
-    assert found.steps == {"waiting": Step("first"), "document": Step("third", link="v1")}
+    (recorded,) = ledger.open_releases("opt")
+    assert (recorded.state, recorded.revision) == ("open", 1)
+    assert recorded.steps == {"waiting": Step("first"), "document": Step("third", link="v1")}
 
 
 def test_waiting_release_that_was_superseded_never_opens(ledger: Ledger) -> None:
@@ -112,15 +115,15 @@ def test_waiting_release_that_was_superseded_never_opens(ledger: Ledger) -> None
     ledger.record([waiting], at=AT)
     ledger.record([replace(waiting, state=SUPERSEDED)], at=AT)
     ledger.record([release(1)], at=AT)
-    (found,) = ledger.releases("opt", "a")
-    assert (found.state, set(found.steps)) == (SUPERSEDED, {"superseded", "waiting"})
+    (recorded,) = ledger.releases("opt", "a")
+    assert (recorded.state, set(recorded.steps)) == (SUPERSEDED, {"superseded", "waiting"})
     assert list(ledger.open_releases("opt")) == []
 
 
 def test_releases_of_a_period_include_both_ends_oldest_first(ledger: Ledger) -> None:
     ledger.record([release(n) for n in (1, 2, 3, 4)], at=AT)
-    found = ledger.between("opt", release(2).requested_at, release(3).requested_at)
-    assert list(found) == [release(2), release(3)]
+    releases = ledger.between("opt", release(2).requested_at, release(3).requested_at)
+    assert list(releases) == [release(2), release(3)]
     assert list(ledger.between("in", "2026", "2027")) == []
 
 
@@ -155,7 +158,7 @@ def test_outbox_keeps_the_newest_dispatch_until_it_is_sent(ledger: Ledger) -> No
 
 
 def test_releases_are_read_in_the_order_of_their_keys_without_missing_ones(ledger: Ledger) -> None:
-    one, two, missing = release(1), release(2, "2.0.0"), release(3)
-    ledger.record([one, two], at=AT)
-    assert ledger.read([two.key, missing.key, one.key]) == [two, one]
+    first, second, missing = release(1), release(2, "2.0.0"), release(3)
+    ledger.record([first, second], at=AT)
+    assert ledger.read([second.key, missing.key, first.key]) == [second, first]
     assert ledger.read([]) == []

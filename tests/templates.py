@@ -7,6 +7,8 @@ from typing import Any
 
 from cfnlint.decode import decode  # type: ignore[import-untyped] # it has no types
 
+from phaseline.deploy.plan import TEMPLATES
+
 INFRA = Path(__file__).parents[1] / "infra"
 PSEUDO = {
     "AWS::Partition": "aws",
@@ -26,6 +28,11 @@ def load(name: str) -> dict[str, Any]:
     assert not faults
     assert isinstance(template, dict)
     return template
+
+
+def load_stack(name: str) -> dict[str, Any]:
+    """The template of a stack, by the stack's name or the template's."""
+    return load(TEMPLATES.get(name, name))
 
 
 class Resolved:

@@ -21,3 +21,21 @@ def release(**changes: Any) -> Release:
         revision=7,
     )
     return replace(made, **changes)
+
+
+def numbered_release(sequence: int, version: str = "1.0.0") -> Release:
+    """A release of opt/a."""
+    return Release(
+        release_id=f"opt-a-{version}-{sequence}",
+        type="opt",
+        algorithm="a",
+        version=version,
+        action="promote",
+        previous=None,
+        requested_at=f"2026-11-24T20:00:{sequence:02}Z",
+        sequence=str(sequence),
+        reason="its phase was set",
+        display={"accuracy": 0.97},
+        document_version="v1",
+        revision=sequence,
+    )

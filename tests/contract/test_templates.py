@@ -15,10 +15,9 @@ from cfnlint.decode import decode_str  # type: ignore[import-untyped] # it has n
 
 from phaseline.deploy.parameters import read
 from phaseline.deploy.plan import EVERY, FUNCTIONS, TEMPLATES
-from tests import templates
 from tests.contract import template_rules as rules
 from tests.contract.template_rules import RULES, Rule, Template, resources
-from tests.templates import Resolved
+from tests.templates import Resolved, load_stack
 
 ROOT = Path(__file__).parents[2]
 PATHS = sorted((ROOT / "infra").glob("*.yaml"))
@@ -208,11 +207,6 @@ BAD: list[tuple[Rule, str, str]] = [
 ]
 
 
-def load(name: str) -> Template:
-    """The template of one stack, or of that file."""
-    return templates.load(TEMPLATES.get(name, name))
-
-
 def properties(template: Template, name: str) -> dict[str, Any]:
     """The properties of one resource."""
     found: dict[str, Any] = template["Resources"][name]["Properties"]
@@ -248,7 +242,7 @@ def test_a_template_has_one_purpose(path: Path) -> None:
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_kept(path: Path, rule: Rule) -> None:
     """Every template keeps to every rule."""
-    assert list(rule(load(path.stem))) == []
+    assert list(rule(load_stack(path.stem))) == []
 
 
 @pytest.mark.parametrize(("rule", "fault", "text"), BAD)
@@ -272,15 +266,15 @@ def test_no_other_templates() -> None:
 @pytest.mark.parametrize("stack", OUTPUTS)
 def test_outputs(stack: str) -> None:
     """A stack gives what other stacks and the commands read from it."""
-    assert load(stack)["Outputs"].keys() >= OUTPUTS[stack]
+    assert load_stack(stack)["Outputs"].keys() >= OUTPUTS[stack]
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_imports_are_exported(stack: str) -> None:
     """Whatever a stack imports, the stack that it names exports."""
-    for name, key in _imports(load(stack)):
+    for name, key in _imports(load_stack(stack)):
         exporter = name.removesuffix("Stack").lower()
-        assert key in load(exporter)["Outputs"], f"{stack} imports {key} from {exporter}"
+        assert key in load_stack(exporter)["Outputs"], f"{stack} imports {key} from {exporter}"
 
 
 def _imports(value: Any) -> list[tuple[str, str]]:
@@ -298,7 +292,7 @@ def _imports(value: Any) -> list[tuple[str, str]]:
 def test_parameter_files(path: Path) -> None:
     """A parameters file names parameters only that its template, or any for `common`, declares."""
     sections = read(path.read_text("utf-8"), str(path), EVERY)
-    declared = {stack: load(stack)["Parameters"].keys() for stack in EVERY}
+    declared = {stack: load_stack(stack)["Parameters"].keys() for stack in EVERY}
     assert sections.get("common", {}).keys() <= set().union(*declared.values())
     for stack, names in declared.items():
         assert sections.get(stack, {}).keys() <= names
@@ -309,7 +303,7 @@ def test_example_is_complete() -> None:
     path = ROOT / "infra/parameters/production.example.json"
     sections = read(path.read_text("utf-8"), str(path), EVERY)
     for stack in EVERY:
-        parameters = load(stack)["Parameters"]
+        parameters = load_stack(stack)["Parameters"]
         needed = {name for name, one in parameters.items() if "Default" not in one}
         keys = {name for name in needed if name.endswith("CodeKey")}
         given = sections["common"].keys() | sections.get(stack, {}).keys()
@@ -322,7 +316,7 @@ def test_parameter_values(path: Path) -> None:
     sections = read(path.read_text("utf-8"), str(path), EVERY)
     for stack in EVERY:
         values = {**sections.get("common", {}), **sections.get(stack, {})}
-        for name, parameter in load(stack)["Parameters"].items():
+        for name, parameter in load_stack(stack)["Parameters"].items():
             value = values.get(name, parameter.get("Default"))
             if value is not None and "AllowedPattern" in parameter:
                 assert re.fullmatch(parameter["AllowedPattern"], value), f"{stack}: {name}"
@@ -332,7 +326,7 @@ def test_parameter_values(path: Path) -> None:
 def test_environment_variables(path: Path) -> None:
     """A function gets the variables that its handler reads, and no others."""
     name = "".join(word.title() for word in path.parent.name.split("_"))
-    function = properties(load(FUNCTIONS[path.parent.name]), name)
+    function = properties(load_stack(FUNCTIONS[path.parent.name]), name)
     assert _variables(path.read_text("utf-8")) == function["Environment"]["Variables"].keys()
 
 
@@ -361,7 +355,7 @@ def test_variables_are_found() -> None:
 
 def test_mapping() -> None:
     """The stream reaches the listener filtered, in order, with bounds, and nothing is lost."""
-    mapping = properties(load("listener"), "StreamMapping")
+    mapping = properties(load_stack("listener"), "StreamMapping")
     patterns = [
         json.loads(one["Pattern"]["Fn::Sub"]) for one in mapping["FilterCriteria"]["Filters"]
     ]
@@ -390,7 +384,7 @@ def test_a_later_environment_takes_nothing_from_the_stream(before: str, enabled:
 
 def test_pipeline() -> None:
     """Four sources, one build of all of them, publish, two announcements at once, verify."""
-    pipeline = properties(load("pipeline"), "Pipeline")
+    pipeline = properties(load_stack("pipeline"), "Pipeline")
     assert (pipeline["PipelineType"], pipeline["ExecutionMode"]) == ("V2", "QUEUED")
     stages = {
         stage["Name"]: {action["Name"]: action for action in stage["Actions"]}
@@ -427,7 +421,7 @@ def test_pipeline() -> None:
 @pytest.mark.parametrize("type_", ["In", "Opt", "Out"])
 def test_start_rules(type_: str) -> None:
     """A document's rule starts the pipeline with the version of that document that was written."""
-    rule = properties(load("pipeline"), f"{type_}Changed")
+    rule = properties(load_stack("pipeline"), f"{type_}Changed")
     assert rule["EventPattern"]["detail"]["object"] == {"key": [f"metadata/{type_.lower()}.zip"]}
     transformer = rule["Targets"][0]["InputTransformer"]
     assert transformer["InputPathsMap"] == {"version": "$.detail.object.version-id"}
@@ -444,7 +438,7 @@ def test_start_rules(type_: str) -> None:
 
 def test_metadata_versions_stay() -> None:
     """No lifecycle rule ends a version of a document, because a rollback needs it."""
-    bucket = properties(load("site"), "MetadataBucket")
+    bucket = properties(load_stack("site"), "MetadataBucket")
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
     ending = {"ExpirationInDays", "ExpirationDate", "NoncurrentVersionExpiration"}
     assert all(not ending & one.keys() for one in bucket["LifecycleConfiguration"]["Rules"])
@@ -452,7 +446,7 @@ def test_metadata_versions_stay() -> None:
 
 def test_code_stays() -> None:
     """What expires in the artifact bucket lies under the pipeline's name, where no code is."""
-    bucket = properties(load("site"), "ArtifactBucket")
+    bucket = properties(load_stack("site"), "ArtifactBucket")
     ending = [one for one in bucket["LifecycleConfiguration"]["Rules"] if "ExpirationInDays" in one]
     assert [one["Prefix"] for one in ending] == [{"Fn::Sub": "${PipelineName}/"}]
 
@@ -462,7 +456,7 @@ def test_alarmed_metrics() -> None:
     alarms = [
         alarm
         for stack in ("listener", "slack", "watch")
-        for _, alarm in resources(load(stack), "AWS::CloudWatch::Alarm")
+        for _, alarm in resources(load_stack(stack), "AWS::CloudWatch::Alarm")
         if alarm["Namespace"] == "Phaseline"
     ]
     assert {alarm["MetricName"] for alarm in alarms} == {

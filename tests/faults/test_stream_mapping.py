@@ -10,12 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from phaseline.documents.store import Documents
+from tests.builders.listener import listener as listener  # a fixture
 from tests.builders.stores import BUCKET, never
 from tests.events import stream_record
 from tests.faults.stream_mapping import StreamMapping, sequence
-from tests.unit.lambdas.test_stream_listener import listener
-
-__all__ = ["listener"]
 
 EXAMPLES = itertools.count()
 """Each example has an algorithm of its own: hypothesis may run one seed twice."""

@@ -12,7 +12,7 @@ from tests.builders.roles import (
     listed,
     managed,
 )
-from tests.contract.test_templates import load
+from tests.templates import load_stack
 
 UNUSED_PREFIXES = (
     "dynamodb:Associate",
@@ -128,7 +128,7 @@ def handlers() -> dict[str, dict[str, list[str]]]:
 
 def resource_types() -> set[str]:
     """Return the resource types of the stacks whose schema lists permissions."""
-    resources = (resource for name in STACKS for resource in load(name)["Resources"].values())
+    resources = (resource for name in STACKS for resource in load_stack(name)["Resources"].values())
     return {resource["Type"] for resource in resources} - NO_SCHEMA
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from local.system import ROOT
 from phaseline.github.trust import WORKFLOWS as KNOWN
 from phaseline.github.trust import by_policy
 from tests.builders.roles import (
@@ -16,7 +17,6 @@ from tests.builders.roles import (
     assumed,
     claims,
 )
-from tests.contract.test_templates import ROOT
 from tests.templates import Resolved
 from tests.trust import trusts
 

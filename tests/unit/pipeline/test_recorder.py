@@ -18,7 +18,6 @@ from tests.builders.pipeline import PIPELINE, Pipeline, detail, source
 from tests.builders.stores import make_table
 from tests.conftest import LoadHandler
 from tests.events.jobs import EXECUTION, pipeline_failed
-from tests.unit.releases.test_ledger import release
 
 SOURCES = [
     source("Frontend", 0, CommitId="c0ffee0"),
@@ -147,7 +146,7 @@ def test_what_it_carried(
     pipeline.summaries = {"opt-7": summary}
     told = recorder.record(EXECUTION)
     assert told is not None
-    one = release(revision)
+    one = numbered_release(revision)
     assert told.carries(one) is carries
 
 

@@ -11,12 +11,12 @@ from click.testing import CliRunner, Result
 from moto import mock_aws
 from pytest_httpserver import HTTPServer
 
+from local.system import ROOT
 from phaseline.errors import ConfigurationError, PhaselineError, RemoteCallError
 from phaseline.github import trust
 from phaseline.github.trust import ExpectedClaim, by_name, by_policy, compare_claims, hints
 from scripts.commands.whoami import asked_by, claims_of, command, token
 from tests.builders.roles import IMMUTABLE, MAIN, ROLES, TEMPLATE, assumed, claims
-from tests.contract.test_templates import ROOT
 
 ROLE = "arn:aws:iam::111122223333:role/phaseline-production-github-DeployRole-AbCdEf123456"
 

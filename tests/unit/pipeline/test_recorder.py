@@ -15,6 +15,7 @@ from phaseline.pipeline.recorder import Carried, Execution, Recorder
 from phaseline.releases.ledger import Ledger
 from tests.builders.calls import Calls
 from tests.builders.pipeline import PIPELINE, Pipeline, detail, source
+from tests.builders.releases import numbered_release
 from tests.builders.stores import make_table
 from tests.conftest import LoadHandler
 from tests.events.jobs import EXECUTION, pipeline_failed

@@ -9,12 +9,14 @@ from local import standins
 from local.github import repositories
 from local.system import AUTOMATION, CREDENTIALS, ENVIRONMENT, ROOT, System
 from local.waiting import until
+from phaseline.deploy.plan import ROLES as STACKS_OF_ROLES
 
 PARAMETERS = f"infra/parameters/{ENVIRONMENT}.json"
 ROLES = {
     "DEPLOY_ROLE_ARN": "DeployRoleArn",
     "PROMOTE_ROLE_ARN": "PromoteRoleArn",
     "REPAIR_ROLE_ARN": "RepairRoleArn",
+    "CLOUDFORMATION_ROLE_ARN": "CloudFormationRoleArn",
 }
 ROLES_BY_ENVIRONMENT = {
     "DRIFT_ROLE_ARNS": "DriftRoleArn",
@@ -34,15 +36,13 @@ def call(
 def trust(system: System) -> None:
     """Let the workflows in: deploy the roles, and name them in the repository's variables."""
     parameters = trusted(system) | {"SlackTokenArn": system.parameters()["SlackTokenArn"]}
-    stacks = ["--stack", "cloudformation", "--stack", "github"]
-    system.run_deploy("deploy-github.log", parameters, *stacks)
+    stacks = [f"--stack={name}" for name in STACKS_OF_ROLES]
+    system.run_deploy("deploy-roles.log", parameters, *stacks)
     system.follow_stacks()
-    variables = {name: system.outputs["github"][output] for name, output in ROLES.items()}
+    roles = {key: arn for stack in STACKS_OF_ROLES for key, arn in system.outputs[stack].items()}
+    variables = {name: roles[output] for name, output in ROLES.items()}
     variables |= {
-        "CLOUDFORMATION_ROLE_ARN": system.outputs["cloudformation"]["CloudFormationRoleArn"]
-    }
-    variables |= {
-        name: json.dumps({ENVIRONMENT: system.outputs["github"][output]})
+        name: json.dumps({ENVIRONMENT: roles[output]})
         for name, output in ROLES_BY_ENVIRONMENT.items()
     }
     variables |= {
@@ -82,7 +82,7 @@ def push_parameters(system: System) -> str:
     """Commit this system's parameters file, which a push deploys; the commit."""
     sections = json.loads((ROOT / PARAMETERS).read_text(encoding="utf-8"))
     sections["common"] |= system.parameters()
-    sections["github"] = trusted(system)
+    sections["github"] = sections["drift"] = trusted(system)
     return push(system, {PARAMETERS: json.dumps(sections, indent=2) + "\n"}, "Set the parameters")
 
 

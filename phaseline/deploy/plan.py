@@ -41,13 +41,14 @@ if TYPE_CHECKING:
 WAVES = (
     ("cloudformation",),
     ("github",),
+    ("drift",),
     ("registry", "site"),
     ("listener", "publish", "slack", "watch"),
     ("pipeline",),
 )
 """The stacks in the order of their needs; those of one wave go at once."""
 EVERY = tuple(stack for wave in WAVES for stack in wave)
-ROLES = {"cloudformation": "cloudformation-role", "github": "github-oidc"}
+ROLES = {"cloudformation": "cloudformation-role", "github": "github-oidc", "drift": "drift-roles"}
 """The stacks of the roles, and what their templates are called."""
 STACKS = tuple(stack for stack in EVERY if stack not in ROLES)
 """What is deployed unless told otherwise: a role that deploys must not be able to widen itself."""
@@ -56,6 +57,7 @@ TEMPLATES = {name: name for name in STACKS} | ROLES
 NEEDS = {
     "cloudformation": (),
     "github": ("cloudformation",),
+    "drift": ("github",),
     "registry": (),
     "site": (),
     "listener": ("registry", "site"),
@@ -288,6 +290,7 @@ def parameters_of(
     computed = {
         "Environment": plan.environment,
         "CloudFormationStack": plan.stack("cloudformation"),
+        "GithubStack": plan.stack("github"),
         "RegistryStack": plan.stack("registry"),
         "SiteStack": plan.stack("site"),
         "PublishStack": plan.stack("publish"),

@@ -25,9 +25,9 @@ SHOWN = (
 )
 """The claims to show, in their order. They are no secrets, unlike the token that contains them."""
 ROLE = re.compile(
-    r":role/(?:.*/)?phaseline-(?P<environment>[a-z0-9-]+)-github-(?P<purpose>[A-Z][a-z]+)Role-"
+    r":role/(?:.*/)?phaseline-(?P<environment>[a-z0-9-]+)-(?:github|drift)-(?P<purpose>[A-Z][a-z]+)Role-"
 )
-"""The pattern of the ARNs of the roles in infra/github-oidc.yaml, which CloudFormation names."""
+"""The pattern of the ARNs of the roles in infra/github-oidc.yaml and infra/drift-roles.yaml, which CloudFormation names."""
 WORKFLOWS = {
     "Deploy": ("reusable-deploy-lambdas.yml", "reusable-deploy-stack.yml"),
     "Promote": ("reusable-release.yml",),
@@ -92,7 +92,7 @@ def by_policy(policy: Mapping[str, Any]) -> list[ExpectedClaim]:
 
 
 def by_name(role_arn: str, claims: Mapping[str, str]) -> list[ExpectedClaim]:
-    """Return the claims that a role of infra/github-oidc.yaml expects, based on its name.
+    """Return the claims that a role of the stacks github and drift expects, based on its name.
 
     Of any other role, only the audience is known. The name of a role does not contain its
     repository, so the result assumes the repository of the token.
@@ -151,12 +151,12 @@ def hints(rows: Sequence[Row]) -> Iterator[str]:
     if "repository_id" in wrong:
         yield (
             "The role trusts another repository. A fork or a repository that was created again has"
-            " another id. Deploy infra/github-oidc.yaml with RepositoryId and OwnerId of this one."
+            " another id. Deploy the stacks github and drift with this RepositoryId and OwnerId."
         )
     if "job_workflow_ref" in wrong:
         yield (
             "The role is for the jobs of another workflow file, or of another version of it: see"
-            " WorkflowRepository, WorkflowRef and Branch of infra/github-oidc.yaml."
+            " WorkflowRepository, WorkflowRef and Branch of the stacks github and drift."
         )
 
 
@@ -173,7 +173,7 @@ def _subject_hints(row: Row, claims: Mapping[str, str]) -> Iterator[str]:
     elif not is_old and OLD_SUBJECT.match(expected):
         yield (
             "The token has the new subject, which has ids, and the role trusts the old one. Deploy"
-            " infra/github-oidc.yaml, whose roles trust the new one."
+            " the stacks github and drift, whose roles trust the new one."
         )
     elif ":environment:" in subject and ":environment:" in expected:
         yield "Compare the names of the environments, and the ids of the owner and the repository."

@@ -1,4 +1,4 @@
-"""The roles of infra/github-oidc.yaml and infra/cloudformation-role.yaml, and claims of jobs."""
+"""The roles of the stacks github, drift and cloudformation, and the claims of jobs."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,9 +15,14 @@ PARAMETERS = {
     "SlackTokenArn": "arn:aws:secretsmanager:eu-central-1:111122223333:secret:slack-AbCdEf",
     "CloudFormationStack": "phaseline-production-cloudformation",
 }
-TEMPLATE = Resolved("github-oidc", PARAMETERS)
+GITHUB_ROLES = Resolved("github-oidc", PARAMETERS)
 SHARED = {"Environment", "PipelineName"}
 OTHER = Resolved("cloudformation-role", {name: PARAMETERS[name] for name in SHARED})
+IDENTITY = {"Environment", "PipelineName", "Repository", "OwnerId", "RepositoryId"}
+DRIFT_ROLES = Resolved(
+    "drift-roles",
+    {name: PARAMETERS[name] for name in IDENTITY} | {"GithubStack": "phaseline-production-github"},
+)
 STACKS = ("registry", "site", "listener", "publish", "slack", "watch", "pipeline")
 ROLES = ("DeployRole", "PromoteRole", "DriftRole", "RepairRole", "PreviewRole")
 WORKFLOWS = {
@@ -57,7 +62,13 @@ def claims(role: str, **changes: str) -> dict[str, str]:
 
 def assumed(role: str, claims: dict[str, str]) -> bool:
     """Return whether a job with these claims can assume the role."""
-    return trusts(TEMPLATE.properties(role)["AssumeRolePolicyDocument"], claims)
+    return trusts(template_of(role).properties(role)["AssumeRolePolicyDocument"], claims)
+
+
+def template_of(role: str) -> Resolved:
+    """Return the template that makes a role."""
+    templates = (GITHUB_ROLES, DRIFT_ROLES, OTHER)
+    return next(one for one in templates if role in one.template["Resources"])
 
 
 def documents(role: str, template: Resolved, kind: str) -> list[dict[str, Any]]:
@@ -71,7 +82,7 @@ def documents(role: str, template: Resolved, kind: str) -> list[dict[str, Any]]:
 
 def inline(role: str) -> list[dict[str, Any]]:
     """Return the documents of a role's inline policies."""
-    template = OTHER if role == "CloudFormationRole" else TEMPLATE
+    template = template_of(role)
     policies = template.properties(role).get("Policies", [])
     own = [policy["PolicyDocument"] for policy in policies]
     return own + documents(role, template, "AWS::IAM::Policy")
@@ -79,7 +90,13 @@ def inline(role: str) -> list[dict[str, Any]]:
 
 def managed(role: str) -> list[dict[str, Any]]:
     """Return the documents of a role's managed policies."""
-    return documents(role, TEMPLATE, "AWS::IAM::ManagedPolicy")
+    template = template_of(role)
+    imported = [
+        GITHUB_ROLES.properties(arn.strip("<>").rpartition("-")[2].removesuffix("Arn"))
+        for arn in template.properties(role).get("ManagedPolicyArns", [])
+    ]
+    own = documents(role, template, "AWS::IAM::ManagedPolicy")
+    return own + [policy["PolicyDocument"] for policy in imported]
 
 
 def statements(role: str) -> Iterator[dict[str, Any]]:

@@ -141,7 +141,8 @@ def retained(template: Template) -> Iterator[str]:
 
 def _statements(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, role in resources(template, "AWS::IAM::Role"):
-        if "ManagedPolicyArns" in role:
+        others = [arn for arn in role.get("ManagedPolicyArns", []) if "Fn::ImportValue" not in arn]
+        if others:  # an imported one is a policy of ours, and checked where it is
             yield name, {"Action": "managed policies", "Resource": "*"}
         for policy in role.get("Policies", []):
             for statement in policy["PolicyDocument"]["Statement"]:

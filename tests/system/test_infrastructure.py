@@ -27,7 +27,7 @@ from tests.builders.roles import IMMUTABLE
 from tests.emulator.conftest import Emulator
 from tests.system.account import PARAMETERS, Account
 
-ROLES = ("cloudformation", "github")
+ROLES = ("cloudformation", "github", "drift")
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def environment(system: System) -> Iterator[Environment]:
     selected = [f"--stack={name}" for name in ROLES]
     system.run_deploy("deploy-roles.log", given, *selected)
     system.follow_stacks()
-    outputs = system.outputs["github"]
+    outputs = system.outputs["github"] | system.outputs["drift"]
     account = Account(
         Emulator(system.endpoint, system.folder / "git"),
         {name.removesuffix("Arn"): value for name, value in outputs.items()},

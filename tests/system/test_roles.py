@@ -1,4 +1,4 @@
-"""The roles of infra/github-oidc.yaml, assumed by tokens as jobs on GitHub do, and put to use."""
+"""The roles of the workflows, assumed by tokens as jobs on GitHub do, and put to use."""
 
 import json
 import subprocess
@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local import system as local_system
+from phaseline.deploy.plan import ROLES
 from tests.builders.roles import IMMUTABLE
 from tests.emulator.conftest import Emulator
 from tests.system.account import ENVIRONMENT, PARAMETERS, Account
@@ -29,11 +30,11 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
 
 def _prepare(account: Account) -> None:
     values = [f"--parameter={name}={value}" for name, value in PARAMETERS.items()]
-    stacks = ["--stack", "cloudformation", "--stack", "github"]
+    stacks = [f"--stack={name}" for name in ROLES]
     done = account.run(ADMINISTRATOR, "deploy", *stacks, "--json", *values)
     assert done.returncode == 0, done.stderr
     made = json.loads(done.stdout)["stacks"]
-    outputs = made["cloudformation"]["outputs"] | made["github"]["outputs"]
+    outputs = {key: arn for name in ROLES for key, arn in made[name]["outputs"].items()}
     account.roles = {name.removesuffix("Arn"): value for name, value in outputs.items()}
     account.tell_keys()
     done = deployed(account, "registry", "site")

@@ -63,6 +63,7 @@ TEMPLATES = {
     "pipeline": "Environment SiteStack PublishStack SlackStack PipelineName",
     "cloudformation": "Environment PipelineName",
     "github": "Environment PipelineName CloudFormationStack",
+    "drift": "Environment PipelineName GithubStack",
 }
 """The parameters that each template of these tests declares; one with a default has a `?`."""
 
@@ -273,12 +274,12 @@ def test_everything_is_deployed_in_the_order_of_its_needs(repository: Path) -> N
 def test_the_roles_of_workflows_are_deployed_only_when_asked_for(repository: Path) -> None:
     """A deploy leaves those stacks alone; an administrator's is of them alone, the role that a
     deploy passes first, under any rights."""
-    roles = ["phaseline-demo-cloudformation", "phaseline-demo-github"]
+    roles = ["phaseline-demo-cloudformation", "phaseline-demo-github", "phaseline-demo-drift"]
     recorder = Recorder()
     carried_out(plan(repository), recorder)
     assert not {*roles} & {*recorder.told}
     recorder = Recorder()
-    carried_out(plan(repository, "github", "cloudformation"), recorder)
+    carried_out(plan(repository, "drift", "github", "cloudformation"), recorder)
     assert recorder.told == roles
 
 

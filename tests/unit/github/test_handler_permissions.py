@@ -6,11 +6,12 @@ from pathlib import Path
 import cfnlint  # type: ignore[import-untyped] # it has no types
 
 from tests.builders.roles import (
+    DRIFT_ROLES,
     STACKS,
     actions,
+    documents,
     inline,
     listed,
-    managed,
 )
 from tests.templates import load_stack
 
@@ -157,10 +158,11 @@ def test_drift_role_allows_every_read_handler() -> None:
 
 
 def test_every_exception_from_the_handlers_is_needed() -> None:
-    documents = inline("CloudFormationRole") + managed("DriftRole")
+    reading = documents("DriftRole", DRIFT_ROLES, "AWS::IAM::ManagedPolicy")
+    policies = inline("CloudFormationRole") + reading
     granted = {
         action
-        for document in documents
+        for document in policies
         for statement in document["Statement"]
         for action in listed(statement["Action"])
     }

@@ -1,4 +1,4 @@
-"""infra/github-oidc.yaml: the jobs that can assume each role."""
+"""The jobs that can assume each role of the workflows."""
 
 import pytest
 
@@ -12,10 +12,10 @@ from tests.builders.roles import (
     PARAMETERS,
     PULL,
     ROLES,
-    TEMPLATE,
     WORKFLOWS,
     assumed,
     claims,
+    template_of,
 )
 from tests.templates import Resolved
 from tests.trust import trusts
@@ -139,7 +139,7 @@ def test_workflow_of_another_repository_is_trusted_at_its_pinned_commit() -> Non
 
 def test_trusted_workflows_exist_and_are_those_that_whoami_expects() -> None:
     for role in ROLES:
-        trust = TEMPLATE.properties(role)["AssumeRolePolicyDocument"]
+        trust = template_of(role).properties(role)["AssumeRolePolicyDocument"]
         [values] = [claim.values for claim in by_policy(trust) if claim.claim == "job_workflow_ref"]
         files = [value.partition("@")[0].rsplit("/", 1)[-1] for value in values]
         assert set(files) == set(KNOWN[role.removesuffix("Role")])

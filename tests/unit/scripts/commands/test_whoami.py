@@ -16,14 +16,14 @@ from phaseline.errors import ConfigurationError, PhaselineError, RemoteCallError
 from phaseline.github import trust
 from phaseline.github.trust import ExpectedClaim, by_name, by_policy, compare_claims, hints
 from scripts.commands.whoami import asked_by, claims_of, command, token
-from tests.builders.roles import IMMUTABLE, MAIN, ROLES, TEMPLATE, assumed, claims
+from tests.builders.roles import IMMUTABLE, MAIN, ROLES, assumed, claims, template_of
 
 ROLE = "arn:aws:iam::111122223333:role/phaseline-production-github-DeployRole-AbCdEf123456"
 
 
 def differing(role: str, found: dict[str, str]) -> list[str]:
     """The claims that differ from what a role's trust policy asks for."""
-    policy = TEMPLATE.properties(role)["AssumeRolePolicyDocument"]
+    policy = template_of(role).properties(role)["AssumeRolePolicyDocument"]
     return [row.claim for row in compare_claims(by_policy(policy), found) if not row.matches]
 
 
@@ -74,7 +74,7 @@ def test_what_differs_is_named_with_its_usual_cause(
     found = claims("DeployRole", **changes)
     assert differing("DeployRole", found) == wrong
     assert not assumed("DeployRole", found)
-    policy = TEMPLATE.properties("DeployRole")["AssumeRolePolicyDocument"]
+    policy = template_of("DeployRole").properties("DeployRole")["AssumeRolePolicyDocument"]
     told = list(hints(compare_claims(by_policy(policy), found)))
     assert len(told) >= 1
     assert words in " ".join(told)
@@ -254,7 +254,7 @@ def test_nothing_differs(httpserver: HTTPServer, tmp_path: Path) -> None:
 
 def test_the_trust_policy_is_read_where_it_may_be() -> None:
     """It knows more than the name: the repository, and the workflow's version."""
-    policy = TEMPLATE.properties("DeployRole")["AssumeRolePolicyDocument"]
+    policy = template_of("DeployRole").properties("DeployRole")["AssumeRolePolicyDocument"]
     with mock_aws():
         boto3.client("iam").create_role(
             RoleName="deploys", AssumeRolePolicyDocument=json.dumps(policy)

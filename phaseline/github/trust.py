@@ -27,7 +27,8 @@ SHOWN = (
 ROLE = re.compile(
     r":role/(?:.*/)?phaseline-(?P<environment>[a-z0-9-]+)-(?:github|drift)-(?P<purpose>[A-Z][a-z]+)Role-"
 )
-"""The pattern of the ARNs of the roles in infra/github-oidc.yaml and infra/drift-roles.yaml, which CloudFormation names."""
+"""The pattern of the ARNs of the roles in infra/github-oidc.yaml and infra/drift-roles.yaml, which
+CloudFormation names."""
 WORKFLOWS = {
     "Deploy": ("reusable-deploy-lambdas.yml", "reusable-deploy-stack.yml"),
     "Promote": ("reusable-release.yml",),

@@ -14,7 +14,8 @@ from typing import Any
 
 from phaseline import archive
 from phaseline.deploy.plan import EVERY, FUNCTIONS, STACKS, key_parameter, resource
-from phaseline.drift.infrastructure import Checkout, Clients, Look
+from phaseline.drift.deployed import Checkout, Clients, Deployed
+from phaseline.drift.infrastructure import InfrastructureCheck
 from scripts.deploy import templates
 
 BUCKET = "benchmark"
@@ -146,8 +147,7 @@ def look(session: Any, environments: Sequence[str]) -> None:
         session.client,
     )
     for environment in environments:
-        found = Look(
-            environment, declared, clients, templates.read, clock=time.monotonic, sleep=time.sleep
-        ).run()
+        deployed = Deployed(environment, declared, clients, templates.read)
+        found = InfrastructureCheck(deployed, clock=time.monotonic, sleep=time.sleep).run()
         if found.findings or found.failures:
             raise RuntimeError(f"{environment} is as declared, and the look says {found}")

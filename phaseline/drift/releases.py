@@ -19,9 +19,10 @@ from phaseline.algorithms.names import TYPES
 from phaseline.algorithms.table import AlgorithmsTable
 from phaseline.documents.document import Document
 from phaseline.documents.store import Documents, Stored
-from phaseline.drift import release_rules
-from phaseline.drift.release_rules import WEBSITE, Unreleased, Untested, Website
+from phaseline.drift import release_rules, table_rules, website_rules
 from phaseline.drift.report import Explained, Failure, Finding, Report
+from phaseline.drift.table_rules import Unreleased, Untested
+from phaseline.drift.website_rules import WEBSITE, Website
 from phaseline.errors import (
     DocumentError,
     InputError,
@@ -182,22 +183,22 @@ class ReleaseCheck:
         return _tried("algorithms table", lambda: self._compare(documents))
 
     def _compare(self, documents: Mapping[str, Document]) -> Iterator[Result]:
-        table = release_rules.gather(self.registry.scan(), documents)
+        table = table_rules.gather(self.registry.scan(), documents)
         at = self.now()
 
         def promotion(found: Unreleased) -> Result:
             releases = self.ledger.releases(found.type, found.algorithm)
-            return release_rules.promotion(found, documents[found.type], releases, at)
+            return table_rules.promotion(found, documents[found.type], releases, at)
 
         def withdrawal(found: Untested) -> Result | None:
             item = self.registry.item(found.algorithm, str(found.active.version))
-            return release_rules.withdrawal(found, item, self.registry.schema.phase)
+            return table_rules.withdrawal(found, item, self.registry.schema.phase)
 
-        yield from map(release_rules.malformed, table.malformed)
-        yield from release_rules.marked(documents, table)
+        yield from map(table_rules.malformed, table.malformed)
+        yield from table_rules.marked(documents, table)
         with ThreadPoolExecutor(WRITERS) as pool:
-            yield from pool.map(promotion, release_rules.unreleased(documents, table))
-            untested = release_rules.untested(documents, table)
+            yield from pool.map(promotion, table_rules.unreleased(documents, table))
+            untested = table_rules.untested(documents, table)
             yield from filter(None, pool.map(withdrawal, untested))
 
     def website(self, newest: Mapping[str, Stored]) -> list[Result]:
@@ -236,7 +237,7 @@ class ReleaseCheck:
             pages=pages,
             sources=self._sources(manifest, newest) if manifest else {},
         )
-        yield from self._explained([*release_rules.website(site, newest), *self._unclosed(shown)])
+        yield from self._explained([*website_rules.website(site, newest), *self._unclosed(shown)])
 
     def _page(self, key: str) -> str | Failure:
         """The MD5 of a page as visitors get it, or why there is none."""

@@ -16,7 +16,7 @@ from phaseline import times
 from phaseline.documents import commit
 from phaseline.documents.document import Entry
 from phaseline.documents.store import Stored
-from phaseline.drift import release_rules
+from phaseline.drift import release_rules, table_rules
 from phaseline.drift.releases import ReleaseCheck
 from phaseline.drift.report import Action, Explained, Failure, Finding, Repair, Report
 from phaseline.errors import InputError, PhaselineError
@@ -97,7 +97,7 @@ class Repairs:
 
         for read in self.check.documents.attempts(type_):
             for name, (made, after) in lost.items():
-                refused[name] = release_rules.why_not(read.document, name, made, after, now)
+                refused[name] = table_rules.why_not(read.document, name, made, after, now)
             targets = {name: made for name, (made, _) in lost.items() if refused[name] is None}
             merged = apply_request(_request(type_, targets, at), read.document, targets, {})
             if stored := self.check.documents.write(merged.document, over=read):
@@ -120,7 +120,7 @@ class Repairs:
     def _lost(self, repair: Repair, at: str) -> Entry | str:
         """The entry that promotes a lost version, or why it is not lost any more."""
         type_, name, version = (repair.target[key] for key in ("type", "algorithm", "version"))
-        decided = release_rules.decided(self.check.ledger.releases(type_, name), version)
+        decided = table_rules.decided(self.check.ledger.releases(type_, name), version)
         if decided:
             return f"{version} was released meanwhile ({decided.release_id})"
         try:

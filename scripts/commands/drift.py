@@ -19,9 +19,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from phaseline.aws import metrics
 from phaseline.deploy.plan import EVERY
-from phaseline.drift import infrastructure
+from phaseline.drift import code_check
+from phaseline.drift.deployed import Checkout, Clients, Deployed, checkout
 from phaseline.drift.function_code import Redeployment
-from phaseline.drift.infrastructure import Checkout, Clients, Look
+from phaseline.drift.infrastructure import InfrastructureCheck
 from phaseline.drift.release_rules import listed
 from phaseline.drift.releases import SETTLE, ReleaseCheck
 from phaseline.drift.repair import Repaired, Repairs
@@ -92,7 +93,7 @@ def command(
     issues = Issues.of(os.environ, "--report") if report else None
     plan = make_plan(environment, parameters_file, overrides, selected or EVERY)
     console = Console(as_json=as_json, total=(1 if selected else 2) + report)
-    declared = infrastructure.checkout(plan, templates.read)
+    declared = checkout(plan, templates.read)
     drift = Drift(Services(environment), console, declared, selected, settle, timeout)
     found, kept = drift.look(), Kept("unchanged")
     repaired: tuple[Repaired, ...] = ()
@@ -141,16 +142,14 @@ class Drift:
                 return replace(found, failures=(*found.failures, Failure("releases", str(error))))
 
     def _stacks(self) -> Report:
-        look = Look(
-            self.known.name,
-            self.declared,
-            Clients(
-                cloudformation=services.client("cloudformation"),
-                functions=services.client("lambda"),
-                codepipeline=self.known.codepipeline,
-                connections=services.client,
-            ),
-            templates.read,
+        clients = Clients(
+            cloudformation=services.client("cloudformation"),
+            functions=services.client("lambda"),
+            codepipeline=self.known.codepipeline,
+            connections=services.client,
+        )
+        look = InfrastructureCheck(
+            Deployed(self.known.name, self.declared, clients, templates.read),
             clock=time.monotonic,
             sleep=time.sleep,
             limit=self.timeout,
@@ -205,7 +204,7 @@ class Drift:
             services.client("lambda"), self.known.s3, clock=time.monotonic, sleep=time.sleep
         )
         function = target["function"]
-        changed = infrastructure.redeploy(
+        changed = code_check.redeploy(
             services.client("cloudformation"), redeployment, self.known.name, function
         )
         return f"{function} {'has' if changed else 'had'} the code that its stack declares"

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from local.waiting import PATIENCE
-from phaseline.drift.infrastructure import Checkout, Clients, Found, Look, checkout
+from phaseline.drift.deployed import Checkout, Clients, Deployed, Found, checkout
+from phaseline.drift.infrastructure import InfrastructureCheck
 from scripts.commands.deploy import make_plan
 from scripts.deploy import templates
 from tests.emulator.conftest import ROOT, Emulator
@@ -63,14 +64,9 @@ def look(
     )
 
     def found(short: str) -> Found:
-        return Look(
-            ENVIRONMENT,
-            declared,
-            clients,
-            templates.read,
-            clock=time.monotonic,
-            sleep=time.sleep,
-            selected=[short],
+        environment = Deployed(ENVIRONMENT, declared, clients, templates.read)
+        return InfrastructureCheck(
+            environment, clock=time.monotonic, sleep=time.sleep, selected=[short]
         ).run()
 
     return found

@@ -16,9 +16,11 @@ import pytest
 from local.system import CREDENTIALS, ENVIRONMENT, System
 from local.waiting import PATIENCE
 from phaseline.deploy.plan import EVERY
-from phaseline.drift import infrastructure
+from phaseline.drift import code_check
+from phaseline.drift import deployed as drift_deployed
+from phaseline.drift.deployed import Checkout, Clients, Deployed, Found
 from phaseline.drift.function_code import Redeployment
-from phaseline.drift.infrastructure import Checkout, Clients, Found, Look
+from phaseline.drift.infrastructure import InfrastructureCheck
 from phaseline.drift.report import Finding, Repair
 from phaseline.drift.template_rules import Template
 from scripts.commands.deploy import make_plan
@@ -53,19 +55,14 @@ class Environment:
 
     def look(self) -> Found:
         """What the drift role finds."""
-        return Look(
-            ENVIRONMENT,
-            self.declared,
-            Clients(
-                self.client("DriftRole", "cloudformation"),
-                self.client("DriftRole", "lambda"),
-                self.client("DriftRole", "codepipeline"),
-                lambda service: self.client("DriftRole", service),
-            ),
-            templates.read,
-            clock=time.monotonic,
-            sleep=time.sleep,
-        ).run()
+        clients = Clients(
+            self.client("DriftRole", "cloudformation"),
+            self.client("DriftRole", "lambda"),
+            self.client("DriftRole", "codepipeline"),
+            lambda service: self.client("DriftRole", service),
+        )
+        deployed = Deployed(ENVIRONMENT, self.declared, clients, templates.read)
+        return InfrastructureCheck(deployed, clock=time.monotonic, sleep=time.sleep).run()
 
     def findings(self) -> list[Finding]:
         """The same, where everything could be looked at."""
@@ -88,7 +85,7 @@ def environment(system: System) -> Iterator[Environment]:
     )
     account.tell_keys()
     plan = make_plan(ENVIRONMENT, None, (given | system.parameters()).items(), EVERY)
-    yield Environment(system, account, infrastructure.checkout(plan, templates.read))
+    yield Environment(system, account, drift_deployed.checkout(plan, templates.read))
     cloudformation = system.client("cloudformation")
     for name in reversed(ROLES):
         stack = f"phaseline-{ENVIRONMENT}-{name}"
@@ -175,7 +172,7 @@ def redeployed(environment: Environment, role: str) -> bool:
         sleep=time.sleep,
     )
     cloudformation = environment.client(role, "cloudformation")
-    return infrastructure.redeploy(cloudformation, redeployment, ENVIRONMENT, "release_verifier")
+    return code_check.redeploy(cloudformation, redeployment, ENVIRONMENT, "release_verifier")
 
 
 def test_a_pipeline_that_somebody_changed(environment: Environment) -> None:

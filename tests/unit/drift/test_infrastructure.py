@@ -10,8 +10,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from phaseline.deploy.plan import EVERY
+from phaseline.drift.code_check import redeploy
+from phaseline.drift.deployed import Checkout, Clients, Deployed, Found
 from phaseline.drift.function_code import Redeployment
-from phaseline.drift.infrastructure import Checkout, Clients, Found, Look, redeploy
+from phaseline.drift.infrastructure import InfrastructureCheck
 from phaseline.drift.report import Finding, Repair
 from phaseline.errors import ConfigurationError, RefusedError
 from scripts.deploy import templates
@@ -181,11 +183,14 @@ class Cloud:
         parameters: dict[str, dict[str, str]] = {short: {} for short in EVERY}
         parameters["pipeline"] = {"PipelineName": "site"}
         cloud: Any = self
-        look = Look(
+        deployed = Deployed(
             "demo",
             Checkout(declared, parameters, code, self.has_parameters),
             Clients(cloud, cloud, cloud, self._connections),
             templates.read,
+        )
+        look = InfrastructureCheck(
+            deployed,
             clock=lambda: 0.0,
             sleep=lambda _seconds: None,
         )

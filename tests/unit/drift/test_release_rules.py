@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from phaseline.algorithms.schema import AlgorithmVersion
 from phaseline.algorithms.versions import version_order
 from phaseline.documents.document import Document, Entry, Mark
-from phaseline.drift.release_rules import Table, gather, listed
+from phaseline.drift.release_rules import listed
+from phaseline.drift.table_rules import Table, gather
 from phaseline.errors import InputError
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from phaseline.drift.release_rules import INVALIDATE
 from phaseline.drift.releases import OVERDUE, PAGES
+from phaseline.drift.website_rules import INVALIDATE
 from phaseline.site import manifests
 from tests.builders import drift
 from tests.builders.calls import Calls

@@ -16,8 +16,8 @@ from phaseline.algorithms.schema import Schema
 from phaseline.algorithms.table import SEGMENTS, AlgorithmsTable
 from phaseline.documents.document import Document, Entry
 from phaseline.drift.infrastructure import WORKERS
-from phaseline.drift.release_rules import gather
 from phaseline.drift.stacks import StackDrift, detect
+from phaseline.drift.table_rules import gather
 from scripts.cli.aws import CONFIG
 from tests.builders.drift import PHASE, new
 from tests.builders.stores import rewrite

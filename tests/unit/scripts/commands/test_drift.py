@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 
 from phaseline.deploy.environment import Environment
-from phaseline.drift.infrastructure import Checkout
+from phaseline.drift.deployed import Checkout
 from phaseline.errors import ConfigurationError
 from scripts.cli.console import Console
 from scripts.commands.drift import Drift

@@ -1,0 +1,127 @@
+"""Pure: the website against the documents, its bucket and the CDN."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from phaseline.documents import diff
+from phaseline.documents.document import Document
+from phaseline.documents.store import Stored
+from phaseline.drift.release_rules import listed
+from phaseline.drift.report import Finding, Repair
+from phaseline.errors import InputError
+from phaseline.site import manifests
+from phaseline.site.manifests import ServedManifest
+from phaseline.site.publication import Published
+
+BUILD, INVALIDATE = Repair("build"), Repair("invalidate")
+WEBSITE = "website"
+
+
+@dataclass(frozen=True)
+class Website:
+    """What was read of the website.
+
+    `bucket` is its bucket's listing (key -> MD5), `manifest` the one there, `published` what was
+    last verified. `served` is the manifest that visitors get, or what is wrong with it, or None
+    where it could not be looked at; `pages` are the MD5s of pages as visitors get them. `sources`
+    has the documents' versions that `manifest` names, where they exist.
+    """
+
+    bucket: Mapping[str, str]
+    manifest: ServedManifest | None
+    published: Published | None
+    served: ServedManifest | InputError | None
+    pages: Mapping[str, str]
+    sources: Mapping[str, Document]
+
+
+def website(site: Website, newest: Mapping[str, Stored]) -> Iterator[Finding]:
+    """What the website shows otherwise than the `newest` documents, its last verified state and
+    its own bucket say."""
+    yield from _bucket(site, newest)
+    if site.manifest:
+        for stored in newest.values():
+            yield from _source(site, site.manifest, stored)
+        yield from _cache(site, site.manifest)
+
+
+def _bucket(site: Website, newest: Mapping[str, Stored]) -> Iterator[Finding]:
+    expected = site.published.keys if site.published else {}
+    found = ""
+    if site.manifest is None:
+        if site.published or any(stored.document.revision for stored in newest.values()):
+            found = f"its bucket has no {manifests.NAME} that can be read"
+    elif site.published and site.published.publishing:
+        found = f"execution {site.published.publishing} began to publish, which was never verified"
+    elif site.published and expected != site.bucket:
+        names = {key for key, _ in expected.items() ^ site.bucket.items()}
+        found = f"its bucket is not as it was published: {listed(sorted(names))}"
+    if found:
+        yield _built("wrong-site", found, f"The website is in doubt: {found}.")
+
+
+def _source(site: Website, manifest: ServedManifest, stored: Stored) -> Iterator[Finding]:
+    type_, document = stored.document.type, stored.document
+    shown, source = manifest.documents.get(type_), site.sources.get(type_)
+    revision = shown.revision if shown else 0
+    if revision > document.revision:
+        yield Finding(
+            kind="edited-document",
+            subject=f"document {type_}",
+            found=f"revision {document.revision} after {revision}",
+            sentence=f"An older document was put back: it has revision {document.revision}, the"
+            f" website was built from {revision} and refuses a lower one. Put version"
+            f" {shown.version_id if shown else ''} back, and roll back what is not wanted.",
+        )
+    elif document.revision and (shown is None or shown.version_id != stored.version_id):
+        pending = diff.compare_website(manifest.versions, [document])
+        yield _built(
+            "old-site",
+            f"{type_} {shown.version_id if shown else 'none'} instead of {stored.version_id}",
+            f"The website was built from revision {revision} of the document '{type_}', the newest"
+            f" is {document.revision}"
+            f" ({listed(pending) or 'visitors would see no other version'}).",
+        )
+    if shown and source:
+        wrong = diff.compare_website(manifest.versions, [source])
+        if wrong or source.revision != revision:
+            yield _built(
+                "wrong-site",
+                f"{type_} {shown.version_id}: {listed(wrong)}",
+                f"The website's manifest is not what its version {shown.version_id} of the document"
+                f" '{type_}' says ({listed(wrong) or f'revision {source.revision}'}).",
+            )
+
+
+def _cache(site: Website, manifest: ServedManifest) -> Iterator[Finding]:
+    # Where the bucket was edited the edge may well hold what was published, which is right.
+    published = site.published.keys if site.published else {}
+
+    def is_stale(key: str, digest: str) -> bool:
+        return digest not in {site.bucket.get(key), published.get(key)}
+
+    if site.served is None:
+        return
+    if isinstance(site.served, InputError):
+        found = f"no {manifests.NAME} that can be read"
+    elif is_stale(manifests.NAME, site.served.digest):
+        found = f"{manifests.NAME} of execution {site.served.execution}, not {manifest.execution}"
+    else:
+        stale = sorted(key for key, digest in site.pages.items() if is_stale(key, digest))
+        if not stale:
+            return
+        found = f"other content than its bucket: {listed(stale)}"
+    yield Finding(
+        kind="old-cache",
+        subject=WEBSITE,
+        found=found,
+        sentence=f"The CDN serves {found}. Invalidate it; then check the distribution's origin.",
+        repair=INVALIDATE,
+    )
+
+
+def _built(kind: Any, found: str, sentence: str) -> Finding:
+    """A finding that a build mends."""
+    remedy = "No execution is under way: start the pipeline."
+    return Finding(kind, WEBSITE, found, f"{sentence} {remedy}", BUILD)

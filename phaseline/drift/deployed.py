@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from phaseline.deploy.plan import TEMPLATES, Plan, build, parameters_of
+from phaseline.deploy.execute import build
+from phaseline.deploy.plan import TEMPLATES, Plan, parameters_of
 from phaseline.deploy.stack import Stack, describe
 from phaseline.deploy.stacks import Parameters
 from phaseline.drift.report import Failure, Finding

@@ -16,18 +16,9 @@ from typing import Any
 import click
 
 from phaseline.deploy.change_sets import Change
+from phaseline.deploy.execute import Apply, Executor, Outcome, Preview, deploy
 from phaseline.deploy.parameters import Sections, read
-from phaseline.deploy.plan import (
-    EVERY,
-    STACKS,
-    TEMPLATES,
-    Apply,
-    Executor,
-    Outcome,
-    Plan,
-    Preview,
-    deploy,
-)
+from phaseline.deploy.plan import EVERY, STACKS, TEMPLATES, Plan
 from phaseline.deploy.stack_status import Event
 from phaseline.deploy.stacks import Stacks
 from phaseline.errors import ConfigurationError

@@ -14,7 +14,8 @@ import click
 
 from phaseline.deploy import preview_comment
 from phaseline.deploy.change_sets import Declared
-from phaseline.deploy.plan import STACKS, Outcome, Preview, deploy
+from phaseline.deploy.execute import Outcome, Preview, deploy
+from phaseline.deploy.plan import STACKS
 from phaseline.deploy.stacks import Result
 from phaseline.errors import PhaselineError
 from scripts import services

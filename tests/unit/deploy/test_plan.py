@@ -19,21 +19,10 @@ from click.testing import CliRunner
 from moto import mock_aws
 
 from phaseline.deploy.change_sets import Change, Declared
+from phaseline.deploy.execute import Apply, Executor, Outcome, Preview, Uploaded, code_key, deploy
 from phaseline.deploy.package import Package, build
 from phaseline.deploy.parameters import assign, read
-from phaseline.deploy.plan import (
-    EVERY,
-    FUNCTIONS,
-    STACKS,
-    Apply,
-    Executor,
-    Outcome,
-    Plan,
-    Preview,
-    Uploaded,
-    code_key,
-    deploy,
-)
+from phaseline.deploy.plan import EVERY, FUNCTIONS, STACKS, Plan
 from phaseline.deploy.stacks import Parameters, Result, Stacks
 from phaseline.errors import ConfigurationError, DeploymentError, RefusedError, RemoteCallError
 from scripts.__main__ import main

@@ -8,7 +8,7 @@ from pytest_httpserver import HTTPServer
 
 from phaseline.deploy import preview_comment
 from phaseline.deploy.change_sets import Change
-from phaseline.deploy.plan import Outcome
+from phaseline.deploy.execute import Outcome
 from phaseline.deploy.stacks import Result
 from phaseline.errors import ConfigurationError, DeploymentError, RemoteCallError
 from scripts.commands.preview import told

@@ -69,7 +69,7 @@ def test_what_visitors_do_not_see_yet(system: System, scripts: Scripts, broken_b
     assert ran.code == 0, ran.err
     assert ran.json["differences"] == [
         {
-            "type": "opt", "algorithm": "ahead", "what": "version", "name": None,
+            "type": "opt", "algorithm": "ahead", "kind": "version", "name": None,
             "before": None, "after": "1.0.0",
         }
     ]  # fmt: skip

@@ -58,7 +58,7 @@ def test_what_was_live(system: System, scripts: Scripts) -> None:
     ]
     span = ("history", "--since", first, "--algorithm", "past")
     changed = scripts.run(*span, "--until", second, "--json").json
-    assert [(one["what"], one["before"], one["after"]) for one in changed["differences"]] == [
+    assert [(one["kind"], one["before"], one["after"]) for one in changed["differences"]] == [
         ("version", "1.0.0", "2.0.0"),
         ("display", "1.0.0", "2.0.0"),  # the item's summary
     ]

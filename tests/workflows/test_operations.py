@@ -259,7 +259,7 @@ def test_a_bad_version_is_live(system: System, reader: Reader) -> None:
     assert "already done" in again.stdout
     further = release(reader.environ, "rollback", "--algorithm", NAME)
     assert (further.returncode, shown(system)) == (7, "3.0.0")
-    assert "rolled back from" in further.stderr
+    assert "rolled it back from 3.1.1 to 3.0.0" in further.stderr
 
 
 def test_the_build_is_broken(system: System, reader: Reader) -> None:

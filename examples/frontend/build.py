@@ -2,7 +2,7 @@
 
 Reads `in.json`, `opt.json` and `out.json`, each from the folder of its input artifact, and
 writes `dist/`: the pages, the assets under names that change with their content, and
-`phaseline.json`, which says what the site was built from. Equal inputs give equal bytes.
+`phaseline.json`, which names the versions that were built. Equal inputs give equal bytes.
 
     python3 build.py        # in CodeBuild, or by hand with the variables that README.md lists
 """
@@ -21,9 +21,9 @@ from string import Template
 from typing import Any
 
 TYPES = {
-    "in": ("Input", "Read, clean and align what arrives."),
+    "in": ("Input", "Read, clean and align the incoming data."),
     "opt": ("Optimisation", "Search for the best plan within the given limits."),
-    "out": ("Output", "Shape and deliver what was decided."),
+    "out": ("Output", "Format and deliver the result."),
 }
 SCHEMA = 1
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -31,7 +31,7 @@ KINDS = {dict: "an object", str: "a string", int: "a whole number"}
 
 
 class BuildError(Exception):
-    """An input that the site can't be built from; the message names the file and the key."""
+    """An invalid input. The message names the file and the key."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote
 
-from phaseline.site import content_types, headers
+from phaseline.site import content_types, hashed, headers
 from phaseline.site.headers import BRIEF, Headers, Rules
 
 KEY_LIMIT: Final = 1024
@@ -76,11 +76,12 @@ def of(names: Iterable[str], head: Callable[[str], bytes], rules: Rules | None) 
     `head` gives the first bytes of a file, and is asked for files without a suffix. Raises
     InputError for a rule that must not be.
     """
-    made = {}
-    for name in filter(is_for_visitors, names):
+    shown = sorted(filter(is_for_visitors, names))
+    bundled, made = hashed.folders(shown), {}
+    for name in shown:
         named = content_types.has_suffix(name)
         type_ = content_types.by_name(name) if named else content_types.by_content(head(name))
-        made[name] = File(name, headers.default(name, type_))
+        made[name] = File(name, headers.default(name, type_, bundled))
     made.setdefault(NOT_FOUND, File(NOT_FOUND_PAGE, headers.default(NOT_FOUND, PAGE)))
     if rules:
         made = {

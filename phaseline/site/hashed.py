@@ -6,6 +6,8 @@ phaseline-headers.json.
 """
 
 import re
+from collections import defaultdict
+from collections.abc import Container, Iterable
 from typing import Final
 
 FOLDERS: Final = ("_next/static/", "_app/immutable/")
@@ -16,8 +18,10 @@ _HEX: Final = re.compile(r"(?:[0-9a-f]{2}){4,}")
 """Of webpack, Docusaurus, Hugo, MkDocs Material: `main.3f2a1b9c.css`, `bundle.6c14ae12.min.js`."""
 _BASE32: Final = re.compile(r"[A-Z2-7]{8}")
 """Of esbuild and Angular, which call what they split off a chunk: `chunk-PABCDEFG.mjs`."""
-_BASE64: Final = re.compile(r"[A-Za-z0-9_-]{8}")
-"""Of Vite, Rollup and esbuild: `index-BX3k9aZ1.js`, `main-5F2JKLMN.js`."""
+_BASE64: Final = re.compile(r"(?=.*[A-Z0-9])[A-Za-z0-9_-]{8}")
+"""Of Vite, Rollup and esbuild: `index-BX3k9aZ1.js`, `main-5F2JKLMN.js`, `index-DiwrgTda.css`. Some
+look like words, and some words like them. But where they stand, all scripts have one."""
+_SCRIPTS: Final = (".js", ".mjs", ".cjs", ".css")
 _DATE: Final = re.compile(r"(19|20)\d{2}[01]\d[0-3]\d")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _WORD: Final = re.compile(r"[A-Za-z][a-z]{3}")
@@ -27,9 +31,26 @@ CHANGES: Final = 3
 two, `BX3k9aZ1` has six."""
 
 
-def is_hashed(key: str) -> bool:
-    """Whether the name of this file changes with its content; a page's never does."""
-    name = key.rpartition("/")[2]
+def folders(names: Iterable[str]) -> frozenset[str]:
+    """The folders whose scripts and styles a bundler named: all end in eight characters that may be
+    a hash, and at least one in such that are no word."""
+    tails = defaultdict(list)
+    for name in names:
+        if name.endswith(_SCRIPTS):
+            tails[name.rpartition("/")[0]].append(_tail(name))
+    return frozenset(
+        folder
+        for folder, found in tails.items()
+        if all(map(_BASE64.fullmatch, found)) and any(map(_is_random, found))
+    )
+
+
+def is_hashed(key: str, bundled: Container[str] = ()) -> bool:
+    """Whether the name of this file changes with its content; a page's never does.
+
+    `bundled` are the folders whose scripts a bundler named.
+    """
+    folder, _, name = key.rpartition("/")
     if name.lower().endswith(_PAGES):
         return False
     if key.startswith(FOLDERS):
@@ -37,8 +58,13 @@ def is_hashed(key: str) -> bool:
     stem, _, _ = name.rpartition(".")
     if _UUID.search(stem):
         return False  # names a thing, not its content
-    first, *parts = re.split(r"[.-]", stem)
-    return any(map(_is_hex, parts)) or _ends_in_hash(stem, first)
+    if any(map(_is_hex, re.split(r"[.-]", stem)[1:])):
+        return True
+    tail = _tail(name)
+    if stem.startswith("chunk-") and _BASE32.fullmatch(tail):
+        return True
+    scripts = name.removesuffix(".map").endswith(_SCRIPTS)
+    return folder in bundled and bool(_BASE64.fullmatch(tail)) and (scripts or _is_random(tail))
 
 
 def _is_hex(part: str) -> bool:
@@ -46,11 +72,12 @@ def _is_hex(part: str) -> bool:
     return bool(_HEX.fullmatch(part) and mixed and not _DATE.match(part))
 
 
-def _ends_in_hash(stem: str, first: str) -> bool:
+def _tail(name: str) -> str:
+    """The eight characters after a hyphen or dot at the end of a name, or fewer."""
+    stem = name.rpartition("/")[2].removesuffix(".map").rpartition(".")[0]
     before, tail = stem[:-8], stem[-8:]
-    if not before.endswith(("-", ".")) or not first:
-        return False
-    if _BASE32.fullmatch(tail) and first == "chunk":
-        return True
-    random = len(_CHANGE.findall(tail)) >= CHANGES and not _WORD.search(tail)
-    return bool(_BASE64.fullmatch(tail)) and random
+    return tail if len(before) > 1 and before.endswith(("-", ".")) else ""
+
+
+def _is_random(tail: str) -> bool:
+    return len(_CHANGE.findall(tail)) >= CHANGES and not _WORD.search(tail)

@@ -15,7 +15,7 @@ several match, the last one that sets a header wins.
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -82,10 +82,13 @@ def served(answer: Mapping[str, str]) -> Headers:
     return Headers(**fields, location=answer.get(f"x-amz-meta-{_LOCATION}"))
 
 
-def default(key: str, content_type: str) -> Headers:
-    """The headers of a file about which the frontend says nothing."""
+def default(key: str, content_type: str, bundled: Container[str] = ()) -> Headers:
+    """The headers of a file about which the frontend says nothing.
+
+    `bundled` are the folders whose scripts a bundler named.
+    """
     made = Headers(content_type, BRIEF)
-    is_kept = hashed.is_hashed(key) and not made.is_page and key != MANIFEST
+    is_kept = hashed.is_hashed(key, bundled) and not made.is_page and key != MANIFEST
     return replace(made, cache_control=IMMUTABLE) if is_kept else made
 
 

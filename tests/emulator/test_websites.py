@@ -57,6 +57,8 @@ CLEAN = {
 KEPT = {
     "vite": [
         "/assets/index-BX3k9aZ1.js",
+        "/assets/index-DiwrgTda.css",
+        "/assets/logo-C38fXH4l.svg",
         "/assets/vendors~main-C4k9_xZ2.js",
         "/assets/chunk-PABCDEFG.mjs",
     ],

@@ -138,9 +138,90 @@ def test_no_visitor_keeps_an_old_page(
         visit()
         for key in made.stale:
             del bucket[key]
+        visit()
+        for key in made.stale:
+            cache.pop(f"/{key}", None)
         state = publication.verified(made, listing(bucket))
         for key, digest in build.items():
             assert cache.get(f"/{key}", digest) == digest
+        assert cache.keys() <= {f"/{key}" for key in build}
+
+
+EDITS = "edits"
+ACTS = st.sampled_from([DIES_UPLOADING, DIES_AFTER_UPLOAD, FINISHES, EDITS])
+OBJECTS = st.tuples(st.sampled_from(["1", "2"]), st.sampled_from(["page", "download"]))
+FEW_OBJECTS = st.dictionaries(st.sampled_from(["a.css", "index.html"]), OBJECTS)
+
+
+@settings(max_examples=300)
+@given(st.lists(st.tuples(FEW_OBJECTS, ACTS), max_size=8), st.randoms(use_true_random=True))
+def test_headers_are_those_of_the_build_whoever_changed_them(
+    acts: list[tuple[dict[str, tuple[str, str]], str]], random: Random
+) -> None:
+    """After a finished execution each object has its content and its headers, also where a person
+    rewrote it before, or while the one before was verified; and caches hold no others.
+
+    What the bucket holds is (content, headers, time), and each write has a time of its own.
+    """
+    bucket: dict[str, tuple[str, str, str]] = {}
+    cache: dict[str, tuple[str, str]] = {}
+    state: Published | None = None
+    clock = 0
+
+    def write(key: str, content: str, headers: str) -> None:
+        nonlocal clock
+        clock += 1
+        bucket[key] = (content, headers, f"{clock:06}")
+
+    def visit() -> None:
+        for key, (content, headers, _) in bucket.items():
+            if random.random() < 0.5:
+                cache.setdefault(f"/{key}", (content, headers))
+
+    def edit() -> None:
+        if bucket:
+            key = random.choice(sorted(bucket))
+            write(key, bucket[key][0], "download")
+            visit()
+
+    def listed() -> dict[str, Listed]:
+        return {key: Listed(content, at) for key, (content, _, at) in bucket.items()}
+
+    for number, (files, act) in enumerate([*acts, ({"index.html": ("1", "page")}, FINISHES)]):
+        if act == EDITS:
+            edit()
+            continue
+        build = files | {"phaseline.json": (f"manifest {number}", "json")}
+        made = publication.plan(
+            execution=f"e{number}",
+            build={key: content for key, (content, _) in build.items()},
+            headers={key: headers for key, (_, headers) in build.items()},
+            manifest=manifest(opt=1),
+            bucket=listed(),
+            in_bucket=None,
+            published=state,
+        )
+        state = replace(state or published({}), publishing=f"e{number}")
+        groups = publication.order(made.keys, listed(), made.again)
+        uploads = [key for group in groups for key in group]
+        for key in uploads[: random.randrange(len(uploads)) if act == DIES_UPLOADING else None]:
+            write(key, *build[key])
+            visit()
+        if act != FINISHES:
+            continue
+        assert publication.order(made.keys, listed(), made.again) == ()
+        for path in [*cache] if made.changed is None else made.changed:
+            cache.pop(path, None)
+        for key, (content, headers) in build.items():
+            assert bucket[key][:2] == (content, headers)
+            assert cache.get(f"/{key}", (content, headers)) == (content, headers)
+        visit()
+        for key in made.stale:
+            del bucket[key]
+            cache.pop(f"/{key}", None)
+        if random.random() < 0.3:
+            edit()
+        state = publication.verified(made, listed())
 
 
 def test_what_the_build_lacks_is_stale() -> None:

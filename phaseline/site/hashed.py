@@ -28,7 +28,10 @@ _WORD: Final = re.compile(r"[A-Za-z][a-z]{3}")
 _CHANGE: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=\d)(?=[A-Za-z])|(?<=[A-Za-z])(?=\d)")
 CHANGES: Final = 3
 """Changes between letters, capitals and digits that make eight characters no word: `Vector3D` has
-two, `BX3k9aZ1` has six."""
+two."""
+CERTAIN: Final = 5
+"""Changes that make them a hash wherever they stand, if letters and capitals are among them:
+`Es6ToEs5` has four, `BX3k9aZ1` has six."""
 
 
 def folders(names: Iterable[str]) -> frozenset[str]:
@@ -61,7 +64,7 @@ def is_hashed(key: str, bundled: Container[str] = ()) -> bool:
     if any(map(_is_hex, re.split(r"[.-]", stem)[1:])):
         return True
     tail = _tail(name)
-    if stem.startswith("chunk-") and _BASE32.fullmatch(tail):
+    if _is_certain(tail) or (stem.startswith("chunk-") and _BASE32.fullmatch(tail)):
         return True
     scripts = name.removesuffix(".map").endswith(_SCRIPTS)
     return folder in bundled and bool(_BASE64.fullmatch(tail)) and (scripts or _is_random(tail))
@@ -79,5 +82,9 @@ def _tail(name: str) -> str:
     return tail if len(before) > 1 and before.endswith(("-", ".")) else ""
 
 
-def _is_random(tail: str) -> bool:
-    return len(_CHANGE.findall(tail)) >= CHANGES and not _WORD.search(tail)
+def _is_random(tail: str, changes: int = CHANGES) -> bool:
+    return len(_CHANGE.findall(tail)) >= changes and not _WORD.search(tail)
+
+
+def _is_certain(tail: str) -> bool:
+    return tail.lower() != tail != tail.upper() and _is_random(tail, CERTAIN)

@@ -19,6 +19,7 @@ from phaseline.site.hashed import folders, is_hashed
         "assets/javascripts/bundle.6c14ae12.min.js",  # MkDocs Material
         "css/main.min.3b2f9c0d5a6e7f80112233445566778899aabbccddeeff00112233445566aabb.css",  # Hugo
         "chunk-PABCDEFG.mjs",  # esbuild
+        "assets/index-BX3k9aZ1.js",  # Vite
         "_next/static/chunks/main-app.js",  # Next.js
         "_next/static/Zk3Qh/_buildManifest.js",
         "_app/immutable/entry/start.js",  # SvelteKit
@@ -47,6 +48,8 @@ def test_names_of_bundlers_are_hashed(key: str) -> None:
         "three-Vector3D.js",
         "jquery-3.7.1.min.js",
         "photo-DSC23456.jpg",
+        "track-A1B2C3D4.gpx",
+        "convert-Es6ToEs5.js",
         "photo-ORIGINAL.png",
         "logo-JAVASCRIPT.png",
         "step-Page2Of3.png",

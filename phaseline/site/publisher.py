@@ -6,6 +6,7 @@ has seen the new manifest at the edge, because pages that are cached still refer
 
 import io
 import shutil
+import stat
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -74,7 +75,14 @@ class Build:
                 "Correct base-directory in the frontend's buildspec.yml.",
             )
         names: set[str] = set()
-        for name in (entry.filename for entry in entries):
+        for entry in entries:
+            name = entry.filename
+            if stat.S_ISLNK(entry.external_attr >> 16):
+                raise InputError(
+                    self.where,
+                    f"the file {name!r} is a symbolic link, whose content would be a path",
+                    "Leave out enable-symlinks in the frontend's buildspec.yml.",
+                )
             wrong = files.is_for_visitors(name) and not files.is_key(name)
             if wrong or name in names:
                 raise InputError(

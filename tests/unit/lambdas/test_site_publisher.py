@@ -1,5 +1,8 @@
 """The Publish action, from the job to the bucket."""
 
+import io
+import stat
+import zipfile
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -392,6 +395,19 @@ def test_names_that_leave_the_site_are_refused(lambda_: ModuleType, name: str) -
     )
     answers = invoke(lambda_)
     assert repr(name) in answers.failures[0]["failureDetails"]["message"]
+    assert contents(lambda_._SITE.s3) == {}
+
+
+def test_a_link_is_refused(lambda_: ModuleType) -> None:
+    """Visitors would get the path that it leads to, as text."""
+    entry = zipfile.ZipInfo("latest.html")
+    entry.external_attr = (stat.S_IFLNK | 0o777) << 16
+    buffer = io.BytesIO(raw_zip("index.html", "phaseline.json"))
+    with zipfile.ZipFile(buffer, "a") as zipped:
+        zipped.writestr(entry, "../../etc/passwd")
+    lambda_._SITE.s3.put_object(Bucket=ARTIFACTS, Key=BUILD_KEY, Body=buffer.getvalue())
+    answers = invoke(lambda_)
+    assert "'latest.html' is a symbolic link" in answers.failures[0]["failureDetails"]["message"]
     assert contents(lambda_._SITE.s3) == {}
 
 

@@ -6,11 +6,13 @@ from typing import Any
 
 import boto3
 
+from phaseline.aws import jitter
 from phaseline.aws.config import config
 from phaseline.pipeline import jobs
 from phaseline.releases.ledger import WRITERS, Ledger
 from phaseline.site import manifests
 from phaseline.site.bucket import Site
+from phaseline.site.cdn import Cdn
 from phaseline.site.live import Lives
 from phaseline.site.verifier import Verification
 
@@ -26,6 +28,12 @@ _VERIFICATION = Verification(
     site_url=os.environ["SITE_URL"],
     ledger=Ledger(_DYNAMODB, os.environ["LEDGER_TABLE"]),
     lives=Lives(_DYNAMODB, os.environ["LEDGER_TABLE"]),
+    cdn=Cdn(
+        client=boto3.client("cloudfront", config=_CONFIG),
+        distribution=os.environ["DISTRIBUTION_ID"],
+        pause=jitter.pause,
+        clock=time.time,
+    ),
     fetch=manifests.fetch,
     pause=time.sleep,
     clock=time.time,

@@ -1,6 +1,6 @@
 """Where the emulator is attached to ministack. Everything that depends on its inside is here.
 
-ministack has no public way to add a service, so its tables get entries and nine functions are
+ministack has no public way to add a service, so its tables get entries and eleven functions are
 wrapped. tests/emulator/test_seams.py fails when a new version moves one of them.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from ministack import app as ministack
 from ministack.core import iam_actions, router
-from ministack.services import codebuild, eventbridge, s3, sts
+from ministack.services import cloudfront, codebuild, eventbridge, s3, sts
 from ministack.services.cloudformation import drift as detection
 from ministack.services.cloudformation import provisioners
 
@@ -24,7 +24,7 @@ from local.aws.codepipeline.jobs import Jobs
 from local.aws.codepipeline.service import CodePipeline
 from local.aws.codepipeline.state import Store
 from local.aws.deliveries import Deliveries
-from local.aws.ministack import drift, permissions, web_identity
+from local.aws.ministack import cdn, drift, permissions, web_identity
 from local.aws.ministack.connections import Connections
 from local.aws.ministack.roles import Roles
 from local.aws.ministack.web_identity import WebIdentity
@@ -67,6 +67,10 @@ def attach(endpoint: str, git_root: Path) -> tuple[CodePipeline, WebIdentity, Co
     iam_actions.SERVICE_TO_IAM_NAMESPACE |= permissions.NAMESPACES
     iam_actions.extract_resource_arn = _resource_arn(iam_actions.extract_resource_arn)
     iam_actions.request_tag_context = _request_keys(iam_actions.request_tag_context)
+    cloudfront._create_invalidation = cdn.refusing_paths(
+        cloudfront._create_invalidation, cloudfront
+    )
+    cloudfront._dataplane_function_associations = cdn.no_functions
     codebuild._start_build = builds.start_build
     eventbridge._invoke_target = _invoke_target(
         eventbridge._invoke_target, Deliveries(service, roles)

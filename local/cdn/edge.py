@@ -6,9 +6,9 @@ visitors would see it: the old page stays.
 
 Misses go through the emulator's own CloudFront data plane (a request whose Host is the
 distribution's domain), not to S3 with credentials of ours: the data plane applies the
-distribution's default root object, custom error responses and header policy, and it reads the
-bucket as the origin access control does, so a bucket policy that shuts CloudFront out shows.
-It keeps no cache, which is why there is this one.
+distribution's custom error responses and header policy, and it reads the bucket as the origin
+access control does, so a bucket policy that shuts CloudFront out shows. It keeps no cache, which
+is why there is this one, and the distribution's functions run here: before the cache and after it.
 
 Each request first asks the CloudFront API for new invalidations. The emulator calls an
 invalidation completed at once, and completed must mean forgotten.
@@ -28,6 +28,8 @@ import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 from werkzeug.wrappers import Request, Response
 
+from local.cdn.functions import FunctionError, Functions, Redirected
+from local.cdn.invalidation_paths import names
 from local.serving import CONTROL
 from local.waiting import PATIENCE
 
@@ -60,6 +62,7 @@ class Distribution:
     domain: str
     root_object: str
     error_ttls: Mapping[int, int]
+    functions: Functions
 
     @classmethod
     def read(cls, cloudfront: "CloudFrontClient", id_: str) -> "Distribution":
@@ -71,7 +74,9 @@ class Distribution:
             ttl = rule.get("ErrorCachingMinTTL", ERROR_TTL)
             ttls[rule["ErrorCode"]] = ttl
             ttls[int(rule.get("ResponseCode") or rule["ErrorCode"])] = ttl
-        return cls(id_, found["DomainName"], config.get("DefaultRootObject", ""), ttls)
+        associations = config["DefaultCacheBehavior"].get("FunctionAssociations", {})
+        functions = Functions.read(cloudfront, associations.get("Items", []))
+        return cls(id_, found["DomainName"], config.get("DefaultRootObject", ""), ttls, functions)
 
 
 @dataclass(frozen=True)
@@ -100,15 +105,6 @@ def freshness(status: int, cache_control: str, error_ttls: Mapping[int, int]) ->
     if re.search(r"no-cache|no-store|private", directives):
         return MINIMUM_TTL
     return DEFAULT_TTL
-
-
-def names(pattern: str, path: str) -> bool:
-    """Whether an invalidation path names a cached path. Only an asterisk at the end is a wildcard.
-
-    https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/invalidation-specifying-objects.html
-    """
-    pattern = "/" + pattern.removeprefix("/")
-    return path.startswith(pattern[:-1]) if pattern.endswith("*") else path == pattern
 
 
 @dataclass
@@ -174,6 +170,8 @@ class Edge:
             answer = (self._control if request.path.startswith(CONTROL) else self._serve)(request)
         except (BotoCoreError, ClientError, urllib3.exceptions.HTTPError) as error:
             answer = _failure(f"the edge can't reach the emulator: {error}")
+        except FunctionError as error:
+            answer = _failure(str(error), status=503)
         return answer(environ, start_response)
 
     def _control(self, request: Request) -> Response:
@@ -192,25 +190,35 @@ class Edge:
         if distribution is None:
             return _failure("the edge has no distribution yet")
         path = urlsplit(environ_path(request)).path
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        asked = distribution.functions.request(request.method, path, headers)
+        if isinstance(asked, Redirected):
+            return Response(asked.body, asked.status, asked.headers)
+        path = asked
         if path == "/" and distribution.root_object:
             path = f"/{distribution.root_object}"
         if request.method not in ("GET", "HEAD"):
-            return self._answer(request, self._fetch(distribution, request.method, path), "Miss")
+            passed = self._fetch(distribution, request.method, path)
+            return self._answer(request, distribution, path, passed, "Miss")
         cache = self._cache
         self._learn_invalidations(distribution, cache)
         now, since = self._clock(), len(cache.patterns)
         stored = cache.entries.get(path)
         if stored is not None and now - stored.at < stored.ttl:
-            return self._answer(request, stored, "Hit")
+            return self._answer(request, distribution, path, stored, "Hit")
         stored = self._fetch(distribution, "GET", path)
         cache.keep(path, stored, since=since)
-        return self._answer(request, stored, "Error" if stored.status >= 500 else "Miss")
+        outcome = "Error" if stored.status >= 500 else "Miss"
+        return self._answer(request, distribution, path, stored, outcome)
 
     def _fetch(self, distribution: Distribution, method: str, path: str) -> Stored:
-        """Ask the origin, as a visitor who came over TLS."""
+        """Ask the origin, as a visitor who came over TLS; S3 takes a plus in a path for a blank.
+
+        https://github.com/imgix/js-core/issues/88
+        """
         response = self._origin.request(
             method,
-            path,
+            path.replace("+", "%20"),
             headers={"Host": distribution.domain, "X-Forwarded-Proto": "https"},
             redirect=False,
         )
@@ -240,15 +248,25 @@ class Edge:
                 cache.forget(invalidation["InvalidationBatch"]["Paths"].get("Items", []))
                 cache.seen.add(id_)
 
-    def _answer(self, request: Request, stored: Stored, outcome: str) -> Response:
+    def _answer(
+        self,
+        request: Request,
+        distribution: Distribution,
+        path: str,
+        stored: Stored,
+        outcome: str,
+    ) -> Response:
         """A stored answer as this visitor gets it: whole, or 304 when they have it already."""
-        response = Response(stored.body, status=stored.status)
+        status, headers = distribution.functions.response(
+            request.method, path, stored.status, stored.headers
+        )
+        response = Response(stored.body, status=status)
         response.headers.clear()
-        response.headers.extend(stored.headers)
+        response.headers.extend(headers)
         response.headers["X-Cache"] = f"{outcome} from phaseline edge"
         if outcome == "Hit":
             response.headers["Age"] = str(stored.age(self._clock()))
-        if stored.status == 200:
+        if status == 200:
             response.make_conditional(request)
             del response.headers["Date"]  # the server adds its own
         response.headers["Content-Length"] = str(len(stored.body))
@@ -260,6 +278,6 @@ def environ_path(request: Request) -> str:
     return str(request.environ.get("RAW_URI") or request.environ["REQUEST_URI"])
 
 
-def _failure(text: str) -> Response:
+def _failure(text: str, status: int = 502) -> Response:
     """A fault of the edge's own."""
-    return Response(f"{text}\n", status=502, headers={"X-Cache": "Error from phaseline edge"})
+    return Response(f"{text}\n", status, headers={"X-Cache": "Error from phaseline edge"})

@@ -35,7 +35,7 @@ from phaseline.pipeline.executions import ENDED, Executions
 from phaseline.releases.ledger import WRITERS, Ledger
 from phaseline.site import manifests, publication
 from phaseline.site.bucket import Site
-from phaseline.site.manifests import ServedManifest
+from phaseline.site.manifests import ServedFile, ServedManifest
 
 SETTLE = 60.0
 """Seconds between two looks: the stream, EventBridge and a verification need a few each, and
@@ -73,7 +73,7 @@ class ReleaseCheck:
     now: Callable[[], datetime]
     sleep: Callable[[float], None] = time.sleep
     fetch: Callable[[str], ServedManifest] = manifests.fetch
-    fetch_digest: Callable[[str, str], str] = manifests.fetch_digest
+    fetch_file: Callable[[str, str], ServedFile] = manifests.fetch_file
 
     def run(self, settle: float = SETTLE) -> Report:
         """What two looks, `settle` seconds apart, both found; one look where that finds nothing.
@@ -209,7 +209,7 @@ class ReleaseCheck:
     def _website(self, newest: Mapping[str, Stored]) -> Iterator[Result]:
         bucket, manifest = self.site.listing(), self.site.manifest()
         shown: ServedManifest | InputError | None = None
-        pages: dict[str, str] = {}
+        pages: dict[str, ServedFile] = {}
         if manifest:
             try:
                 shown = self.fetch(self.site_url)
@@ -239,10 +239,10 @@ class ReleaseCheck:
         )
         yield from self._explained([*website_rules.website(site, newest), *self._unclosed(shown)])
 
-    def _page(self, key: str) -> str | Failure:
-        """The MD5 of a page as visitors get it, or why there is none."""
+    def _page(self, key: str) -> ServedFile | Failure:
+        """A page as visitors get it, or why there is none."""
         try:
-            return self.fetch_digest(self.site_url, key)
+            return self.fetch_file(self.site_url, key)
         except RemoteCallError as error:
             return Failure(WEBSITE, str(error))
 

@@ -10,9 +10,9 @@ from phaseline.documents.store import Stored
 from phaseline.drift.release_rules import listed
 from phaseline.drift.report import Finding, Repair
 from phaseline.errors import InputError
-from phaseline.site import manifests
-from phaseline.site.manifests import ServedManifest
-from phaseline.site.publication import Published
+from phaseline.site import headers, manifests, publication
+from phaseline.site.manifests import ServedFile, ServedManifest
+from phaseline.site.publication import Listed, Published
 
 BUILD, INVALIDATE = Repair("build"), Repair("invalidate")
 WEBSITE = "website"
@@ -22,17 +22,17 @@ WEBSITE = "website"
 class Website:
     """What was read of the website.
 
-    `bucket` is its bucket's listing (key -> MD5), `manifest` the one there, `published` what was
-    last verified. `served` is the manifest that visitors get, or what is wrong with it, or None
-    where it could not be looked at; `pages` are the MD5s of pages as visitors get them. `sources`
-    has the documents' versions that `manifest` names, where they exist.
+    `bucket` is its bucket's listing, `manifest` the one there, `published` what was last verified.
+    `served` is the manifest that visitors get, or what is wrong with it, or None where it could not
+    be looked at; `pages` are the pages as visitors get them. `sources` has the documents' versions
+    that `manifest` names, where they exist.
     """
 
-    bucket: Mapping[str, str]
+    bucket: Mapping[str, Listed]
     manifest: ServedManifest | None
     published: Published | None
     served: ServedManifest | InputError | None
-    pages: Mapping[str, str]
+    pages: Mapping[str, ServedFile]
     sources: Mapping[str, Document]
 
 
@@ -47,18 +47,23 @@ def website(site: Website, newest: Mapping[str, Stored]) -> Iterator[Finding]:
 
 
 def _bucket(site: Website, newest: Mapping[str, Stored]) -> Iterator[Finding]:
-    expected = site.published.keys if site.published else {}
     found = ""
     if site.manifest is None:
         if site.published or any(stored.document.revision for stored in newest.values()):
             found = f"its bucket has no {manifests.NAME} that can be read"
     elif site.published and site.published.publishing:
         found = f"execution {site.published.publishing} began to publish, which was never verified"
-    elif site.published and expected != site.bucket:
-        names = {key for key, _ in expected.items() ^ site.bucket.items()}
-        found = f"its bucket is not as it was published: {listed(sorted(names))}"
+    elif site.published and (names := _rewritten(site.bucket, site.published)):
+        found = f"its bucket is not as it was published: {listed(names)}"
     if found:
         yield _built("wrong-site", found, f"The website is in doubt: {found}.")
+
+
+def _rewritten(bucket: Mapping[str, Listed], published: Published) -> list[str]:
+    """What others wrote or deleted since it was verified; with the same content, to change its
+    headers."""
+    keys = sorted(bucket.keys() | published.keys.keys())
+    return [key for key in keys if not published.is_as_written(key, bucket.get(key))]
 
 
 def _source(site: Website, manifest: ServedManifest, stored: Stored) -> Iterator[Finding]:
@@ -97,9 +102,10 @@ def _source(site: Website, manifest: ServedManifest, stored: Stored) -> Iterator
 def _cache(site: Website, manifest: ServedManifest) -> Iterator[Finding]:
     # Where the bucket was edited the edge may well hold what was published, which is right.
     published = site.published.keys if site.published else {}
+    present = publication.digests(site.bucket)
 
     def is_stale(key: str, digest: str) -> bool:
-        return digest not in {site.bucket.get(key), published.get(key)}
+        return digest not in {present.get(key), published.get(key)}
 
     if site.served is None:
         return
@@ -108,10 +114,18 @@ def _cache(site: Website, manifest: ServedManifest) -> Iterator[Finding]:
     elif is_stale(manifests.NAME, site.served.digest):
         found = f"{manifests.NAME} of execution {site.served.execution}, not {manifest.execution}"
     else:
-        stale = sorted(key for key, digest in site.pages.items() if is_stale(key, digest))
-        if not stale:
+        stale = sorted(key for key, page in site.pages.items() if is_stale(key, page.digest))
+        wrong = sorted(
+            f"{key} as {page.headers.get('content-type', 'nothing')}"
+            for key, page in site.pages.items()
+            if _has_other_headers(site, key, page)
+        )
+        if stale:
+            found = f"other content than its bucket: {listed(stale)}"
+        elif wrong:
+            found = f"other headers than its bucket: {listed(wrong)}"
+        else:
             return
-        found = f"other content than its bucket: {listed(stale)}"
     yield Finding(
         kind="old-cache",
         subject=WEBSITE,
@@ -119,6 +133,14 @@ def _cache(site: Website, manifest: ServedManifest) -> Iterator[Finding]:
         sentence=f"The CDN serves {found}. Invalidate it; then check the distribution's origin.",
         repair=INVALIDATE,
     )
+
+
+def _has_other_headers(site: Website, key: str, page: ServedFile) -> bool:
+    """Whether a page is served with other headers than the bucket is known to have."""
+    published = site.published
+    if published is None or not published.is_as_written(key, site.bucket.get(key)):
+        return False
+    return headers.served(page.headers).digest != published.headers.get(key)
 
 
 def _built(kind: Any, found: str, sentence: str) -> Finding:

@@ -13,14 +13,15 @@ of the one that overtook it.
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from datetime import UTC
+from typing import IO, TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from phaseline.errors import ConfigurationError, InputError, RemoteCallError
 from phaseline.site import manifests
 from phaseline.site.manifests import ServedManifest
-from phaseline.site.publication import Publication, Published
+from phaseline.site.publication import Listed, Published
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -43,14 +44,30 @@ class Site:
     bucket: str
     metadata_bucket: str
 
-    def listing(self) -> dict[str, str]:
-        """Every key of the website's bucket with its ETag, which is the MD5 of what we upload."""
+    def listing(self) -> dict[str, Listed]:
+        """Every object of the website's bucket; its ETag is the MD5 of what we upload."""
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
         return {
-            item["Key"]: item["ETag"].strip('"')
+            item["Key"]: Listed(
+                item["ETag"].strip('"'), item["LastModified"].astimezone(UTC).isoformat()
+            )
             for page in pages
             for item in page.get("Contents", [])
         }
+
+    def upload(self, key: str, body: IO[bytes] | bytes, listed: Listed | None, **more: Any) -> bool:
+        """Write an object over the one that was `listed`; False where that is not there any more.
+
+        So an upload that comes late can't replace what a later publication wrote.
+        """
+        condition: Any = {"IfMatch": f'"{listed.digest}"'} if listed else {"IfNoneMatch": "*"}
+        try:
+            self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, **condition, **more)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in {*CONFLICTS, "NoSuchKey"}:
+                raise
+            return False
+        return True
 
     def manifest(self) -> ServedManifest | None:
         """The bucket's manifest, or None where there is none that can be read."""
@@ -93,9 +110,9 @@ class Site:
         known = self.published()[0]
         return known is None or known.publishing == execution
 
-    def remember(self, done: Publication, etag: str | None) -> bool:
-        """Store `done` as the last verified one over the state with `etag`, unless that changed."""
-        return self._replace(Published(done.keys, done.documents, done.execution), etag)
+    def remember(self, verified: Published, etag: str | None) -> bool:
+        """Store what was verified last over the state with `etag`, unless that changed."""
+        return self._replace(verified, etag)
 
     def _replace(self, state: Published, etag: str | None) -> bool:
         """Write `state` over the one with `etag` (None: over none); False where that changed."""

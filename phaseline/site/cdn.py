@@ -9,10 +9,10 @@ https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_InvalidationBatch
 import hashlib
 import itertools
 import json
+import string
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from phaseline.errors import ConfigurationError, TimedOutError
 
@@ -27,10 +27,17 @@ in progress at a time, and above 1,000 paths a month each one costs money.
 https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html
 https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/PayingForInvalidation.html
 """
-SAFE = "/!$&'()*+,;=:@?-._"
-"""Beside letters and digits, what stays as it is: CloudFront wants only the characters encoded
-that RFC 1738 calls unsafe, and those outside of ASCII.
+WILDCARDS_LIMIT = 5
+"""Paths that end in an asterisk; more become `/*`. Fifteen may be in progress at a time.
+https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/InvalidationLimits.html
+"""
+PLAIN = frozenset(string.ascii_letters + string.digits + "-._/")
+"""Characters that everybody sends as they are. Any other has several spellings: a browser sends
+`~`, `(`, `+` and `@` as they are, another client encodes them, in capitals or not, and S3 takes
+`+` for a blank. CloudFront forgets only the spelling that is named, and takes no `~` at all, which
+it answers by refusing all paths of the request.
 https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/invalidation-specifying-objects.html
+https://github.com/aws/aws-sdk/issues/525
 """
 PATIENCE = 20.0
 """Seconds that one invocation spends on trying and looking again."""
@@ -87,7 +94,14 @@ class Cdn:
         known = progress.invalidation
         for attempt in itertools.count():
             if known is None:
-                known, completed = self._create(execution, wanted)
+                try:
+                    known, completed = self._create(execution, wanted)
+                except self._refusals():
+                    if wanted == EVERYTHING:
+                        raise
+                    # Not one path of a request is taken if one is refused.
+                    wanted, progress = EVERYTHING, replace(progress, everything=True)
+                    continue
             else:
                 completed = self._completed(known)
             if completed and known:
@@ -119,6 +133,10 @@ class Cdn:
             return None, False
         return answer["Invalidation"]["Id"], answer["Invalidation"]["Status"] == "Completed"
 
+    def _refusals(self) -> tuple[type[Exception], ...]:
+        exceptions = self.client.exceptions
+        return exceptions.InvalidArgument, exceptions.BatchTooLarge
+
     def _completed(self, invalidation: str) -> bool:
         answer = self.client.get_invalidation(DistributionId=self.distribution, Id=invalidation)
         return answer["Invalidation"]["Status"] == "Completed"
@@ -133,20 +151,41 @@ class Cdn:
 
 
 def paths(changed: Sequence[str] | None) -> tuple[str, ...]:
-    """The paths to invalidate for `changed` files (`/blog/index.html`), sorted and encoded.
+    """The paths to invalidate for `changed` files (`/blog/index.html`), sorted.
 
-    None means that everything may have changed. An index page counts for its directory too.
+    Each is one that CloudFront takes. Together they name every spelling in which visitors may
+    have asked for the files: a name with other characters than PLAIN is covered by its beginning
+    and an asterisk. An index page counts for its directory too, since a function of the
+    distribution leads from there to it. None means that everything may have changed.
     """
     if changed is None:
         return EVERYTHING
-    wanted: set[str] = set()
-    for path in changed:
-        directory = [path.removesuffix("index.html")] if path.endswith("/index.html") else []
-        for each in [path, *directory]:
-            encoded = quote(each, safe=SAFE)
-            # RFC 1738 calls the tilde unsafe, RFC 3986 does not, and browsers follow the latter.
-            wanted |= {encoded, encoded.replace("~", "%7E")}
+    asked = {*changed, *(path.removesuffix("index.html") for path in changed if _is_index(path))}
+    named = {_named(path) for path in asked}
+    beginnings = tuple(path.removesuffix("*") for path in named if path.endswith("*"))
+    if len(beginnings) > WILDCARDS_LIMIT:
+        return EVERYTHING
+    alone = {path for path in named if not path.startswith(beginnings)}
+    # The shortest of the beginnings covers those that continue it.
+    wide = {f"{one}*" for one in beginnings if not any(_continues(one, to) for to in beginnings)}
+    wanted = alone | wide
     return tuple(sorted(wanted)) if len(wanted) <= PATHS_LIMIT else EVERYTHING
+
+
+def _is_index(path: str) -> bool:
+    return path.endswith("/index.html")
+
+
+def _named(path: str) -> str:
+    """The path itself, or its beginning and an asterisk where it can't be named exactly."""
+    for position, sign in enumerate(path):
+        if sign not in PLAIN:
+            return f"{path[:position]}*"
+    return path
+
+
+def _continues(path: str, beginning: str) -> bool:
+    return path != beginning and path.startswith(beginning)
 
 
 def reference(execution: str, paths: Sequence[str]) -> str:

@@ -123,24 +123,36 @@ def fetch(
     Raises ConfigurationError for an address that is not http or https, RemoteCallError where no
     answer of use arrives, InputError where the answer is no manifest.
     """
-    return parse(_read(site_url, NAME, timeout, clock), f"{site_url.rstrip('/')}/{NAME}")
+    data, _ = _read(site_url, NAME, timeout, clock)
+    return parse(data, f"{site_url.rstrip('/')}/{NAME}")
 
 
-def fetch_digest(
+@dataclass(frozen=True)
+class ServedFile:
+    """A file as visitors get it: its MD5 in hex, and the headers by their names in lower case."""
+
+    digest: str
+    headers: Mapping[str, str]
+
+
+def fetch_file(
     site_url: str,
     key: str,
     *,
     timeout: float = TIMEOUT,
     clock: Callable[[], float] = time.monotonic,
-) -> str:
-    """The MD5, in hex, of a file as visitors get it; `key` is its key in the website's bucket.
+) -> ServedFile:
+    """A file as visitors get it; `key` is its key in the website's bucket.
 
     Raises as `fetch` does.
     """
-    return digest(_read(site_url, quote(key), timeout, clock))
+    data, headers = _read(site_url, quote(key), timeout, clock)
+    return ServedFile(digest(data), headers)
 
 
-def _read(site_url: str, path: str, timeout: float, clock: Callable[[], float]) -> bytes:
+def _read(
+    site_url: str, path: str, timeout: float, clock: Callable[[], float]
+) -> tuple[bytes, dict[str, str]]:
     if not site_url.startswith(("https://", "http://")):
         raise ConfigurationError(
             site_url or "SITE_URL", "expected an http or https address", "Correct the SiteUrl."
@@ -151,6 +163,7 @@ def _read(site_url: str, path: str, timeout: float, clock: Callable[[], float]) 
     data = bytearray()
     try:
         with urllib.request.urlopen(request, timeout=timeout) as response:  # noqa: S310
+            headers = {name.lower(): value for name, value in response.headers.items()}
             # In pieces: the socket's time-out alone would let a dripping answer last for ever.
             while len(data) <= SIZE_LIMIT and (piece := response.read1(64 * 1024)):
                 data += piece
@@ -164,7 +177,7 @@ def _read(site_url: str, path: str, timeout: float, clock: Callable[[], float]) 
         raise RemoteCallError(
             url, f"expected at most {SIZE_LIMIT} bytes, found more", "Look at what is served there."
         )
-    return bytes(data)
+    return bytes(data), headers
 
 
 def compare(manifest: ServedManifest, releases: Iterable[Release]) -> Verdict:

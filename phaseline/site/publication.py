@@ -7,11 +7,9 @@ state/published.json.
 
 import io
 import json
-import re
 import zipfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from mimetypes import MimeTypes
+from collections.abc import Callable, Container, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from phaseline.errors import InputError
@@ -20,22 +18,19 @@ from phaseline.site.manifests import ServedManifest
 from phaseline.site.outcomes import PUBLISHED, SUPERSEDED
 
 FILE = "publication.json"
-SCHEMA = 1
-HASHED = re.compile(r"\.[0-9a-f]{8,}\.[A-Za-z0-9]+$")
-"""A name that changes with the content, such as style.3f9ac01b.css."""
+SCHEMA = 2
 
-# Only the table of the standard library, which is the same on every machine, and what it lacks.
-_TYPES = MimeTypes()
-for _type, _suffix in (
-    ("application/manifest+json", ".webmanifest"),
-    ("font/woff", ".woff"),
-    ("font/woff2", ".woff2"),
-    ("image/avif", ".avif"),
-    ("image/webp", ".webp"),
-    ("text/javascript", ".js"),
-    ("text/javascript", ".mjs"),
-):
-    _TYPES.add_type(_type, _suffix)
+
+@dataclass(frozen=True)
+class Listed:
+    """An object as the bucket's listing shows it: its ETag, and when it was written (ISO 8601).
+
+    A listing shows no headers. But whoever changes them writes the object anew, so they are as
+    they were as long as the time is.
+    """
+
+    digest: str
+    modified: str
 
 
 @dataclass(frozen=True)
@@ -46,6 +41,10 @@ class Publication:
     (None for all), `stale` the keys of the bucket that the build lacks. `documents` is the
     manifest's, as JSON. `outcome` is published, or superseded where the website shows newer
     documents than this build was made of; then nothing is done.
+
+    `headers` has the digest of each file's headers. `again` names what has the right content in
+    the bucket and perhaps other headers, with the time when it was written: as long as the
+    listing shows this time, it is uploaded again.
     """
 
     execution: str
@@ -54,6 +53,8 @@ class Publication:
     keys: Mapping[str, str]
     stale: tuple[str, ...]
     documents: Mapping[str, Any]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    again: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def revisions(self) -> dict[str, int]:
@@ -66,12 +67,20 @@ class Published:
 
     `publishing` is the execution that has begun to change that since, and is not verified yet:
     while there is one, caches may hold what it uploaded, even where it was restored later.
+    `headers` has the digest of each file's headers, and `modified` the time at which this file
+    was written with them. A file that was written by others since has none.
     """
 
     keys: Mapping[str, str]
     documents: Mapping[str, Any]
     execution: str
     publishing: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    modified: Mapping[str, str] = field(default_factory=dict)
+
+    def is_as_written(self, key: str, listed: Listed | None) -> bool:
+        """Whether an object is the one that was verified: with its content and its headers."""
+        return listed == Listed(self.keys.get(key, ""), self.modified.get(key, ""))
 
     @property
     def revisions(self) -> dict[str, int]:
@@ -82,12 +91,13 @@ def plan(
     *,
     execution: str,
     build: Mapping[str, str],
+    headers: Mapping[str, str],
     manifest: ServedManifest,
-    bucket: Mapping[str, str],
+    bucket: Mapping[str, Listed],
     in_bucket: ServedManifest | None,
     published: Published | None,
 ) -> Publication:
-    """What to do to bring `build` (key -> MD5) into a `bucket` that holds key -> ETag.
+    """What to do to bring `build` (key -> MD5), with `headers` (key -> digest), into a `bucket`.
 
     `in_bucket` is the bucket's own manifest. Both it and `published` are asked whether the build
     is too old, since the newest publication may not be verified yet.
@@ -99,9 +109,16 @@ def plan(
     """
     floors = [known.revisions for known in (in_bucket, published) if known]
     superseded = any(is_older(manifest.revisions, floor) for floor in floors)
+    present = digests(bucket)
+    again = {
+        key: bucket[key].modified
+        for key, digest in build.items()
+        if present.get(key) == digest and not _has_headers(key, headers, bucket, published)
+    }
     changed = None
-    if published and not published.publishing and published.keys == bucket:
-        changed = tuple(sorted(f"/{key}" for key, _ in build.items() - bucket.items()))
+    if published and not published.publishing and published.keys == present:
+        different = again.keys() | {key for key, _ in build.items() - present.items()}
+        changed = tuple(sorted(f"/{key}" for key in different))
     return Publication(
         execution=execution,
         outcome=SUPERSEDED if superseded else PUBLISHED,
@@ -109,6 +126,42 @@ def plan(
         keys=dict(sorted(build.items())),
         stale=tuple(sorted(bucket.keys() - build.keys())),
         documents={type_: asdict(document) for type_, document in manifest.documents.items()},
+        headers=dict(sorted(headers.items())),
+        again=dict(sorted(again.items())),
+    )
+
+
+def _has_headers(
+    key: str,
+    headers: Mapping[str, str],
+    bucket: Mapping[str, Listed],
+    published: Published | None,
+) -> bool:
+    """Whether an object is known to have the headers that it is to have."""
+    known = published is not None and published.is_as_written(key, bucket.get(key))
+    return bool(known and published and published.headers.get(key) == headers.get(key))
+
+
+def digests(bucket: Mapping[str, Listed]) -> dict[str, str]:
+    """The ETags alone."""
+    return {key: listed.digest for key, listed in bucket.items()}
+
+
+def verified(done: Publication, bucket: Mapping[str, Listed]) -> Published:
+    """The state once `done` is verified, from what the bucket holds then.
+
+    The manifest is written last. What was written after it, others wrote: its headers are not
+    known, and the next publication writes it again.
+    """
+    manifest = bucket.get(MANIFEST)
+    until = manifest.modified if manifest else ""
+    modified = {
+        key: bucket[key].modified
+        for key in done.keys
+        if key in bucket and bucket[key].modified <= until
+    }
+    return Published(
+        done.keys, done.documents, done.execution, headers=done.headers, modified=modified
     )
 
 
@@ -117,38 +170,38 @@ def is_older(revisions: Mapping[str, int], other: Mapping[str, int]) -> bool:
     return any(revisions.get(type_, 0) < revision for type_, revision in other.items())
 
 
-def order(keys: Mapping[str, str], bucket: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
+def is_page(key: str) -> bool:
+    """Whether a file is a page, by its name."""
+    return key.endswith((".html", ".htm", ".xhtml", ".xht"))
+
+
+def order(
+    keys: Mapping[str, str],
+    bucket: Mapping[str, Listed],
+    again: Mapping[str, str],
+    written: Container[str] = (),
+    page: Callable[[str], bool] = is_page,
+) -> tuple[tuple[str, ...], ...]:
     """The keys to upload, in groups: no group starts before the one before it is up.
 
     First what pages refer to, then the pages, then the manifest, which so never names what is
-    not there. What the bucket holds already, by its ETag, is left out.
+    not there. What the bucket holds already is left out, by its ETag, and where it is to be
+    uploaded `again`, by the time when it was written or by being `written` already.
     """
-    missing = sorted(key for key, digest in keys.items() if bucket.get(key) != digest)
+
+    def is_there(key: str, digest: str) -> bool:
+        listed = bucket.get(key)
+        if listed is None or listed.digest != digest:
+            return False
+        return key in written or again.get(key) != listed.modified
+
+    missing = sorted(key for key, digest in keys.items() if not is_there(key, digest))
     groups = (
-        tuple(key for key in missing if not is_page(key) and key != MANIFEST),
-        tuple(key for key in missing if is_page(key)),
+        tuple(key for key in missing if not page(key) and key != MANIFEST),
+        tuple(key for key in missing if page(key)),
         tuple(key for key in missing if key == MANIFEST),
     )
     return tuple(group for group in groups if group)
-
-
-def is_page(key: str) -> bool:
-    return key.endswith((".html", ".htm"))
-
-
-def content_type(key: str) -> str:
-    """The Content-Type of a file, by its name; text is UTF-8."""
-    guessed, encoding = _TYPES.guess_type(key)
-    if guessed is None or encoding is not None:
-        return "application/octet-stream"
-    return f"{guessed}; charset=utf-8" if guessed.startswith("text/") else guessed
-
-
-def cache_control(key: str) -> str:
-    """For ever where the name changes with the content, else a minute and then ask again."""
-    if HASHED.search(key):
-        return "public, max-age=31536000, immutable"
-    return "public, max-age=60, must-revalidate"
 
 
 def render(publication: Publication) -> dict[str, bytes]:
@@ -182,6 +235,8 @@ def _publication(body: Mapping[str, Any]) -> Publication:
         keys=body["keys"],
         stale=tuple(body["stale"]),
         documents=body["documents"],
+        headers=body["headers"],
+        again=body["again"],
     )
 
 

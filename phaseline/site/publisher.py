@@ -4,24 +4,28 @@ The order: what pages refer to, then the pages, then the manifest. Old files sta
 has seen the new manifest at the edge, because pages that are cached still refer to them.
 """
 
+import io
 import shutil
+import stat
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import IO, TYPE_CHECKING
 
 from phaseline.documents import revision
 from phaseline.errors import InputError, RemoteCallError, TimedOutError
 from phaseline.pipeline import jobs
 from phaseline.pipeline.jobs import Artifact, Continue, Done, Job
-from phaseline.site import manifests, publication
+from phaseline.site import content_types, files, headers, manifests, publication
 from phaseline.site.bucket import STATE_KEY, Site
+from phaseline.site.files import File
 from phaseline.site.manifests import ServedManifest
 from phaseline.site.outcomes import OVERTAKEN, SUPERSEDED
-from phaseline.site.publication import Publication
+from phaseline.site.publication import Listed, Publication
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -40,8 +44,6 @@ BEGINNINGS = 5
 finishing, and a second delivery of this job may run."""
 INVOCATIONS = 20
 """Invocations that one publication may take."""
-KEY_LIMIT = 1024
-"""Bytes of an S3 key. https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
 
 
 @dataclass(frozen=True)
@@ -51,28 +53,64 @@ class Build:
     zipped: zipfile.ZipFile
     where: str
 
-    def digests(self) -> dict[str, str]:
-        """Each file with its MD5. Raises InputError for a name that no website has."""
-        files = [entry for entry in self.zipped.infolist() if not entry.is_dir()]
-        total = sum(entry.file_size for entry in files)
-        if len(files) > FILES_LIMIT or total > SIZE_LIMIT:
+    def files(self) -> dict[str, File]:
+        """The website's objects by their keys.
+
+        Raises InputError for a name that no website has, and for a wrong file of headers.
+        """
+        names = self._names()
+        rules = None
+        if headers.FILE in names:
+            rules = headers.parse(self.zipped.read(headers.FILE), f"{self.where}, {headers.FILE}")
+        return files.of(names, self._head, rules)
+
+    def _names(self) -> set[str]:
+        entries = [entry for entry in self.zipped.infolist() if not entry.is_dir()]
+        total = sum(entry.file_size for entry in entries)
+        if len(entries) > FILES_LIMIT or total > SIZE_LIMIT:
             raise InputError(
                 self.where,
                 f"expected at most {FILES_LIMIT} files of {SIZE_LIMIT} bytes together,"
-                f" found {len(files)} of {total}",
+                f" found {len(entries)} of {total}",
                 "Correct base-directory in the frontend's buildspec.yml.",
             )
-        digests: dict[str, str] = {}
-        for entry in files:
-            if not _is_key(entry.filename) or entry.filename in digests:
+        names: set[str] = set()
+        for entry in entries:
+            name = entry.filename
+            if stat.S_ISLNK(entry.external_attr >> 16):
                 raise InputError(
                     self.where,
-                    f"the file name {entry.filename!r} is not a plain path that stands once",
-                    "Correct the frontend's build.",
+                    f"the file {name!r} is a symbolic link, whose content would be a path",
+                    "Leave out enable-symlinks in the frontend's buildspec.yml.",
                 )
-            with self.zipped.open(entry) as content:
-                digests[entry.filename] = manifests.stream_digest(content)
-        return digests
+            wrong = files.is_for_visitors(name) and not files.is_key(name)
+            if wrong or name in names:
+                raise InputError(
+                    self.where,
+                    f"the file name {name!r} is not a plain path that stands once",
+                    f"Correct the frontend's build: a path has at most {files.KEY_LIMIT} bytes, no"
+                    " backslash and no control character, and does not leave the folder.",
+                )
+            names.add(name)
+        return names
+
+    def _head(self, name: str) -> bytes:
+        with self.zipped.open(name) as content:
+            return content.read(content_types.HEAD)
+
+    @contextmanager
+    def opened(self, file: File) -> Iterator[tuple[IO[bytes], int]]:
+        """The content of an object, and its bytes in number."""
+        if isinstance(file.source, bytes):
+            yield io.BytesIO(file.source), len(file.source)
+            return
+        with self.zipped.open(file.source) as content:
+            yield content, self.zipped.getinfo(file.source).file_size
+
+    def digest(self, file: File) -> str:
+        """The MD5 of an object's content."""
+        with self.opened(file) as (content, _):
+            return manifests.stream_digest(content)
 
     def manifest(self) -> ServedManifest:
         """The build's manifest. Raises InputError where it is missing or malformed."""
@@ -88,7 +126,7 @@ class Build:
 
 
 @contextmanager
-def opened(s3: "S3Client", artifact: Artifact) -> Iterator[Build]:
+def unpacked(s3: "S3Client", artifact: Artifact) -> Iterator[Build]:
     """The build in `artifact`, kept on disk and not in memory while it is open."""
     with tempfile.TemporaryFile() as file:
         shutil.copyfileobj(
@@ -111,13 +149,12 @@ def run(job: Job, site: Site, *, time_left: Callable[[], float]) -> Done | Conti
     """
     invocation = int((job.progress or {}).get("invocation", 1))
     target = job.output("Publication")
-    with opened(site.s3, job.input("Site")) as build:
+    with unpacked(site.s3, job.input("Site")) as build:
         stored = _stored_plan(job, site, build, target)
         if stored.outcome == SUPERSEDED:
             return _done(stored, SUPERSEDED)
-        if not site.is_held_by(stored.execution):
-            return _done(stored, OVERTAKEN)
-        if not _upload(site, build, stored.keys, time_left):
+        outcome = _upload(site, build, stored, time_left)
+        if outcome is None:
             if invocation >= INVOCATIONS:
                 raise TimedOutError(
                     f"s3://{site.bucket}",
@@ -125,7 +162,7 @@ def run(job: Job, site: Site, *, time_left: Callable[[], float]) -> Done | Conti
                     "Give the function more memory, which makes it faster, then retry the stage.",
                 )
             return Continue({"invocation": invocation + 1})
-    return _done(stored, stored.outcome)
+    return _done(stored, outcome)
 
 
 def _done(stored: Publication, outcome: str) -> Done:
@@ -149,12 +186,14 @@ def _stored_plan(job: Job, site: Site, build: Build, target: Artifact) -> Public
 
 def _begin(execution: str, site: Site, build: Build) -> Publication:
     """A new plan, made from a state in which this execution is noted as the one that publishes."""
-    digests, manifest = build.digests(), build.manifest()
+    objects, manifest = build.files(), build.manifest()
+    digests = {file: build.digest(file) for file in set(objects.values())}
     for _ in range(BEGINNINGS):
         known, etag = site.published()
         made = publication.plan(
             execution=execution,
-            build=digests,
+            build={key: digests[file] for key, file in objects.items()},
+            headers={key: file.headers.digest for key, file in objects.items()},
             manifest=manifest,
             bucket=site.listing(),
             in_bucket=site.manifest(),
@@ -170,35 +209,31 @@ def _begin(execution: str, site: Site, build: Build) -> Publication:
 
 
 def _upload(
-    site: Site, build: Build, keys: Mapping[str, str], time_left: Callable[[], float]
-) -> bool:
-    """Bring the bucket to `keys`, group by group; False where the time is up before the end.
+    site: Site, build: Build, stored: Publication, time_left: Callable[[], float]
+) -> str | None:
+    """Bring the bucket to the plan, group by group; None where the time is up before the end.
 
     The bucket is listed again after each group, because the Verify action of the execution
-    before this one may be pruning files that it could not know to be wanted again.
+    before this one may be pruning files that it could not know to be wanted again. Then it is
+    asked whether a later execution has begun: this one may be a second delivery that comes late.
+    What is uploaded after that replaces only what was listed.
     """
-
-    def upload(key: str) -> bool:
-        if time_left() <= 0:
-            return False
-        with build.zipped.open(key) as content:
-            site.s3.put_object(
-                Bucket=site.bucket,
-                Key=key,
-                Body=content,
-                ContentLength=build.zipped.getinfo(key).file_size,
-                ContentType=publication.content_type(key),
-                CacheControl=publication.cache_control(key),
-            )
-        return True
-
+    objects = build.files()
+    written: set[str] = set()
     with ThreadPoolExecutor(UPLOADS) as pool:
         for _ in range(ROUNDS):
-            waiting = publication.order(keys, site.listing())
+            bucket = site.listing()
+            waiting = publication.order(
+                stored.keys, bucket, stored.again, written, lambda key: objects[key].headers.is_page
+            )
+            if not site.is_held_by(stored.execution):
+                return OVERTAKEN
             if not waiting:
-                return True
+                return stored.outcome
+            upload = partial(_upload_one, site, build, objects, bucket, time_left)
             if not all(list(pool.map(upload, waiting[0]))):
-                return False
+                return None
+            written.update(waiting[0])
     raise RemoteCallError(
         f"s3://{site.bucket}",
         f"{waiting[0][0]} is not there as uploaded, after {ROUNDS} rounds",
@@ -206,11 +241,18 @@ def _upload(
     )
 
 
-def _is_key(name: str) -> bool:
-    parts = name.split("/")
-    return (
-        len(name.encode()) <= KEY_LIMIT
-        and not {"", ".", ".."} & set(parts)
-        and "\\" not in name
-        and name.isprintable()
-    )
+def _upload_one(
+    site: Site,
+    build: Build,
+    objects: Mapping[str, File],
+    bucket: Mapping[str, Listed],
+    time_left: Callable[[], float],
+    key: str,
+) -> bool:
+    """Upload an object, unless the time is up; the next listing shows whether it is there."""
+    if time_left() <= 0:
+        return False
+    file = objects[key]
+    with build.opened(file) as (content, size):
+        site.upload(key, content, bucket.get(key), ContentLength=size, **file.headers.arguments())
+    return True

@@ -4,9 +4,10 @@ The bucket's own manifest is what the edge should serve. Where it is not this pu
 more, a later execution published meanwhile, and the proof is left to that one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from phaseline import times
 from phaseline.aws.wait import poll
@@ -15,12 +16,13 @@ from phaseline.pipeline import jobs
 from phaseline.pipeline.jobs import Continue, Done, Job
 from phaseline.releases.ledger import Ledger
 from phaseline.releases.release import VERIFIED
-from phaseline.site import live, manifests, proof, publication
+from phaseline.site import cdn, live, manifests, proof, publication
 from phaseline.site.bucket import Site
+from phaseline.site.cdn import Cdn, Progress
 from phaseline.site.live import Lives
 from phaseline.site.manifests import ServedManifest
 from phaseline.site.outcomes import OVERTAKEN, SUPERSEDED
-from phaseline.site.publication import Publication
+from phaseline.site.publication import Listed, Publication
 
 PATIENCE = 10.0
 """Seconds that one invocation spends on looking."""
@@ -38,6 +40,7 @@ class Verification:
     site_url: str
     ledger: Ledger
     lives: Lives
+    cdn: Cdn
     fetch: Callable[[str], ServedManifest]
     pause: Callable[[float], None]
     clock: Callable[[], float]
@@ -58,7 +61,7 @@ class Verification:
         attempt = int(progress.get("attempt", 1))
         seen = self._look(done)
         if isinstance(seen, ServedManifest):
-            return self._finish(done, seen)
+            return self._finish(done, seen, progress)
         if self.clock() - started > AGE_LIMIT:
             raise TimedOutError(
                 f"{self.site_url}/{manifests.NAME}",
@@ -95,7 +98,9 @@ class Verification:
         manifest = poll(look, clock=self.clock, sleep=self.pause, limit=PATIENCE, pauses=(PAUSE,))
         return manifest or found
 
-    def _finish(self, done: Publication, manifest: ServedManifest) -> Done:
+    def _finish(
+        self, done: Publication, manifest: ServedManifest, progress: Mapping[str, Any]
+    ) -> Done | Continue:
         """Close the releases, note what is live, prune, and remember: each may be repeated.
 
         Pruned and remembered is only as long as no later execution has begun to publish: it may
@@ -104,13 +109,34 @@ class Verification:
         state, etag = self.site.published()
         if self._overtaken(done):  # while it was looked for
             return Done({"outcome": OVERTAKEN})
-        present = self.site.listing().keys()
-        if missing := sorted(done.keys.keys() - present):
+        bucket = self.site.listing()
+        self._check(done, bucket)
+        ended = progress.get("ended") or self._close(manifest)
+        if state is None or state.publishing == done.execution:
+            self.site.prune([key for key in done.stale if key in bucket])
+            waiting = self._invalidate_pruned(done, progress.get("removal"))
+            if waiting:
+                return Continue({**progress, "ended": ended, "removal": waiting.token()})
+            self.site.remember(publication.verified(done, bucket), etag)
+        return Done({"outcome": VERIFIED, **ended})
+
+    def _check(self, done: Publication, bucket: Mapping[str, Listed]) -> None:
+        """Raises DeploymentError if a published file is missing, or was replaced by others than a
+        later execution."""
+        wrong = sorted(
+            key for key, digest in done.keys.items() if _digest(bucket.get(key)) != digest
+        )
+        lost = [key for key in wrong if key not in bucket]
+        if lost or (wrong and self.site.is_held_by(done.execution)):
+            found = "are not there any more" if lost else "have another content"
             raise DeploymentError(
-                f"s3://{self.site.bucket}/{missing[0]}",
-                f"{len(missing)} published files are not there any more",
+                f"s3://{self.site.bucket}/{(lost or wrong)[0]}",
+                f"{len(lost or wrong)} published files {found}",
                 "Start the pipeline again: it uploads what is missing.",
             )
+
+    def _close(self, manifest: ServedManifest) -> dict[str, str]:
+        """Close the releases that the manifest proves; their numbers, as output variables."""
         now = datetime.fromtimestamp(self.clock(), UTC)
         open_releases = [
             release for type_ in manifest.documents for release in self.ledger.open_releases(type_)
@@ -119,13 +145,27 @@ class Verification:
             self.ledger, manifest, open_releases, at=times.second(now), link=self.site_url
         )
         self.lives.record(live.of(manifest, times.instant(now)))
-        if state is None or state.publishing == done.execution:
-            self.site.prune([key for key in done.stale if key in present])
-            self.site.remember(done, etag)
-        return Done(
-            {
-                "outcome": VERIFIED,
-                "verified": str(len(verdict.verified)),
-                "superseded": str(len(verdict.superseded)),
-            }
-        )
+        return {
+            "verified": str(len(verdict.verified)),
+            "superseded": str(len(verdict.superseded)),
+        }
+
+    def _invalidate_pruned(
+        self, done: Publication, token: Mapping[str, Any] | None
+    ) -> Progress | None:
+        """Make the CDN forget what was deleted, or how far that is.
+
+        After it is deleted: before, a visitor would bring it back into the cache for as long as
+        its lifetime. What the plan calls stale is named, not what was deleted just now: an
+        invocation that died between the two leaves nothing behind.
+        """
+        paths = cdn.paths([f"/{key}" for key in done.stale])
+        if not paths:
+            return None
+        progress = Progress(**token) if token else Progress(started=self.clock())
+        result = self.cdn.advance(f"{done.execution}-removed", paths, progress)
+        return result if isinstance(result, Progress) else None
+
+
+def _digest(listed: Listed | None) -> str | None:
+    return listed.digest if listed else None

@@ -26,11 +26,11 @@ from phaseline.promotion.eligibility import Sources
 from phaseline.promotion.listener import Listener
 from phaseline.promotion.request import Request
 from phaseline.releases.ledger import Ledger
-from phaseline.site import manifests
+from phaseline.site import headers, manifests
 from phaseline.site.bucket import Site
 from phaseline.site.cdn import Cdn
 from phaseline.site.live import Lives
-from phaseline.site.manifests import ServedManifest
+from phaseline.site.manifests import ServedFile, ServedManifest
 from tests.builders.calls import Answer, Calls
 from tests.builders.executions import summary
 from tests.builders.site import METADATA, SITE, make_buckets, md5
@@ -42,7 +42,8 @@ PHASE = Schema().phase
 
 
 class World:
-    """One environment; `edge` is what visitors get by key. `settling` runs between two looks."""
+    """One environment; `edge` is what visitors get by key, with `headers`. `settling` runs between
+    two looks."""
 
     def __init__(self) -> None:
         s3, dynamodb = boto3.client("s3"), boto3.client("dynamodb")
@@ -69,6 +70,7 @@ class World:
         self.lives = Lives(dynamodb, "ledger")
         self.site = Site(s3, SITE, METADATA)
         self.edge: dict[str, bytes] = {}
+        self.headers = {"content-type": "text/html", "cache-control": "max-age=60"}
         self.executions: list[dict[str, Any]] = []
         self.time = START
         self.promotes_from: str | None = None
@@ -166,7 +168,7 @@ class World:
 
     def put(self, key: str, data: bytes) -> None:
         """Put a file into the website's bucket."""
-        self.s3.put_object(Bucket=SITE, Key=key, Body=data)
+        self.s3.put_object(Bucket=SITE, Key=key, Body=data, ContentType="text/html")
 
     def manifest(self, newest: dict[str, Stored], **documents: Any) -> bytes:
         """The phaseline.json of a build of these documents, or of `documents` instead."""
@@ -194,6 +196,8 @@ class World:
             },
             "execution": "e0",
             "publishing": None,
+            "headers": {key: headers.served(self.headers).digest for key in files},
+            "modified": {key: listed.modified for key, listed in self.site.listing().items()},
         }
         self.s3.put_object(
             Bucket=METADATA, Key="state/published.json", Body=json.dumps(state).encode()
@@ -258,11 +262,11 @@ class World:
             raise RemoteCallError("the website", "HTTP Error 404", "Open it in a browser.")
         return manifests.parse(self.edge[manifests.NAME], "the website")
 
-    def fetch_digest(self, _: str, key: str) -> str:
-        """The MD5 of a file that visitors get."""
+    def fetch_file(self, _: str, key: str) -> ServedFile:
+        """A file that visitors get."""
         if key not in self.edge:
             raise RemoteCallError(f"the website /{key}", "HTTP Error 404", "Open it in a browser.")
-        return md5(self.edge[key])
+        return ServedFile(md5(self.edge[key]), self.headers)
 
     @property
     def check(self) -> ReleaseCheck:
@@ -281,7 +285,7 @@ class World:
             now=lambda: self.time,
             sleep=self._sleep,
             fetch=self.fetch,
-            fetch_digest=self.fetch_digest,
+            fetch_file=self.fetch_file,
         )
 
     def _sleep(self, seconds: float) -> None:

@@ -5,11 +5,19 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
+
 from phaseline import archive
+from phaseline.site.bucket import Site
+from phaseline.site.files import of
+from phaseline.site.headers import Headers, served
 from tests.events.jobs import EXECUTION
 
+SECOND = timedelta(seconds=1)
 SITE, METADATA, ARTIFACTS = "site", "metadata", "artifacts"
 BUILD_KEY, PUBLICATION_KEY = "demo/Site/abc", "demo/Publicatio/def"
 ENVIRONMENT = {
@@ -90,11 +98,40 @@ def put_state(
     execution: str = "e0",
     publishing: str | None = None,
 ) -> None:
-    """Store `files` as what the last verified publication left, before `publishing` began."""
+    """Store `files` as what the last verified publication left, before `publishing` began.
+
+    It remembers the headers that the bucket's objects have.
+    """
+    listing = Site(s3, SITE, METADATA).listing()
     state = {
         "keys": {key: md5(data) for key, data in files.items()},
         "documents": json.loads(manifest(revision=revision))["documents"],
         "execution": execution,
         "publishing": publishing,
+        "headers": {key: kept_headers(s3, key).digest for key in listing},
+        "modified": {key: listed.modified for key, listed in listing.items()},
     }
     s3.put_object(Bucket=METADATA, Key="state/published.json", Body=json.dumps(state).encode())
+
+
+def kept_headers(s3: Any, key: str) -> Headers:
+    """The headers that an object of the website is kept with."""
+    answer = s3.head_object(Bucket=SITE, Key=key)
+    return served({k.lower(): v for k, v in answer["ResponseMetadata"]["HTTPHeaders"].items()})
+
+
+def published(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """What the website's bucket holds once a build of these files is published."""
+    return {
+        key: file.source if isinstance(file.source, bytes) else files[file.source]
+        for key, file in of(files, lambda name: files[name], None).items()
+    }
+
+
+def rewrite(s3: Any, key: str, **headers: str) -> None:
+    """Somebody copies an object onto itself in the console, a second after it was written, with
+    other headers."""
+    source = {"Bucket": SITE, "Key": key}
+    s3.copy_object(**source, CopySource=source, MetadataDirective="REPLACE", **headers)
+    # Listings tell seconds, and a test takes less.
+    s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[SITE].keys[key].last_modified += SECOND

@@ -9,7 +9,7 @@ SEAMS = """
 import inspect, json
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime, router
-from ministack.services import codebuild, eventbridge, iam, lambda_svc, s3, sts
+from ministack.services import cloudfront, codebuild, eventbridge, iam, lambda_svc, s3, sts
 from ministack.services.cloudformation import drift, provisioners
 
 tables = [app.SERVICE_HANDLERS, router.SERVICE_PATTERNS, provisioners._RESOURCE_HANDLERS,
@@ -22,7 +22,9 @@ functions = [eventbridge._invoke_target, eventbridge._dispatch_event, eventbridg
              iam_evaluator.evaluate_trust_policy, sts.register_session, lambda_runtime.reset,
              provisioners._physical_name, sts._web_identity_trust_denied,
              sts._web_identity_principal, iam._create_oidc_provider,
-             eventbridge._rule_key, provisioners._eb_rule_bus_name]
+             eventbridge._rule_key, provisioners._eb_rule_bus_name,
+             cloudfront._create_invalidation, cloudfront._dataplane_function_associations,
+             cloudfront._parse_body, cloudfront._find, cloudfront._error]
 print(json.dumps({
     "tables": [type(table).__name__ for table in tables],
     "functions": {f.__name__: list(inspect.signature(f).parameters) for f in functions},
@@ -67,3 +69,8 @@ def test_seams_are_where_they_were() -> None:
     assert functions["_create_oidc_provider"] == ["p"]
     assert functions["_rule_key"] == ["rule_name", "bus_name"]
     assert functions["_eb_rule_bus_name"] == ["props"]
+    assert functions["_create_invalidation"] == ["dist_id", "body"]
+    assert functions["_dataplane_function_associations"] == ["behavior_el"]
+    assert functions["_parse_body"] == ["body"]
+    assert functions["_find"] == ["el", "tag"]
+    assert functions["_error"] == ["code", "message", "status"]

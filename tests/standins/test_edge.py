@@ -10,7 +10,8 @@ from moto import mock_aws
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
-from local.cdn.edge import Edge, freshness, names
+from local.cdn.edge import Edge, freshness
+from local.cdn.invalidation_paths import is_taken, names
 from local.serving import Server
 from tests.standins.conftest import Answer, call
 
@@ -204,21 +205,51 @@ def test_unreachable_emulator_is_said(site: Site, serving: Callable[[Any], Serve
     ("pattern", "path", "expected"),
     [
         ("/*", "/a/b.html", True),
-        ("*", "/a", True),
         ("/a/*", "/a/b/c.html", True),
         ("/a/*", "/a", False),
         ("/a*", "/ab.html", True),
-        ("a.html", "/a.html", True),
+        ("/a%20b.html", "/a%20b.html", True),
+        ("/a%20b.html", "/a+b.html", False),
+        ("/%C3%B6", "/%c3%b6", False),
+        ("/%7Eme", "/~me", False),
+        ("/%7Eme", "/%7Eme", False),
+        ("/*", "/~me", True),
         ("/A.html", "/a.html", False),
-        ("/*.html", "/a.html", False),
         ("/a.html", "/a.html.bak", False),
     ],
 )
 def test_invalidation_path_names_what_cloudfront_would(
     pattern: str, path: str, expected: bool
 ) -> None:
-    """Case counts, the first slash may be left out, and only a last asterisk is a wildcard."""
+    """Case and spelling count, only a last asterisk is a wildcard, and nothing but that names a
+    tilde."""
+    assert is_taken(pattern)
     assert names(pattern, path) is expected
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "a.html",
+        "*",
+        "/~me.html",
+        "/*.html",
+        "/a b.html",
+        "/größe.html",
+        "/100%.html",
+        "/a%2",
+        "/a{b}",
+        "/a[1].html",
+        "/a#b",
+        "/a\\b",
+        "/a\n",
+        "/" + "x" * 4_000,
+        "",
+    ],
+)
+def test_invalidation_paths_that_cloudfront_refuses(path: str) -> None:
+    """No slash before it, a character that must be encoded, a tilde, or too long."""
+    assert not is_taken(path)
 
 
 @pytest.mark.parametrize(

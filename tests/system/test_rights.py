@@ -108,7 +108,8 @@ SITE, METADATA = "SiteBucketName", "MetadataBucketName"
         ("SlackNotifier", get(METADATA, "metadata/opt.zip")),
         ("SlackNotifier", invalidate),
         ("ReleaseVerifier", put(SITE, "index.html")),
-        ("ReleaseVerifier", invalidate),
+        ("SitePublisher", invalidate),
+        ("ReleaseVerifier", read_secret("slack")),
         ("ExecutionRecorder", get(METADATA, "metadata/opt.zip")),
         ("ExecutionRecorder", change_item),
         ("ExecutionRecorder", read_secret("slack")),
@@ -131,6 +132,7 @@ def test_a_role_cannot_do_what_its_function_never_does(
         ("StreamListener", read_secret("github")),
         ("StreamListener", find_open("waiting#opt")),
         ("CacheInvalidator", invalidate),
+        ("ReleaseVerifier", invalidate),
         ("SlackNotifier", read_secret("slack")),
     ],
 )

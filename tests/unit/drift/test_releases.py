@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from phaseline.drift.releases import OVERDUE, PAGES
-from phaseline.drift.website_rules import INVALIDATE
+from phaseline.drift.website_rules import BUILD, INVALIDATE
 from phaseline.site import manifests
 from tests.builders import drift
 from tests.builders.calls import Calls
 from tests.builders.drift import World
-from tests.builders.site import METADATA, SITE
+from tests.builders.site import METADATA, SITE, rewrite
 
 TESTS = "PACKAGE_TESTS_RUNNING"
 
@@ -440,6 +440,26 @@ def test_an_old_page(world: World) -> None:
 
     assert finding.kind == "old-cache"
     assert "index.html" in finding.sentence
+
+
+def test_a_page_that_is_served_as_a_download(world: World) -> None:
+    """Right content with other headers than the bucket has is an old answer of the edge."""
+    world.headers = world.headers | {"content-type": "application/octet-stream"}
+
+    (finding,) = world.look().findings
+
+    assert (finding.kind, finding.repair) == ("old-cache", INVALIDATE)
+    assert "index.html as application/octet-stream" in finding.sentence
+
+
+def test_headers_that_somebody_changed_in_the_bucket(world: World) -> None:
+    """The content stays, and the object is another one; a build mends it."""
+    rewrite(world.s3, "index.html", ContentType="application/octet-stream")
+
+    (finding,) = world.look().findings
+
+    assert (finding.kind, finding.repair) == ("wrong-site", BUILD)
+    assert "not as it was published: index.html" in finding.sentence
 
 
 def test_a_page_that_only_the_edge_still_has_right(world: World) -> None:

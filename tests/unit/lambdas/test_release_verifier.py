@@ -1,7 +1,8 @@
 """The Verify action, from the job to what the edge serves and the ledger says."""
 
+import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -28,6 +29,7 @@ from tests.builders.site import (
     manifest,
     md5,
     put_state,
+    rewrite,
     state,
 )
 from tests.builders.stores import make_table
@@ -95,17 +97,46 @@ def ledger(s3: Any) -> Ledger:
     return made
 
 
+class CloudFront:
+    """What CloudFront answers about invalidations, and what it was asked."""
+
+    calls: Calls
+    answer: Callable[[], Answer] = staticmethod(lambda: status("Completed"))
+
+    @property
+    def created(self) -> list[dict[str, Any]]:
+        return [call["InvalidationBatch"] for call in self.calls.of("CreateInvalidation")]
+
+
+@pytest.fixture
+def cloudfront() -> CloudFront:
+    return CloudFront()
+
+
 @pytest.fixture
 def lambda_(
-    s3: Any, load_handler: LoadHandler, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+    s3: Any,
+    load_handler: LoadHandler,
+    httpserver: HTTPServer,
+    monkeypatch: pytest.MonkeyPatch,
+    cloudfront: CloudFront,
 ) -> ModuleType:
     """The function, with a clock that only its pauses move."""
     now = [1000.0]
-    module = load_handler("release_verifier", ENVIRONMENT | {"SITE_URL": httpserver.url_for("")})
+    urls = {"SITE_URL": httpserver.url_for(""), "DISTRIBUTION_ID": "EDIST"}
+    module = load_handler("release_verifier", ENVIRONMENT | urls)
     changes = {"pause": lambda s: now.append(now.pop() + s), "clock": lambda: now[0]}
-    given = {**vars(module._VERIFICATION), **changes}
+    cdn = dataclasses.replace(module._VERIFICATION.cdn, **changes)
+    given = {**vars(module._VERIFICATION), **changes, "cdn": cdn}
     monkeypatch.setattr(module, "_VERIFICATION", verifier.Verification(**given))
+    client, answer = module._VERIFICATION.cdn.client, lambda _: cloudfront.answer()
+    cloudfront.calls = Calls(client, CreateInvalidation=answer, GetInvalidation=answer)
     return module
+
+
+def status(text: str) -> dict[str, Any]:
+    """CloudFront's answer about the invalidation I1."""
+    return {"Invalidation": {"Id": "I1", "Status": text}}
 
 
 def serve(httpserver: HTTPServer, data: bytes, status: int = 200) -> None:
@@ -147,6 +178,98 @@ def test_a_verified_publication(
     assert live == Live(
         "1970-01-01T00:16:40.000Z", EXECUTION, "c0ffee0", {"opt": LiveDocument("v2", 2)}
     )
+
+
+def test_what_is_removed_is_invalidated_after_that(
+    lambda_: ModuleType, s3: Any, ledger: Ledger, httpserver: HTTPServer, cloudfront: CloudFront
+) -> None:
+    """An edge may have kept a removed file for a year; it is told once the file is gone."""
+    held: list[list[str]] = []
+
+    def answer() -> Answer:
+        held.append(sorted(contents(s3)))
+        return status("Completed")
+
+    cloudfront.answer = answer
+    serve(httpserver, FILES["phaseline.json"])
+    invoke(lambda_)
+    assert [batch["Paths"]["Items"] for batch in cloudfront.created] == [["/gone.css", "/old.css"]]
+    assert held == [sorted(FILES)]
+
+
+def test_a_death_between_removal_and_invalidation_loses_nothing(
+    lambda_: ModuleType, s3: Any, ledger: Ledger, httpserver: HTTPServer, cloudfront: CloudFront
+) -> None:
+    """The next try finds the files gone and invalidates them all the same, with the same
+    reference; until then the publication is not remembered as verified."""
+    serve(httpserver, FILES["phaseline.json"])
+    cloudfront.answer = lambda: "AccessDenied"
+    assert len(invoke(lambda_).failures) == 1
+    assert contents(s3) == FILES
+    assert contents(s3, METADATA) == {}
+    cloudfront.answer = lambda: status("Completed")
+    assert len(invoke(lambda_).successes) == 1
+    first, second = cloudfront.created
+    assert first == second
+    assert state(s3)["execution"] == EXECUTION
+
+
+def test_an_invalidation_of_what_is_removed_is_waited_for(
+    lambda_: ModuleType, s3: Any, ledger: Ledger, httpserver: HTTPServer, cloudfront: CloudFront
+) -> None:
+    """While it is in progress the job continues; the releases that it closed are told in the
+    end."""
+    cloudfront.answer = lambda: status("InProgress")
+    serve(httpserver, FILES["phaseline.json"])
+    answers = invoke(lambda_)
+    token = json.loads(answers.successes[0]["continuationToken"])
+    assert token["removal"]["invalidation"] == "I1"
+    assert states(ledger) == ["superseded", "verified", "open"]
+    assert contents(s3, METADATA) == {}
+    cloudfront.answer = lambda: status("Completed")
+    again = invoke(lambda_, token)
+    assert again.successes[0]["outputVariables"] == {
+        "outcome": "verified",
+        "verified": "1",
+        "superseded": "1",
+    }
+    assert state(s3)["execution"] == EXECUTION
+
+
+def test_a_file_that_a_late_delivery_overwrote_fails(
+    lambda_: ModuleType, s3: Any, ledger: Ledger, httpserver: HTTPServer
+) -> None:
+    """A page with another content than was published is named, and nothing counts as verified."""
+    s3.put_object(Bucket=SITE, Key="index.html", Body=b"of an older build")
+    serve(httpserver, FILES["phaseline.json"])
+    answers = invoke(lambda_)
+    message = answers.failures[0]["failureDetails"]["message"]
+    assert f"s3://{SITE}/index.html" in message
+    assert "have another content" in message
+    assert states(ledger) == ["open", "open", "open"]
+    assert contents(s3, METADATA) == {}
+
+
+def test_a_file_that_the_next_execution_uploaded_is_no_fault(
+    lambda_: ModuleType, s3: Any, ledger: Ledger, httpserver: HTTPServer
+) -> None:
+    """Once a later execution uploads, its files are not this publication's to judge."""
+    s3.put_object(Bucket=SITE, Key="index.html", Body=b"of the next build")
+    put_state(s3, {}, revision=1, publishing="e9")
+    serve(httpserver, FILES["phaseline.json"])
+    answers = invoke(lambda_)
+    assert answers.successes[0]["outputVariables"]["outcome"] == "verified"
+    assert "old.css" in contents(s3)
+
+
+def test_headers_that_others_wrote_since_are_not_remembered(
+    lambda_: ModuleType, s3: Any, ledger: Ledger, httpserver: HTTPServer
+) -> None:
+    """A file that was written after the manifest has whatever headers somebody gave it."""
+    rewrite(s3, "index.html", ContentType="application/octet-stream")
+    serve(httpserver, FILES["phaseline.json"])
+    invoke(lambda_)
+    assert set(state(s3)["modified"]) == {"phaseline.json"}
 
 
 def test_an_old_page_at_the_edge_is_waited_for(

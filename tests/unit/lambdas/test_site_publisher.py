@@ -1,12 +1,19 @@
 """The Publish action, from the job to the bucket."""
 
+import io
+import stat
+import zipfile
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+import boto3
 import pytest
 from moto import mock_aws
 
+from phaseline.site import content_types
+from phaseline.site.bucket import Site
+from phaseline.site.publication import Listed
 from tests.builders.calls import Answer, Calls, JobAnswers
 from tests.builders.logs import everything
 from tests.builders.site import (
@@ -21,8 +28,10 @@ from tests.builders.site import (
     make_buckets,
     manifest,
     publication,
+    published,
     put_state,
     raw_zip,
+    rewrite,
     state,
 )
 from tests.conftest import LoadHandler
@@ -68,7 +77,7 @@ def invoke(
 def test_publishes_everything_the_first_time(lambda_: ModuleType) -> None:
     """An empty bucket ends up as the build, everything is invalidated, one success is given."""
     answers = invoke(lambda_)
-    assert contents(lambda_._SITE.s3) == FILES
+    assert contents(lambda_._SITE.s3) == published(FILES)
     made = publication(lambda_._SITE.s3)
     assert (made["outcome"], made["changed"], made["stale"]) == ("published", None, [])
     assert [a["outputVariables"] for a in answers.successes] == [
@@ -96,14 +105,14 @@ def test_order_of_uploads(lambda_: ModuleType) -> None:
     keys = [call["Key"] for call in calls.of("PutObject")]
     assert keys[:2] == ["state/published.json", PUBLICATION_KEY]
     assert set(keys[2:4]) == {"mark.svg", "style.0123456789ab.css"}
-    assert set(keys[4:6]) == {"a/index.html", "index.html"}
-    assert keys[6:] == ["phaseline.json"]
+    assert set(keys[4:8]) == {"404.html", "a", "a/index.html", "index.html"}
+    assert keys[8:] == ["phaseline.json"]
 
 
 def test_unchanged_files_are_not_uploaded(lambda_: ModuleType) -> None:
     """A second build uploads and invalidates what differs and nothing else."""
     invoke(lambda_)
-    put_state(lambda_._SITE.s3, FILES, revision=1)
+    put_state(lambda_._SITE.s3, published(FILES), revision=1)
     new = FILES | {"index.html": b"newer", "phaseline.json": manifest("e2", 2)}
     build(lambda_._SITE.s3, new, "second")
     calls = Calls(lambda_._SITE.s3, PutObject=lambda _: None)
@@ -111,6 +120,140 @@ def test_unchanged_files_are_not_uploaded(lambda_: ModuleType) -> None:
     uploaded = [call["Key"] for call in calls.of("PutObject") if call["Bucket"] == SITE]
     assert uploaded == ["index.html", "phaseline.json"]
     assert publication(lambda_._SITE.s3, "plan-2")["changed"] == ["/index.html", "/phaseline.json"]
+
+
+def test_headers_that_somebody_changed_are_corrected(lambda_: ModuleType) -> None:
+    """The next build mends a file whose content it would leave alone, and nothing else."""
+    s3 = lambda_._SITE.s3
+    invoke(lambda_)
+    put_state(s3, published(FILES), revision=1)
+    rewrite(s3, "mark.svg", ContentType="application/octet-stream")
+    new = FILES | {"phaseline.json": manifest("e2", 2)}
+    build(s3, new, "build-2")
+    calls = Calls(s3, PutObject=lambda _: None, HeadObject=lambda _: None)
+    invoke(lambda_, execution(2))
+    assert s3.head_object(Bucket=SITE, Key="mark.svg")["ContentType"] == "image/svg+xml"
+    uploaded = [call["Key"] for call in calls.of("PutObject") if call["Bucket"] == SITE]
+    assert uploaded == ["mark.svg", "phaseline.json"]
+    assert publication(s3, "plan-2")["changed"] == ["/mark.svg", "/phaseline.json"]
+
+
+def test_a_changed_table_reaches_files_that_stay(
+    lambda_: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A newer version of Phaseline serves svg otherwise: also the svg that no build changes."""
+    s3 = lambda_._SITE.s3
+    invoke(lambda_)
+    put_state(s3, published(FILES), revision=1)
+    monkeypatch.setitem(content_types._TYPES, "svg", "image/x-new")
+    build(s3, FILES | {"phaseline.json": manifest("e2", 2)}, "build-2")
+    invoke(lambda_, execution(2))
+    assert s3.head_object(Bucket=SITE, Key="mark.svg")["ContentType"] == "image/x-new"
+    assert publication(s3, "plan-2")["changed"] == ["/mark.svg", "/phaseline.json"]
+
+
+def test_a_corrected_file_is_uploaded_once(lambda_: ModuleType) -> None:
+    """Though the listing of a busy second may show the same time before and after."""
+    s3 = lambda_._SITE.s3
+    invoke(lambda_)
+    put_state(s3, published(FILES), revision=1)
+    rewrite(s3, "mark.svg", ContentType="text/plain")
+    build(s3, FILES | {"phaseline.json": manifest("e2", 2)}, "build-2")
+    listed = Site.listing
+
+    def in_one_second(site: Site) -> dict[str, Listed]:
+        return {key: Listed(one.digest, "now") for key, one in listed(site).items()}
+
+    calls = Calls(s3, PutObject=lambda _: None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Site, "listing", in_one_second)
+        answers = invoke(lambda_, execution(2))
+    assert answers.successes[0]["outputVariables"]["outcome"] == "published"
+    keys = [call["Key"] for call in calls.of("PutObject")]
+    assert keys.count("mark.svg") == 1
+
+
+def test_a_late_upload_replaces_only_what_was_listed(lambda_: ModuleType) -> None:
+    """A second delivery that is asked for the fence before, and uploads after, a later execution
+    began, does not take back what that one wrote."""
+    s3 = lambda_._SITE.s3
+    invoke(lambda_)
+    put_state(s3, published(FILES), revision=1)
+    build(s3, FILES | {"mark.svg": b"second", "phaseline.json": manifest("e2", 2)}, "build-2")
+    later = boto3.client("s3")
+
+    def overtaken(call: dict[str, Any]) -> None:
+        if call["Key"] == "mark.svg" and call["Body"] != b"third":
+            later.put_object(Bucket=SITE, Key="mark.svg", Body=b"third")
+            put_state(later, published(FILES), revision=1, publishing="e3")
+
+    Calls(s3, PutObject=overtaken)
+    answers = invoke(lambda_, execution(2))
+    assert answers.successes[0]["outputVariables"]["outcome"] == "overtaken"
+    assert contents(s3)["mark.svg"] == b"third"
+    assert contents(s3)["phaseline.json"] == FILES["phaseline.json"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Bildschirmfoto 2026-11-24 um 10.15.30\u202fPM.png",
+        "\u3000全角.html",
+        "\U0001f469\u200d\U0001f4bb.svg",
+        "caf\u00e9.txt",
+        "cafe\u0301.txt",
+        "a b/c+d.css",
+        ".well-known/security.txt",
+        "vendors~main.js",
+    ],
+)
+def test_names_in_any_language_are_published(lambda_: ModuleType, name: str) -> None:
+    """Blanks of any width, emoji and both forms of an accent are names like others."""
+    files = FILES | {name: b"content"}
+    build(lambda_._SITE.s3, files)
+    answers = invoke(lambda_)
+    assert len(answers.successes) == 1
+    assert contents(lambda_._SITE.s3)[name] == b"content"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".gitignore",
+        ".github/workflows/x.yml",
+        ".git/HEAD",
+        ".DS_Store",
+        "a/.DS_Store",
+        "__MACOSX/x",
+        ".well-known/.DS_Store",
+        "Icon\r",
+    ],
+)
+def test_what_is_not_for_visitors_stays_behind(lambda_: ModuleType, name: str) -> None:
+    """Files of git, of GitHub and of a desktop are left out of the website."""
+    build(lambda_._SITE.s3, FILES | {name: b"secret"})
+    answers = invoke(lambda_)
+    assert len(answers.successes) == 1
+    assert contents(lambda_._SITE.s3) == published(FILES)
+
+
+def test_a_frontend_sets_headers(lambda_: ModuleType) -> None:
+    """Its file of headers is followed, and not published."""
+    rules = b'{"/*.svg": {"Cache-Control": "no-cache", "Content-Language": "de"}}'
+    build(lambda_._SITE.s3, FILES | {"phaseline-headers.json": rules})
+    invoke(lambda_)
+    found = lambda_._SITE.s3.head_object(Bucket=SITE, Key="mark.svg")
+    assert (found["CacheControl"], found["ContentLanguage"]) == ("no-cache", "de")
+    assert contents(lambda_._SITE.s3) == published(FILES)
+
+
+def test_a_wrong_file_of_headers_publishes_nothing(lambda_: ModuleType) -> None:
+    """The job fails by what is wrong, before anything is uploaded or noted."""
+    build(lambda_._SITE.s3, FILES | {"phaseline-headers.json": b'{"/*": {"X-Frame": "no"}}'})
+    answers = invoke(lambda_)
+    assert "'X-Frame' can't be set" in answers.failures[0]["failureDetails"]["message"]
+    assert contents(lambda_._SITE.s3) == {}
+    assert contents(lambda_._SITE.s3, METADATA) == {}
 
 
 def test_nothing_is_deleted(lambda_: ModuleType) -> None:
@@ -159,7 +302,7 @@ def test_after_a_half_finished_execution_its_paths_are_invalidated(lambda_: Modu
     """What an execution uploaded before it died is invalidated by the next one, with all else."""
     s3 = lambda_._SITE.s3
     invoke(lambda_)
-    put_state(s3, FILES, revision=1)
+    put_state(s3, published(FILES), revision=1)
     build(s3, FILES | {"mark.svg": b"second", "phaseline.json": manifest("e2", 2)}, "second")
     invoke(lambda_, lambda_job(inputs={"Site": "second"}, outputs={"Publication": "plan-2"}))
     assert publication(s3, "plan-2")["changed"] == ["/mark.svg", "/phaseline.json"]
@@ -174,7 +317,7 @@ def test_a_file_restored_by_an_execution_that_died_is_invalidated(lambda_: Modul
     cached what was there between the two."""
     s3 = lambda_._SITE.s3
     invoke(lambda_)
-    put_state(s3, FILES, revision=1)
+    put_state(s3, published(FILES), revision=1)
     dying = [True]
     Calls(
         s3,
@@ -202,7 +345,7 @@ def test_a_late_delivery_leaves_a_later_publication_alone(lambda_: ModuleType) -
     invoke(lambda_, execution(2))
     answers = invoke(lambda_)
     assert answers.successes[0]["outputVariables"] == {"outcome": "overtaken", "revisions": "opt=1"}
-    assert contents(s3) == new
+    assert contents(s3) == published(new)
     assert state(s3)["publishing"] == "e2"
 
 
@@ -213,7 +356,7 @@ def test_a_state_that_changes_meanwhile_is_planned_with_again(lambda_: ModuleTyp
     listings = iter([lambda: put_state(s3, {}, revision=1, execution="e1")])
     Calls(s3, ListObjectsV2=lambda _: next(listings, lambda: None)())
     invoke(lambda_)
-    assert publication(s3)["changed"] == sorted(f"/{key}" for key in FILES)
+    assert publication(s3)["changed"] == sorted(f"/{key}" for key in published(FILES))
     assert (state(s3)["execution"], state(s3)["publishing"]) == ("e1", EXECUTION)
 
 
@@ -228,7 +371,7 @@ def test_continues_when_its_time_is_up(lambda_: ModuleType) -> None:
         progress={"invocation": 2},
     )
     invoke(lambda_, again)
-    assert contents(lambda_._SITE.s3) == FILES
+    assert contents(lambda_._SITE.s3) == published(FILES)
 
 
 def test_does_not_continue_for_ever(lambda_: ModuleType) -> None:
@@ -255,6 +398,19 @@ def test_names_that_leave_the_site_are_refused(lambda_: ModuleType, name: str) -
     assert contents(lambda_._SITE.s3) == {}
 
 
+def test_a_link_is_refused(lambda_: ModuleType) -> None:
+    """Visitors would get the path that it leads to, as text."""
+    entry = zipfile.ZipInfo("latest.html")
+    entry.external_attr = (stat.S_IFLNK | 0o777) << 16
+    buffer = io.BytesIO(raw_zip("index.html", "phaseline.json"))
+    with zipfile.ZipFile(buffer, "a") as zipped:
+        zipped.writestr(entry, "../../etc/passwd")
+    lambda_._SITE.s3.put_object(Bucket=ARTIFACTS, Key=BUILD_KEY, Body=buffer.getvalue())
+    answers = invoke(lambda_)
+    assert "'latest.html' is a symbolic link" in answers.failures[0]["failureDetails"]["message"]
+    assert contents(lambda_._SITE.s3) == {}
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
@@ -278,7 +434,23 @@ def test_a_corrupt_state_is_reported(lambda_: ModuleType) -> None:
     assert "Delete the object" in answers.failures[0]["failureDetails"]["message"]
 
 
-@pytest.mark.parametrize("position", range(17))
+CALLS = 22
+"""Calls to S3 of a first publication."""
+
+
+def test_all_calls_are_counted(lambda_: ModuleType) -> None:
+    """No call is left out of the faults below."""
+    calls = Calls(
+        lambda_._SITE.s3,
+        GetObject=lambda _: None,
+        PutObject=lambda _: None,
+        ListObjectsV2=lambda _: None,
+    )
+    invoke(lambda_)
+    assert len(calls.asked) == CALLS
+
+
+@pytest.mark.parametrize("position", range(CALLS))
 def test_a_fault_at_any_call_fails_the_job_and_a_retry_repairs(
     lambda_: ModuleType,
     position: int,
@@ -299,7 +471,7 @@ def test_a_fault_at_any_call_fails_the_job_and_a_retry_repairs(
     assert (len(answers.successes), len(answers.failures)) == (0, 1)
     again = invoke(lambda_)
     assert len(again.successes) == 1
-    assert contents(s3) == FILES
-    assert list(publication(s3)["keys"]) == sorted(FILES)
+    assert contents(s3) == published(FILES)
+    assert list(publication(s3)["keys"]) == sorted(published(FILES))
     shown = everything(capsys, caplog)
     assert not any(canary in shown for canary in CANARIES)

@@ -8,7 +8,7 @@ from moto import mock_aws
 
 from phaseline.errors import RemoteCallError
 from phaseline.site.bucket import Site
-from phaseline.site.publication import Publication
+from phaseline.site.publication import Publication, verified
 from tests.builders.calls import Calls
 from tests.builders.site import METADATA, SITE, make_buckets, md5, state
 
@@ -22,7 +22,7 @@ def test_the_listing_has_all_pages() -> None:
             s3.put_object(Bucket=SITE, Key=f"{number:04}", Body=b"x")
         listing = Site(s3, SITE, METADATA).listing()
     assert len(listing) == 1001
-    assert listing["1000"] == md5(b"x")
+    assert listing["1000"].digest == md5(b"x")
 
 
 def test_many_stale_files_are_deleted_in_parts() -> None:
@@ -49,7 +49,7 @@ def test_a_state_that_can_never_be_written_is_given_up() -> None:
         calls = Calls(s3, PutObject=lambda _: "PreconditionFailed")
         done = Publication("e1", "published", None, {}, (), {})
         with pytest.raises(RemoteCallError, match=f"s3://{METADATA}/state/published.json"):
-            Site(s3, SITE, METADATA).remember(done, None)
+            Site(s3, SITE, METADATA).remember(verified(done, {}), None)
     conditions: list[Any] = [call.get("IfNoneMatch") for call in calls.of("PutObject")]
     assert conditions == ["*", "*", "*"]
 
@@ -66,7 +66,7 @@ def test_a_later_publication_keeps_its_doubt(overtaken: bool) -> None:
         if overtaken:
             assert site.begin("e2", *site.published())
         done = Publication("e1", "published", None, {"a": "1"}, (), {})
-        assert site.remember(done, etag) is not overtaken
+        assert site.remember(verified(done, {}), etag) is not overtaken
         known = state(s3)
     assert (known["execution"], known["publishing"]) == (("", "e2") if overtaken else ("e1", None))
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
+from local.cdn.invalidation_paths import is_taken, names
 from phaseline.errors import ConfigurationError, TimedOutError
 from phaseline.site import cdn
 from phaseline.site.cdn import Cdn, Completed, Progress
@@ -73,15 +74,24 @@ def test_no_distributions_at_all() -> None:
         (["/index.html"], ("/", "/index.html")),
         (["/blog/index.html"], ("/blog/", "/blog/index.html")),
         (["/myindex.html"], ("/myindex.html",)),
-        (["/a b.html"], ("/a%20b.html",)),
-        (["/größe.html"], ("/gr%C3%B6%C3%9Fe.html",)),
-        (["/100%.html", "/a#b", "/{x}"], ("/100%25.html", "/%7Bx%7D", "/a%23b")),
-        (["/a+b@c,d;e=f&g.html"], ("/a+b@c,d;e=f&g.html",)),
-        (["/~me.html"], ("/%7Eme.html", "/~me.html")),
+        (["/a b.html"], ("/a*",)),
+        (["/größe.html"], ("/gr*",)),
+        (["/100%.html", "/a#b", "/b{x}"], ("/100*", "/a*", "/b*")),
+        (["/a+b@c,d;e=f&g.html"], ("/a*",)),
+        (["/~me.html"], ("/*",)),
+        (["/assets/vendors~main.js", "/index.html"], ("/", "/assets/vendors*", "/index.html")),
+        (["/q?x.html"], ("/q*",)),
+        (["/a*b.html"], ("/a*",)),
+        (["/a(1).html", "/a.html", "/a/b.html", "/b.html"], ("/a*", "/b.html")),
+        (["/a b.html", "/a/ö.html", "/a/b/ö.html"], ("/a*",)),
+        (["/日本/index.html", "/a.html"], ("/*",)),
+        (["/a ", "/b ", "/c ", "/d ", "/e "], ("/a*", "/b*", "/c*", "/d*", "/e*")),
+        (["/a ", "/b ", "/c ", "/d ", "/e ", "/f "], ("/*",)),
     ],
 )
 def test_paths(changed: list[str] | None, expected: tuple[str, ...]) -> None:
-    """Paths are sorted, encoded where CloudFront wants it, and an index counts as its folder."""
+    """Paths are sorted, what has several spellings is covered by a wildcard, and an index counts
+    as its folder."""
     assert set(cdn.paths(changed)) == set(expected)
     assert list(cdn.paths(changed)) == sorted(expected)
 
@@ -93,14 +103,55 @@ def test_many_paths_become_everything() -> None:
     assert cdn.paths([*hundred, "/more.css"]) == ("/*",)
 
 
-@given(st.lists(st.text(min_size=1).map(lambda name: f"/{name}")))
-def test_paths_are_what_cloudfront_takes(changed: list[str]) -> None:
-    """Each path starts with a slash and is printable ASCII without a blank or an unsafe sign."""
-    for path in cdn.paths([c.encode("utf-8", "ignore").decode() for c in changed]):
-        assert path.startswith("/")
-        assert path.isascii()
-        assert path.isprintable()
-        assert not set(path) & set(' <>"{}|\\^[]`#')
+NAMES = st.text(
+    st.sampled_from("abZ09-._/ ~%+?#*&=()[]{}'\"<>^|`@,;:!$öß日\u202f\U0001f600"), min_size=1
+)
+KEYS = st.lists(NAMES | st.text(min_size=1), min_size=1, max_size=8).map(
+    lambda names: [name.encode("utf-8", "ignore").decode() or "a" for name in names]
+)
+ALONE = set(' "#%<>?`')
+"""ASCII that no client sends as it is, or that would end the path."""
+
+
+@st.composite
+def spellings(draw: st.DrawFn, key: str) -> str:
+    """One of the paths by which visitors may ask for a file.
+
+    Letters, digits, hyphens, dots and underscores are sent as they are: RFC 3986 says so.
+    """
+    path = "/"
+    for sign in key:
+        if sign in cdn.PLAIN:
+            path += sign
+            continue
+        encoded = "".join(f"%{byte:02X}" for byte in sign.encode())
+        forms = [encoded, encoded.lower()]
+        if "!" <= sign <= "~" and sign not in ALONE:
+            forms.append(sign)
+        if sign == " ":
+            forms.append("+")  # S3 decodes it so
+        path += draw(st.sampled_from(forms))
+    return path
+
+
+@given(KEYS, st.data())
+def test_paths_are_taken_and_name_every_spelling(keys: list[str], data: st.DataObject) -> None:
+    """CloudFront takes each path, and forgets each file however it was asked for."""
+    paths = cdn.paths([f"/{key}" for key in keys])
+    assert all(map(is_taken, paths))
+    assert len([path for path in paths if path.endswith("*")]) <= cdn.WILDCARDS_LIMIT
+    for key in keys:
+        asked = data.draw(spellings(key))
+        assert any(names(path, asked) for path in paths)
+
+
+@given(KEYS)
+def test_a_path_that_another_covers_is_left_out(keys: list[str]) -> None:
+    """Each path costs money above a thousand a month."""
+    paths = cdn.paths([f"/{key}" for key in keys])
+    for path in paths:
+        others = [other for other in paths if other != path]
+        assert not any(other.endswith("*") and names(other, path) for other in others)
 
 
 def test_reference_depends_on_execution_and_paths() -> None:
@@ -121,6 +172,7 @@ class Edge:
         self.ready_at = 0.0
         self.full_until = 0.0
         self.full_for_paths = False
+        self.refused = ""
         client = boto3.client("cloudfront")
         self.calls = Calls(client, CreateInvalidation=self.create, GetInvalidation=self.get)
         self.cdn = Cdn(client, "EDIST", pause=self.sleep, clock=lambda: self.now)
@@ -133,6 +185,8 @@ class Edge:
         batch = params["InvalidationBatch"]
         items = tuple(batch["Paths"]["Items"])
         assert batch["Paths"]["Quantity"] == len(items)
+        if self.refused and items != ("/*",):
+            return self.refused
         if self.now < self.full_until or (self.full_for_paths and items != ("/*",)):
             return "TooManyInvalidationsInProgress"
         known = self.known.setdefault(batch["CallerReference"], items)
@@ -202,6 +256,15 @@ def test_gives_way_to_everything() -> None:
     progress = edge.cdn.advance("e1", ["/a"], start(edge))
     assert progress == Progress(started=1000.0, attempt=2, everything=True)
     assert edge.cdn.advance("e1", ["/a"], progress) == Completed("I0")
+    assert list(edge.known.values()) == [("/*",)]
+
+
+@pytest.mark.parametrize("code", ["InvalidArgument", "BatchTooLarge"])
+def test_paths_that_are_refused_give_way_to_everything(code: str) -> None:
+    """Whatever CloudFront has against a path: all others would stay in the cache, at each try."""
+    edge = Edge()
+    edge.refused = code
+    assert edge.cdn.advance("e1", ["/a"], start(edge)) == Completed("I0")
     assert list(edge.known.values()) == [("/*",)]
 
 

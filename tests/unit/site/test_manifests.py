@@ -137,13 +137,13 @@ def test_a_file_is_known_by_its_digest(httpserver: HTTPServer) -> None:
     """A file is fetched as visitors get it, by its key, whatever characters that has."""
     httpserver.expect_request("/blog/a b%.html").respond_with_data(b"page")
 
-    found = manifests.fetch_digest(httpserver.url_for("/"), "blog/a b%.html")
+    found = manifests.fetch_file(httpserver.url_for("/"), "blog/a b%.html")
 
-    assert found == hashlib.md5(b"page", usedforsecurity=False).hexdigest()
+    assert found.digest == hashlib.md5(b"page", usedforsecurity=False).hexdigest()
 
 
 def test_a_file_that_is_not_there_is_a_failed_call(httpserver: HTTPServer) -> None:
     """An error's page is no file."""
     httpserver.expect_request("/index.html").respond_with_data("no", status=404)
     with pytest.raises(RemoteCallError, match="404"):
-        manifests.fetch_digest(httpserver.url_for(""), "index.html")
+        manifests.fetch_file(httpserver.url_for(""), "index.html")

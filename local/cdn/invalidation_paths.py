@@ -1,0 +1,35 @@
+"""Which invalidation paths CloudFront takes, and what they name.
+
+https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/invalidation-specifying-objects.html
+"""
+
+import re
+
+LENGTH_LIMIT = 4_000
+UNSAFE = set(' <>"#%{}|\\^~[]`')
+"""The characters that RFC 1738 calls unsafe: they must be encoded. https://www.rfc-editor.org/rfc/rfc1738
+The tilde is not supported either way: raw it is refused, encoded it names nothing.
+https://github.com/aws/aws-sdk/issues/525"""
+
+
+def is_taken(path: str) -> bool:
+    """Whether CreateInvalidation takes a path. It answers InvalidArgument for all paths of a
+    request if it does not take one of them."""
+    plain = re.sub("%[0-9A-Fa-f]{2}", "", path)
+    return (
+        path.startswith("/")
+        and len(path) <= LENGTH_LIMIT
+        and "*" not in path[:-1]
+        and all("!" <= sign <= "~" and sign not in UNSAFE for sign in plain)
+    )
+
+
+def names(pattern: str, path: str) -> bool:
+    """Whether an invalidation path names a cached path. An asterisk at the end is a wildcard.
+
+    The spelling counts: CloudFront does not decode either of them. Nothing with a tilde is named
+    but by a wildcard before it.
+    """
+    if pattern.endswith("*"):
+        return path.startswith(pattern[:-1])
+    return path == pattern and "~" not in path and "%7e" not in path.lower()

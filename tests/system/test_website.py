@@ -1,0 +1,64 @@
+"""A website that a generator put out goes through the whole pipeline, and away again."""
+
+from pathlib import Path
+
+import pytest
+import urllib3
+
+from local.system import System
+from local.waiting import PATIENCE
+from tests.system.conftest import executions, settle
+from tests.waiting import eventually
+
+TREE = Path(__file__).parents[1] / "websites/hugo"
+BUILD = "- python3 build.py"
+HEADERS = '{"/robots.txt": {"Cache-Control": "no-cache"}}'
+PAGE = "/posts/first-post/"
+
+
+@pytest.fixture
+def generated() -> dict[str, str]:
+    """The files of the generator's site, in a folder of the frontend's repository."""
+    return {
+        f"site/{path.relative_to(TREE).as_posix()}": path.read_text("utf-8")
+        for path in TREE.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_a_generated_website_comes_and_goes(system: System, generated: dict[str, str]) -> None:
+    """Its pages are at their clean addresses with its headers; once it is taken back they are
+    gone, from the bucket and from the cache, and the next publication starts from what is there."""
+    settle(system)
+    spec = system.read_frontend("buildspec.yml")
+    changed = spec.replace(BUILD, f"{BUILD} && cp -R site/. dist/")
+    assert changed != spec
+    added = generated | {"site/phaseline-headers.json": HEADERS, "site/.github/x.yml": "x"}
+    system.commit_frontend(added | {"buildspec.yml": changed}, "Use a generator")
+    try:
+        eventually(lambda: system.get(PAGE)[0] == 200)
+        settle(system)
+        assert executions(system)[0]["status"] == "Succeeded"
+        for address in (PAGE, "/tags/gr%C3%B6%C3%9Fe/", "/posts/"):
+            assert system.get(address)[0] == 200
+        assert (system.get("/posts")[0], system.get("/.github/x.yml")[0]) == (302, 404)
+        assert headers(system, "/posts")["Location"] == "/posts/"
+        assert headers(system, "/robots.txt")["Cache-Control"] == "no-cache"
+        assert headers(system, "/index.xml")["Content-Type"] == "application/xml"
+    finally:
+        removed: dict[str, str | None] = dict.fromkeys(added)
+        system.commit_frontend(removed | {"buildspec.yml": spec}, "Use none")
+    eventually(lambda: system.get(PAGE)[0] == 404)
+    settle(system)
+    assert executions(system)[0]["status"] == "Succeeded"
+    assert system.get("/posts")[0] == 404
+    s3, outputs = system.client("s3"), system.outputs["site"]
+    keys = [one["Key"] for one in s3.list_objects_v2(Bucket=outputs["SiteBucketName"])["Contents"]]
+    assert not [key for key in keys if key.startswith(("posts", "tags", "css"))]
+
+
+def headers(system: System, address: str) -> urllib3.HTTPHeaderDict:
+    """The headers that a visitor gets."""
+    url = f"{system.edge_url}{address}"
+    answer = urllib3.request("GET", url, redirect=False, retries=False, timeout=PATIENCE)
+    return answer.headers

@@ -238,9 +238,10 @@ def test_a_refused_dispatch(system: System) -> None:
     last = automation.newest_run(system)
     with failing(system.github_url, {"path": "/dispatches", "status": 502}):
         promote(system, "in", "refused", "1.0.0")
-    settle(system)
-    assert about("in-refused-", system.dispatches()) == []
-    assert system.served_versions("in")["refused"] == "1.0.0"
+        settle(system)
+        # On a slow machine the listener's schedule may have sent it again, which is refused, too.
+        assert about("in-refused-", system.dispatches()) == []
+        assert system.served_versions("in")["refused"] == "1.0.0"
 
     before = system.served()
     resend(system)

@@ -4,12 +4,19 @@ from typing import Any
 
 import pytest
 
-from phaseline.algorithms.changes import Change, Ignored, change_of
+from phaseline.algorithms.changes import Change, Ignored, changes_of
 from phaseline.algorithms.schema import Schema
 from phaseline.errors import InputError
 from tests.events import stream_record
 
 SCHEMA = Schema()
+
+
+def requested(record: dict[str, Any], schema: Schema = SCHEMA) -> tuple[Change, ...]:
+    """The changes that a record requests."""
+    changes = changes_of(record, schema)
+    assert not isinstance(changes, Ignored)
+    return changes
 
 
 @pytest.mark.parametrize(
@@ -24,8 +31,7 @@ def test_entering_the_phase_promotes_and_leaving_it_withdraws(
     event_name: str, old_phase: str | None, phase: str, action: str
 ) -> None:
     record = stream_record(7, event_name=event_name, old_phase=old_phase, phase=phase)
-    change = change_of(record, SCHEMA)
-    assert isinstance(change, Change)
+    (change,) = requested(record)
     assert (change.action, change.type, change.algorithm) == (action, "opt", "route-planner")
     assert (change.version, change.order) == ("2.1.0", 7)
     assert change.requested_at == "2026-11-24T20:00:00Z"
@@ -40,22 +46,21 @@ def test_entering_the_phase_promotes_and_leaving_it_withdraws(
         ("REMOVE", "PACKAGE_TESTS_COMPLETE", None),
     ],
 )
-def test_record_without_change_of_phase_is_ignored(
+def test_record_without_changes_of_phase_is_ignored(
     event_name: str, old_phase: str | None, phase: str | None
 ) -> None:
     record = stream_record(7, event_name=event_name, old_phase=old_phase, phase=phase)
-    assert isinstance(change_of(record, SCHEMA), Ignored)
+    assert isinstance(changes_of(record, SCHEMA), Ignored)
 
 
 def test_deletion_by_ttl_is_ignored() -> None:
     record = stream_record(7, event_name="REMOVE", phase=None, old_phase="PACKAGE_TESTS_COMPLETE")
     record["userIdentity"] = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
-    assert isinstance(change_of(record, SCHEMA), Ignored)
+    assert isinstance(changes_of(record, SCHEMA), Ignored)
 
 
 def test_display_is_converted_to_json_values() -> None:
-    change = change_of(stream_record(7), SCHEMA)
-    assert isinstance(change, Change)
+    (change,) = requested(stream_record(7))
     assert change.display == {
         "title": "Route planner",
         "accuracy": 0.97,
@@ -86,7 +91,7 @@ def test_malformed_attribute_is_an_error_that_names_table_item_and_attribute(
     else:
         record["dynamodb"]["NewImage"][attribute] = value
     with pytest.raises(InputError) as caught:
-        change_of(record, SCHEMA)
+        changes_of(record, SCHEMA)
     message = str(caught.value)
     assert "table algorithms" in message
     assert "route-planner" in message
@@ -99,7 +104,7 @@ def test_stream_without_images_is_a_configuration_to_correct() -> None:
     record = stream_record(7)
     del record["dynamodb"]["NewImage"]
     with pytest.raises(InputError, match="NEW_AND_OLD_IMAGES"):
-        change_of(record, SCHEMA)
+        changes_of(record, SCHEMA)
 
 
 def test_attribute_names_are_configurable() -> None:
@@ -107,6 +112,5 @@ def test_attribute_names_are_configurable() -> None:
     image = record["dynamodb"]["NewImage"]
     image["state"], image["name"] = {"S": "READY"}, image.pop("algorithm")
     schema = Schema(phase="READY", phase_attribute="state", algorithm_attribute="name")
-    change = change_of(record, schema)
-    assert isinstance(change, Change)
+    (change,) = requested(record, schema)
     assert change.algorithm == "route-planner"

@@ -125,7 +125,9 @@ class Listener:
             skipped=tuple(skipped),
             errors=tuple(error for _, error in failures),
             undelivered=tuple(error for error in dispatch_errors if error),
-            failed=None if first is None else sequence_number(records[first]),
+            failed=None
+            if first is None
+            else sequence_number(records[first], f"record {first + 1} of {len(records)}"),
         )
 
     def apply_due(self) -> tuple[PhaselineError, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 
+from phaseline import times
 from phaseline.aws import jitter, metrics
 from phaseline.aws.config import config
 from phaseline.documents.store import Documents
@@ -85,8 +86,8 @@ def _tell(execution: str, count: int, decision: str, **properties: str) -> None:
 def _failed(event: Mapping[str, Any]) -> tuple[str, datetime]:
     """The execution of an event, and when it failed."""
     try:
-        return str(event["detail"]["execution-id"]), datetime.fromisoformat(event["time"])
-    except (KeyError, TypeError, ValueError) as error:
+        return str(event["detail"]["execution-id"]), times.parse(event["time"], "its time")
+    except (InputError, KeyError, TypeError) as error:
         raise InputError(
             "event of automatic_rollback",
             f"expected the id and time of a failed pipeline execution, found none: {error!r}",

@@ -14,17 +14,22 @@ from typing import Any
 
 import boto3
 
+from phaseline.algorithms.records import records_in, sequence_number
 from phaseline.algorithms.schema import Schema
 from phaseline.aws import jitter, metrics
 from phaseline.aws.config import config
 from phaseline.aws.secret import Secret
 from phaseline.documents.store import Documents
-from phaseline.errors import PhaselineError
+from phaseline.errors import InputError, PhaselineError
 from phaseline.github import dispatch
 from phaseline.github.outbox import Outbox
 from phaseline.promotion.listener import Listener
 from phaseline.releases.ledger import WRITERS, Ledger
 
+SCHEDULE = "aws.events"
+"""The source of the events of a schedule of EventBridge: ResendRule in infra/listener.yaml.
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html
+"""
 GITHUB_TIMEOUT = 5.0
 """Seconds for GitHub's answer. A longer one is treated as lost, and the outbox sends again."""
 
@@ -72,22 +77,26 @@ _LISTENER = Listener(
 )
 
 
-def handler(event: dict[str, Any], context: object) -> dict[str, list[dict[str, str]]]:
+def handler(event: object, context: object) -> dict[str, list[dict[str, str]]]:
     """Answer a batch of stream records with the one to start again from, if any.
 
     Raises the error of a batch's first record where more stand behind it: an invocation that
     fails is what makes Lambda split the batch, until the bad record is alone. Answered instead,
     it would take the records behind it along to the failure bucket when its retries end.
     https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
+
+    Raises InputError for an event that is neither a batch of stream records nor the schedule's.
     """
     del context
-    if "Records" not in event:
-        unfinished = _LISTENER.apply_due()
-        _report("DispatchFailed", *_LISTENER.send_owed())
-        if unfinished:
-            raise unfinished[0]
+    if isinstance(event, dict) and event.get("source") == SCHEDULE:
+        _apply_due()
         return {"batchItemFailures": []}
-    result = _LISTENER.process(event["Records"], _SCHEMA)
+    try:
+        records = records_in(event)
+    except InputError as error:
+        _report("RecordRejected", error)
+        raise
+    result = _LISTENER.process(records, _SCHEMA)
     for release in result.releases:
         fields = {"release": release.release_id, "action": release.action}
         _LOG.info("Release recorded", extra=fields | {"document": release.document_version})
@@ -95,14 +104,18 @@ def handler(event: dict[str, Any], context: object) -> dict[str, list[dict[str, 
         _LOG.info("Record skipped", extra={"record": sequence, "reason": reason})
     _report("RecordRejected", *result.errors)
     _report("DispatchFailed", *result.undelivered)
-    if len(event["Records"]) > 1 and result.failed == _sequence(event["Records"][0]):
+    if len(records) > 1 and result.failed == sequence_number(records[0]):
         raise result.errors[0]
     failures = [{"itemIdentifier": result.failed}] if result.failed else []
     return {"batchItemFailures": failures}
 
 
-def _sequence(record: Mapping[str, Any]) -> str:
-    return str(record["dynamodb"]["SequenceNumber"])
+def _apply_due() -> None:
+    """Apply what no hold keeps back any more, and send the dispatches that are still owed."""
+    unfinished = _LISTENER.apply_due()
+    _report("DispatchFailed", *_LISTENER.send_owed())
+    if unfinished:
+        raise unfinished[0]
 
 
 def _report(metric: str, *errors: PhaselineError) -> None:

@@ -1,4 +1,4 @@
-"""Pure: turns a DynamoDB stream record into a change, or into the reason to ignore the record.
+"""Pure: turns a DynamoDB stream record into changes, or into the reason to ignore the record.
 
 The filter of the event source mapping only saves invocations. This module repeats its checks,
 because a filter can be edited, and because a filter cannot compare the old phase with the new one.
@@ -6,12 +6,13 @@ because a filter can be edited, and because a filter cannot compare the old phas
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from phaseline import times
-from phaseline.algorithms.schema import Schema, describe_item
+from phaseline.algorithms import records
+from phaseline.algorithms.attributes import shown
+from phaseline.algorithms.records import Image, Record
+from phaseline.algorithms.schema import Identity, Schema
 from phaseline.errors import InputError
 from phaseline.releases.release import identify
 
@@ -20,8 +21,10 @@ from phaseline.releases.release import identify
 class Change:
     """An algorithm version entered the configured phase ("promote") or left it ("withdraw").
 
-    `sequence` is the sequence number of the stream record. `requested_at` is the time at which the
-    item changed (ISO 8601, UTC). `display` holds the values that the website shows.
+    `sequence` is the sequence number of the stream record, and `stream` identifies the stream by
+    its table and label: "algorithms/2026-11-24T20:00:00.000". `requested_at` is the time at which
+    the item changed (ISO 8601, UTC). `display` holds the values that the website shows; a
+    withdrawal has none.
     """
 
     action: str
@@ -29,6 +32,7 @@ class Change:
     algorithm: str
     version: str
     display: Mapping[str, Any]
+    stream: str
     sequence: str
     requested_at: str
 
@@ -43,7 +47,7 @@ class Change:
 
         A sequence number is unique only within a shard, so the id also contains the algorithm.
         """
-        cause = f"{self.action} {self.sequence}"
+        cause = f"{self.action} {self.stream} {self.sequence}"
         return identify(self.type, self.algorithm, self.version, cause)
 
 
@@ -55,40 +59,108 @@ class Ignored:
     reason: str
 
 
-def change_of(record: Mapping[str, Any], schema: Schema) -> Change | Ignored:
-    """Return the change that a stream record requests, or the reason why it requests none.
+def changes_of(
+    record: object, schema: Schema, *, now: str | None = None
+) -> tuple[Change, ...] | Ignored:
+    """Return the changes that a stream record requests, or the reason why it requests none.
 
-    An INSERT or MODIFY into the phase promotes the version, and a MODIFY out of the phase withdraws
-    it. A record is ignored if the phase stays the same or if the item is removed, also by TTL.
-    Raises InputError, which names the table, the item and the attribute, if the record requests a
-    change but an attribute is missing or malformed.
+    A version that enters the phase is promoted; one that leaves it is withdrawn, where it was. A
+    complete item whose type changes is withdrawn in the old type and promoted in the new one. A
+    record is ignored if the item is removed, also by TTL, or if it stays in the phase as the same
+    version. In a table with one item for each algorithm, the next version takes the place of the
+    item while it is tested: that withdraws nothing.
+
+    `now` is the time of the invocation (ISO 8601, UTC). It stands for the time of the change if the
+    record does not tell it. Raises InputError, which names the table, the item and the
+    attribute, if the record requests a promotion but an attribute is missing or malformed.
     """
-    stream = record["dynamodb"]
-    sequence = stream["SequenceNumber"]
-    if record["eventName"] == "REMOVE":
-        return Ignored(sequence, "the item was removed; only a change of its phase is a release")
-    if "NewImage" not in stream:
+    read = records.read(record)
+    if read.event == "REMOVE":
+        return Ignored(
+            read.sequence, "the item was removed; only a change of its phase is a release"
+        )
+    if read.new is None or (read.old is None and read.lacks_old_image):
+        missing = "new" if read.new is None else "old"
         raise InputError(
-            _describe_item(record),
-            "the record has no new image",
+            read.where,
+            f"the record has no {missing} image",
             "Set the table's stream to NEW_AND_OLD_IMAGES.",
         )
-    new, old = stream["NewImage"], stream.get("OldImage", {})
-    is_complete = schema.is_complete(new)
-    if is_complete == schema.is_complete(old):
-        return Ignored(sequence, f"the phase did not change into or out of {schema.phase}")
-    version = schema.read(new, _describe_item(record))
-    changed_at = datetime.fromtimestamp(float(stream["ApproximateCreationDateTime"]), UTC)
-    return Change(
-        action="promote" if is_complete else "withdraw",
-        **vars(version),
-        sequence=sequence,
-        requested_at=times.second(changed_at),
+    old = _complete(read.old, schema, read.where)
+    if schema.is_complete(read.new, read.where):
+        return _entered(read, read.new, old, schema, now)
+    return _left(read, read.new, old, schema, now)
+
+
+def _entered(
+    read: Record, image: Image, old: Identity | None, schema: Schema, now: str | None
+) -> tuple[Change, ...] | Ignored:
+    """Return the changes of an item that is in the phase now."""
+    new = schema.identity(image, read.where)
+    if new == old and _was_released(read.old, schema, read.where):
+        return Ignored(read.sequence, f"the phase did not change into or out of {schema.phase}")
+    version = schema.read(image, read.where)
+    promotion = _change(read, "promote", new, now, version.display)
+    if old and (old.type, old.algorithm) != (new.type, new.algorithm):
+        return _change(read, "withdraw", old, now), promotion
+    return (promotion,)
+
+
+def _left(
+    read: Record, image: Image, old: Identity | None, schema: Schema, now: str | None
+) -> tuple[Change, ...] | Ignored:
+    """Return the changes of an item that is not in the phase now."""
+    if old is None:
+        return Ignored(read.sequence, f"the phase did not change into or out of {schema.phase}")
+    names = schema.names(image)
+    if names == (old.algorithm, old.version):
+        return (_change(read, "withdraw", old, now),)
+    following = f"while {shown(names[1])} is tested" if names[1] else "without an item"
+    return Ignored(
+        read.sequence, f"the item describes another version; {old.version} stays active {following}"
     )
 
 
-def _describe_item(record: Mapping[str, Any]) -> str:
-    """Name the table and the item of a record in messages. The ARN of the stream has the table."""
-    arn = str(record.get("eventSourceARN", ""))
-    table = arn.split("table/")[-1].split("/")[0] or "with the algorithms"
-    return describe_item(table, record["dynamodb"].get("Keys", {}))
+def _complete(image: Image | None, schema: Schema, where: str) -> Identity | None:
+    """Return the version of an old image in the phase, or None if there is none.
+
+    A malformed image never was a release.
+    """
+    try:
+        if image and schema.is_complete(image, where):
+            return schema.identity(image, where)
+    except InputError:
+        pass
+    return None
+
+
+def _was_released(image: Image | None, schema: Schema, where: str) -> bool:
+    """Return whether an old image in the phase was a release: also its display can be read."""
+    try:
+        return image is not None and bool(schema.read(image, where))
+    except InputError:
+        return False
+
+
+def _change(
+    read: Record,
+    action: str,
+    version: Identity,
+    now: str | None,
+    display: Mapping[str, Any] | None = None,
+) -> Change:
+    at = read.changed_at or now
+    if at is None:
+        raise InputError(
+            read.where,
+            "expected 'ApproximateCreationDateTime' in Unix seconds, found another value",
+            "Give the time of the invocation instead.",
+        )
+    return Change(
+        action=action,
+        **vars(version),
+        display=display or {},
+        stream=read.stream,
+        sequence=read.sequence,
+        requested_at=at,
+    )

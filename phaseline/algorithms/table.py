@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from phaseline.algorithms.schema import AlgorithmVersion, Schema, describe_item, string_value
+from phaseline.algorithms import attributes
+from phaseline.algorithms.schema import AlgorithmVersion, Schema, describe_item
 from phaseline.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Scan.html
 
 @dataclass(frozen=True)
 class Item:
-    """The type and the phase of an item. None stands for a missing attribute."""
+    """The type and the phase of an item. None stands for a missing or malformed attribute."""
 
     type: str | None
     phase: str | None
@@ -41,16 +42,17 @@ class AlgorithmsTable:
         Raises InputError, which names the table and the attribute, if the item is malformed.
         """
         for item in self._items(algorithm, version):
-            if self.schema.is_complete(item):
-                return self.schema.read(item, self._describe_item(item))
+            where = self._describe_item(item)
+            if self.schema.is_complete(item, where):
+                return self.schema.read(item, where)
         return None
 
     def item(self, algorithm: str, version: str) -> Item | None:
         """Return the type and phase of a version in any phase, or None if it has no item."""
         for item in self._items(algorithm, version):
             return Item(
-                type=string_value(item, self.schema.type_attribute),
-                phase=string_value(item, self.schema.phase_attribute),
+                type=attributes.string_or_none(item.get(self.schema.type_attribute)),
+                phase=attributes.text_or_none(item.get(self.schema.phase_attribute)),
             )
         return None
 
@@ -95,11 +97,12 @@ class AlgorithmsTable:
 
     def _page(self, segment: int, start_key: Any) -> "ScanOutputTypeDef":
         schema = self.schema
+        phases = {f":phase{number}": value for number, value in enumerate(schema.phase_values)}
         return self.client.scan(
             TableName=self.table,
             Segment=segment,
             TotalSegments=SEGMENTS,
-            FilterExpression="#phase = :phase",
+            FilterExpression=" OR ".join(f"#phase = {name}" for name in phases),
             ProjectionExpression="#algorithm, #version, #type, #phase",
             ExpressionAttributeNames={
                 "#algorithm": schema.algorithm_attribute,
@@ -107,7 +110,7 @@ class AlgorithmsTable:
                 "#type": schema.type_attribute,
                 "#phase": schema.phase_attribute,
             },
-            ExpressionAttributeValues={":phase": {"S": schema.phase}},
+            ExpressionAttributeValues=phases,
             **({"ExclusiveStartKey": start_key} if start_key else {}),
         )
 

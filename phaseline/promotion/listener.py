@@ -13,8 +13,9 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from phaseline.algorithms.changes import Change, Ignored, change_of
+from phaseline.algorithms.changes import Change, Ignored, changes_of
 from phaseline.algorithms.names import TYPES
+from phaseline.algorithms.records import sequence_number
 from phaseline.algorithms.schema import Schema
 from phaseline.documents import commit
 from phaseline.documents.merge import Merged, due_changes, merge
@@ -63,19 +64,22 @@ class BatchResult:
     failed: str | None
 
 
-def changes_of(records: Sequence[Mapping[str, Any]], schema: Schema) -> BatchChanges:
-    """Pure: return the changes that records request, in order, up to the first malformed record."""
+def batch_changes(records: Sequence[object], schema: Schema, now: str) -> BatchChanges:
+    """Pure: return the changes that records request, in order, up to the first malformed record.
+
+    `now` is the time of the invocation (ISO 8601, UTC).
+    """
     changes: list[Change] = []
     ignored: list[Ignored] = []
     for position, record in enumerate(records):
         try:
-            change = change_of(record, schema)
+            requested = changes_of(record, schema, now=now)
         except PhaselineError as error:
             return BatchChanges(tuple(changes), tuple(ignored), (position, error))
-        if isinstance(change, Change):
-            changes.append(change)
+        if isinstance(requested, Ignored):
+            ignored.append(requested)
         else:
-            ignored.append(change)
+            changes += requested
     return BatchChanges(tuple(changes), tuple(ignored), None)
 
 
@@ -94,16 +98,15 @@ class Listener:
 
         Each document that changes is read once and written once, unless writers conflict. Errors
         are part of the result: a failed record or document does not stop the other documents.
+        Raises InputError if a record has no sequence number (see `records_in`).
         """
-        batch = changes_of(records, schema)
+        batch = batch_changes(records, schema, self.now())
         failures = [batch.failure] if batch.failure else []
         skipped = [(item.sequence, item.reason) for item in batch.ignored]
         releases: list[Release] = []
         written: list[tuple[Stored, tuple[Release, ...]]] = []
-        positions = {
-            record["dynamodb"]["SequenceNumber"]: position
-            for position, record in enumerate(records)
-        }
+        sound = records[: batch.failure[0]] if batch.failure else records
+        positions = {sequence_number(record): position for position, record in enumerate(sound)}
         for type_, changes in _by_type(batch.changes).items():
             try:
                 stored, merged = self._write(type_, changes)
@@ -122,7 +125,9 @@ class Listener:
             skipped=tuple(skipped),
             errors=tuple(error for _, error in failures),
             undelivered=tuple(error for error in dispatch_errors if error),
-            failed=None if first is None else records[first]["dynamodb"]["SequenceNumber"],
+            failed=None
+            if first is None
+            else sequence_number(records[first], f"record {first + 1} of {len(records)}"),
         )
 
     def apply_due(self) -> tuple[PhaselineError, ...]:

@@ -5,7 +5,6 @@ and checks whether they may become active, and `carry_out` carries the request o
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from phaseline import times
 from phaseline.algorithms.names import NAME_PATTERN, TYPES
@@ -106,23 +105,26 @@ def _is_time(value: str | None) -> bool:
     if value is None:
         return True
     try:
-        return datetime.fromisoformat(value).tzinfo is not None
-    except ValueError:
+        times.parse(value, "a request")
+    except InputError:
         return False
+    return True
 
 
 def _is_later(value: str | None, at: str) -> bool:
     if value is None or not _is_time(value):
         return True
-    return datetime.fromisoformat(value) > datetime.fromisoformat(at)
+    return times.parse(value, "a request") > times.parse(at, "the time of a request")
 
 
 def in_utc(time: str | None) -> str | None:
     """Convert a time (ISO 8601, with any offset) to UTC, in whole seconds.
+
+    Raises InputError if it is malformed or lies outside the years 1 to 9999.
 
     >>> in_utc("2026-11-25T08:00:00+01:00")
     '2026-11-25T07:00:00Z'
     """
     if time is None:
         return None
-    return times.second(datetime.fromisoformat(time))
+    return times.second(times.parse(time, "a request"))

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import click
 
 from phaseline import times
 from phaseline.algorithms.names import NAME_PATTERN, TYPES
+from phaseline.errors import InputError
 from phaseline.promotion.request import ACTIONS
 
 EXECUTION = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -72,12 +72,9 @@ class Moment(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The time as ISO 8601 in UTC, in whole seconds."""
         try:
-            time = datetime.fromisoformat(value)
-        except ValueError:
-            time = None
-        if time is None or time.tzinfo is None:
-            self.fail(f"expected such as 2026-11-24T20:00:00Z, found {value!r}", param, ctx)
-        return times.second(time)
+            return times.second(times.parse(value, self.name))
+        except InputError as error:
+            self.fail(f"{error.found}. {error.remedy}", param, ctx)
 
 
 ENVIRONMENT = Pattern(

@@ -14,7 +14,7 @@ What is counted:
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import click
 
@@ -40,7 +40,7 @@ from scripts.services import Services
 @json_option
 def command(environment: str, days: int, as_json: bool) -> None:
     known, until = Services(environment), services.now()
-    began = datetime.fromisoformat(until) - timedelta(days=days)
+    began = times.parse(until, "now") - timedelta(days=days)
     since = times.second(began)
     found = dora.delivery_metrics(
         (release for type_ in TYPES for release in known.ledger.between(type_, since, until)),

@@ -11,7 +11,7 @@ What is live counts from the moment at which it was verified.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import chain, islice
 from typing import Any
 
@@ -242,9 +242,11 @@ def _executions(known: Services, release: Release) -> Iterable[Execution]:
     document = release.steps.get("document")
     if document is None:
         return []
-    since = datetime.fromisoformat(document.at) - LOOKBACK
+    since = times.parse(document.at, release.release_id) - LOOKBACK
     until = timeline.ended(release) or services.now()
-    end = datetime.fromisoformat(until) + timedelta(seconds=1)  # of a time in whole seconds
+    end = times.parse(until, release.release_id) + timedelta(
+        seconds=1
+    )  # of a time in whole seconds
     kept = {one.id: one for one in known.recorder.between(times.instant(since), until)}
     for found in known.executions.newest():
         inside = found.started and since <= found.started < end

@@ -5,6 +5,7 @@ from typing import Any
 
 from phaseline.algorithms.changes import Change
 
+STREAM = "algorithms/2026-11-01T08:00:00.000"
 NOW = datetime(2026, 11, 24, 21, tzinfo=UTC)  # a Tuesday
 
 
@@ -16,5 +17,6 @@ def change(sequence: int, version: str = "1.0.0", **fields: Any) -> Change:
         "algorithm": "a",
         "display": {"title": version},
         "requested_at": "2026-11-24T20:00:00Z",
+        "stream": STREAM,
     }
     return Change(version=version, sequence=str(sequence), **(known | fields))

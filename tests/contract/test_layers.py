@@ -11,7 +11,8 @@ from phaseline.deploy.package import imports
 
 ROOT = Path(__file__).parents[2]
 LAYERS = (
-    ("errors", "times", "archive"),
+    ("errors",),
+    ("times", "archive"),
     ("aws",),
     ("releases",),
     ("algorithms",),

@@ -357,8 +357,11 @@ def test_mapping() -> None:
     patterns = [
         json.loads(one["Pattern"]["Fn::Sub"]) for one in mapping["FilterCriteria"]["Filters"]
     ]
-    wanted = {"${PhaseAttribute}": {"S": ["${Phase}"]}}
-    assert patterns == [{"dynamodb": {"NewImage": wanted}}, {"dynamodb": {"OldImage": wanted}}]
+    assert patterns == [
+        {"dynamodb": {image: {"${PhaseAttribute}": {kind: ["${Phase}"]}}}}
+        for image in ("NewImage", "OldImage")
+        for kind in ("S", "N")
+    ]
     assert mapping["StartingPosition"] == "TRIM_HORIZON"
     assert mapping["ParallelizationFactor"] == 1
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]

@@ -1,6 +1,7 @@
 """Single versions and scans of the algorithms table."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -104,3 +105,54 @@ def test_item_of_any_phase_is_read_and_a_missing_one_is_none(table: AlgorithmsTa
 
     assert table.item("a", "1.0") == Item("opt", "RUNNING")
     assert table.item("a", "2.0") is None
+
+
+@pytest.mark.parametrize(
+    ("phase", "values"),
+    [
+        ("3", ({"S": "3"}, {"N": "3"})),
+        ("-0.5", ({"S": "-0.5"}, {"N": "-0.5"})),
+        ("3.0", ({"S": "3.0"},)),
+        ("1e500", ({"S": "1e500"},)),
+        ("NaN", ({"S": "NaN"},)),
+        ("DONE", ({"S": "DONE"},)),
+    ],
+)
+def test_phase_stands_for_a_number_only_as_dynamodb_writes_it(
+    phase: str, values: tuple[dict[str, str], ...]
+) -> None:
+    assert Schema(phase=phase).phase_values == values
+
+
+def test_phase_may_be_a_number(table: AlgorithmsTable) -> None:
+    """DynamoDB compares numbers by value, and never a number with a string."""
+    for name, phase in (
+        ("a", {"N": "3.0"}),
+        ("b", {"S": "3"}),
+        ("c", {"N": "2"}),
+        ("d", {"L": []}),
+    ):
+        texts = {"name": name, "number": "1", "kind": "opt", "version": "1.0"}
+        item: dict[str, Any] = {key: {"S": value} for key, value in texts.items()}
+        table.client.put_item(TableName=table.table, Item=item | {"phase": phase})
+    numbered = replace(table, schema=replace(SCHEMA, phase="3"))
+
+    tested = [item.algorithm for item in numbered.scan() if isinstance(item, AlgorithmVersion)]
+
+    assert sorted(tested) == ["a", "b"]
+    assert [bool(numbered.tested(name, "1.0")) for name in "abcd"] == [True, True, False, False]
+    assert [numbered.item(name, "1.0") for name in "abcd"] == [
+        Item("opt", "3"), Item("opt", "3"), Item("opt", "2"), Item("opt", None),
+    ]  # fmt: skip
+
+
+def test_binary_display_of_a_tested_version_is_an_error(table: AlgorithmsTable) -> None:
+    put(table, "a", 1, version="1.0")
+    table.client.update_item(
+        TableName=table.table,
+        Key={"name": {"S": "a"}, "number": {"S": "1"}},
+        UpdateExpression="SET display = :display",
+        ExpressionAttributeValues={":display": {"M": {"icon": {"B": b"\x00"}}}},
+    )
+    with pytest.raises(InputError, match=r"table algorithms.*'display'.*a binary value at 'icon'"):
+        table.tested("a", "1.0")

@@ -13,6 +13,7 @@ from phaseline.documents.document import Document, Entry, Hold, Mark
 from phaseline.site.manifests import ServedDocument, ServedManifest
 from tests.builders.counting import calls
 
+STREAM = "algorithms/2026-11-01T08:00:00.000"
 SINCE = "2026-11-24T20:00:00Z"
 
 
@@ -24,7 +25,7 @@ def entry(version: str, **display: Any) -> Entry:
 def hold(*versions: str, action: str = "promote", **fields: Any) -> Hold:
     """A hold of Ana, behind which changes of `a` wait."""
     waiting = tuple(
-        Change(action, "opt", "a", version, {}, str(20 + number), SINCE)
+        Change(action, "opt", "a", version, {}, STREAM, str(20 + number), SINCE)
         for number, version in enumerate(versions)
     )
     return Hold("it is slow", "ana", SINCE, waiting=waiting, **fields)

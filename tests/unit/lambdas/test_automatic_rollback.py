@@ -72,7 +72,16 @@ def test_refusal_is_logged_and_raises_no_error(
 
 
 @pytest.mark.parametrize(
-    "foreign", [{}, {"detail": {}, "time": "2026-11-25T10:00:00Z"}, event() | {"time": "now"}]
+    "foreign",
+    [
+        {},
+        {"detail": {}, "time": "2026-11-25T10:00:00Z"},
+        event() | {"time": "now"},
+        event() | {"time": "2026-11-25T10:00:00"},
+        event() | {"time": "9999-12-31T23:59:59-05:00"},
+        event() | {"time": None},
+        event() | {"detail": None},
+    ],
 )
 def test_malformed_event_is_an_error_that_names_the_rule(
     function: ModuleType, foreign: dict[str, Any]

@@ -1,17 +1,21 @@
 """The stream listener's handler: what Lambda is answered, what is logged, what is counted."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
 
+import boto3
 import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
+from phaseline.errors import InputError
+from phaseline.releases.ledger import Ledger
 from tests.builders.listener import CANARY
 from tests.builders.listener import listener as listener  # a fixture
 from tests.builders.logs import everything, fields
-from tests.events import stream_record
+from tests.events import samples, stream_record
 
 PATH = "/repos/acme/releases/dispatches"
 
@@ -64,3 +68,59 @@ def test_github_down(
     for _ in range(2):
         listener.handler({"source": "aws.events"}, None)
     assert len(httpserver.log) == 1
+
+
+@pytest.mark.parametrize("event", [{"source": "aws.events"}, samples.SCHEDULE])
+def test_event_of_the_schedule_is_answered(listener: ModuleType, event: dict[str, Any]) -> None:
+    assert listener.handler(event, None) == {"batchItemFailures": []}
+
+
+@pytest.mark.parametrize("name", samples.OF_OTHERS)
+def test_event_of_another_service_is_refused_and_counted(
+    listener: ModuleType, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    with pytest.raises(InputError):
+        listener.handler(samples.OF_OTHERS[name], None)
+    (line,) = lines(capsys)
+    assert line["RecordRejected"] == 1
+    assert "infra/listener.yaml" in line["error"]
+
+
+def test_foreign_record_among_others_makes_lambda_split_the_batch(
+    listener: ModuleType, httpserver: HTTPServer
+) -> None:
+    """Only an invocation that fails is split; the record has no number to answer with."""
+    event = {"Records": [stream_record(1), *samples.S3["Records"]]}
+    with pytest.raises(InputError, match="record 2 of 2"):
+        listener.handler(event, None)
+    assert httpserver.log == []
+
+
+@pytest.mark.parametrize("attribute", ["display", "type", "version"])
+def test_binary_attribute_is_counted_with_its_name(
+    listener: ModuleType, capsys: pytest.CaptureFixture[str], attribute: str
+) -> None:
+    record = stream_record(5)
+    binary: dict[str, Any] = {"B": "AAEC"}
+    nested = {"M": {"icon": binary}} if attribute == "display" else binary
+    record["dynamodb"]["NewImage"][attribute] = nested
+    answer = listener.handler({"Records": [record]}, None)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "5"}]}
+    (line,) = lines(capsys)
+    assert line["RecordRejected"] == 1
+    assert f"attribute '{attribute}'" in line["error"]
+    assert "route-planner" in line["error"]
+
+
+def test_record_without_time_takes_that_of_the_invocation(
+    listener: ModuleType, httpserver: HTTPServer
+) -> None:
+    httpserver.expect_request(PATH).respond_with_response(Response(status=204))
+    record = stream_record(5)
+    del record["dynamodb"]["ApproximateCreationDateTime"]
+    assert listener.handler({"Records": [record]}, None) == {"batchItemFailures": []}
+    (sent,) = httpserver.log
+    (release,) = sent[0].get_json()["client_payload"]["releases"]
+    known = Ledger(boto3.client("dynamodb"), "ledger").find(release)
+    assert known
+    assert datetime.now(UTC) - datetime.fromisoformat(known.requested_at) < timedelta(hours=1)

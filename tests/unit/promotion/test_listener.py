@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from moto import mock_aws
 
 from phaseline.algorithms.schema import Schema
 from phaseline.documents.document import Hold
-from phaseline.errors import RemoteCallError
+from phaseline.errors import InputError, RemoteCallError
 from phaseline.github.outbox import Outbox
 from phaseline.promotion.listener import RELEASES_IN_A_DISPATCH, Listener
 from phaseline.releases.ledger import Ledger
@@ -285,3 +286,40 @@ def test_corrupt_document_does_not_stop_due_changes_of_others(listener: Listener
     (error,) = listener.apply_due()
     assert "in.zip" in str(error)
     assert documents.read("opt").document.freeze is None
+
+
+def test_item_that_changes_its_type_moves_to_the_other_document(
+    listener: Listener, github: Github
+) -> None:
+    listener.process([stream_record(1, version="1.0")], Schema())
+    moved = stream_record(2, version="1.0", old_phase="PACKAGE_TESTS_COMPLETE")
+    moved["dynamodb"]["NewImage"]["type"] = {"S": "in"}
+    for _ in range(2):
+        result = listener.process([moved], Schema())
+        assert (result.failed, result.errors) == (None, ())
+        assert active_in(listener, "opt") == {}
+        assert active_in(listener, "in") == {"route-planner": "1.0"}
+    assert [payload["type"] for payload in github.payloads] == ["opt", "opt", "in"]
+
+
+def test_item_that_is_overwritten_keeps_its_version_until_the_next_one_is_tested(
+    listener: Listener,
+) -> None:
+    """A table with one item for each algorithm: its item is version after version."""
+    complete, testing = "PACKAGE_TESTS_COMPLETE", "PACKAGE_TESTS_RUNNING"
+    steps = [("1.0", complete), ("2.0", testing), ("2.0", complete), ("3.0", complete)]
+    active = []
+    for number, ((old, old_phase), (new, phase)) in enumerate(pairwise([("1.0", "NEW"), *steps])):
+        record = stream_record(number, version=new, phase=phase, old_phase=old_phase)
+        record["dynamodb"]["OldImage"]["version"] = {"S": old}
+        assert listener.process([record], Schema()).failed is None
+        active.append(active_in(listener, "opt")["route-planner"])
+    assert active == ["1.0", "1.0", "2.0", "3.0"]
+
+
+def test_record_without_sequence_number_is_an_error_that_names_its_position(
+    listener: Listener,
+) -> None:
+    with pytest.raises(InputError, match="record 2 of 3"):
+        listener.process([stream_record(1), {}, stream_record(2)], Schema())
+    assert active_in(listener, "opt") == {"route-planner": "2.1.0"}

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from phaseline.errors import PhaselineError
 from phaseline.slack import message_record
-from phaseline.slack.message_record import Messages, Posted, Record
+from phaseline.slack.message_record import Posted, Record
+from phaseline.slack.messages import Messages
 from phaseline.slack.notifier import Bulletin
 from phaseline.slack.progress import News
 from phaseline.slack.rendering import Message

@@ -26,7 +26,7 @@ from phaseline.pipeline.executions import Executions
 from phaseline.pipeline.jobs import Done
 from phaseline.releases.ledger import Ledger
 from phaseline.slack.channel import SlackChannel
-from phaseline.slack.message_record import Messages
+from phaseline.slack.messages import Messages
 from phaseline.slack.notifier import Bulletin
 from phaseline.slack.progress import News
 

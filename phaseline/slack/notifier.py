@@ -21,9 +21,11 @@ from phaseline.releases.ledger import Ledger
 from phaseline.releases.release import OPEN, VERIFIED, Release
 from phaseline.site.outcomes import PUBLISHED
 from phaseline.slack import message_record, progress, rendering
-from phaseline.slack.message_record import Key, Messages, Record, View
+from phaseline.slack.message_record import Key, Record, View
+from phaseline.slack.messages import Messages
 from phaseline.slack.progress import Batch, News
-from phaseline.slack.rendering import RELEASES_LIMIT, Message, Place, Standing, State
+from phaseline.slack.rendering import Message, Place
+from phaseline.slack.standing import RELEASES_LIMIT, Standing, State
 
 if TYPE_CHECKING:
     from mypy_boto3_codepipeline.type_defs import ActionExecutionDetailTypeDef

@@ -13,7 +13,7 @@ from phaseline.pipeline.actions import Action
 from phaseline.pipeline.executions import RUNNING, SOURCES, SUCCEEDED, Execution
 from phaseline.pipeline.recorder import FRONTEND
 from phaseline.releases.release import OPEN, SUPERSEDED, VERIFIED, Release
-from phaseline.slack.rendering import RELEASES_LIMIT, StageTime, Standing, State
+from phaseline.slack.standing import RELEASES_LIMIT, StageTime, Standing, State
 
 STAGES = ("Source", "Build", "Publish", "Announce", "Verify")
 STATES = {

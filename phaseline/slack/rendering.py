@@ -7,13 +7,13 @@ https://docs.slack.dev/reference/block-kit/blocks
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import Enum
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from phaseline.pipeline.actions import Action
 from phaseline.releases.release import Release
+from phaseline.slack.standing import RELEASES_LIMIT, Standing, State
 
 HEADER_LIMIT = 150
 SECTION_LIMIT = 3_000
@@ -22,8 +22,6 @@ FIELDS_LIMIT = 10
 BLOCKS_LIMIT = 50
 TEXT_LIMIT = 1_000
 """Characters of the text that notifications show in place of the blocks; Slack advises 4,000."""
-RELEASES_LIMIT = 20
-"""Releases that one message lists; the ledger knows the rest."""
 REASON_LIMIT = 300
 """Characters of a failure's reason in the message itself; its thread has the whole."""
 URL_LIMIT = 1_500
@@ -33,59 +31,12 @@ TEST_FLOW = "the test flow"
 """Who asked, where the table's stream did."""
 
 
-class State(Enum):
-    """How far something has come: the sign and the words that say so."""
-
-    WAITING = "\N{HOURGLASS WITH FLOWING SAND}", "waits for the pipeline"
-    BUILDING = "\N{HAMMER}", "is being built"
-    PUBLISHING = "\N{PACKAGE}", "is being published"
-    ANNOUNCING = "\N{SATELLITE ANTENNA}", "is being announced"
-    VERIFYING = "\N{LEFT-POINTING MAGNIFYING GLASS}", "is being verified"
-    LIVE = "\N{WHITE HEAVY CHECK MARK}", "is live"
-    SUPERSEDED = "\N{BLACK RIGHT-POINTING DOUBLE TRIANGLE}", "was superseded"
-    ROLLED_BACK = "\N{LEFTWARDS ARROW WITH HOOK}", "was rolled back"
-    FAILED = "\N{CROSS MARK}", "failed"
-    STOPPED = "\N{OCTAGONAL SIGN}", "was stopped"
-
-
 @dataclass(frozen=True)
 class Message:
     """A Slack message: `text` for notifications, `blocks` for the channel."""
 
     text: str
     blocks: tuple[dict[str, Any], ...]
-
-
-@dataclass(frozen=True)
-class StageTime:
-    """How many seconds a stage of the pipeline took."""
-
-    stage: str
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How far the releases of one revision of a document have come, or, where there are none, an
-    execution that brings only another commit of the website.
-
-    `releases` are the first of them and `count` is their number; `ends` has a word for each
-    release id that is not live any more. `overtaken_by` is the revision that took their place,
-    `failure` the action that failed, `seconds` the time from the request to the proof.
-    """
-
-    state: State
-    document: str | None = None
-    document_version: str | None = None
-    releases: Sequence[Release] = ()
-    count: int = 0
-    ends: Mapping[str, str] = field(default_factory=dict)
-    overtaken_by: int | None = None
-    execution: str | None = None
-    commit: str | None = None
-    failure: Action | None = None
-    seconds: float | None = None
-    stages: Sequence[StageTime] = ()
 
 
 @dataclass(frozen=True)

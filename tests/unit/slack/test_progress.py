@@ -10,7 +10,7 @@ from phaseline.pipeline.executions import Execution
 from phaseline.releases.release import OPEN, SUPERSEDED, VERIFIED, Release, Step
 from phaseline.slack import progress
 from phaseline.slack.progress import Batch, News
-from phaseline.slack.rendering import StageTime, State
+from phaseline.slack.standing import StageTime, State
 
 E1, E2, E3 = "e1", "e2", "e3"
 EARLIER = "2026-11-24T19:00:00Z"

@@ -13,7 +13,8 @@ from local.slack.blocks import problems
 from phaseline.pipeline.actions import Action
 from phaseline.releases.release import Release
 from phaseline.slack import rendering
-from phaseline.slack.rendering import Message, Place, StageTime, Standing, State
+from phaseline.slack.rendering import Message, Place
+from phaseline.slack.standing import StageTime, Standing, State
 
 URL = "https://console.example/e"
 ENTITY = re.compile(r"&(amp|lt|gt);")

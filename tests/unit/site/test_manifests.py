@@ -52,7 +52,7 @@ def test_an_error_status_is_a_failed_call(httpserver: HTTPServer, status: int) -
 
 def test_nothing_listens() -> None:
     """A refused connection is a failed call."""
-    with pytest.raises(RemoteCallError, match="no answer of use"):
+    with pytest.raises(RemoteCallError, match="the request failed"):
         manifests.fetch("http://127.0.0.1:1")
 
 

@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Mapping
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The earliest time that a zip entry can carry."""
+"""The earliest time that a zip entry can have."""
 
 
 def pack(files: Mapping[str, bytes]) -> bytes:

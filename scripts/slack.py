@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from phaseline.errors import PhaselineError
 from phaseline.slack import message_record
-from phaseline.slack.message_record import Messages, Posted, Record
-from phaseline.slack.notifier import Bulletin
+from phaseline.slack.message_record import Posted, Record
+from phaseline.slack.messages import Messages
+from phaseline.slack.notifier import Notifier
 from phaseline.slack.progress import News
 from phaseline.slack.rendering import Message
 from scripts import services
@@ -81,8 +82,8 @@ def _tell(
 def _look(known: Services, kept: Messages, execution: str) -> tuple[Exception, ...]:
     """Bring the messages about an execution up to date; what hindered it."""
     place = known.environment
-    bulletin = Bulletin(place.name, place.site_url, known.ledger, known.executions, kept)
-    return bulletin.tell(News(execution, services.now())).errors
+    notifier = Notifier(place.name, place.site_url, known.ledger, known.executions, kept)
+    return notifier.update(News(execution, services.now())).errors
 
 
 def _scope(

@@ -26,8 +26,8 @@ from phaseline.pipeline.executions import Executions
 from phaseline.pipeline.jobs import Done
 from phaseline.releases.ledger import Ledger
 from phaseline.slack.channel import SlackChannel
-from phaseline.slack.message_record import Messages
-from phaseline.slack.notifier import Bulletin
+from phaseline.slack.messages import Messages
+from phaseline.slack.notifier import Notifier
 from phaseline.slack.progress import News
 
 MARGIN = 3.0
@@ -94,18 +94,18 @@ def handler(event: dict[str, Any], context: Context) -> None:
 def _tell(read: Callable[[], News], until: float) -> list[PhaselineError]:
     """Bring the messages up to date; what was lost, each counted and logged on one line."""
     try:
-        lost = _bulletin(until).tell(read()).errors
+        lost = _notifier(until).update(read()).errors
     except Exception as cause:  # noqa: BLE001 - no error may reach what a message is about
         lost = (cause,)
     return [_count(cause) for cause in lost]
 
 
-def _bulletin(until: float) -> Bulletin:
+def _notifier(until: float) -> Notifier:
     # A record is taken for no longer than this invocation may post, so that Lambda's next try, a
     # minute later, finds it free: what is in doubt is rather repeated than lost.
     lease = until - time.monotonic()
     channel = SlackChannel(_SETTINGS.channel, _SETTINGS.api_url, _TOKEN, until)
-    return Bulletin(
+    return Notifier(
         environment=_SETTINGS.environment,
         site_url=_SETTINGS.site_url,
         ledger=_LEDGER,

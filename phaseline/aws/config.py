@@ -1,13 +1,13 @@
-"""How the Lambdas call AWS: bounded retries and time-outs, within a function's few seconds."""
+"""Settings of the AWS clients of Lambda functions, which have only seconds for all their calls."""
 
 from botocore.config import Config
 
 
 def config(*, attempts: int = 5, connect: int = 3, read: int = 10, connections: int = 10) -> Config:
-    """The settings of a function's clients.
+    """Return the settings of a function's clients.
 
-    `attempts` counts the first call too; `connect` and `read` are seconds; `connections` is how
-    many calls of one client may run at once.
+    `attempts` includes the first call. `connect` and `read` are time limits in seconds.
+    `connections` is the number of calls that one client can make at the same time.
     https://docs.aws.amazon.com/botocore/latest/reference/config.html
     """
     return Config(

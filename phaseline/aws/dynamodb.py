@@ -1,4 +1,4 @@
-"""DynamoDB's attribute values, and conditional writes whose condition does not hold."""
+"""Converts DynamoDB's attribute values, and recognises a failed condition of a write."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,16 +7,20 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 serialize = TypeSerializer().serialize
-"""A Python value as an attribute value: `serialize("a") == {"S": "a"}`."""
+"""Converts a Python value to an attribute value: `serialize("a") == {"S": "a"}`."""
 _deserialize = TypeDeserializer().deserialize
 
 
 def plain(item: Mapping[str, Any]) -> dict[str, Any]:
-    """An item's attribute values as Python values: `plain({"a": {"S": "b"}}) == {"a": "b"}`."""
+    """Return an item's attribute values as Python values.
+
+    >>> plain({"a": {"S": "b"}})
+    {'a': 'b'}
+    """
     return {name: _deserialize(value) for name, value in item.items()}
 
 
 def unless_condition_failed(error: ClientError) -> None:
-    """Raise `error`, unless it only says that a write's condition does not hold."""
+    """Raise `error`, unless it means that the condition of a write was not met."""
     if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
         raise error

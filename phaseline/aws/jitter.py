@@ -1,9 +1,9 @@
-"""Pauses of random length, so that callers which met once do not meet again."""
+"""Pauses of random length, so that callers in conflict do not retry at the same time."""
 
 import random
 import time
 
 
 def pause(longest: float) -> None:
-    """Wait for a random time below `longest` seconds."""
+    """Wait for a random time of at most `longest` seconds."""
     time.sleep(random.uniform(0, longest))  # noqa: S311 - jitter is no secret

@@ -1,6 +1,7 @@
-"""CloudWatch metrics: a Lambda's as log lines, in the embedded metric format, others by a call.
+"""Sends CloudWatch metrics: from a Lambda function as log lines, and from elsewhere by a call.
 
-A metric costs a Lambda no call and no permission this way: CloudWatch reads it out of the log.
+The log lines have the embedded metric format. CloudWatch reads them from the log, so a function
+needs no call and no permission.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 
@@ -14,10 +15,10 @@ NAMESPACE = "Phaseline"
 
 
 def emit(name: str, value: float, *, environment: str, now: float, **properties: str) -> None:
-    """Print one count of the metric `name` in our namespace.
+    """Print a log line with a value of the metric `name`.
 
-    `now` is in seconds since the epoch. `properties` (which release, which repository) stand
-    beside the metric in the log and are no dimensions, so they cost nothing.
+    `now` is in seconds since the epoch. `properties`, such as a release ID, are in the log line but
+    are no dimensions, so they cost nothing.
     """
     line = {
         "_aws": {
@@ -34,11 +35,11 @@ def emit(name: str, value: float, *, environment: str, now: float, **properties:
         name: value,
         **properties,
     }
-    print(json.dumps(line))  # a Lambda's standard output is its log
+    print(json.dumps(line))  # Lambda writes standard output to the log
 
 
 def put(client: "CloudWatchClient", name: str, value: float, *, environment: str) -> None:
-    """Send one count of the metric `name`, from where no log of a Lambda is read."""
+    """Send a value of the metric `name` with a call of CloudWatch."""
     client.put_metric_data(
         Namespace=NAMESPACE,
         MetricData=[

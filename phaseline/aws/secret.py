@@ -1,4 +1,4 @@
-"""A token kept in Secrets Manager or SSM Parameter Store, read once and cached."""
+"""A token in Secrets Manager or SSM Parameter Store, which is read once and cached."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class Secret:
-    """The value behind the ARN of a Secrets Manager secret or an SSM parameter.
+    """The value of a Secrets Manager secret or an SSM parameter, which is named by its ARN.
 
-    It is fetched at first use and kept, so that a warm Lambda asks once; `refetch` asks again,
-    for a caller whose value was just refused because it was rotated. Neither the value nor any
-    part of it appears in an error or in `repr`.
+    It is read at the first use and cached, so a warm Lambda function reads it once. `refetch` reads
+    it again, after a service has refused a token that was rotated. No part of the value appears in
+    an error or in `repr`.
     """
 
     arn: str
@@ -27,17 +27,17 @@ class Secret:
     _value: str | None = field(default=None, init=False, repr=False)
 
     def value(self) -> str:
-        """The secret text.
+        """Return the token.
 
-        Raises ConfigurationError where it can't be had or is no bare token, RemoteCallError where
-        no answer arrives.
+        Raises ConfigurationError if it cannot be read or is not a plain token, and RemoteCallError
+        if the service does not answer.
         """
         if self._value is None:
             self._value = self._fetch()
         return self._value
 
     def refetch(self) -> str:
-        """The secret text, asked for again."""
+        """Read the token again, and return it."""
         self._value = None
         return self.value()
 
@@ -47,8 +47,8 @@ class Secret:
         except BotoCoreError as error:
             raise RemoteCallError(
                 self.arn,
-                f"no answer ({type(error).__name__})",
-                "It is asked again at the next use; check the function's way to the service.",
+                f"the service did not answer ({type(error).__name__})",
+                "The next use tries again. Check the function's network access to the service.",
             ) from error
         except ClientError as error:
             raise ConfigurationError(
@@ -59,8 +59,8 @@ class Secret:
         if not text or not text.isascii() or not text.isprintable() or " " in text:
             raise ConfigurationError(
                 self.arn,
-                "expected a token as plain text on one line, found something else",
-                "Store the bare token as the secret's text: no JSON, no quotes, no line break.",
+                "expected a token as plain text on one line, found another format",
+                "Store the token as plain text, without JSON, quotes or line breaks.",
             )
         return text
 
@@ -68,7 +68,7 @@ class Secret:
         service = self.arn.split(":")[2] if self.arn.startswith("arn:") else ""
         if service == "secretsmanager":
             stored = self.secretsmanager.get_secret_value(SecretId=self.arn)
-            return stored.get("SecretString", "").strip()  # a binary secret has none
+            return stored.get("SecretString", "").strip()  # a binary secret has no SecretString
         if service == "ssm":
             answer = self.ssm.get_parameter(Name=self.arn, WithDecryption=True)
             return answer["Parameter"]["Value"].strip()

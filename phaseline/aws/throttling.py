@@ -1,7 +1,7 @@
-"""Waits for AWS's rate limits, beyond what botocore's own retries do.
+"""Repeats calls that AWS throttles, for longer than botocore's own retries.
 
-Those have a budget for each client, so that a service which is down is not asked for ever. Many
-calls that are throttled one after the other use it up, and then each such call fails at once.
+botocore has a retry budget for each client, which limits the calls of a service that is down. Many
+throttled calls in a row use up this budget, and then each throttled call fails at once.
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 """
 
@@ -15,7 +15,7 @@ CODES = frozenset(
     {"RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequestsException"}
 )
 PAUSES = (1.0, 2.0, 5.0, 10.0)
-"""Seconds between two calls, the last for good."""
+"""Pauses between two calls in seconds. The last one is repeated."""
 
 T = TypeVar("T")
 
@@ -27,9 +27,10 @@ def wait_out(
     sleep: Callable[[float], None],
     deadline: float,
 ) -> T:
-    """What `call` gives; made again while AWS throttles it, until `deadline` by `clock`.
+    """Return the result of `call`. Repeat it while AWS throttles it, until `clock` is at
+    `deadline`.
 
-    Raises what `call` raises otherwise, and its throttling once the deadline has passed.
+    Raises the other errors of `call`, and the throttling error after the deadline.
     """
     pauses = chain(PAUSES, repeat(PAUSES[-1]))
     while True:

@@ -1,4 +1,4 @@
-"""Polling: what AWS does without telling when it ends is looked at again and again, in bounds."""
+"""Polls operations of AWS that do not report their end, for a limited time."""
 
 from collections.abc import Callable, Iterable
 from itertools import chain, repeat
@@ -15,22 +15,23 @@ def poll(
     limit: float,
     pauses: Iterable[float],
 ) -> T | None:
-    """The first answer of `look` that is not None; None where there is none within `limit` seconds.
+    """Return the first result of `look` that is not None, or None after `limit` seconds.
 
-    `look` is called at once, and again after each of `pauses` (seconds), the last one for good.
+    `look` is called at once, and again after each of `pauses` (in seconds). The last pause is
+    repeated.
 
-    >>> answers = iter([None, None, "Succeeded"])
-    >>> poll(lambda: next(answers), clock=lambda: 0, sleep=print, limit=60, pauses=(0.5, 1, 2))
+    >>> results = iter([None, None, "Succeeded"])
+    >>> poll(lambda: next(results), clock=lambda: 0, sleep=print, limit=60, pauses=(0.5, 1, 2))
     0.5
     1
     'Succeeded'
     """
     deadline = clock() + limit
-    *_, last = known = tuple(pauses)
-    for pause in chain(known, repeat(last)):
-        answer = look()
-        if answer is not None:
-            return answer
+    *_, last = all_pauses = tuple(pauses)
+    for pause in chain(all_pauses, repeat(last)):
+        result = look()
+        if result is not None:
+            return result
         if clock() + pause > deadline:
             break
         sleep(pause)

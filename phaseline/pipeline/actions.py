@@ -1,4 +1,4 @@
-"""The actions of one pipeline execution: when each ran, and which one failed."""
+"""The action runs of one pipeline execution: their times, results and failures."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -15,14 +15,13 @@ if TYPE_CHECKING:
     )
 
 ACTIONS_LIMIT = 200
-"""Action executions that are looked at: a pass of the pipeline has nine, a retry adds its own."""
-
-
+"""The most action executions that are read. A run of the pipeline has nine, and each retry adds
+more."""
 RUNNING, FAILED = "InProgress", "Failed"
 REASON_LIMIT = 500
 """Characters of a failure's reason that are stored or shown."""
 REVISION_VARIABLES = ("CommitId", "VersionId")
-"""The variables in which a source action says what it took: from a repository, from S3.
+"""The output variables in which a source action names its revision: of a repository, of S3.
 https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-variables.html
 """
 
@@ -31,9 +30,9 @@ https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-variables.ht
 class Action:
     """One run of an action. Times are ISO 8601, UTC, in milliseconds.
 
-    `state` is CodePipeline's word, such as `Succeeded`, and `updated` when it became so. `link` is
-    the page of its log, `external_id` its id in the service that did the work, and `reason` why it
-    failed.
+    `state` is the status in CodePipeline, such as `Succeeded`, and `updated` is the time of its
+    last change. `link` is the page of the log. `external_id` is the ID in the service that did the
+    work, such as CodeBuild. `reason` is that of a failure.
     """
 
     stage: str
@@ -47,7 +46,7 @@ class Action:
 
     @property
     def seconds(self) -> float | None:
-        """How long it took; None while it runs."""
+        """The duration, or None while the action runs."""
         if self.state == RUNNING:
             return None
         started, ended = map(datetime.fromisoformat, (self.started, self.updated))
@@ -57,7 +56,7 @@ class Action:
 def details(
     client: "CodePipelineClient", pipeline: str, execution: str
 ) -> list["ActionExecutionDetailTypeDef"]:
-    """The action executions of `execution` so far, newest first."""
+    """Return the action executions of `execution` so far, newest first."""
     pages = client.get_paginator("list_action_executions").paginate(
         pipelineName=pipeline,
         filter={"pipelineExecutionId": execution},
@@ -67,33 +66,35 @@ def details(
 
 
 def newest_failure(details: Iterable["ActionExecutionDetailTypeDef"]) -> Action | None:
-    """The failure that ended an execution, where one did."""
-    # A retried stage leaves its earlier failures in the list.
+    """Return the latest failed action, or None."""
+    # The list also contains the failures of earlier attempts of a retried stage.
     failures = [read(detail) for detail in details if detail.get("status") == FAILED]
     return max(failures, key=lambda failure: failure.updated, default=None)
 
 
 def ran(details: Sequence["ActionExecutionDetailTypeDef"]) -> tuple[Action, ...]:
-    """Each run of an action of `details` (newest first), in the order of their start, with reasons
-    of at most REASON_LIMIT characters."""
+    """Return the action runs of `details` (newest first) in the order of their start.
+
+    Reasons are cut to REASON_LIMIT characters. Actions that did not start are left out.
+    """
     runs = [read(detail) for detail in reversed(details) if "startTime" in detail]
     short = [replace(run, reason=run.reason and run.reason[:REASON_LIMIT]) for run in runs]
     return tuple(sorted(short, key=lambda run: (run.started, run.updated)))
 
 
 def taken(details: Sequence["ActionExecutionDetailTypeDef"]) -> dict[str, str]:
-    """What each source action took: commit or S3 version id, by the action's name."""
-    found = {}
-    for detail in reversed(details):  # newest first, and what a retry took counts
+    """Return the commit or S3 version ID of each source action, by the action's name."""
+    revisions = {}
+    for detail in reversed(details):  # oldest first, so that the revision of a retry counts
         variables = detail.get("output", {}).get("outputVariables", {})
         for name in REVISION_VARIABLES:
             if detail["input"]["actionTypeId"]["category"] == "Source" and name in variables:
-                found[detail["actionName"]] = variables[name]
-    return found
+                revisions[detail["actionName"]] = variables[name]
+    return revisions
 
 
 def read(detail: "ActionExecutionDetailTypeDef") -> Action:
-    """One run of an action, as ListActionExecutions lists it."""
+    """Return the action run in an item of ListActionExecutions."""
     result = detail.get("output", {}).get("executionResult", {})
     updated = detail["lastUpdateTime"]
     return Action(
@@ -109,5 +110,5 @@ def read(detail: "ActionExecutionDetailTypeDef") -> Action:
 
 
 def _reason(result: "ActionExecutionResultTypeDef") -> str:
-    said = result.get("errorDetails", {}).get("message") or result.get("externalExecutionSummary")
-    return said or "no reason was given"
+    message = result.get("errorDetails", {}).get("message")
+    return message or result.get("externalExecutionSummary") or "no reason was given"

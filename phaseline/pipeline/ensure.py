@@ -1,8 +1,8 @@
 """Ensures that an execution carries a version of a document.
 
-EventBridge starts an execution for each version of a document. So one is looked for first, for as
-long as that event may take, and only then started: with the version pinned, and with a token that
-is the same for everybody who finds the same situation, so that two callers at once start one.
+EventBridge starts an execution for each version of a document. So this module first waits for that
+execution, as long as the event may take. Only then it starts an execution, with the version pinned.
+Callers that see the same executions use the same token, so two callers start one execution.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Adopted:
-    """An execution that does what is wanted; `done` where nothing is left to follow."""
+    """An execution that carries the version. If `done`, it need not be followed."""
 
     execution: str
     done: bool
@@ -27,8 +27,11 @@ class Adopted:
 
 @dataclass(frozen=True)
 class Missing:
-    """No execution does what is wanted. `token` starts one, `expected` is set where the event
-    that starts one may be on its way."""
+    """No execution carries the version.
+
+    `token` is the client request token to start one with. If `expected`, EventBridge may still
+    start one.
+    """
 
     token: str
     expected: bool
@@ -36,7 +39,7 @@ class Missing:
 
 @dataclass(frozen=True)
 class Ensured:
-    """The execution that carries a version; `started` here, or `done` before."""
+    """The execution that carries a version: `started` by this call, or `done` before it."""
 
     execution: str
     started: bool
@@ -46,60 +49,61 @@ class Ensured:
 def carrier(
     action: str, version: str, executions: Sequence[Execution], covered_by: str | None
 ) -> Adopted | Missing:
-    """Pure: which of `executions` (newest first) carries `version` of the source `action`.
+    """Pure: return which of `executions` (newest first) carries `version` of the source `action`.
 
     `covered_by` is the execution whose verified publication shows this version or a later one.
-    One that failed or was stopped is no help; another is started, once for each such end.
+    Executions that failed or were stopped do not count. Their IDs are a part of the token, so that
+    another execution can be started after each of them.
     """
-    carrying = [found for found in executions if found.revisions.get(action) == version]
-    succeeded = [found for found in carrying if found.status == SUCCEEDED]
-    running = [found for found in carrying if found.status == RUNNING]
+    carrying = [each for each in executions if each.revisions.get(action) == version]
+    succeeded = [each for each in carrying if each.status == SUCCEEDED]
+    running = [each for each in carrying if each.status == RUNNING]
     if succeeded:
         return Adopted(succeeded[0].id, done=True)
     if covered_by is not None:
         return Adopted(covered_by, done=True)
     if running:
         return Adopted(running[-1].id, done=False)
-    ends = sorted(found.id for found in carrying)
-    digest = hashlib.sha256(" ".join([action, version, *ends]).encode()).hexdigest()
+    unsuccessful = sorted(each.id for each in carrying)
+    digest = hashlib.sha256(" ".join([action, version, *unsuccessful]).encode()).hexdigest()
     return Missing(f"phaseline-{digest[:32]}", expected=not carrying)
 
 
 def look(
     executions: Executions, type_: str, version: str, covered_by: Callable[[], str | None]
 ) -> Adopted | Missing:
-    """The execution that carries `version` of a type's document now, or what would start one."""
+    """Return the execution that carries `version` of a type's document now, if there is one."""
     return carrier(SOURCES[type_], version, executions.newest(), covered_by())
 
 
 def ensure(
     executions: Executions, type_: str, version: str, covered_by: Callable[[], str | None]
 ) -> Ensured:
-    """The execution that takes `version` of a type's document to the website.
+    """Return the execution that carries `version` of a type's document. Start one if necessary.
 
-    `covered_by` finds the execution whose verified publication shows this version or a later one.
-    Raises RemoteCallError where the pipeline takes no execution now.
+    `covered_by` returns the execution whose verified publication shows this version or a later one.
+    Raises RemoteCallError if the pipeline accepts no execution now.
     """
-    found: Adopted | Missing | None = None
+    result: Adopted | Missing | None = None
 
-    def settled() -> Adopted | Missing | None:
-        nonlocal found
-        found = look(executions, type_, version, covered_by)
-        return None if isinstance(found, Missing) and found.expected else found
+    def final_result() -> Adopted | Missing | None:
+        nonlocal result
+        result = look(executions, type_, version, covered_by)
+        return None if isinstance(result, Missing) and result.expected else result
 
     poll(
-        settled,
+        final_result,
         clock=executions.clock,
         sleep=executions.sleep,
         limit=executions.patience,
         pauses=executions.polls,
     )
-    assert found is not None  # noqa: S101 - poll looks at least once
-    if isinstance(found, Adopted):
-        return Ensured(found.execution, started=False, done=found.done)
+    assert result is not None  # noqa: S101 - poll calls final_result at least once
+    if isinstance(result, Adopted):
+        return Ensured(result.execution, started=False, done=result.done)
     pinned: SourceRevisionOverrideTypeDef = {
         "actionName": SOURCES[type_],
         "revisionType": "S3_OBJECT_VERSION_ID",
         "revisionValue": version,
     }
-    return Ensured(executions.start(found.token, [pinned]), started=True, done=False)
+    return Ensured(executions.start(result.token, [pinned]), started=True, done=False)

@@ -1,7 +1,7 @@
-"""The executions of the pipeline: the newest ones, the start of one, and its page.
+"""Lists and starts executions of the pipeline, and links to their pages in the console.
 
-`phaseline.pipeline.ensure` finds or starts the one that carries a document, and
-`phaseline.pipeline.follow` follows one to its end.
+`phaseline.pipeline.ensure` finds or starts the execution that carries a document, and
+`phaseline.pipeline.follow` follows an execution to its end.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +27,7 @@ CONSOLES = {
 SOURCES: Mapping[str, str] = {"in": "In", "opt": "Opt", "out": "Out"}
 """The source action of each type's document."""
 LOOKED_AT = 100
-"""Newest executions that are looked at: 50 may be under way at a time.
+"""The most executions that are read, the newest first. 50 may run at a time.
 https://docs.aws.amazon.com/codepipeline/latest/userguide/limits.html
 """
 RUNNING = "InProgress"
@@ -38,8 +38,11 @@ BUSY = ("ConflictException", "ConcurrentPipelineExecutionsLimitExceededException
 
 @dataclass(frozen=True)
 class Execution:
-    """One execution; `revisions` names what each source action took, once it has, and `documents`
-    has the revision of each document that says it to CodePipeline."""
+    """One execution of the pipeline.
+
+    `revisions` has the commit or S3 version ID of each source action that has ended. `documents`
+    has the revision number of a document, if its object's metadata told it to CodePipeline.
+    """
 
     id: str
     status: str
@@ -50,9 +53,11 @@ class Execution:
 
 @dataclass(frozen=True)
 class Executions:
-    """The executions of one pipeline. `clock` counts seconds and `sleep` waits; `polls` are the
-    pauses between two looks in seconds, the last one for good. `patience` is how many seconds
-    EventBridge is given to start an execution, and that execution to show what it carries."""
+    """The executions of one pipeline.
+
+    `polls` are the pauses between two calls in seconds. The last one is repeated. `patience` is the
+    time in seconds in which EventBridge starts an execution, and its sources list their revisions.
+    """
 
     client: "CodePipelineClient"
     pipeline: str
@@ -62,35 +67,35 @@ class Executions:
     patience: float = 30.0
 
     def newest(self) -> list[Execution]:
-        """The newest executions, newest first."""
+        """Return the newest executions, newest first."""
         pages = self.client.get_paginator("list_pipeline_executions").paginate(
             pipelineName=self.pipeline, PaginationConfig={"MaxItems": LOOKED_AT}
         )
         return [
             Execution(
-                id=found["pipelineExecutionId"],
-                status=found["status"],
+                id=summary["pipelineExecutionId"],
+                status=summary["status"],
                 revisions={
-                    one["actionName"]: one["revisionId"]
-                    for one in found.get("sourceRevisions", [])
-                    if "revisionId" in one
+                    source["actionName"]: source["revisionId"]
+                    for source in summary.get("sourceRevisions", [])
+                    if "revisionId" in source
                 },
-                started=found.get("startTime"),
+                started=summary.get("startTime"),
                 documents={
-                    one["actionName"]: revision
-                    for one in found.get("sourceRevisions", [])
-                    if (revision := in_summary(one.get("revisionSummary", ""))) is not None
+                    source["actionName"]: revision
+                    for source in summary.get("sourceRevisions", [])
+                    if (revision := in_summary(source.get("revisionSummary", ""))) is not None
                 },
             )
             for page in pages
-            for found in page["pipelineExecutionSummaries"]
+            for summary in page["pipelineExecutionSummaries"]
         ]
 
     def start(self, token: str, revisions: "Sequence[SourceRevisionOverrideTypeDef]" = ()) -> str:
-        """Start an execution, or return the one that `token` started; its id.
+        """Start an execution, and return its ID. The same `token` starts no second execution.
 
-        Sources without one of `revisions` take their newest. Raises RemoteCallError while the
-        pipeline is busy.
+        A source that is not in `revisions` takes its newest revision. Raises RemoteCallError while
+        the pipeline is busy.
         """
         try:
             answer = self.client.start_pipeline_execution(
@@ -102,13 +107,13 @@ class Executions:
                 raise
             raise RemoteCallError(
                 f"pipeline {self.pipeline}",
-                f"it is busy and takes no execution now ({code})",
-                "Run this again in some minutes: it is safe.",
+                f"it is busy and accepts no execution now ({code})",
+                "Run this again in some minutes. That is safe.",
             ) from error
         return answer["pipelineExecutionId"]
 
     def url(self, execution: str) -> str:
-        """The console's page of an execution."""
+        """Return the address of an execution's page in the console."""
         meta = self.client.meta
         return execution_url(
             partition=meta.partition,
@@ -119,7 +124,7 @@ class Executions:
 
 
 def execution_url(*, partition: str, region: str, pipeline: str, execution: str) -> str:
-    """The console's page of an execution, in the partition's own console."""
+    """Return the address of an execution's page in the console of its partition."""
     console = CONSOLES.get(partition, CONSOLES["aws"]).format(region=region)
     return (
         f"{console}/codesuite/codepipeline/pipelines/{quote(pipeline)}"

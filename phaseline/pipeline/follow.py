@@ -13,35 +13,35 @@ if TYPE_CHECKING:
     from mypy_boto3_codepipeline.type_defs import PipelineExecutionTypeDef
 
 APPEARANCE = 15.0
-"""Seconds within which an execution that was just started can be asked for."""
+"""Seconds until CodePipeline finds an execution that was just started."""
 
 
 def follow(executions: Executions, execution: str, *, limit: float) -> Iterator[Action]:
-    """Each action of `execution` as it starts and ends, until the execution has succeeded.
+    """Yield each action of `execution` when it starts and when it ends, until the execution ends.
 
-    Raises DeploymentError, with stage, action, reason and log, where it ended otherwise, and
-    TimedOutError after `limit` seconds.
+    Raises DeploymentError, with stage, action, reason and log, if the execution did not succeed,
+    and TimedOutError after `limit` seconds.
     """
     started = executions.clock()
-    seen: dict[str, str] = {}
+    statuses: dict[str, str] = {}
     for pause in chain(executions.polls, repeat(executions.polls[-1])):
-        found = _find(executions, execution, patient=executions.clock() - started < APPEARANCE)
+        state = _find(executions, execution, patient=executions.clock() - started < APPEARANCE)
         details = (
-            actions.details(executions.client, executions.pipeline, execution) if found else []
+            actions.details(executions.client, executions.pipeline, execution) if state else []
         )
         for detail in reversed(details):
-            if seen.get(detail["actionExecutionId"]) != detail["status"]:
-                seen[detail["actionExecutionId"]] = detail["status"]
+            if statuses.get(detail["actionExecutionId"]) != detail["status"]:
+                statuses[detail["actionExecutionId"]] = detail["status"]
                 yield actions.read(detail)
-        if found and found["status"] in ENDED:
-            _judge(executions, found, actions.newest_failure(details))
+        if state and state["status"] in ENDED:
+            _check_success(executions, state, actions.newest_failure(details))
             return
         if executions.clock() + pause - started > limit:
             newest = details[0]["actionName"] if details else "none"
             raise TimedOutError(
                 f"pipeline {executions.pipeline}, execution {execution}",
-                f"its end was not seen within {limit:.0f} seconds; its newest action is {newest}",
-                "It goes on by itexecutions. Run this again: it goes on following it.",
+                f"it did not end within {limit:.0f} seconds; its newest action is {newest}",
+                "The execution continues. Run this again to follow it further.",
             )
         executions.sleep(pause)
 
@@ -49,7 +49,7 @@ def follow(executions: Executions, execution: str, *, limit: float) -> Iterator[
 def _find(
     executions: Executions, execution: str, *, patient: bool
 ) -> "PipelineExecutionTypeDef | None":
-    """The execution; None while it may be too new to be found."""
+    """Return the execution. If `patient`, return None if CodePipeline does not find it."""
     try:
         answer = executions.client.get_pipeline_execution(
             pipelineName=executions.pipeline, pipelineExecutionId=execution
@@ -61,14 +61,14 @@ def _find(
     return answer["pipelineExecution"]
 
 
-def _judge(
-    executions: Executions, found: "PipelineExecutionTypeDef", failure: Action | None
+def _check_success(
+    executions: Executions, state: "PipelineExecutionTypeDef", failure: Action | None
 ) -> None:
-    """Raise DeploymentError unless the execution ended well."""
-    status = found["status"]
+    """Raise DeploymentError unless the execution succeeded."""
+    status = state["status"]
     if status == SUCCEEDED:
         return
-    where = f"pipeline {executions.pipeline}, execution {found['pipelineExecutionId']}"
+    where = f"pipeline {executions.pipeline}, execution {state['pipelineExecutionId']}"
     if status == "Failed" and failure:
         log = f"Its log is {failure.link}. " if failure.link else ""
         raise DeploymentError(
@@ -76,9 +76,9 @@ def _judge(
             f"{failure.stage} / {failure.action} failed: {str(failure.reason).rstrip('.')}",
             f"{log}Correct the cause, then run this again.",
         )
-    summary = found.get("statusSummary", "").rstrip(".")
+    summary = state.get("statusSummary", "").rstrip(".")
     raise DeploymentError(
         where,
-        f"it ended as {status}: {summary or 'no reason was given'}",
-        "Run this again: it goes on with a newer execution, or starts one.",
+        f"it ended with status {status}: {summary or 'no reason was given'}",
+        "Run this again. It then follows a newer execution, or starts one.",
     )

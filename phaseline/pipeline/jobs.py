@@ -1,9 +1,9 @@
-"""The job that CodePipeline hands to a Lambda action, and the answers to it.
+"""The job that CodePipeline passes to a Lambda action, and the answers to it.
 
-CodePipeline invokes the function without waiting for it and holds the action open until one of
-PutJobSuccessResult and PutJobFailureResult arrives, or 20 minutes have passed. So every way out
-of an action ends in an answer here. The job also carries `artifactCredentials`, which are read
-nowhere: artifacts are fetched with the function's own role.
+CodePipeline invokes the function asynchronously. The action stays open until PutJobSuccessResult or
+PutJobFailureResult is called, or until 20 minutes have passed. So this module answers each job,
+even if its work raises an error. The job also contains `artifactCredentials`, which are not read:
+artifacts are read with the function's own role.
 https://docs.aws.amazon.com/codepipeline/latest/userguide/actions-invoke-lambda-function.html
 """
 
@@ -35,7 +35,7 @@ CUT = " [cut]"
 
 @dataclass(frozen=True)
 class Artifact:
-    """Where CodePipeline keeps an artifact."""
+    """The name and the S3 location of an artifact."""
 
     name: str
     bucket: str
@@ -48,10 +48,10 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Job:
-    """What a Lambda action is asked to do.
+    """The job of a Lambda action.
 
-    `parameters` is the action's UserParameters. `progress` is what the action itself handed over
-    in its last `Continue`, or None at its first invocation.
+    `parameters` are the action's UserParameters. `progress` is that of the action's last
+    `Continue`, or None at the first invocation.
     """
 
     id: str
@@ -61,42 +61,45 @@ class Job:
     progress: Mapping[str, Any] | None
 
     def parameter(self, name: str) -> str:
-        """A parameter that must be there. Raises InputError."""
+        """Return a required parameter. Raises InputError if it is missing."""
         value = self.parameters.get(name)
         if not isinstance(value, str) or not value:
             raise _malformed(f"actionConfiguration.configuration.UserParameters.{name}", value)
         return value
 
     def input(self, name: str) -> Artifact:
-        """An input artifact that must be there. Raises InputError."""
+        """Return a required input artifact. Raises InputError if it is missing."""
         return _artifact(self.inputs, "inputArtifacts", name)
 
     def output(self, name: str) -> Artifact:
-        """An output artifact that must be there. Raises InputError."""
+        """Return a required output artifact. Raises InputError if it is missing."""
         return _artifact(self.outputs, "outputArtifacts", name)
 
 
 @dataclass(frozen=True)
 class Done:
-    """The action is finished; `variables` are its output variables."""
+    """The action has succeeded. `variables` are its output variables."""
 
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Continue:
-    """The action is not finished: CodePipeline invokes it again with `progress`."""
+    """The action has not ended. CodePipeline invokes the function again with `progress`."""
 
     progress: Mapping[str, Any]
 
 
 def job_id(event: Mapping[str, Any]) -> str:
-    """The id of the job in `event`. Raises InputError: without it nothing can be answered."""
+    """Return the ID of the job in `event`, without which it cannot be answered.
+
+    Raises InputError if it is missing.
+    """
     return str(_field(event, "CodePipeline.job", "id"))
 
 
 def parse(event: Mapping[str, Any]) -> Job:
-    """The job in `event`. Raises InputError naming the field that is missing or malformed."""
+    """Return the job in `event`. Raises InputError that names a missing or malformed field."""
     data = _field(event, "CodePipeline.job", "data")
     configuration = _field(data, "actionConfiguration", "configuration")
     parameters = _object(configuration.get("UserParameters", "{}"), "UserParameters")
@@ -116,21 +119,21 @@ def answer(
     *,
     client: "CodePipelineClient",
 ) -> None:
-    """Do `work` for the job in `event` and answer it, with a failure where anything is raised.
+    """Do `work` for the job in `event`, and answer the job. An error is answered with a failure.
 
-    Raises only where there is no job to answer or where CodePipeline takes no answer; Lambda then
-    invokes the function again.
+    Raises only if the event has no job, or if CodePipeline accepts no answer. Lambda then invokes
+    the function again.
     """
     job = job_id(event)
     try:
         succeed(job, work(parse(event)), client=client)
-    except Exception as error:  # noqa: BLE001 - whatever is not answered hangs for 20 minutes
+    except Exception as error:  # noqa: BLE001 - an unanswered job stays open for 20 minutes
         _LOG.exception("The job failed", extra={"job": job})
         fail(job, error, client=client)
 
 
 def succeed(job: str, outcome: Done | Continue, *, client: "CodePipelineClient") -> None:
-    """Answer a job with success, or ask for another invocation."""
+    """Answer a job with success, or request another invocation."""
     if isinstance(outcome, Continue):
         token = json.dumps(outcome.progress, separators=(",", ":"))
         _unless_answered(
@@ -146,9 +149,9 @@ def succeed(job: str, outcome: Done | Continue, *, client: "CodePipelineClient")
 
 
 def fail(job: str, error: Exception, *, client: "CodePipelineClient") -> None:
-    """Answer a job with failure; the message is shown in the console and in Slack."""
-    known = str(error) if isinstance(error, PhaselineError) else f"{type(error).__name__}: {error}"
-    message = known if len(known) <= MESSAGE_LIMIT else known[: MESSAGE_LIMIT - len(CUT)] + CUT
+    """Answer a job with failure. The console and Slack show the message of `error`."""
+    text = str(error) if isinstance(error, PhaselineError) else f"{type(error).__name__}: {error}"
+    message = text if len(text) <= MESSAGE_LIMIT else text[: MESSAGE_LIMIT - len(CUT)] + CUT
     _unless_answered(
         job,
         lambda: client.put_job_failure_result(
@@ -158,7 +161,7 @@ def fail(job: str, error: Exception, *, client: "CodePipelineClient") -> None:
 
 
 def read(s3: "S3Client", artifact: Artifact) -> bytes | None:
-    """The artifact's bytes, or None where nothing is stored yet."""
+    """Return the artifact's bytes, or None if it is not stored yet."""
     try:
         return s3.get_object(Bucket=artifact.bucket, Key=artifact.key)["Body"].read()
     except s3.exceptions.NoSuchKey:
@@ -166,7 +169,7 @@ def read(s3: "S3Client", artifact: Artifact) -> bytes | None:
 
 
 def write(s3: "S3Client", artifact: Artifact, files: Mapping[str, bytes]) -> bool:
-    """Store `files` as the artifact's zip; False where the artifact is stored already."""
+    """Store `files` as the artifact's zip. Return False if the artifact is stored already."""
     try:
         s3.put_object(
             Bucket=artifact.bucket,
@@ -186,7 +189,7 @@ def write(s3: "S3Client", artifact: Artifact, files: Mapping[str, bytes]) -> boo
 
 
 def _unless_answered(job: str, call: Callable[[], object]) -> None:
-    """Answer, unless an earlier invocation did: Lambda may deliver one job more than once."""
+    """Make `call`. Ignore that the job is answered, as Lambda may deliver it more than once."""
     try:
         call()
     except ClientError as error:
@@ -224,28 +227,28 @@ def _object(text: Any, name: str) -> Mapping[str, Any]:
 
 
 def _artifacts(data: Mapping[str, Any], kind: str) -> dict[str, Artifact]:
-    found = {}
+    artifacts = {}
     for position, artifact in enumerate(data.get(kind) or []):
         try:
             location = artifact["location"]["s3Location"]
             name = artifact["name"]
-            found[name] = Artifact(name, location["bucketName"], location["objectKey"])
+            artifacts[name] = Artifact(name, location["bucketName"], location["objectKey"])
         except (KeyError, TypeError) as error:
             raise _malformed(f"{kind}[{position}]", None) from error
-    return found
+    return artifacts
 
 
 def _artifact(artifacts: Mapping[str, Artifact], kind: str, name: str) -> Artifact:
     if name not in artifacts:
-        raise _malformed(f"{kind}, one with the name {name}", None)
+        raise _malformed(f"{kind} with the name {name}", None)
     return artifacts[name]
 
 
 def _malformed(name: str, value: object) -> InputError:
-    # Only the kind of a value is named: the job holds credentials beside its fields.
-    found = "nothing" if value is None or value == "" else f"a {type(value).__name__}"
+    # The error names the type and not the value, because the job contains credentials.
+    found = "nothing" if value is None or value == "" else f"an unusable {type(value).__name__}"
     return InputError(
         "CodePipeline job",
-        f"{name}: expected the field of a Lambda action's job, found {found} of use",
+        f"{name}: expected this field in the job of a Lambda action, found {found}",
         "Compare the action's configuration with infra/pipeline.yaml.",
     )

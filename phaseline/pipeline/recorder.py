@@ -1,10 +1,10 @@
-"""Keeps what a pipeline execution did, once it has ended: one item each, in the ledger's table.
+"""Stores each pipeline execution that has ended as one item of the ledger's table.
 
-    pk            sk                    what it is
-    executions    <started>#<id>        its sources and its actions with their times and results
+    pk            sk                    content
+    executions    <started>#<id>        the sources, and the actions with their times and results
 
-CodePipeline forgets after a year, and tells all this only execution by execution. Written once for
-an execution, it costs the same however many releases that carried
+CodePipeline deletes its history after a year, and lists actions only for one execution at a time.
+An item for each execution costs the same for any number of releases
 (docs/decisions/0010-steps-of-an-execution.md).
 """
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 FRONTEND = "Frontend"
 """The source action of the frontend's repository."""
 END = "~"
-"""Sorts behind whatever follows a time in a key."""
+"""Sorts after every character that follows a time in a key."""
 
 
 @dataclass(frozen=True)
 class Carried:
-    """The version of a document that an execution took; `revision` where S3 told CodePipeline."""
+    """The version of a document in an execution. `revision` is None if CodePipeline lacks it."""
 
     version_id: str
     revision: int | None
@@ -41,11 +41,11 @@ class Carried:
 
 @dataclass(frozen=True)
 class Execution:
-    """What one execution did. Times are ISO 8601, UTC, in milliseconds.
+    """One execution that has ended. Times are ISO 8601, UTC, in milliseconds.
 
-    `state` is CodePipeline's word; `updated` is when the newest of its `actions`, which are in the
-    order of their start, changed its own. `commit` is the frontend's, `documents` are by type; they
-    lack what the execution ended before.
+    `state` is the status in CodePipeline. `actions` are in the order of their start, and `updated`
+    is the time of their last change. `commit` is that of the frontend, and `documents` are by type.
+    A source that did not run is missing.
     """
 
     id: str
@@ -58,22 +58,22 @@ class Execution:
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more happens in it, unless somebody retries a stage."""
+        """Whether it has ended. A retry of a stage continues it."""
         return self.state in ENDED
 
     def carries(self, release: Release) -> bool:
-        """Whether it took the document that holds `release`, or a later one."""
-        taken = self.documents.get(release.type)
-        if taken is None or release.document_version is None:
+        """Return whether it has the document of `release`, or a later one."""
+        document = self.documents.get(release.type)
+        if document is None or release.document_version is None:
             return False
-        if taken.revision is None or release.revision is None:
-            return taken.version_id == release.document_version
-        return taken.revision >= release.revision
+        if document.revision is None or release.revision is None:
+            return document.version_id == release.document_version
+        return document.revision >= release.revision
 
 
 @dataclass(frozen=True)
 class Recorder:
-    """Reads executions of one pipeline from CodePipeline, and keeps them in the ledger's table."""
+    """Reads the executions of one pipeline, and stores them in the ledger's table."""
 
     codepipeline: "CodePipelineClient"
     pipeline: str
@@ -81,19 +81,18 @@ class Recorder:
     table: str
 
     def record(self, execution: str) -> Execution | None:
-        """Keep what CodePipeline tells of an execution now; what it tells, None where that is
-        nothing.
+        """Store the current state of an execution, and return it. Return None if no action ran.
 
-        An older state never replaces a newer one: a stage may be retried meanwhile, and events
-        arrive in any order.
+        An older state never replaces a newer one, because a stage may be retried meanwhile, and
+        events arrive in any order.
         """
-        found = self.read(execution)
-        if found is not None:
-            self._write(found)
-        return found
+        state = self.read(execution)
+        if state is not None:
+            self._write(state)
+        return state
 
     def read(self, execution: str) -> Execution | None:
-        """What CodePipeline tells of an execution now; None where none of its actions ever ran."""
+        """Return the current state of an execution from CodePipeline, or None if no action ran."""
         detail = self.codepipeline.get_pipeline_execution(
             pipelineName=self.pipeline, pipelineExecutionId=execution
         )["pipelineExecution"]
@@ -102,15 +101,15 @@ class Recorder:
         if not ran:
             return None
         summaries = {
-            one["revisionId"]: one.get("revisionSummary", "")
-            for one in detail.get("artifactRevisions", [])
-            if "revisionId" in one
+            source["revisionId"]: source.get("revisionSummary", "")
+            for source in detail.get("artifactRevisions", [])
+            if "revisionId" in source
         }
         return Execution(
             id=execution,
             state=detail["status"],
             started=ran[0].started,
-            updated=max(each.updated for each in ran),
+            updated=max(run.updated for run in ran),
             commit=taken.get(FRONTEND),
             documents={
                 type_: Carried(version, in_summary(summaries.get(version, "")))
@@ -120,24 +119,24 @@ class Recorder:
             actions=ran,
         )
 
-    def _write(self, found: Execution) -> None:
-        item = asdict(found)
+    def _write(self, execution: Execution) -> None:
+        item = asdict(execution)
         try:
             self.dynamodb.put_item(
                 TableName=self.table,
                 Item={
                     "pk": {"S": "executions"},
-                    "sk": {"S": f"{found.started}#{found.id}"},
+                    "sk": {"S": f"{execution.started}#{execution.id}"},
                     **{name: serialize(value) for name, value in item.items() if value is not None},
                 },
-                # At the same time of the last action only an end may follow.
+                # If no action changed since, only the end of the execution is newer.
                 ConditionExpression=(
                     "attribute_not_exists(pk) OR #updated < :updated"
                     " OR (#updated = :updated AND #state = :running)"
                 ),
                 ExpressionAttributeNames={"#updated": "updated", "#state": "state"},
                 ExpressionAttributeValues={
-                    ":updated": {"S": found.updated},
+                    ":updated": {"S": execution.updated},
                     ":running": {"S": RUNNING},
                 },
             )
@@ -145,13 +144,13 @@ class Recorder:
             unless_condition_failed(error)
 
     def between(self, since: str, until: str) -> Iterator[Execution]:
-        """The executions that are kept and started from `since` to `until`, oldest first."""
+        """Return the stored executions that started from `since` to `until`, oldest first."""
         pages = self.dynamodb.get_paginator("query").paginate(
             TableName=self.table,
             KeyConditionExpression="pk = :pk AND sk BETWEEN :since AND :until",
             ExpressionAttributeValues={
                 ":pk": {"S": "executions"},
-                # A time in whole seconds stands before the milliseconds of that second so.
+                # Without the Z, whole seconds sort before the milliseconds of the same second.
                 ":since": {"S": since.removesuffix("Z")},
                 ":until": {"S": until.removesuffix("Z") + END},
             },
@@ -169,9 +168,10 @@ def _execution(item: Mapping[str, Any]) -> Execution:
         commit=item.get("commit"),
         documents={
             type_: Carried(
-                one["version_id"], None if one["revision"] is None else int(one["revision"])
+                document["version_id"],
+                None if document["revision"] is None else int(document["revision"]),
             )
-            for type_, one in item["documents"].items()
+            for type_, document in item["documents"].items()
         },
-        actions=tuple(Action(**each) for each in item["actions"]),
+        actions=tuple(Action(**action) for action in item["actions"]),
     )

@@ -1,13 +1,13 @@
-"""The website's bucket, and the memory of what was last verified there.
+"""The website's bucket, and the state of its last verified publication.
 
-The memory is one object, changed by conditional writes only:
+The state is one object, which is only changed by conditional writes:
 
     verified ---- begin, before the first upload ----> publishing by an execution
         ^                                                   |        |
-        +---- remember, after the last check ---------------+        +-- begin, by a later one
+        +---- remember, after the last check ---------------+        +-- begin, by a later execution
 
-So an execution that died leaves its name, and one that was overtaken can't take back the doubt
-of the one that overtook it.
+So an execution that crashed stays named in the state, and an execution that was overtaken cannot
+declare the bucket verified while a later one publishes.
 """
 
 import json
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 STATE_KEY = "state/published.json"
 ATTEMPTS = 3
-"""Tries of one conditional write: S3 may refuse it while another write is under way."""
+"""Attempts of one conditional write. S3 may refuse it while another write is in progress."""
 DELETE_LIMIT = 1000
-"""Keys of one DeleteObjects.
+"""The most keys in one call of DeleteObjects.
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 """
 CONFLICTS = {"PreconditionFailed", "ConditionalRequestConflict"}
@@ -38,7 +38,7 @@ CONFLICTS = {"PreconditionFailed", "ConditionalRequestConflict"}
 
 @dataclass(frozen=True)
 class Site:
-    """The website's bucket, and the bucket that remembers its last verified publication."""
+    """The website's bucket, and the bucket with the state of its last verified publication."""
 
     s3: "S3Client"
     bucket: str
@@ -70,7 +70,7 @@ class Site:
         return True
 
     def manifest(self) -> ServedManifest | None:
-        """The bucket's manifest, or None where there is none that can be read."""
+        """Return the bucket's manifest, or None if it is missing or malformed."""
         try:
             data = self.s3.get_object(Bucket=self.bucket, Key=manifests.NAME)["Body"].read()
             return manifests.parse(data, f"s3://{self.bucket}/{manifests.NAME}")
@@ -78,7 +78,7 @@ class Site:
             return None
 
     def published(self) -> tuple[Published | None, str | None]:
-        """The last verified publication and the ETag of its state; None before the first."""
+        """Return the last verified publication and the ETag of its state. Both may be None."""
         try:
             answer = self.s3.get_object(Bucket=self.metadata_bucket, Key=STATE_KEY)
         except self.s3.exceptions.NoSuchKey:
@@ -89,13 +89,14 @@ class Site:
             raise ConfigurationError(
                 f"s3://{self.metadata_bucket}/{STATE_KEY}",
                 f"expected the state of the last publication, found {type(error).__name__}",
-                "Delete the object: the next publication then invalidates everything.",
+                "Delete the object. The next publication then invalidates all files.",
             ) from error
 
     def begin(self, execution: str, known: Published | None, etag: str | None) -> bool:
-        """Note that `execution` changes the bucket from now on.
+        """Store that `execution` changes the bucket from now on.
 
-        `known` and `etag` are the state that its plan was made from; False where that has changed.
+        `known` and `etag` are the state from which its plan was made. Return False if the state has
+        changed since.
         """
         if known is not None and known.publishing == execution:
             return True
@@ -103,9 +104,9 @@ class Site:
         return self._replace(replace(known, publishing=execution), etag)
 
     def is_held_by(self, execution: str) -> bool:
-        """Whether `execution` is still the last that began to publish.
+        """Return whether no later execution has begun to publish since `execution` did.
 
-        True, too, where someone deleted the state: then there is nothing to take back.
+        Also True if a person deleted the state.
         """
         known = self.published()[0]
         return known is None or known.publishing == execution
@@ -115,7 +116,7 @@ class Site:
         return self._replace(verified, etag)
 
     def _replace(self, state: Published, etag: str | None) -> bool:
-        """Write `state` over the one with `etag` (None: over none); False where that changed."""
+        """Replace the state that has `etag` (None: create it). Return False if that changed."""
         condition: Any = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
         for _ in range(ATTEMPTS):
             try:
@@ -131,19 +132,19 @@ class Site:
                     raise
             else:
                 return True
-            found, current = self.published()
-            if found == state:
-                return True  # our own write, whose answer was lost
-            if current != etag:
+            stored, stored_etag = self.published()
+            if stored == state:
+                return True  # this write took effect, and its answer was lost
+            if stored_etag != etag:
                 return False
         raise RemoteCallError(
             f"s3://{self.metadata_bucket}/{STATE_KEY}",
-            f"a conditional write was refused {ATTEMPTS} times, though nobody else wrote",
+            f"a conditional write was refused {ATTEMPTS} times, although the object did not change",
             "Retry the stage.",
         )
 
     def prune(self, keys: Sequence[str]) -> None:
-        """Delete `keys`. Raises RemoteCallError naming the first that could not be deleted."""
+        """Delete `keys`. Raises RemoteCallError that names the first key that cannot be deleted."""
         for start in range(0, len(keys), DELETE_LIMIT):
             part = keys[start : start + DELETE_LIMIT]
             answer = self.s3.delete_objects(
@@ -153,6 +154,6 @@ class Site:
             for error in answer.get("Errors", []):
                 raise RemoteCallError(
                     f"s3://{self.bucket}/{error.get('Key')}",
-                    f"a file that no page names any more can't be deleted ({error.get('Code')})",
+                    f"the file is no longer used and cannot be deleted ({error.get('Code')})",
                     "Check the function's permission to delete objects, then retry the stage.",
                 )

@@ -1,8 +1,8 @@
-"""Makes CloudFront forget what changed: once per execution, waiting by continuation.
+"""Invalidates changed files in CloudFront, once for each execution.
 
-A request is identified by its CallerReference. The same reference with the same paths returns
-the invalidation that exists; so the reference is made of the execution and the paths, and an
-answer that got lost costs nothing.
+CloudFront identifies a request by its CallerReference. The same reference with the same paths
+returns the existing invalidation. So the reference is made from the execution and the paths, and
+after a lost answer the request is repeated.
 https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_InvalidationBatch.html
 """
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 EVERYTHING = ("/*",)
 PATHS_LIMIT = 100
-"""Paths that are named one by one. More become `/*`, which counts as one path: 3,000 paths may be
-in progress at a time, and above 1,000 paths a month each one costs money.
+"""The most paths in a request. More are replaced by `/*`, which counts as one path: 3,000 paths may
+be in progress at a time, and each path above 1,000 in a month costs money.
 https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html
 https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/PayingForInvalidation.html
 """
@@ -40,19 +40,19 @@ https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/invalidation-
 https://github.com/aws/aws-sdk/issues/525
 """
 PATIENCE = 20.0
-"""Seconds that one invocation spends on trying and looking again."""
+"""Seconds for which one invocation creates or polls the invalidation."""
 AGE_LIMIT = 1_800.0
-"""Seconds from the first try until an invalidation is given up. CloudFront mostly needs one or
-two minutes; fifteen other wildcards in progress can make it longer."""
+"""Seconds from the first attempt until an invalidation fails. CloudFront usually needs one or two
+minutes, and more if fifteen other wildcards are in progress."""
 LONGEST_PAUSE = 8.0
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an invalidation is, as it travels in the continuation token.
+    """The progress of an invalidation, which the continuation token contains.
 
-    `started` is in seconds since the epoch, `attempt` counts invocations, `everything` is set
-    once single paths gave way to `/*`.
+    `started` is in seconds since the epoch. `attempt` is the number of the invocation. `everything`
+    means that `/*` replaces the paths.
     """
 
     started: float
@@ -66,15 +66,18 @@ class Progress:
 
 @dataclass(frozen=True)
 class Completed:
-    """CloudFront has forgotten the paths everywhere."""
+    """The invalidation is complete at all edge locations."""
 
     invalidation: str
 
 
 @dataclass(frozen=True)
 class Cdn:
-    """One distribution. `pause` waits below the seconds it is given, chosen at random; `clock`
-    counts seconds since the epoch."""
+    """One distribution.
+
+    `pause` waits for a random time of at most the given seconds. `clock` returns seconds since the
+    epoch.
+    """
 
     client: "CloudFrontClient"
     distribution: str
@@ -84,10 +87,10 @@ class Cdn:
     def advance(
         self, execution: str, paths: Sequence[str], progress: Progress
     ) -> Completed | Progress:
-        """Create the invalidation, or look how far it is, for some seconds.
+        """Create the invalidation, or poll it, for PATIENCE seconds.
 
-        What is not finished then is the Progress for the next invocation. Raises TimedOutError
-        for an invalidation that was neither created nor completed within AGE_LIMIT.
+        Return Completed, or the Progress for the next invocation. Raises TimedOutError if the
+        invalidation was not completed within AGE_LIMIT.
         """
         until = self.clock() + PATIENCE
         wanted = EVERYTHING if progress.everything else tuple(paths)
@@ -111,16 +114,16 @@ class Cdn:
                 break
             self.pause(pause)
         if self.clock() - progress.started > AGE_LIMIT:
-            raise self._given_up(progress, known)
-        # Not even created: fifteen wildcards and 3,000 paths are separate quotas, so `/*` may
-        # find room where paths do not, and covers them.
+            raise self._timed_out(progress, known)
+        # CloudFront has separate quotas for 15 wildcards and 3,000 paths. So if the paths exceed
+        # one quota, `/*` may be within the other.
         everything = progress.everything or known is None
         return replace(
             progress, attempt=progress.attempt + 1, invalidation=known, everything=everything
         )
 
     def _create(self, execution: str, paths: Sequence[str]) -> tuple[str | None, bool]:
-        """The invalidation's id, or None while too many are in progress; whether it completed."""
+        """Return the invalidation's ID, or None if too many are in progress; and its completion."""
         try:
             answer = self.client.create_invalidation(
                 DistributionId=self.distribution,
@@ -141,7 +144,7 @@ class Cdn:
         answer = self.client.get_invalidation(DistributionId=self.distribution, Id=invalidation)
         return answer["Invalidation"]["Status"] == "Completed"
 
-    def _given_up(self, progress: Progress, invalidation: str | None) -> TimedOutError:
+    def _timed_out(self, progress: Progress, invalidation: str | None) -> TimedOutError:
         state = f"{invalidation} is still in progress" if invalidation else "none could be created"
         return TimedOutError(
             f"invalidation of distribution {self.distribution}",
@@ -189,16 +192,16 @@ def _continues(path: str, beginning: str) -> bool:
 
 
 def reference(execution: str, paths: Sequence[str]) -> str:
-    """The CallerReference of an execution's invalidation of `paths`."""
+    """Return the CallerReference of an execution's invalidation of `paths`."""
     digest = hashlib.sha256(json.dumps(sorted(paths)).encode()).hexdigest()
     return f"{execution}-{digest[:16]}"
 
 
 def find(client: "CloudFrontClient", origin_domain: str) -> str:
-    """The id of the one enabled distribution with exactly this origin.
+    """Return the ID of the only enabled distribution that has exactly this origin.
 
-    Raises ConfigurationError, listing the candidates, where there is none or more than one. A
-    staging distribution has its primary's origins and never counts.
+    Raises ConfigurationError that lists the candidates if there is none or more than one. Staging
+    distributions do not count, because they have the origins of their primary distribution.
     https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/continuous-deployment.html
     """
     pages = client.get_paginator("list_distributions").paginate()
@@ -220,6 +223,6 @@ def find(client: "CloudFrontClient", origin_domain: str) -> str:
 
 
 def _serves(item: "DistributionSummaryTypeDef", origin_domain: str) -> bool:
-    # Equal, not contained: "site" is a part of "site-staging.s3.amazonaws.com" as well.
+    # The names must be equal, because "site" is also a part of "site-staging.s3.amazonaws.com".
     origins = item["Origins"].get("Items", [])
     return any(origin["DomainName"].lower() == origin_domain.lower() for origin in origins)

@@ -1,7 +1,8 @@
-"""The invalidation of one execution's publication, ensured from outside of the pipeline.
+"""Ensures the invalidation of an execution's publication from outside of the pipeline.
 
-It is the one that the pipeline's Invalidate action makes: found by the action's result, or made
-with the same reference, which CloudFront answers with the invalidation that exists.
+It is the invalidation of the pipeline's Invalidate action. Its ID is read from the action's result.
+If the action has no result, the request has the same reference, for which CloudFront returns the
+existing invalidation.
 """
 
 from dataclasses import dataclass, replace
@@ -27,8 +28,11 @@ ARTIFACT = "Publication"
 
 @dataclass(frozen=True)
 class Invalidated:
-    """A completed invalidation; no `id` where the publication changed nothing, or where it was
-    only looked at. `found` is set where the pipeline's action had seen to it."""
+    """The invalidation of an execution's publication.
+
+    `id` is None if the publication changed nothing, or if the invalidation was not created yet.
+    `found` means that the pipeline's action has completed it.
+    """
 
     id: str | None
     paths: tuple[str, ...]
@@ -38,9 +42,9 @@ class Invalidated:
 def ensure(
     execution: str, *, codepipeline: "CodePipelineClient", name: str, s3: "S3Client", cdn_: Cdn
 ) -> Invalidated:
-    """See to the invalidation of an execution of the pipeline `name`, and wait until it is done.
+    """Ensure the invalidation of an execution of the pipeline `name`, and wait until it completes.
 
-    Raises DeploymentError for an execution that has published nothing, and TimedOutError.
+    Raises DeploymentError if the execution has published nothing, and TimedOutError.
     """
     planned = look(execution, codepipeline=codepipeline, name=name, s3=s3)
     if planned.found or not planned.paths:
@@ -54,9 +58,9 @@ def ensure(
 def look(
     execution: str, *, codepipeline: "CodePipelineClient", name: str, s3: "S3Client"
 ) -> Invalidated:
-    """What the pipeline has invalidated already, or which paths are to be; changes nothing.
+    """Return the pipeline's invalidation, or the paths that are still to be invalidated.
 
-    Raises DeploymentError for an execution that has published nothing.
+    This changes nothing. Raises DeploymentError if the execution has published nothing.
     """
     details = actions.details(codepipeline, name, execution)
     for detail in details:
@@ -67,7 +71,7 @@ def look(
     if artifact is None:
         raise DeploymentError(
             f"pipeline {name}, execution {execution}",
-            "it has published nothing, so there is nothing to invalidate",
+            "it has published nothing that could be invalidated",
             f"Follow it first: python -m scripts follow-pipeline --execution {execution}",
         )
     done = publication.parse(jobs.read(s3, artifact) or b"", artifact.where)
@@ -78,11 +82,11 @@ def look(
 
 
 def _publication(details: "Iterable[ActionExecutionDetailTypeDef]") -> Artifact | None:
-    """Where the newest successful action with this output put it."""
+    """Return the artifact Publication of the newest successful action, or None."""
     for detail in details:
         if detail["status"] == "Succeeded":
-            for made in detail.get("output", {}).get("outputArtifacts", []):
-                if made.get("name") == ARTIFACT and "s3location" in made:
-                    place = made["s3location"]
-                    return Artifact(ARTIFACT, place["bucket"], place["key"])
+            for output in detail.get("output", {}).get("outputArtifacts", []):
+                if output.get("name") == ARTIFACT and "s3location" in output:
+                    location = output["s3location"]
+                    return Artifact(ARTIFACT, location["bucket"], location["key"])
     return None

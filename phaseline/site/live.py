@@ -1,11 +1,11 @@
-"""What visitors were served when: one item for each verified publication, in the ledger's table.
+"""Stores which publication was live at which time, as items of the ledger's table.
 
-    pk               sk                    what it is
-    live             <at>#<execution>      what visitors get from then on, until the next one
-    execution#<id>   live                  when that execution was first seen live
+    pk               sk                    content
+    live             <at>#<execution>      the publication that is live from this time on
+    execution#<id>   live                  the time at which this execution was first seen live
 
-The second fixes the key of the first, so that a verification that runs twice, or at once with
-itself, writes one item.
+The second item fixes the key of the first. So a verification that runs twice, or at the same time
+as another one, writes one item.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 START, END = "0", "~"
-"""They sort before every time, and behind every time and whatever follows one in a key."""
+"""START sorts before every time. END sorts after every time, and after all keys with this time."""
 
 
 @dataclass(frozen=True)
 class LiveDocument:
-    """The version of a metadata document that the website was built from."""
+    """The version of a document from which the website was built."""
 
     version_id: str
     revision: int
@@ -32,7 +32,7 @@ class LiveDocument:
 
 @dataclass(frozen=True)
 class Live:
-    """What visitors are served since `at` (ISO 8601, UTC, in milliseconds), when it was verified.
+    """A publication that was live from `at` on, when it was verified (ISO 8601, UTC, milliseconds).
 
     `execution` published it, from the frontend's `commit` and a document of each type.
     """
@@ -44,7 +44,7 @@ class Live:
 
 
 def of(manifest: ServedManifest, at: str) -> Live:
-    """What visitors are served, by the manifest that they were seen to get at a time."""
+    """Return the live publication, from the manifest that was served at the time `at`."""
     documents = {
         type_: LiveDocument(document.version_id, document.revision)
         for type_, document in manifest.documents.items()
@@ -54,19 +54,19 @@ def of(manifest: ServedManifest, at: str) -> Live:
 
 @dataclass(frozen=True)
 class Lives:
-    """What was live, by time. Times are ISO 8601, UTC, as in 2026-11-25T10:00:00Z."""
+    """The live publications by time. Times are ISO 8601, UTC, such as 2026-11-25T10:00:00Z."""
 
     client: "DynamoDBClient"
     table: str
 
     def record(self, live: Live) -> None:
-        """Note that `live` was seen by visitors; what is noted of its execution already stays."""
+        """Store that a publication is live. The first time of an execution is never changed."""
         at = self._first_seen(live)
         item = {
             "at": at,
             "execution": live.execution,
             "commit": live.commit,
-            "documents": {type_: vars(one) for type_, one in live.documents.items()},
+            "documents": {type_: vars(document) for type_, document in live.documents.items()},
         }
         self.client.update_item(
             TableName=self.table,
@@ -87,15 +87,15 @@ class Lives:
         return answer["Attributes"]["first_seen"]["S"]
 
     def newest(self) -> Live | None:
-        """What is live now; None before the first verified publication."""
+        """Return the live publication, or None before the first verified one."""
         return next(self._query(START, END, newest_first=True), None)
 
     def at(self, time: str) -> Live | None:
-        """What was live at a `time`; None before the first verified publication."""
+        """Return the publication that was live at `time`, or None before the first verified one."""
         return next(self._query(START, time, newest_first=True), None)
 
     def between(self, since: str, until: str) -> Iterator[Live]:
-        """What became live from `since` to `until`, both included, oldest first."""
+        """Return what became live from `since` to `until` inclusive, oldest first."""
         return self._query(since, until)
 
     def _query(self, first: str, last: str, *, newest_first: bool = False) -> Iterator[Live]:
@@ -104,7 +104,7 @@ class Lives:
             KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
             ExpressionAttributeValues={
                 ":pk": {"S": "live"},
-                # A time in whole seconds stands around the milliseconds of that second so.
+                # Without the Z, whole seconds include the milliseconds of the same second.
                 ":first": {"S": first.removesuffix("Z")},
                 ":last": {"S": last.removesuffix("Z") + END},
             },
@@ -121,7 +121,7 @@ def _live(item: Mapping[str, Any]) -> Live:
         execution=item["execution"],
         commit=item["commit"],
         documents={
-            type_: LiveDocument(one["version_id"], int(one["revision"]))
-            for type_, one in item["documents"].items()
+            type_: LiveDocument(document["version_id"], int(document["revision"]))
+            for type_, document in item["documents"].items()
         },
     )

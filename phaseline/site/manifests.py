@@ -1,4 +1,4 @@
-"""What the website really serves: its phaseline.json, as any visitor gets it, cache included."""
+"""Fetches the website's manifest as visitors get it through the CDN, and compares releases."""
 
 import hashlib
 import http.client
@@ -16,15 +16,15 @@ from phaseline.releases.release import SUPERSEDED, VERIFIED, Release
 NAME = "phaseline.json"
 SCHEMA = 1
 SIZE_LIMIT = 16 * 1024 * 1024
-"""Bytes of a manifest that are read. 50,000 algorithms need 4 MiB with names and versions of 40
-characters, and 13 MiB with the longest, 128 each."""
+"""The most bytes of a manifest. 50,000 algorithms need 4 MiB if names and versions have 40
+characters, and 13 MiB if they have 128, which is their limit."""
 TIMEOUT = 5.0
-"""Seconds for the whole answer."""
+"""Seconds for the whole response."""
 
 
 @dataclass(frozen=True)
 class ServedDocument:
-    """The metadata document that the site was built from: its algorithms' active versions."""
+    """The document from which the website was built, with the active version of each algorithm."""
 
     version_id: str
     revision: int
@@ -33,7 +33,7 @@ class ServedDocument:
 
 @dataclass(frozen=True)
 class ServedManifest:
-    """What the site was built from. `digest` is the MD5 of the manifest's own bytes, in hex."""
+    """The sources from which the website was built. `digest` is the manifest's MD5 in hex."""
 
     commit: str
     execution: str
@@ -46,13 +46,13 @@ class ServedManifest:
 
     @property
     def versions(self) -> dict[str, Mapping[str, str]]:
-        """The versions that visitors see, by type and algorithm."""
+        """The served versions by type and algorithm."""
         return {type_: document.versions for type_, document in self.documents.items()}
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a manifest says about open releases: served, overtaken, or not built from yet."""
+    """The open releases by the result of their comparison with a manifest."""
 
     verified: tuple[Release, ...]
     superseded: tuple[Release, ...]
@@ -60,19 +60,19 @@ class Verdict:
 
     @property
     def ends(self) -> tuple[tuple[tuple[Release, ...], str], ...]:
-        """The releases that it ends, with the state in which they do."""
+        """The releases that end, with their new state."""
         return (self.verified, VERIFIED), (self.superseded, SUPERSEDED)
 
 
 def parse(data: bytes, where: str) -> ServedManifest:
-    """The manifest in `data`. Raises InputError, naming `where` and the field."""
+    """Return the manifest in `data`. Raises InputError that names `where` and the field."""
     try:
         return _manifest(json.loads(data), digest(data))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
             where,
             f"expected a manifest of schema {SCHEMA}, found {type(error).__name__}: {error}",
-            "The frontend's build must write it: see examples/frontend.",
+            "The frontend's build must write it. See examples/frontend.",
         ) from error
 
 
@@ -103,25 +103,25 @@ def _text(holder: Mapping[str, Any], name: str) -> str:
 
 
 def digest(data: bytes) -> str:
-    """The MD5 of `data` in hex: the ETag that S3 gives an object written in one part."""
+    """Return the MD5 of `data` in hex, which is the ETag of an S3 object written in one part."""
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
 def stream_digest(content: IO[bytes]) -> str:
-    """The same of a file, without holding it in memory."""
-    known = hashlib.md5(usedforsecurity=False)
+    """Return the MD5 of a file in hex, without reading the whole file into memory."""
+    md5 = hashlib.md5(usedforsecurity=False)
     while piece := content.read(1024 * 1024):
-        known.update(piece)
-    return known.hexdigest()
+        md5.update(piece)
+    return md5.hexdigest()
 
 
 def fetch(
     site_url: str, *, timeout: float = TIMEOUT, clock: Callable[[], float] = time.monotonic
 ) -> ServedManifest:
-    """The manifest behind `site_url`, within `timeout` seconds.
+    """Return the manifest of the website at `site_url`, within `timeout` seconds.
 
-    Raises ConfigurationError for an address that is not http or https, RemoteCallError where no
-    answer of use arrives, InputError where the answer is no manifest.
+    Raises ConfigurationError if the address is not http or https, RemoteCallError if the request
+    fails, and InputError if the response is not a manifest.
     """
     data, _ = _read(site_url, NAME, timeout, clock)
     return parse(data, f"{site_url.rstrip('/')}/{NAME}")
@@ -168,24 +168,24 @@ def _read(
             while len(data) <= SIZE_LIMIT and (piece := response.read1(64 * 1024)):
                 data += piece
                 if clock() > until:
-                    raise TimeoutError(f"the answer took longer than {timeout} s")
+                    raise TimeoutError(f"the response took longer than {timeout} s")
     except (OSError, http.client.HTTPException) as error:
         raise RemoteCallError(
-            url, f"no answer of use ({error or type(error).__name__})", "Open it in a browser."
+            url, f"the request failed ({error or type(error).__name__})", "Open it in a browser."
         ) from error
     if len(data) > SIZE_LIMIT:
         raise RemoteCallError(
-            url, f"expected at most {SIZE_LIMIT} bytes, found more", "Look at what is served there."
+            url, f"expected at most {SIZE_LIMIT} bytes, found more", "Open it in a browser."
         )
     return bytes(data), headers
 
 
 def compare(manifest: ServedManifest, releases: Iterable[Release]) -> Verdict:
-    """Sort open `releases` by what `manifest` shows.
+    """Compare open `releases` with `manifest`.
 
-    A release counts once its document's revision, or a later one, was built. It is verified
-    where its version is the one shown (for a withdrawal that leaves none: where none is shown),
-    and superseded where another is.
+    A release waits until the website is built from its document's revision or a later one. It is
+    verified if the manifest has its version (after a withdrawal without a version: if it has none),
+    and superseded if the manifest has another version.
     """
     verified, superseded, waiting = [], [], []
     for release in releases:

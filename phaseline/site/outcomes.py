@@ -1,4 +1,4 @@
-"""How the action Publish ended, as its output variable `outcome` says."""
+"""The values of the output variable `outcome` of the action Publish."""
 
 PUBLISHED, SUPERSEDED, OVERTAKEN = "published", "superseded", "overtaken"
-"""The website shows the build; it showed a newer one before; a newer one overtook this one."""
+"""The build was published; the website had a newer build before; a newer build overtook it."""

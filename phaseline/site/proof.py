@@ -1,4 +1,4 @@
-"""The proof that a release arrived: the manifest that visitors are served, and what it ends."""
+"""Proves releases: waits for the manifest that visitors are served, and ends its releases."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,40 +23,40 @@ def wait(
     sleep: Callable[[float], None],
     limit: float,
 ) -> ServedManifest:
-    """The served manifest, once it was built from this `revision` of a document or a later one.
+    """Return the served manifest, once it has this `revision` of a document or a later one.
 
-    Raises TimedOutError after `limit` seconds, and says what is served instead.
+    Raises TimedOutError after `limit` seconds, with the revision that is served instead.
     """
     found = ""
 
-    def look() -> ServedManifest | None:
+    def fetch_revision() -> ServedManifest | None:
         nonlocal found
         try:
             manifest = fetch(site_url)
         except (RemoteCallError, InputError) as error:
             found = error.found
             return None
-        shown = manifest.revisions.get(type_, -1)
-        found = f"found revision {shown}, by execution {manifest.execution}"
-        return manifest if shown >= revision else None
+        served = manifest.revisions.get(type_, -1)
+        found = f"found revision {served}, by execution {manifest.execution}"
+        return manifest if served >= revision else None
 
-    if manifest := poll(look, clock=clock, sleep=sleep, limit=limit, pauses=(PAUSE,)):
+    if manifest := poll(fetch_revision, clock=clock, sleep=sleep, limit=limit, pauses=(PAUSE,)):
         return manifest
     raise TimedOutError(
         f"{site_url}/{NAME}",
         f"expected revision {revision} of the document '{type_}', {found}, for {limit:.0f} seconds",
-        "Check the distribution's origin and cache policy, then run this again.",
+        "Check the distribution's origin and cache policy. Then run this again.",
     )
 
 
 def close(
     ledger: Ledger, manifest: ServedManifest, releases: Iterable[Release], *, at: str, link: str
 ) -> Verdict:
-    """End those of `releases` that the served manifest proves, and return which they are.
+    """Store the end of each release that the served manifest ends, and return the verdict.
 
-    A release whose version is served is verified; one that a later one has overtaken is superseded.
-    A release that has ended stays as it is. `at` is the time (ISO 8601, UTC) and `link` the page
-    that proves it.
+    A release whose version is served is verified, and a release that a newer one replaced is
+    superseded. A release that has ended is not changed. `at` is the time (ISO 8601, UTC), and
+    `link` is the page that proves it.
     """
     verdict = compare(manifest, releases)
 

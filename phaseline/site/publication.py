@@ -1,7 +1,7 @@
-"""Pure: what one publication does to the website's bucket, and what the last verified one left.
+"""Pure: plans the changes of one publication to the website's bucket.
 
-A publication travels from the Publish action to Invalidate and Verify as the pipeline's artifact
-`Publication`, a zip with publication.json. The state of the last verified one is one object,
+The Publish action passes the plan to Invalidate and Verify as the pipeline's artifact
+`Publication`, a zip with publication.json. The state of the last verified publication is the object
 state/published.json.
 """
 
@@ -35,10 +35,10 @@ class Listed:
 
 @dataclass(frozen=True)
 class Publication:
-    """What one execution publishes.
+    """The plan of one execution's publication.
 
-    `keys` holds each file of the build with its MD5 in hex, `changed` the paths to invalidate
-    (None for all), `stale` the keys of the bucket that the build lacks. `documents` is the
+    `keys` maps each file of the build to its MD5 in hex. `changed` are the paths to invalidate
+    (None for all). `stale` are the keys of the bucket that the build lacks. `documents` is the
     manifest's, as JSON. `outcome` is published, or superseded where the website shows newer
     documents than this build was made of; then nothing is done.
 
@@ -63,7 +63,7 @@ class Publication:
 
 @dataclass(frozen=True)
 class Published:
-    """What the last verified publication left in the bucket.
+    """The content of the bucket after the last verified publication.
 
     `publishing` is the execution that has begun to change that since, and is not verified yet:
     while there is one, caches may hold what it uploaded, even where it was restored later.
@@ -99,13 +99,13 @@ def plan(
 ) -> Publication:
     """What to do to bring `build` (key -> MD5), with `headers` (key -> digest), into a `bucket`.
 
-    `in_bucket` is the bucket's own manifest. Both it and `published` are asked whether the build
-    is too old, since the newest publication may not be verified yet.
+    `in_bucket` is the bucket's own manifest. The build is too old if it is older than this manifest
+    or than `published`, since the newest publication may not be verified yet.
 
-    Invalidated is what changes, as long as the bucket is just what was last verified and nobody
-    has begun to change it since. Otherwise an execution before this one uploaded without its
-    invalidation being seen through, so caches may hold anything; then everything is, which also
-    counts as one path.
+    The changed files are invalidated if the bucket is as it was last verified, and if no execution
+    has begun to change it since. Otherwise an earlier execution uploaded files and may not have
+    invalidated them, so caches may have any content. Then all files are invalidated, which counts
+    as one path.
     """
     floors = [known.revisions for known in (in_bucket, published) if known]
     superseded = any(is_older(manifest.revisions, floor) for floor in floors)
@@ -166,7 +166,7 @@ def verified(done: Publication, bucket: Mapping[str, Listed]) -> Published:
 
 
 def is_older(revisions: Mapping[str, int], other: Mapping[str, int]) -> bool:
-    """Whether any document has a lower revision than in `other`."""
+    """Return whether any document has a lower revision than in `other`."""
     return any(revisions.get(type_, 0) < revision for type_, revision in other.items())
 
 
@@ -205,13 +205,13 @@ def order(
 
 
 def render(publication: Publication) -> dict[str, bytes]:
-    """The files of the artifact Publication."""
+    """Return the files of the artifact Publication."""
     text = json.dumps({"schema": SCHEMA} | asdict(publication), sort_keys=True)
     return {FILE: text.encode()}
 
 
 def parse(data: bytes, where: str) -> Publication:
-    """The publication in an artifact's zip. Raises InputError, naming `where`."""
+    """Return the publication in an artifact's zip. Raises InputError that names `where`."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as zipped:
             body = json.loads(zipped.read(FILE))
@@ -220,7 +220,7 @@ def parse(data: bytes, where: str) -> Publication:
         raise InputError(
             where,
             f"expected a zip with {FILE} of schema {SCHEMA}, found {type(error).__name__}: {error}",
-            "Give the action the output artifact of the Publish action.",
+            "Set the output artifact of the Publish action as the input of this action.",
         ) from error
 
 

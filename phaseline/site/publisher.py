@@ -1,7 +1,7 @@
-"""Publishes a build into the website's bucket, so that no visitor meets a half-published site.
+"""Publishes a build into the website's bucket, so that each page finds the files that it uses.
 
-The order: what pages refer to, then the pages, then the manifest. Old files stay until Verify
-has seen the new manifest at the edge, because pages that are cached still refer to them.
+Files that pages use are uploaded first, then the pages, then the manifest. Old files stay until
+Verify has seen the new manifest through the CDN, because cached pages still use them.
 """
 
 import io
@@ -31,24 +31,24 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 UPLOADS = 16
-"""Concurrent uploads: small files wait for S3 far longer than they take to send."""
+"""Concurrent uploads. A small file waits for S3 much longer than it takes to send."""
 FILES_LIMIT = 20_000
-"""Files of one build: a listing of 20 pages, and minutes of uploads."""
+"""The most files of a build. Their listing has 20 pages, and their upload takes minutes."""
 SIZE_LIMIT = 2 * 1024**3
-"""Bytes of all files of a build once unpacked; a zip that unpacks to more is refused."""
+"""The most bytes of a build's unpacked files. A larger build is refused."""
 ROUNDS = 9
-"""Listings after which a bucket that never comes to hold the build is given up: three groups,
-each up to three times."""
+"""Listings of the bucket until the upload fails: each of the three groups is uploaded up to three
+times."""
 BEGINNINGS = 5
-"""Plans that are made because the state changed meanwhile: one execution before this one may be
-finishing, and a second delivery of this job may run."""
+"""Plans that are made if the state changes meanwhile. An earlier execution may end, and a second
+delivery of this job may run."""
 INVOCATIONS = 20
 """Invocations that one publication may take."""
 
 
 @dataclass(frozen=True)
 class Build:
-    """The zip that the Build action made, unpacked file by file when it is uploaded."""
+    """The zip of the Build action, whose files are unpacked one by one during the upload."""
 
     zipped: zipfile.ZipFile
     where: str
@@ -113,14 +113,14 @@ class Build:
             return manifests.stream_digest(content)
 
     def manifest(self) -> ServedManifest:
-        """The build's manifest. Raises InputError where it is missing or malformed."""
+        """Return the build's manifest. Raises InputError if it is missing or malformed."""
         try:
             data = self.zipped.read(manifests.NAME)
         except KeyError as error:
             raise InputError(
                 self.where,
                 f"the build has no {manifests.NAME} at its root",
-                "The frontend's build must write it: see examples/frontend.",
+                "The frontend's build must write it. See examples/frontend.",
             ) from error
         return manifests.parse(data, f"{self.where}, {manifests.NAME}")
 
@@ -137,15 +137,15 @@ def unpacked(s3: "S3Client", artifact: Artifact) -> Iterator[Build]:
                 yield Build(zipped, artifact.where)
         except zipfile.BadZipFile as error:
             raise InputError(
-                artifact.where, f"expected a zip, found {error}", "Look at the Build action's log."
+                artifact.where, f"expected a zip, found {error}", "See the log of the Build action."
             ) from error
 
 
 def run(job: Job, site: Site, *, time_left: Callable[[], float]) -> Done | Continue:
     """Publish the job's build.
 
-    `time_left` says how many seconds there are to start another upload; when there are none,
-    the next invocation continues, since what is uploaded shows in the bucket's listing.
+    `time_left` returns the seconds in which another upload may start. Then the next invocation
+    continues, and finds the uploaded files in the bucket's listing.
     """
     invocation = int((job.progress or {}).get("invocation", 1))
     target = job.output("Publication")
@@ -158,28 +158,28 @@ def run(job: Job, site: Site, *, time_left: Callable[[], float]) -> Done | Conti
             if invocation >= INVOCATIONS:
                 raise TimedOutError(
                     f"s3://{site.bucket}",
-                    f"the build is not uploaded after {INVOCATIONS} invocations",
-                    "Give the function more memory, which makes it faster, then retry the stage.",
+                    f"the build is not completely uploaded after {INVOCATIONS} invocations",
+                    "Give the function more memory, which makes it faster. Then retry the stage.",
                 )
             return Continue({"invocation": invocation + 1})
     return _done(stored, outcome)
 
 
 def _done(stored: Publication, outcome: str) -> Done:
-    # Announce's actions refer to both variables, so both must always be there.
+    # The actions of the stage Announce use both variables, so both must always be set.
     return Done({"outcome": outcome, "revisions": revision.render(stored.revisions)})
 
 
 def _stored_plan(job: Job, site: Site, build: Build, target: Artifact) -> Publication:
-    """The plan that an earlier invocation stored, else a new one, stored before it is followed.
+    """Return the plan of an earlier invocation, or else make and store a new one.
 
-    After half an upload the bucket no longer tells what was changed; the stored plan does.
+    During an upload the bucket no longer shows which files have changed, but the stored plan does.
     """
     data = jobs.read(site.s3, target)
     if data is None:
-        made = _begin(job.parameter("execution"), site, build)
-        if jobs.write(site.s3, target, publication.render(made)):
-            return made
+        plan = _begin(job.parameter("execution"), site, build)
+        if jobs.write(site.s3, target, publication.render(plan)):
+            return plan
         data = jobs.read(site.s3, target) or b""  # another invocation was faster
     return publication.parse(data, target.where)
 
@@ -203,7 +203,7 @@ def _begin(execution: str, site: Site, build: Build) -> Publication:
             return made
     raise RemoteCallError(
         f"s3://{site.metadata_bucket}/{STATE_KEY}",
-        f"others changed it {BEGINNINGS} times in a row",
+        f"other executions changed it {BEGINNINGS} times in a row",
         "Retry the stage.",
     )
 
@@ -236,8 +236,8 @@ def _upload(
             written.update(waiting[0])
     raise RemoteCallError(
         f"s3://{site.bucket}",
-        f"{waiting[0][0]} is not there as uploaded, after {ROUNDS} rounds",
-        "Look for another writer of the bucket; its encryption must be SSE-S3.",
+        f"{waiting[0][0]} differs from the uploaded file after {ROUNDS} attempts",
+        "Check that nothing else writes to the bucket, and that its encryption is SSE-S3.",
     )
 
 

@@ -1,7 +1,7 @@
-"""Proves that visitors get what was published, then closes the releases and tidies up.
+"""Proves that visitors get the published website, then closes the releases and deletes old files.
 
-The bucket's own manifest is what the edge should serve. Where it is not this publication's any
-more, a later execution published meanwhile, and the proof is left to that one.
+The CDN must serve the manifest that is in the bucket. If the bucket has the manifest of a later
+execution, that execution proves its publication.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,16 +25,16 @@ from phaseline.site.outcomes import OVERTAKEN, SUPERSEDED
 from phaseline.site.publication import Listed, Publication
 
 PATIENCE = 10.0
-"""Seconds that one invocation spends on looking."""
+"""Seconds for which one invocation polls the website."""
 PAUSE = 2.0
 AGE_LIMIT = 600.0
-"""Seconds from the first look until it is given up. The cache was invalidated before, and keeps
-the manifest for a minute; ten cover an edge that is slow to forget."""
+"""Seconds from the first request until the action fails. The cache was invalidated before, and
+keeps the manifest for a minute. Ten minutes allow for a slow edge location."""
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What verifying needs. `clock` counts seconds since the epoch, `pause` waits."""
+    """Verifies publications. `clock` returns seconds since the epoch."""
 
     site: Site
     site_url: str
@@ -46,9 +46,9 @@ class Verification:
     clock: Callable[[], float]
 
     def run(self, job: Job) -> Done | Continue:
-        """Look for some seconds; done once the edge serves this publication's manifest.
+        """Poll the website until it serves this publication's manifest, for PATIENCE seconds.
 
-        Raises TimedOutError, saying what is served instead, after AGE_LIMIT.
+        Raises TimedOutError after AGE_LIMIT, with the manifest that is served instead.
         """
         source = job.input("Publication")
         done = publication.parse(jobs.read(self.site.s3, source) or b"", source.where)
@@ -67,7 +67,7 @@ class Verification:
                 f"{self.site_url}/{manifests.NAME}",
                 f"expected the manifest of execution {done.execution}, {seen}, after {attempt}"
                 f" attempts in {AGE_LIMIT:.0f} seconds",
-                "Check the distribution's origin and cache policy, then retry the stage.",
+                "Check the distribution's origin and cache policy. Then retry the stage.",
             )
         return Continue({"started": started, "attempt": attempt + 1})
 
@@ -76,13 +76,13 @@ class Verification:
         if manifest is None:
             raise DeploymentError(
                 f"s3://{self.site.bucket}/{manifests.NAME}",
-                "the manifest was published and is not there any more",
-                "Look for another writer of the bucket, then start the pipeline again.",
+                "the published manifest is missing",
+                "Check that nothing else writes to the bucket. Then start the pipeline again.",
             )
         return manifest.digest != done.keys[manifests.NAME]
 
     def _look(self, done: Publication) -> ServedManifest | str:
-        """The publication's manifest as the edge serves it, or what is found in its place."""
+        """Return the publication's manifest, or a description of what is served instead."""
         found = ""
 
         def look() -> ServedManifest | None:
@@ -103,11 +103,11 @@ class Verification:
     ) -> Done | Continue:
         """Close the releases, note what is live, prune, and remember: each may be repeated.
 
-        Pruned and remembered is only as long as no later execution has begun to publish: it may
-        want a stale file again, and its doubt must stay.
+        The last two steps are left out if a later execution has begun to publish. It may need an
+        old file again, and the state must name it until it is verified.
         """
         state, etag = self.site.published()
-        if self._overtaken(done):  # while it was looked for
+        if self._overtaken(done):  # a later execution published meanwhile
             return Done({"outcome": OVERTAKEN})
         bucket = self.site.listing()
         self._check(done, bucket)

@@ -1,4 +1,4 @@
-"""A channel of Slack, called through slack_sdk within a bounded time."""
+"""Calls Slack for one channel, through slack_sdk and within a time limit."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -19,43 +19,46 @@ from phaseline.slack.message_record import Posted
 from phaseline.slack.rendering import Message
 
 TIMEOUT = 10.0
-"""Seconds for one answer of Slack, where so many are left."""
+"""The most seconds to wait for one answer of Slack."""
 REFUSED_TOKENS = {"invalid_auth", "token_revoked", "token_expired", "account_inactive"}
 NOT_EDITABLE = {"message_not_found", "edit_window_closed", "cant_update_message"}
-"""Slack's codes for a message that is gone, or may not be edited any more.
+"""Slack's error codes for a message that no longer exists or can no longer be edited.
 https://docs.slack.dev/reference/methods/chat.update#errors
 """
 
 
 class SlackError(RemoteCallError):
-    """Slack did not take a message. `code` is Slack's own, such as `channel_not_found`, or the type
-    of the error that kept its answer from coming. The request, which has the token, is not told.
+    """Slack did not accept a message.
+
+    `code` is Slack's error code, such as `channel_not_found`, or the type of the exception if Slack
+    did not answer. The text does not quote the request, which contains the token.
     """
 
     def __init__(self, channel: str, code: str) -> None:
         super().__init__(
             f"Slack channel {channel}",
             f"a message could not be posted or edited ({code})",
-            "See docs.slack.dev for the code; check token, channel and the app's membership in it.",
+            "Look up the code on docs.slack.dev. Check the token, the channel, and that the app is"
+            " a member of the channel.",
         )
         self.code = code
 
 
 class Token(Protocol):
-    """The bot's token, such as phaseline.aws.secret.Secret."""
+    """The bot's token, such as a phaseline.aws.secret.Secret."""
 
     def value(self) -> str:
-        """The token as it is known."""
+        """Return the token, from memory if possible."""
         ...
 
     def refetch(self) -> str:
-        """The token, read again."""
+        """Return the token, read again from its source."""
         ...
 
 
 @dataclass(frozen=True)
 class SlackChannel:
-    """A channel by its `id`. `until` bounds all calls together, in seconds of `clock`."""
+    """A Slack channel. All calls together end before `until`, in seconds of `clock`."""
 
     id: str
     api_url: str
@@ -64,15 +67,15 @@ class SlackChannel:
     clock: Callable[[], float] = time.monotonic
 
     def post(self, message: Message, thread: Posted | None = None) -> Posted:
-        """Post a message, or a reply in the thread of another. Raises SlackError."""
-        where = {"channel": thread.channel if thread else self.id, "unfurl_links": False}
+        """Post a message, or a reply in the thread of another message. Raises SlackError."""
+        target = {"channel": thread.channel if thread else self.id, "unfurl_links": False}
         reply = {"thread_ts": thread.ts} if thread else {}
-        body = _body(message) | where | {"unfurl_media": False} | reply
+        body = _body(message) | target | {"unfurl_media": False} | reply
         answer = self._call("chat.postMessage", body)
         return Posted(str(answer["channel"]), str(answer["ts"]))
 
     def update(self, posted: Posted, message: Message) -> bool:
-        """Edit a message; False where it is gone or can't be edited. Raises SlackError."""
+        """Edit a message. Return False if it cannot be edited any more. Raises SlackError."""
         try:
             self._call("chat.update", _body(message) | vars(posted))
         except SlackError as error:
@@ -82,7 +85,7 @@ class SlackChannel:
         return True
 
     def _call(self, method: str, body: Mapping[str, Any]) -> Any:
-        """Slack's answer, with a token that is read again where Slack refuses the known one."""
+        """Return Slack's answer. If Slack refuses the token, read it again and repeat the call."""
         try:
             return self._ask(self.token.value(), method, body)
         except SlackError as error:
@@ -95,19 +98,19 @@ class SlackChannel:
             return self._client(token).api_call(method, json=dict(body))
         except SlackApiError as error:
             code = _code(error)
-        except Exception as error:  # noqa: BLE001 - any may quote the request, which has the token
+        except Exception as error:  # noqa: BLE001 - its text may quote the token
             code = type(error).__name__
         raise SlackError(self.id, code)
 
     def _client(self, token: str) -> WebClient:
-        left = self.until - self.clock()
-        if left < 1:
+        remaining = self.until - self.clock()
+        if remaining < 1:
             raise TimeoutError
         return WebClient(
             token=token,
             base_url=self.api_url,
-            # Whole seconds, and time for a second try.
-            timeout=max(1, int(min(TIMEOUT, left / 2))),
+            # slack_sdk takes whole seconds. Half of the time is kept for a second attempt.
+            timeout=max(1, int(min(TIMEOUT, remaining / 2))),
             retry_handlers=[
                 _RateLimitHandler(self.until, self.clock),
                 ServerErrorRetryHandler(max_retry_count=1),
@@ -117,7 +120,7 @@ class SlackChannel:
 
 
 class _RateLimitHandler(RateLimitErrorRetryHandler):
-    """Waits as long as Slack asks for, unless that is longer than the caller has."""
+    """Waits as long as Slack demands, if enough time remains."""
 
     def __init__(self, until: float, clock: Callable[[], float]) -> None:
         super().__init__(max_retry_count=2)
@@ -126,9 +129,9 @@ class _RateLimitHandler(RateLimitErrorRetryHandler):
     def _can_retry(self, *, response: HttpResponse | None = None, **_: Any) -> bool:
         if response is None or response.status_code != 429:
             return False
-        asked = next((v for k, v in response.headers.items() if k.lower() == "retry-after"), ["1"])
-        # The handler adds up to a second of jitter, and another try needs a second.
-        return asked[0].isdecimal() and self._clock() + int(asked[0]) + 2 < self._until
+        delay = next((v for k, v in response.headers.items() if k.lower() == "retry-after"), ["1"])
+        # The base class adds up to one second of jitter, and the next attempt needs a second.
+        return delay[0].isdecimal() and self._clock() + int(delay[0]) + 2 < self._until
 
 
 def _body(message: Message) -> dict[str, Any]:
@@ -136,7 +139,7 @@ def _body(message: Message) -> dict[str, Any]:
 
 
 def _code(error: SlackApiError) -> str:
-    """Slack's code of an error, or the kind of answer that it gave."""
+    """Return Slack's error code, or a note that its answer has none."""
     response: Any = error.response
     try:
         return str(response["error"])[:80]

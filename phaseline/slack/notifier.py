@@ -1,7 +1,7 @@
-"""Brings Slack's messages up to date with what the ledger and CodePipeline say.
+"""Brings Slack's messages up to date with the ledger and CodePipeline.
 
-An event only says that it is time to look again. So one that comes twice, late or out of order adds
-nothing, and one that is lost is made good by the next.
+An event only starts an update, which reads the current state. So an event that arrives twice, late
+or out of order changes nothing, and the next event makes up for a lost one.
 """
 
 import logging
@@ -21,32 +21,34 @@ from phaseline.releases.ledger import Ledger
 from phaseline.releases.release import OPEN, VERIFIED, Release
 from phaseline.site.outcomes import PUBLISHED
 from phaseline.slack import message_record, progress, rendering
-from phaseline.slack.message_record import Key, Messages, Record, View
+from phaseline.slack.message_record import Key, Record, View
+from phaseline.slack.messages import Messages
 from phaseline.slack.progress import Batch, News
-from phaseline.slack.rendering import RELEASES_LIMIT, Message, Place, Standing, State
+from phaseline.slack.rendering import Message, Place
+from phaseline.slack.standing import RELEASES_LIMIT, Standing, State
 
 if TYPE_CHECKING:
     from mypy_boto3_codepipeline.type_defs import ActionExecutionDetailTypeDef
 
 _LOG = logging.getLogger(__name__)
 MESSAGES_LIMIT = 20
-"""Messages that one event may edit, the newest first: Slack takes about one a second. The others
-are the next event's."""
+"""Messages that one event may edit, the newest first. The next event edits the others.
+Slack accepts about one edit per second."""
 
 
 @dataclass(frozen=True)
-class Told:
-    """What came of a look: how many messages it brought up to date, and why others were not."""
+class Updated:
+    """The result of an update: the number of edited messages, and the errors of the others."""
 
     edited: int
     errors: tuple[Exception, ...]
 
 
 @dataclass
-class Look:
-    """One look at CodePipeline; each thing is asked for once, when it is first wanted.
+class PipelineState:
+    """The state of the pipeline during one update. Each part is read once, when it is first needed.
 
-    Where CodePipeline does not answer, the messages say less.
+    If CodePipeline does not answer, the messages have fewer facts.
     """
 
     executions: Executions
@@ -55,38 +57,40 @@ class Look:
 
     @cached_property
     def all(self) -> list[Execution]:
-        """The newest executions, newest first, the event's own always among them."""
+        """The newest executions, newest first, always with the event's execution."""
         try:
-            found = self.executions.newest()
+            executions = self.executions.newest()
         except (BotoCoreError, ClientError) as error:
             _LOG.warning("The executions are unknown", extra={"error": type(error).__name__})
-            found = []
-        if self.news.execution not in [each.id for each in found]:
-            found.insert(0, Execution(self.news.execution, RUNNING, {}, None))
+            executions = []
         own = self.news.execution
+        if own not in [execution.id for execution in executions]:
+            executions.insert(0, Execution(own, RUNNING, {}, None))
         return [
-            progress.updated(each, self.ran(each), self.news) if each.id == own else each
-            for each in found
+            progress.updated(execution, self.ran(execution), self.news)
+            if execution.id == own
+            else execution
+            for execution in executions
         ]
 
     def find(self, id_: object) -> Execution | None:
-        """The execution of this id, if it is one of the newest."""
+        """Return the execution with this ID, or None if it is not one of the newest."""
         return next((each for each in self.all if each.id == id_), None)
 
     def ran(self, execution: Execution | None) -> tuple[Action, ...]:
-        """The runs of an execution's actions, in the order of their start."""
-        return actions.ran(self._asked(execution)) if execution else ()
+        """Return the action runs of an execution, in the order of their start."""
+        return actions.ran(self._read(execution)) if execution else ()
 
     def published(self, execution: Execution) -> bool:
-        """Whether an execution published; False where it left that to a later one."""
+        """Return whether an execution published. False means that a later one did so instead."""
         outcomes = [
             detail.get("output", {}).get("outputVariables", {}).get("outcome", PUBLISHED)
-            for detail in self._asked(execution)
+            for detail in self._read(execution)
             if detail["stageName"] == "Publish"
         ]
         return PUBLISHED in (outcomes or [PUBLISHED])
 
-    def _asked(self, execution: Execution) -> list["ActionExecutionDetailTypeDef"]:
+    def _read(self, execution: Execution) -> list["ActionExecutionDetailTypeDef"]:
         if execution.id not in self._details:
             client, pipeline = self.executions.client, self.executions.pipeline
             try:
@@ -99,42 +103,46 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Opened:
-    """The open releases of one revision: the keys of the first, and their number."""
+class OpenReleases:
+    """The open releases of one revision: the keys of the first ones, and the number of all."""
 
     keys: list[Key] = field(default_factory=list)
     count: int = 0
 
-    def with_(self, release: Release) -> "Opened":
+    def with_(self, release: Release) -> "OpenReleases":
         keys = [*self.keys, release.key] if len(self.keys) < RELEASES_LIMIT else self.keys
-        return Opened(keys, self.count + 1)
+        return OpenReleases(keys, self.count + 1)
 
 
 @dataclass(frozen=True)
-class Found:
-    """What the ledger knows: open releases, messages, and the releases that these stand for, each
-    by the name of the message. `left` are the messages about what a rollback has left."""
+class LedgerState:
+    """The state of the ledger during one update: open releases, records of messages, and the
+    releases of these messages, each by the name of the message.
 
-    opened: Mapping[str, Opened]
+    `rolled_back` are the names of the messages about versions that a rollback replaced.
+    """
+
+    open_releases: Mapping[str, OpenReleases]
     records: Mapping[str, Record]
     batches: Mapping[str, Batch]
-    left: Iterable[str]
+    rolled_back: Iterable[str]
 
     @property
     def names(self) -> Iterable[str]:
-        """The messages that may be brought up to date, the newest releases first.
+        """The messages that may need an update, the newest releases first.
 
-        What was left comes before its rollback: once the rollback is told, nobody asks again.
+        The message about a replaced version comes before that of its rollback. Once the rollback's
+        message is finished, no update looks for the replaced version again.
         """
-        age = {name: batch.written_at for name, batch in self.batches.items()}
-        newest = sorted(age, key=age.__getitem__, reverse=True)
-        left = [name for name in self.left if name in age]
-        return dict.fromkeys([*left, *newest, *self.records])
+        written = {name: batch.written_at for name, batch in self.batches.items()}
+        newest = sorted(written, key=written.__getitem__, reverse=True)
+        rolled_back = [name for name in self.rolled_back if name in written]
+        return dict.fromkeys([*rolled_back, *newest, *self.records])
 
 
 @dataclass(frozen=True)
-class Bulletin:
-    """The Slack messages about one environment's releases."""
+class Notifier:
+    """Updates the Slack messages about the releases of one environment."""
 
     environment: str
     site_url: str
@@ -142,122 +150,130 @@ class Bulletin:
     executions: Executions
     messages: Messages
 
-    def tell(self, news: News) -> Told:
-        """Look, and bring what has changed up to date, the newest releases first.
+    def update(self, news: News) -> Updated:
+        """Update the messages whose content has changed, the newest releases first.
 
-        One message that can't be brought up to date is no hindrance for the others.
+        An error of one message does not stop the update of the others.
         """
-        # Records first: only what was looked at after them may take their place.
-        found = self._find(message_record.of_execution(news.execution))
-        look = Look(self.executions, news)
+        # The records are read first, because Messages.show needs a view that is newer than its
+        # record.
+        ledger = self._read_ledger(message_record.of_execution(news.execution))
+        pipeline = PipelineState(self.executions, news)
         edited, errors = 0, []
-        for name in found.names:
+        for name in ledger.names:
             if edited == MESSAGES_LIMIT:
                 _LOG.info("The message is left to the next event", extra={"record": name})
                 break
             try:
-                edited += self._bring(name, found, look)
-            except Exception as error:  # noqa: BLE001 - each message for itself
+                edited += self._update_message(name, ledger, pipeline)
+            except Exception as error:  # noqa: BLE001 - the other messages are updated
                 errors.append(error)
-        return Told(edited, tuple(errors))
+        return Updated(edited, tuple(errors))
 
-    def _bring(self, name: str, found: Found, look: Look) -> bool:
-        batch = found.batches.get(name)
-        if batch is None and not self._wanted(found.records[name], found, look):
+    def _update_message(self, name: str, ledger: LedgerState, pipeline: PipelineState) -> bool:
+        """Show the current view of one message. Return whether Slack was called."""
+        batch = ledger.batches.get(name)
+        if batch is None and not self._needs_message(ledger.records[name], ledger, pipeline):
             return False
 
-        def again() -> View:
-            known = self._batches([self.messages.read(name)], found.opened)
-            return self._view(name, known.get(name), Look(self.executions, look.news))
+        def look_again() -> View:
+            batches = self._batches([self.messages.read(name)], ledger.open_releases)
+            return self._view(
+                name, batches.get(name), PipelineState(self.executions, pipeline.news)
+            )
 
-        view = self._view(name, batch, look)
-        return self.messages.show(found.records[name], view, again)
+        view = self._view(name, batch, pipeline)
+        return self.messages.show(ledger.records[name], view, look_again)
 
-    def _find(self, own: str) -> Found:
-        """What there is to look at; `own` is the name of the message about the execution itself."""
-        opened = self._opened()
-        names = [*opened, *self.messages.unfinished(), own]
+    def _read_ledger(self, own: str) -> LedgerState:
+        """Read the ledger. `own` is the name of the message about the event's execution."""
+        open_releases = self._open_releases()
+        names = [*open_releases, *self.messages.unfinished(), own]
         records = {name: self.messages.read(name) for name in dict.fromkeys(names)}
-        batches = self._batches(records.values(), opened)
-        left = {name: self.messages.read(name) for name in self._left(batches.values())}
-        batches = self._batches(left.values(), opened) | batches
-        return Found(opened, left | records, batches, list(left))
+        batches = self._batches(records.values(), open_releases)
+        rolled_back = {
+            name: self.messages.read(name) for name in self._rolled_back(batches.values())
+        }
+        batches = self._batches(rolled_back.values(), open_releases) | batches
+        return LedgerState(open_releases, rolled_back | records, batches, list(rolled_back))
 
-    def _opened(self) -> dict[str, Opened]:
-        """What is open, by the name of the message that stands for it."""
-        opened: dict[str, Opened] = {}
+    def _open_releases(self) -> dict[str, OpenReleases]:
+        """Return the open releases by the name of their message."""
+        by_name: dict[str, OpenReleases] = {}
         for release in chain.from_iterable(map(self.ledger.open_releases, TYPES)):
             if release.revision is not None:
                 name = message_record.of_revision(release.type, release.revision)
-                opened[name] = opened.get(name, Opened()).with_(release)
-        return opened
+                by_name[name] = by_name.get(name, OpenReleases()).with_(release)
+        return by_name
 
-    def _batches(self, records: Iterable[Record], opened: Mapping[str, Opened]) -> dict[str, Batch]:
-        """The releases that the messages of these records stand for, as they are now."""
-        found = {}
+    def _batches(
+        self, records: Iterable[Record], open_releases: Mapping[str, OpenReleases]
+    ) -> dict[str, Batch]:
+        """Return the releases of the messages of these records, as the ledger has them now."""
+        batches = {}
         for record in records:
-            about, open_ = message_record.subject(record.name), opened.get(record.name, Opened())
+            subject = message_record.subject(record.name)
+            open_ = open_releases.get(record.name, OpenReleases())
             keys = [*record.keys, *(key for key in open_.keys if key not in record.keys)]
             releases = self.ledger.read(keys[:RELEASES_LIMIT])
-            if releases and not isinstance(about, str):
+            if releases and not isinstance(subject, str):
                 count = max(record.count, open_.count, len(releases))
-                newer = {one.release_id: self._newer(one) for one in releases}
-                found[record.name] = Batch(*about, releases, count, newer)
-        return found
+                newer = {release.release_id: self._newer(release) for release in releases}
+                batches[record.name] = Batch(*subject, releases, count, newer)
+        return batches
 
     def _newer(self, release: Release) -> list[Release]:
-        """The later releases of the same algorithm, oldest first, once this one has ended."""
+        """Return the later releases of the algorithm, oldest first, if this one has ended."""
         if release.state == OPEN:
             return []
-        known = self.ledger.releases(release.type, release.algorithm)
-        return list(takewhile(lambda one: _is_before(release, one), known))[::-1]
+        releases = self.ledger.releases(release.type, release.algorithm)
+        return list(takewhile(lambda other: _is_before(release, other), releases))[::-1]
 
-    def _left(self, batches: Iterable[Batch]) -> Iterator[str]:
-        """The names of the messages about versions that a proved rollback has left."""
+    def _rolled_back(self, batches: Iterable[Batch]) -> Iterator[str]:
+        """Yield the names of the messages about versions that a verified rollback replaced."""
         for release in chain.from_iterable(batch.releases for batch in batches):
             if release.action == "rollback" and release.state == VERIFIED:
-                known = self.ledger.releases(release.type, release.algorithm)
-                before = next((one for one in known if _is_before(one, release)), None)
+                releases = self.ledger.releases(release.type, release.algorithm)
+                before = next((other for other in releases if _is_before(other, release)), None)
                 if before and before.revision is not None and before.version == release.previous:
                     yield message_record.of_revision(before.type, before.revision)
 
-    def _wanted(self, record: Record, found: Found, look: Look) -> bool:
-        """Whether an execution is to be told by a message of its own: one that brings no release,
-        and another commit or a failure."""
-        execution = look.find(message_record.subject(record.name))
+    def _needs_message(self, record: Record, ledger: LedgerState, pipeline: PipelineState) -> bool:
+        """Return whether an execution needs a message of its own: it brings no release, but another
+        commit or a failure."""
+        execution = pipeline.find(message_record.subject(record.name))
         if execution is None or record.ceded:
             return False
         if record.number:
             return True
-        batches = found.batches.values()
+        batches = ledger.batches.values()
         if any(progress.carries(execution, batch) for batch in batches):
             self.messages.cede(record)
             return False
-        if execution.status == SUCCEEDED and not look.published(execution):
+        if execution.status == SUCCEEDED and not pipeline.published(execution):
             return False
         failed = progress.ENDS.get(execution.status) is State.FAILED
-        return failed or progress.brings_a_commit(look.all, execution)
+        return failed or progress.brings_a_commit(pipeline.all, execution)
 
-    def _view(self, name: str, batch: Batch | None, look: Look) -> View:
+    def _view(self, name: str, batch: Batch | None, pipeline: PipelineState) -> View:
         if batch:
-            execution = progress.carrier(look.all, batch)
-            standing = progress.of_batch(batch, execution, look.ran(execution), look.news)
+            execution = progress.carrier(pipeline.all, batch)
+            ran = pipeline.ran(execution)
+            standing = progress.of_batch(batch, execution, ran, pipeline.news)
         else:
-            about = message_record.subject(name)
-            execution = look.find(about) or Execution(str(about), RUNNING, {}, None)
+            subject = message_record.subject(name)
+            execution = pipeline.find(subject) or Execution(str(subject), RUNNING, {}, None)
+            ran = pipeline.ran(execution)
             standing = progress.of_execution(
-                execution,
-                look.ran(execution),
-                look.news,
-                published=look.published(execution),
+                execution, ran, pipeline.news, published=pipeline.published(execution)
             )
         url = self.executions.url(execution.id) if execution else None
         place = Place(self.environment, self.site_url, url)
-        over = execution is None or execution.status != RUNNING
-        finished = over and not (batch and batch.is_open)
+        has_ended = execution is None or execution.status != RUNNING
+        finished = has_ended and not (batch and batch.is_open)
         return View(
             message=rendering.progress(place, standing),
-            replies=_replies(place, standing, look.ran(execution), finished=finished),
+            replies=_replies(place, standing, ran, finished=finished),
             finished=finished,
             keys=[release.key for release in standing.releases],
             count=standing.count,
@@ -265,14 +281,14 @@ class Bulletin:
 
 
 def _is_before(release: Release, other: Release) -> bool:
-    """Whether a release of the same algorithm came earlier."""
+    """Return whether `release` is earlier than `other`, which has the same algorithm."""
     return bool(release.key["sk"]["S"] < other.key["sk"]["S"])
 
 
 def _replies(
     place: Place, standing: Standing, ran: Iterable[Action], *, finished: bool
 ) -> dict[str, Message]:
-    """What the thread should have, by names under which each is told once."""
+    """Return the replies of the thread by name. Each name is posted once."""
     replies = {}
     if standing.execution:
         replies["details"] = rendering.details(place, standing)

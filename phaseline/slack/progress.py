@@ -1,7 +1,8 @@
-"""Pure: how far the releases of one revision of a document have come.
+"""Pure: computes the progress of the releases of one document revision.
 
-The ledger says what became of releases, CodePipeline how far an execution is. An event is only a
-hint, for what CodePipeline does not list yet: one that is older than what it lists says nothing.
+The ledger has the states of releases, and CodePipeline has the progress of executions. An event
+adds only facts that CodePipeline does not list yet. An event that is older than the listed facts is
+ignored.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +14,7 @@ from phaseline.pipeline.actions import Action
 from phaseline.pipeline.executions import RUNNING, SOURCES, SUCCEEDED, Execution
 from phaseline.pipeline.recorder import FRONTEND
 from phaseline.releases.release import OPEN, SUPERSEDED, VERIFIED, Release
-from phaseline.slack.rendering import RELEASES_LIMIT, StageTime, Standing, State
+from phaseline.slack.standing import RELEASES_LIMIT, StageTime, Standing, State
 
 STAGES = ("Source", "Build", "Publish", "Announce", "Verify")
 STATES = {
@@ -34,8 +35,8 @@ ENDS = {
 
 @dataclass(frozen=True)
 class News:
-    """What an event says of an execution: the stage that it has begun, or the status in which it
-    ended. `at` is ISO 8601, UTC."""
+    """The content of an event about an execution: the stage that it started, or the status in which
+    it ended. `at` is ISO 8601, UTC."""
 
     execution: str
     at: str
@@ -45,9 +46,10 @@ class News:
 
 @dataclass(frozen=True)
 class Batch:
-    """The releases of one revision of one document: the first of them, and their number.
+    """The releases of one revision of one document.
 
-    `newer` has, for each release id, the later releases of the same algorithm, oldest first.
+    `releases` are the first of `count`. `newer` maps each release ID to the later releases of the
+    same algorithm, oldest first.
     """
 
     type: str
@@ -62,7 +64,7 @@ class Batch:
 
     @property
     def written_at(self) -> str:
-        """When the document was written (ISO 8601, UTC)."""
+        """The time at which the document was written (ISO 8601, UTC)."""
         return min(
             release.steps["document"].at if "document" in release.steps else release.requested_at
             for release in self.releases
@@ -70,21 +72,21 @@ class Batch:
 
     @property
     def is_open(self) -> bool:
-        """Whether nobody has seen it served, nor something newer in its place."""
+        """Whether a release is neither verified nor superseded yet."""
         return any(release.state == OPEN for release in self.releases)
 
 
 def updated(execution: Execution, ran: Sequence[Action], news: News) -> Execution:
-    """The execution as the event says that it ended, unless that is known or was long ago."""
+    """Return the execution with the event's end status, unless the event adds nothing new."""
     if execution.id != news.execution or execution.status != RUNNING or news.status is None:
         return execution
     if ran and _second(ran[-1].started) > _second(news.at):
-        return execution  # a stage was retried since
+        return execution  # a stage was retried after the event
     return replace(execution, status=news.status)
 
 
 def carries(execution: Execution, batch: Batch) -> bool:
-    """Whether an execution took the batch's document, or a later one."""
+    """Return whether an execution has the batch's document, or a later one."""
     action = SOURCES[batch.type]
     if execution.documents.get(action, -1) >= batch.revision:
         return True
@@ -93,30 +95,33 @@ def carries(execution: Execution, batch: Batch) -> bool:
 
 
 def carrier(executions: Sequence[Execution], batch: Batch) -> Execution | None:
-    """The execution that a batch depends on, of all (newest first), if any.
+    """Return the execution that shows the progress of a batch, or None.
 
-    Where it has ended: the first that succeeded with it. Else the first of those that are running,
-    which is the farthest, or the newest, which says how it went.
+    `executions` are newest first. For a batch that has ended, it is the first execution that
+    succeeded. For an open batch, it is the first that is running, which is the furthest. If no
+    execution has this status, it is the newest one.
     """
-    carrying = [each for each in executions if carries(each, batch)]
-    wanted = RUNNING if batch.is_open else SUCCEEDED
-    fitting = [each for each in carrying if each.status == wanted]
-    return next(reversed(fitting), next(iter(carrying), None))
+    carrying = [execution for execution in executions if carries(execution, batch)]
+    status = RUNNING if batch.is_open else SUCCEEDED
+    matching = [execution for execution in carrying if execution.status == status]
+    return next(reversed(matching), next(iter(carrying), None))
 
 
 def of_batch(
     batch: Batch, execution: Execution | None, ran: Sequence[Action], news: News
 ) -> Standing:
-    """How far a batch has come, with the actions of its execution."""
+    """Return the progress of a batch. `ran` are the action runs of its execution."""
     ends = _ends(batch)
     state = _state(batch, ends, execution, ran, news)
-    verified = [one.steps["verified"].at for one in batch.releases if "verified" in one.steps]
-    asked = min(release.requested_at for release in batch.releases)
-    overtaken = [
+    verified = [
+        release.steps["verified"].at for release in batch.releases if "verified" in release.steps
+    ]
+    requested = min(release.requested_at for release in batch.releases)
+    overtaken_by = [
         newer.revision
-        for one in batch.releases
-        if one.state == SUPERSEDED
-        for newer in batch.newer.get(one.release_id, ())
+        for release in batch.releases
+        if release.state == SUPERSEDED
+        for newer in batch.newer.get(release.release_id, ())
         if newer.state == VERIFIED and newer.revision is not None
     ]
     return Standing(
@@ -126,11 +131,11 @@ def of_batch(
         releases=batch.releases[:RELEASES_LIMIT],
         count=batch.count,
         ends=ends,
-        overtaken_by=min(overtaken, default=None),
+        overtaken_by=min(overtaken_by, default=None),
         execution=execution.id if execution else None,
         commit=execution.revisions.get(FRONTEND) if execution else None,
         failure=newest_failure(ran) if state is State.FAILED else None,
-        seconds=_seconds(asked, max(verified)) if verified else None,
+        seconds=_seconds(requested, max(verified)) if verified else None,
         stages=stages(ran),
     )
 
@@ -138,8 +143,10 @@ def of_batch(
 def of_execution(
     execution: Execution, ran: Sequence[Action], news: News, *, published: bool
 ) -> Standing:
-    """How far an execution has come that brings no release. `published` is False where it left the
-    website to a later one."""
+    """Return the progress of an execution that brings no release.
+
+    `published` is False if a later execution published the website instead.
+    """
     state = ENDS.get(execution.status) or STATES.get(stage(execution, ran, news), State.WAITING)
     if state is State.LIVE and not published:
         state = State.SUPERSEDED
@@ -149,53 +156,58 @@ def of_execution(
         execution=execution.id,
         commit=execution.revisions.get(FRONTEND),
         failure=newest_failure(ran) if state is State.FAILED else None,
-        seconds=_seconds(ran[0].started, max(one.updated for one in ran)) if ended else None,
+        seconds=_seconds(ran[0].started, max(run.updated for run in ran)) if ended else None,
         stages=stages(ran),
     )
 
 
 def brings_a_commit(executions: Sequence[Execution], execution: Execution) -> bool:
-    """Whether an execution's commit of the website is another than the last one that succeeded
-    before it; `executions` are all, newest first."""
+    """Return whether an execution has another commit than the last one that succeeded before it.
+
+    `executions` are newest first, and contain the execution.
+    """
     commit = execution.revisions.get(FRONTEND)
-    ids = [each.id for each in executions]
+    ids = [other.id for other in executions]
     earlier = executions[ids.index(execution.id) + 1 :]
-    before = next((each for each in earlier if each.status == SUCCEEDED), None)
+    before = next((other for other in earlier if other.status == SUCCEEDED), None)
     return commit is not None and (before is None or before.revisions.get(FRONTEND) != commit)
 
 
 def stage(execution: Execution, ran: Sequence[Action], news: News) -> str:
-    """The stage that an execution is in: that of its newest action, or of the event if later."""
+    """Return the stage of the execution's newest action, or of the event if that is later."""
     newest = ran[-1] if ran else None
     if news.stage is None or news.execution != execution.id:
         return newest.stage if newest else STAGES[0]
     if newest is None:
         return news.stage
-    began, told = _second(newest.started), _second(news.at)
-    if began == told:
-        return max(newest.stage, news.stage, key=_place)
-    return newest.stage if began > told else news.stage
+    started, event_time = _second(newest.started), _second(news.at)
+    if started == event_time:
+        return max(newest.stage, news.stage, key=_position)
+    return newest.stage if started > event_time else news.stage
 
 
 def stages(ran: Iterable[Action]) -> tuple[StageTime, ...]:
-    """How long each stage took, in their order; a retried one from its first try to its last."""
-    spans: dict[str, list[Action]] = {}
-    for one in ran:
-        spans.setdefault(one.stage, []).append(one)
+    """Return the duration of each stage, in their order.
+
+    The duration of a retried stage is that from its first to its last attempt.
+    """
+    by_stage: dict[str, list[Action]] = {}
+    for run in ran:
+        by_stage.setdefault(run.stage, []).append(run)
     return tuple(
-        StageTime(name, _seconds(all_[0].started, max(one.updated for one in all_)))
-        for name, all_ in spans.items()
+        StageTime(name, _seconds(runs[0].started, max(run.updated for run in runs)))
+        for name, runs in by_stage.items()
     )
 
 
 def newest_failure(ran: Iterable[Action]) -> Action | None:
-    """The failure that ended an execution, where one did."""
-    return max(failures(ran), key=lambda one: one.updated, default=None)
+    """Return the latest failed action, or None."""
+    return max(failures(ran), key=lambda run: run.updated, default=None)
 
 
 def failures(ran: Iterable[Action]) -> list[Action]:
-    """The actions that failed, each retry of its own."""
-    return [one for one in ran if one.state == actions.FAILED]
+    """Return the failed actions. Each failed retry is one of them."""
+    return [run for run in ran if run.state == actions.FAILED]
 
 
 def _state(
@@ -213,29 +225,29 @@ def _state(
         return State.WAITING
     if execution.status == RUNNING:
         return STATES.get(stage(execution, ran, news), State.WAITING)
-    ended = ENDS.get(execution.status)
-    return ended if ended in {State.FAILED, State.STOPPED} else State.WAITING
+    end = ENDS.get(execution.status)
+    return end if end in {State.FAILED, State.STOPPED} else State.WAITING
 
 
 def _ends(batch: Batch) -> dict[str, str]:
-    """A word for each release that is not live, or soon, any more."""
+    """Return the end of each release that is not live, and will not become live, by release ID."""
     ends = {}
-    for one in batch.releases:
-        after = next(iter(batch.newer.get(one.release_id, ())), None)
-        left = after and after.action == "rollback" and after.previous == one.version
-        if left and after and after.state == VERIFIED:
-            ends[one.release_id] = "rolled back"
-        elif one.state == SUPERSEDED:
-            ends[one.release_id] = "superseded"
+    for release in batch.releases:
+        after = next(iter(batch.newer.get(release.release_id, ())), None)
+        is_rollback = after and after.action == "rollback" and after.previous == release.version
+        if is_rollback and after and after.state == VERIFIED:
+            ends[release.release_id] = "rolled back"
+        elif release.state == SUPERSEDED:
+            ends[release.release_id] = "superseded"
     return ends
 
 
-def _place(name: str) -> int:
+def _position(name: str) -> int:
     return STAGES.index(name) if name in STAGES else -1
 
 
 def _second(time: str) -> str:
-    """A time (ISO 8601, UTC) to the second, as events tell it."""
+    """Return a time (ISO 8601, UTC) without fractions of a second, as events have it."""
     return time[:19]
 
 

@@ -1,19 +1,19 @@
-"""Pure: Slack messages as plain values (Block Kit), within Slack's limits.
+"""Pure: renders Slack messages as Block Kit values, within Slack's limits.
 
-Whatever comes from outside is escaped first and cut afterwards, so that no text can mention a
-channel and no cut leaves half an entity.
+Text from outside is escaped first and cut afterwards. So no text can notify a channel, and no cut
+leaves half of an entity such as `&amp;`.
 https://docs.slack.dev/messaging/formatting-message-text
 https://docs.slack.dev/reference/block-kit/blocks
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import Enum
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from phaseline.pipeline.actions import Action
 from phaseline.releases.release import Release
+from phaseline.slack.standing import RELEASES_LIMIT, Standing, State
 
 HEADER_LIMIT = 150
 SECTION_LIMIT = 3_000
@@ -21,76 +21,27 @@ FIELD_LIMIT = 2_000
 FIELDS_LIMIT = 10
 BLOCKS_LIMIT = 50
 TEXT_LIMIT = 1_000
-"""Characters of the text that notifications show in place of the blocks; Slack advises 4,000."""
-RELEASES_LIMIT = 20
-"""Releases that one message lists; the ledger knows the rest."""
+"""Characters of the text that notifications show instead of the blocks. Slack advises 4,000."""
 REASON_LIMIT = 300
-"""Characters of a failure's reason in the message itself; its thread has the whole."""
+"""Characters of a failure's reason in the message. The thread has the whole reason."""
 URL_LIMIT = 1_500
-"""Characters of an address: a longer one would be cut within its field and lead nowhere."""
+"""Characters of a linked address. A longer one would be cut by its field's limit."""
 CUT = "\N{HORIZONTAL ELLIPSIS}"
 TEST_FLOW = "the test flow"
-"""Who asked, where the table's stream did."""
-
-
-class State(Enum):
-    """How far something has come: the sign and the words that say so."""
-
-    WAITING = "\N{HOURGLASS WITH FLOWING SAND}", "waits for the pipeline"
-    BUILDING = "\N{HAMMER}", "is being built"
-    PUBLISHING = "\N{PACKAGE}", "is being published"
-    ANNOUNCING = "\N{SATELLITE ANTENNA}", "is being announced"
-    VERIFYING = "\N{LEFT-POINTING MAGNIFYING GLASS}", "is being verified"
-    LIVE = "\N{WHITE HEAVY CHECK MARK}", "is live"
-    SUPERSEDED = "\N{BLACK RIGHT-POINTING DOUBLE TRIANGLE}", "was superseded"
-    ROLLED_BACK = "\N{LEFTWARDS ARROW WITH HOOK}", "was rolled back"
-    FAILED = "\N{CROSS MARK}", "failed"
-    STOPPED = "\N{OCTAGONAL SIGN}", "was stopped"
+"""The requester of a release that a stream record caused."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """A Slack message: `text` for notifications, `blocks` for the channel."""
+    """A Slack message. Notifications show `text`, and the channel shows `blocks`."""
 
     text: str
     blocks: tuple[dict[str, Any], ...]
 
 
 @dataclass(frozen=True)
-class StageTime:
-    """How many seconds a stage of the pipeline took."""
-
-    stage: str
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How far the releases of one revision of a document have come, or, where there are none, an
-    execution that brings only another commit of the website.
-
-    `releases` are the first of them and `count` is their number; `ends` has a word for each
-    release id that is not live any more. `overtaken_by` is the revision that took their place,
-    `failure` the action that failed, `seconds` the time from the request to the proof.
-    """
-
-    state: State
-    document: str | None = None
-    document_version: str | None = None
-    releases: Sequence[Release] = ()
-    count: int = 0
-    ends: Mapping[str, str] = field(default_factory=dict)
-    overtaken_by: int | None = None
-    execution: str | None = None
-    commit: str | None = None
-    failure: Action | None = None
-    seconds: float | None = None
-    stages: Sequence[StageTime] = ()
-
-
-@dataclass(frozen=True)
 class Place:
-    """Where it happens: the environment, the website's address, and the execution's page."""
+    """The environment, the address of its website, and the execution's page in the console."""
 
     environment: str
     site_url: str
@@ -98,15 +49,15 @@ class Place:
 
 
 def progress(place: Place, standing: Standing) -> Message:
-    """How far it has come: the one message, which is edited as that changes."""
+    """Return the message about the progress, which is edited with each change."""
     sign, _ = standing.state.value
     title = f"{place.environment}: {_subject(standing)} {_words(standing)}"
     body = []
     if standing.releases:
-        body.append(_section(_list(standing)))
-        body.append(_plain(_asked(standing.releases)))
+        body.append(_section(_release_lines(standing)))
+        body.append(_plain(_requesters(standing.releases)))
     elif standing.state is not State.FAILED:
-        body.append(_section("No algorithm changes its version; the website itself does."))
+        body.append(_section("This changes the website itself, and no algorithm version."))
     if standing.state is State.FAILED:
         body.append(_plain(_short_reason(standing.failure)))
     body.append(_fields(_facts(place, standing)))
@@ -117,7 +68,7 @@ def progress(place: Place, standing: Standing) -> Message:
 
 
 def details(place: Place, standing: Standing) -> Message:
-    """What to look for, for the thread: release ids, document version, execution."""
+    """Return the reply with the IDs of execution, document version and releases."""
     ids = [clean(release.release_id, 600) for release in standing.releases]
     more = standing.count - len(ids)
     lines = [f"Release `{id_}`" for id_ in ids] + ([f"and {more} more releases"] if more else [])
@@ -125,20 +76,20 @@ def details(place: Place, standing: Standing) -> Message:
         version = clean(standing.document_version or "unknown", 200)
         lines.insert(0, f"Document {clean(standing.document, 100)}, version `{version}`")
     if standing.execution:
-        shown = link(place.execution_url or "", standing.execution)
-        lines.insert(0, f"Pipeline execution {shown}, commit `{_commit(standing)}`")
+        linked = link(place.execution_url or "", standing.execution)
+        lines.insert(0, f"Pipeline execution {linked}, commit `{_commit(standing)}`")
     return _reply("Details", lines)
 
 
 def failure(place: Place, failed: Action, execution: str) -> Message:
-    """A failed action, for the thread: where, why, and the links to look at."""
+    """Return the reply about a failed action: its whole reason, and links to log and execution."""
     title = f"{failed.stage} / {failed.action} failed"
-    logs = link(failed.link, "open") if failed.link else "none known"
+    logs = link(failed.link, "open") if failed.link else "not available"
     fields = [
         f"*Stage and action*\n{clean(f'{failed.stage} / {failed.action}', FIELD_LIMIT - 20)}",
         f"*Logs*\n{logs}",
         f"*Pipeline execution*\n{link(place.execution_url or '', execution)}",
-        f"*Since*\n{clean(failed.started, 100)}",
+        f"*Started*\n{clean(failed.started, 100)}",
     ]
     reason = (failed.reason or "").strip() or "no reason was given"
     body = [_section(f"*{clean(title, 300)}*"), _plain(reason), _fields(fields)]
@@ -146,33 +97,33 @@ def failure(place: Place, failed: Action, execution: str) -> Message:
 
 
 def end(standing: Standing) -> Message:
-    """How long it took, for the thread: the stages, the slowest marked."""
+    """Return the reply about durations: the total, and each stage, with the slowest marked."""
     title = f"{_subject(standing)} {_words(standing)}"
-    lines = [] if standing.seconds is None else [f"{duration(standing.seconds)} altogether"]
-    slowest = max((one.seconds for one in standing.stages), default=0.0)
-    for one in standing.stages:
-        mark = " \N{LEFTWARDS ARROW} slowest" if one.seconds == slowest else ""
-        lines.append(f"{clean(one.stage, 100)}: {duration(one.seconds)}{mark}")
-    return _reply(title, lines or ["How long it took is not known."])
+    lines = [] if standing.seconds is None else [f"Total: {duration(standing.seconds)}"]
+    slowest = max((stage.seconds for stage in standing.stages), default=0.0)
+    for stage in standing.stages:
+        mark = " \N{LEFTWARDS ARROW} slowest" if stage.seconds == slowest else ""
+        lines.append(f"{clean(stage.stage, 100)}: {duration(stage.seconds)}{mark}")
+    return _reply(title, lines or ["The duration is unknown."])
 
 
 def _reply(title: str, lines: Sequence[str]) -> Message:
-    listed = _whole_lines(lines, SECTION_LIMIT - 320)
-    return Message(clean(title, TEXT_LIMIT), (_section(f"*{clean(title, 300)}*\n{listed}"),))
+    text = _whole_lines(lines, SECTION_LIMIT - 320)
+    return Message(clean(title, TEXT_LIMIT), (_section(f"*{clean(title, 300)}*\n{text}"),))
 
 
 def _subject(standing: Standing) -> str:
-    """What it is about, in a few words: the first release by name, the others as a number."""
+    """Return the first release and the number of the others, such as `a 2.0.0 (+1 more)`."""
     if not standing.releases:
         return "website"
     first, more = standing.releases[0], standing.count - 1
     if first.version is None:
-        named = f"withdrawal of {first.algorithm}"
+        name = f"withdrawal of {first.algorithm}"
     elif first.action == "promote":
-        named = f"{first.algorithm} {first.version}"
+        name = f"{first.algorithm} {first.version}"
     else:
-        named = f"{first.algorithm} back to {first.version}"
-    return named + (f" (+{more} more)" if more > 0 else "")
+        name = f"{first.algorithm} back to {first.version}"
+    return name + (f" (+{more} more)" if more > 0 else "")
 
 
 def _words(standing: Standing) -> str:
@@ -186,27 +137,27 @@ def _words(standing: Standing) -> str:
 
 def _short_reason(failed: Action | None) -> str:
     if failed is None:
-        return "Which action failed is not known: look at the execution."
+        return "The failed action is unknown. See the pipeline execution."
     reason = " ".join((failed.reason or "").split()) or "no reason was given"
     return reason if len(reason) <= REASON_LIMIT else reason[: REASON_LIMIT - len(CUT)] + CUT
 
 
-def _asked(releases: Sequence[Release]) -> str:
-    """Who asked for it, and why."""
-    who = ", ".join(dict.fromkeys(release.who or TEST_FLOW for release in releases))
-    why = "; ".join(dict.fromkeys(release.reason for release in releases))
-    return f"Asked for by {who}: {why}"
+def _requesters(releases: Sequence[Release]) -> str:
+    """Return the requesters and the reasons of releases, each once."""
+    requesters = ", ".join(dict.fromkeys(release.who or TEST_FLOW for release in releases))
+    reasons = "; ".join(dict.fromkeys(release.reason for release in releases))
+    return f"Requested by {requesters}: {reasons}"
 
 
 def _facts(place: Place, standing: Standing) -> list[str]:
     fields = [f"*Website*\n{link(place.site_url, place.site_url)}"]
     if standing.execution:
-        shown = link(place.execution_url or "", "execution")
-        fields.append(f"*Pipeline*\n{shown}\n`{clean(standing.execution, 100)}`")
+        linked = link(place.execution_url or "", "execution")
+        fields.append(f"*Pipeline*\n{linked}\n`{clean(standing.execution, 100)}`")
         fields.append(f"*Commit*\n`{_commit(standing)}`")
     if standing.document:
         fields.append(f"*Document*\n{clean(standing.document, 100)}")
-    runs = dict.fromkeys(one.run_url for one in standing.releases if one.run_url)
+    runs = dict.fromkeys(release.run_url for release in standing.releases if release.run_url)
     fields += [f"*Run*\n{link(url, 'workflow run')}" for url in list(runs)[:1]]
     if standing.failure and standing.failure.link:
         fields.append(f"*Logs*\n{link(standing.failure.link, 'open')}")
@@ -228,7 +179,10 @@ def reported(
     facts: Mapping[str, str | None],
     links: Mapping[str, str | None],
 ) -> Message:
-    """A command's own report: `what` came of it in a sentence, then facts and links by label."""
+    """Return the report of a command: the sentence `what`, then facts and links by their labels.
+
+    A fact or link that is None or empty is left out.
+    """
     fields = [
         f"*{clean(label, 100)}*\n{clean(fact, FIELD_LIMIT - 200)}"
         for label, fact in facts.items()
@@ -243,7 +197,7 @@ def reported(
 
 
 def _message(title: str, sign: str, body: Sequence[dict[str, Any]], *, text: str) -> Message:
-    """A message under a header; notifications show `text`."""
+    """Return a message with a header. Notifications show `text`."""
     header = {"type": "plain_text", "text": clean(f"{sign} {title}", HEADER_LIMIT), "emoji": True}
     blocks = ({"type": "header", "text": header}, *body)
     return Message(clean(f"{sign} {text}", TEXT_LIMIT), blocks[:BLOCKS_LIMIT])
@@ -254,23 +208,26 @@ def _section(text: str) -> dict[str, Any]:
 
 
 def _plain(text: str) -> dict[str, Any]:
-    """A section of plain text: what people or services wrote, where `*` and `_` are no format."""
-    shown = clean(text, SECTION_LIMIT)
-    return {"type": "section", "text": {"type": "plain_text", "text": shown, "emoji": False}}
+    """Return a section for text of people or services, in which `*` and `_` are not markup."""
+    cleaned = clean(text, SECTION_LIMIT)
+    return {"type": "section", "text": {"type": "plain_text", "text": cleaned, "emoji": False}}
 
 
 def _fields(fields: Sequence[str]) -> dict[str, Any]:
     return {"type": "section", "fields": [{"type": "mrkdwn", "text": field} for field in fields]}
 
 
-def _list(standing: Standing) -> str:
-    """One line for each release that fits, and how many there are beside."""
-    lines = [_line(one, standing.ends.get(one.release_id)) for one in standing.releases]
+def _release_lines(standing: Standing) -> str:
+    """Return one line for each release that fits, and the number of the others."""
+    lines = [
+        _release_line(release, standing.ends.get(release.release_id))
+        for release in standing.releases
+    ]
     return _whole_lines(lines, SECTION_LIMIT, standing.count)
 
 
 def _whole_lines(lines: Sequence[str], limit: int, count: int | None = None) -> str:
-    """The first of `lines` that fit into `limit` characters, and how many of `count` are left."""
+    """Return the first `lines` that fit into `limit` characters, and how many of `count` do not."""
     count = len(lines) if count is None else max(count, len(lines))
     kept: list[str] = []
     room = limit - len(f"and {count} more")
@@ -283,18 +240,22 @@ def _whole_lines(lines: Sequence[str], limit: int, count: int | None = None) -> 
     return "\n".join(kept + ([f"and {more} more"] if more else []))
 
 
-def _line(release: Release, ended: str | None) -> str:
+def _release_line(release: Release, ended: str | None) -> str:
     name = f"{clean(release.type, 10)} *{clean(release.algorithm, 600)}*"
-    before = f", was {clean(release.previous, 600)}" if release.previous else ""
-    to = "withdrawn" if release.version is None else clean(release.version, 600)
+    previous = f", was {clean(release.previous, 600)}" if release.previous else ""
+    version = "withdrawn" if release.version is None else clean(release.version, 600)
     arrow = "" if release.version is None else "\N{RIGHTWARDS ARROW} "
-    since = f" ({ended})" if ended else ""
+    end_ = f" ({ended})" if ended else ""
     id_ = clean(release.release_id, 600)
-    return f"\N{BULLET} {name} {arrow}{to}{before}{since} `{id_}`"
+    return f"\N{BULLET} {name} {arrow}{version}{previous}{end_} `{id_}`"
 
 
 def clean(text: str, limit: int) -> str:
-    """`text` escaped for Slack, then cut to `limit` characters between two entities."""
+    """Return `text` escaped for Slack, and cut to `limit` characters without cutting an entity.
+
+    >>> clean("a < b & c", 20)
+    'a &lt; b &amp; c'
+    """
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     if len(escaped) <= limit:
         return escaped
@@ -306,9 +267,12 @@ def clean(text: str, limit: int) -> str:
 
 
 def link(url: str, label: str) -> str:
-    """`url` under a `label`, or the label alone where the address can't be written in Slack.
+    """Return a link to `url` with the text `label`, or `label` alone if Slack could not open `url`.
 
-    `|` and `>` would end the address, so they are encoded.
+    `|` and `>` are encoded, because they would end the address.
+
+    >>> link("https://example.com", "open")
+    '<https://example.com|open>'
     """
     safe = quote(url, safe="/:?#[]@!$&'()*+,;=%~").replace("&", "&amp;")
     if not url.startswith(("https://", "http://")) or len(safe) > URL_LIMIT:
@@ -317,6 +281,10 @@ def link(url: str, label: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A duration as people say it: 48 s, 3 min 5 s."""
+    """Return a duration in minutes and seconds.
+
+    >>> duration(185.4)
+    '3 min 5 s'
+    """
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"

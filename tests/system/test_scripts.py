@@ -269,7 +269,7 @@ def test_out_of_time(system: System, scripts: Scripts, good_build: str, tmp_path
     arguments += ["--version", "1.0.0", "--reason", "x"]
     ran = scripts.run("release", *arguments, "--timeout", "1")
     assert ran.code == 6
-    assert "its end was not seen within 1 seconds" in ran.err
+    assert "it did not end within 1 seconds" in ran.err
     assert "Run this again" in ran.err
     again = scripts.run("release", *arguments, "--timeout", "1")
     assert again.code == 6

@@ -60,7 +60,7 @@ def test_one_message_that_moves(system: System) -> None:
     assert release.release_id in json.dumps(details)
     assert str(release.document_version) in json.dumps(details)
     assert execution in json.dumps(details)
-    assert all(text in json.dumps(end) for text in ("altogether", "Build: ", "slowest"))
+    assert all(text in json.dumps(end) for text in ("Total: ", "Build: ", "slowest"))
 
 
 def test_a_build_that_breaks_and_is_mended(system: System) -> None:
@@ -84,7 +84,7 @@ def test_a_build_that_breaks_and_is_mended(system: System) -> None:
     system.commit_frontend({"buildspec.yml": good}, "Mend the build")
     eventually(lambda: said(system, "brittle", "is live"))
     settle(system)
-    eventually(lambda: any("altogether" in json.dumps(one) for one in about(system, "brittle")[2]))
+    eventually(lambda: any("Total: " in json.dumps(one) for one in about(system, "brittle")[2]))
     _, (message,), _ = about(system, "brittle")
     history = [words.partition(":")[0] for words in moves(message, "brittle")]
     assert (history.count("failed in Build"), history[-1]) == (1, "is live")

@@ -305,7 +305,7 @@ def test_one_message_from_the_start_to_the_proof(
         assert said in shown(slack.edits[-1])
     details, ended = slack.replies
     assert all(said in shown(details) for said in ("r-a-2.0.0", "v7", EXECUTION))
-    assert all(said in shown(ended) for said in ("2 min 0 s altogether", "Build: 5 s", "slowest"))
+    assert all(said in shown(ended) for said in ("Total: 2 min 0 s", "Build: 5 s", "slowest"))
     assert pipeline.jobs.successes == [{"jobId": JOB}]
 
 
@@ -394,7 +394,7 @@ def test_what_was_rolled_back(lambda_: ModuleType, slack: Slack, pipeline: Pipel
     end(left)
     pipeline.execution(status="Succeeded")
     left_name = message_record.of_revision("opt", 7)
-    kept = lambda_._bulletin(time.monotonic() + 30).messages
+    kept = lambda_._notifier(time.monotonic() + 30).messages
     back = record_release(
         "1.0.0", revision=8, action="rollback", previous="2.0.0", who="ana", reason="it is slow"
     )
@@ -410,7 +410,7 @@ def test_what_was_rolled_back(lambda_: ModuleType, slack: Slack, pipeline: Pipel
     assert [text for text in slack.texts if "rolled back" in text] == ["a 2.0.0 was rolled back"]
     assert slack.texts[-1] == "a back to 1.0.0 is live"
     assert len(slack.posts) == 2
-    assert "Asked for by ana: it is slow" in shown(slack.edits[-1])
+    assert "Requested by ana: it is slow" in shown(slack.edits[-1])
 
 
 def test_a_commit_alone(lambda_: ModuleType, slack: Slack, pipeline: Pipeline) -> None:
@@ -691,7 +691,7 @@ def test_without_details_the_message_still_goes_out(
         pipeline.answers[name] = lambda _: "AccessDeniedException"
     invoke(lambda_, changed("FAILED"))
     assert slack.texts == [
-        "website failed: Which action failed is not known: look at the execution."
+        "website failed: The failed action is unknown. See the pipeline execution."
     ]
 
 

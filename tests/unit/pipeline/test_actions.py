@@ -1,4 +1,4 @@
-"""What CodePipeline tells about the actions of one execution."""
+"""The action runs of one execution, as CodePipeline lists them."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from tests.builders.pipeline import source
 
 
 def failure(*pages: list[dict[str, Any]]) -> tuple[Action | None, Calls]:
-    """The failure that CodePipeline tells on these pages, and what it was asked."""
+    """Return the newest failure on these pages of the list, and the calls."""
     client = boto3.client("codepipeline")
 
     def answer(params: dict[str, Any]) -> dict[str, Any]:
@@ -25,28 +25,25 @@ def failure(*pages: list[dict[str, Any]]) -> tuple[Action | None, Calls]:
     return actions.newest_failure(actions.details(client, "phaseline-demo", "e1")), calls
 
 
-def test_asks_for_one_execution() -> None:
-    """Only the execution's own actions are asked for."""
+def test_only_the_actions_of_the_execution_are_listed() -> None:
     _, calls = failure([])
     assert calls.asked[0][1]["filter"] == {"pipelineExecutionId": "e1"}
 
 
-def test_nothing_is_known() -> None:
-    """An execution without actions has no failure."""
+def test_execution_without_actions_has_no_failure() -> None:
     assert failure([])[0] is None
 
 
-def test_the_newest_failure_counts() -> None:
-    """Of a failure and its retry's failure, on different pages, the later is told."""
-    told, _ = failure(
+def test_newest_failure_of_all_pages_is_returned() -> None:
+    newest, _ = failure(
         [
             detail("Build", "Failed", 9, errorDetails={"message": "second"}),
             detail("Build", "Failed", 5, errorDetails={"message": "first"}),
         ],
         [detail("Source", "Succeeded", 1)],
     )
-    assert told
-    assert (told.stage, told.action, told.reason) == ("Build stage", "Build", "second")
+    assert newest
+    assert (newest.stage, newest.action, newest.reason) == ("Build stage", "Build", "second")
 
 
 @pytest.mark.parametrize(
@@ -58,35 +55,36 @@ def test_the_newest_failure_counts() -> None:
         ({"externalExecutionUrl": "https://logs"}, "no reason was given", "https://logs"),
     ],
 )
-def test_reason_and_log(result: dict[str, Any], reason: str, url: str | None) -> None:
-    """The most telling reason there is, and the log's address where there is one."""
-    told, _ = failure([detail("Build", "Failed", 1, **result)])
-    assert told
-    assert (told.reason, told.link) == (reason, url)
+def test_failure_has_the_error_message_or_else_the_summary(
+    result: dict[str, Any], reason: str, url: str | None
+) -> None:
+    """It has the address of the log, if there is one."""
+    newest, _ = failure([detail("Build", "Failed", 1, **result)])
+    assert newest
+    assert (newest.reason, newest.link) == (reason, url)
 
 
-def test_runs_in_the_order_of_their_start() -> None:
-    """Of a listing, newest first, each run is told oldest first, a failure with its reason."""
+def test_runs_are_in_the_order_of_their_start_and_failures_have_a_reason() -> None:
     details: Any = [
         detail("Build", "InProgress", 9),
         detail("Build", "Failed", 5, errorDetails={"message": "x" * 999}),
         detail("Source", "Succeeded", 1, externalExecutionId="id"),
     ]
-    told = actions.ran(details)
-    assert [(each.action, each.state) for each in told] == [
+    ran = actions.ran(details)
+    assert [(run.action, run.state) for run in ran] == [
         ("Source", "Succeeded"),
         ("Build", "Failed"),
         ("Build", "InProgress"),
     ]
-    assert told[0].external_id == "id"
-    assert told[1].reason == "x" * actions.REASON_LIMIT
-    assert told[1].started == "2026-11-24T20:05:00.000Z"
+    assert ran[0].external_id == "id"
+    assert ran[1].reason == "x" * actions.REASON_LIMIT
+    assert ran[1].started == "2026-11-24T20:05:00.000Z"
 
 
-def test_what_the_sources_took() -> None:
-    """A commit or a version id, the newest where a source was retried; builds take nothing."""
+def test_newest_commit_or_version_of_each_source_is_returned() -> None:
+    """Actions that are not sources have no revision."""
     details: Any = [
-        source("Build", 3, VersionId="none of a source"),
+        source("Build", 3, VersionId="not of a source"),
         source("Opt", 2, VersionId="new"),
         source("Opt", 2, VersionId="old"),
         source("Frontend", 1, CommitId="c0ffee0", BranchName="main"),

@@ -1,4 +1,4 @@
-"""A CodePipeline job and the answers to it."""
+"""A job of CodePipeline, and the answers to it."""
 
 import io
 import json
@@ -24,8 +24,7 @@ def client() -> Any:
     return boto3.client("codepipeline")
 
 
-def test_parses_a_job() -> None:
-    """Parameters, artifacts and progress are read out of the event."""
+def test_job_has_the_parameters_artifacts_and_progress_of_its_event() -> None:
     job = jobs.parse(lambda_job(inputs={"Site": "a/b"}, progress={"attempt": 2}))
     expected = Job(
         id=JOB,
@@ -46,8 +45,9 @@ def test_parses_a_job() -> None:
         (("data", "actionConfiguration", "configuration"), "actionConfiguration.configuration"),
     ],
 )
-def test_a_missing_field_is_named(path: tuple[str, ...], named: str) -> None:
-    """The error of an incomplete job says which field is missing, and no value of others."""
+def test_error_names_the_missing_field_and_quotes_no_value(
+    path: tuple[str, ...], named: str
+) -> None:
     event = lambda_job()
     holder = event["CodePipeline.job"]
     for name in path[:-1]:
@@ -59,8 +59,7 @@ def test_a_missing_field_is_named(path: tuple[str, ...], named: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "not json", "[]", "3"])
-def test_parameters_must_be_an_object(text: str) -> None:
-    """UserParameters that are no JSON object are refused by name."""
+def test_parameters_that_are_no_json_object_are_refused(text: str) -> None:
     event = lambda_job()
     configuration = event["CodePipeline.job"]["data"]["actionConfiguration"]["configuration"]
     configuration["UserParameters"] = text
@@ -68,35 +67,32 @@ def test_parameters_must_be_an_object(text: str) -> None:
         jobs.parse(event)
 
 
-def test_what_an_action_needs_is_asked_for_by_name() -> None:
-    """A missing parameter or artifact is named."""
+def test_error_names_the_missing_parameter_or_artifact() -> None:
     job = jobs.parse(lambda_job())
     with pytest.raises(InputError, match=r"UserParameters\.commit"):
         job.parameter("commit")
-    with pytest.raises(InputError, match="inputArtifacts, one with the name Site"):
+    with pytest.raises(InputError, match="inputArtifacts with the name Site"):
         job.input("Site")
-    with pytest.raises(InputError, match="outputArtifacts, one with the name Publication"):
+    with pytest.raises(InputError, match="outputArtifacts with the name Publication"):
         job.output("Publication")
 
 
-def test_malformed_artifact_is_named() -> None:
-    """An artifact without a location is refused by its position."""
+def test_error_names_the_position_of_an_artifact_without_a_location() -> None:
     event = lambda_job(inputs={"Site": "a/b"})
     del event["CodePipeline.job"]["data"]["inputArtifacts"][0]["location"]
     with pytest.raises(InputError, match=r"inputArtifacts\[0\]"):
         jobs.parse(event)
 
 
-def test_done_is_answered_with_success(client: Any) -> None:
-    """Finished work is one success with the action's output variables."""
+def test_finished_work_is_answered_with_success_and_output_variables(client: Any) -> None:
     answers = JobAnswers(client)
     jobs.answer(lambda_job(), lambda job: Done({"outcome": job.id}), client=client)
     assert answers.successes == [{"jobId": JOB, "outputVariables": {"outcome": JOB}}]
     assert answers.failures == []
 
 
-def test_unfinished_work_is_continued_by_a_token(client: Any) -> None:
-    """A continuation is a success with a token of no white space that parses back."""
+def test_unfinished_work_is_answered_with_a_continuation_token(client: Any) -> None:
+    """The token has no white space, and parses to the progress."""
     answers = JobAnswers(client)
     progress = {"attempt": 2, "since": 1.5, "id": None}
     jobs.answer(lambda_job(), lambda _: Continue(progress), client=client)
@@ -113,8 +109,9 @@ def test_unfinished_work_is_continued_by_a_token(client: Any) -> None:
         (KeyError("missing"), "JobFailed"),
     ],
 )
-def test_any_error_fails_the_job(client: Any, error: Exception, kind: str) -> None:
-    """Whatever is raised ends in one failure within CodePipeline's limit."""
+def test_any_error_is_answered_with_one_failure_within_the_limit(
+    client: Any, error: Exception, kind: str
+) -> None:
     answers = JobAnswers(client)
 
     def work(_: Job) -> Done:
@@ -127,30 +124,28 @@ def test_any_error_fails_the_job(client: Any, error: Exception, kind: str) -> No
     assert answers.successes == []
 
 
-def test_a_refused_call_is_a_permission_error(client: Any) -> None:
-    """AccessDenied from AWS is told to CodePipeline as what it is."""
+def test_denied_call_is_answered_with_a_permission_error(client: Any) -> None:
     answers = JobAnswers(client, GetPipeline=lambda _: "AccessDeniedException")
     jobs.answer(lambda_job(), lambda _: client.get_pipeline(name="x"), client=client)
     assert answers.failures[0]["failureDetails"]["type"] == "PermissionError"
 
 
 @pytest.mark.parametrize("code", sorted(jobs.ANSWERED))
-def test_a_job_that_was_answered_before_is_done(client: Any, code: str) -> None:
-    """A second delivery of a job may not fail because of the first one's answer."""
+def test_second_delivery_of_an_answered_job_succeeds(client: Any, code: str) -> None:
     answers = JobAnswers(client, PutJobSuccessResult=lambda _: code)
     jobs.answer(lambda_job(), lambda _: Done(), client=client)
     assert answers.failures == []
 
 
-def test_a_success_that_is_not_taken_becomes_a_failure(client: Any) -> None:
-    """Where CodePipeline refuses the success, the job fails at once and doesn't hang."""
+def test_success_that_codepipeline_refuses_becomes_a_failure(client: Any) -> None:
+    """Otherwise the action would stay open for 20 minutes."""
     answers = JobAnswers(client, PutJobSuccessResult=lambda _: "ValidationException")
     jobs.answer(lambda_job(), lambda _: Done(), client=client)
     assert len(answers.failures) == 1
 
 
-def test_without_any_answer_lambda_must_try_again(client: Any) -> None:
-    """Where neither answer is taken, the invocation fails, so that Lambda repeats it."""
+def test_invocation_fails_if_no_answer_is_accepted(client: Any) -> None:
+    """Lambda then repeats it."""
     JobAnswers(
         client,
         PutJobSuccessResult=lambda _: ConnectionError("lost"),
@@ -160,8 +155,7 @@ def test_without_any_answer_lambda_must_try_again(client: Any) -> None:
         jobs.answer(lambda_job(), lambda _: Done(), client=client)
 
 
-def test_malformed_job_with_an_id_is_answered(client: Any) -> None:
-    """A job whose data is missing fails in the pipeline instead of timing out."""
+def test_job_without_data_is_answered_with_a_failure(client: Any) -> None:
     answers = JobAnswers(client)
     jobs.answer({"CodePipeline.job": {"id": JOB}}, lambda _: Done(), client=client)
     assert "data" in answers.failures[0]["failureDetails"]["message"]
@@ -170,29 +164,27 @@ def test_malformed_job_with_an_id_is_answered(client: Any) -> None:
 def test_artifact_credentials_appear_nowhere(
     client: Any, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Neither log nor answer nor the job's own repr shows the credentials in the event."""
+    """Neither the log, nor the answer, nor the repr of the job shows them."""
     answers = JobAnswers(client)
 
     def work(job: Job) -> Done:
         raise RuntimeError(repr(job))
 
     jobs.answer(lambda_job(), work, client=client)
-    shown = everything(capsys, caplog)
-    logged = shown + repr(answers.asked)
-    assert not any(canary in logged for canary in CANARIES)
+    texts = everything(capsys, caplog) + repr(answers.asked)
+    assert not any(canary in texts for canary in CANARIES)
 
 
 @given(st.text())
-def test_messages_are_cut_to_the_limit(text: str) -> None:
-    """No error text is longer than what CodePipeline accepts, or empty."""
+def test_message_of_any_error_is_within_the_limit_and_not_empty(text: str) -> None:
     client = boto3.client("codepipeline")
     answers = JobAnswers(client)
     jobs.fail(JOB, ValueError(text * 100), client=client)
     assert 1 <= len(answers.failures[0]["failureDetails"]["message"]) <= jobs.MESSAGE_LIMIT
 
 
-def test_an_artifact_is_written_once() -> None:
-    """The first writer of an output artifact wins; the second learns it and reads the first's."""
+def test_artifact_is_written_once() -> None:
+    """The second writer gets False, and reads the artifact of the first."""
     with mock_aws():
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket="artifacts")

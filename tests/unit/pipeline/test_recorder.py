@@ -1,4 +1,4 @@
-"""What is kept of an execution."""
+"""Executions that have ended are stored, each as one item."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -44,26 +44,27 @@ def recorder(pipeline: Pipeline) -> Iterator[Recorder]:
 
 
 def kept(recorder: Recorder) -> list[Execution]:
-    """All that is kept."""
+    """Return all stored executions."""
     return list(recorder.between("2026", "2027"))
 
 
-def test_what_is_kept(recorder: Recorder, pipeline: Pipeline) -> None:
-    """State, sources with the revision that S3 told, and the actions in the order of their start,
-    in one write."""
+def test_state_sources_and_actions_are_stored_with_one_write(
+    recorder: Recorder, pipeline: Pipeline
+) -> None:
+    """The actions are in the order of their start. A document has the revision that S3 reported."""
     pipeline.summaries = {"opt-7": "revision 7", "in-1": "Amazon S3 version id: in-1"}
     writes = Calls(recorder.dynamodb, PutItem=lambda _: None)
-    told = recorder.record(EXECUTION)
-    assert kept(recorder) == [told]
-    assert told is not None
-    assert (told.state, told.commit, told.has_ended) == ("Failed", "c0ffee0", True)
-    assert told.documents == {"in": Carried("in-1", None), "opt": Carried("opt-7", 7)}
-    assert (told.started, told.updated) == (
+    stored = recorder.record(EXECUTION)
+    assert kept(recorder) == [stored]
+    assert stored is not None
+    assert (stored.state, stored.commit, stored.has_ended) == ("Failed", "c0ffee0", True)
+    assert stored.documents == {"in": Carried("in-1", None), "opt": Carried("opt-7", 7)}
+    assert (stored.started, stored.updated) == (
         "2026-11-25T10:00:00.000Z",
         "2026-11-25T10:00:11.000Z",
     )
-    assert [each.action for each in told.actions] == ["Frontend", "In", "Opt", "Build", "Publish"]
-    assert told.actions[3:] == (
+    assert [run.action for run in stored.actions] == ["Frontend", "In", "Opt", "Build", "Publish"]
+    assert stored.actions[3:] == (
         Action(
             "Build",
             "Build",
@@ -85,23 +86,24 @@ def test_what_is_kept(recorder: Recorder, pipeline: Pipeline) -> None:
     assert len(writes.asked) == len(pipeline.calls.of("ListActionExecutions")) == 1
 
 
-def test_an_execution_that_did_nothing(recorder: Recorder, pipeline: Pipeline) -> None:
-    """One that was stopped before any action ran is not kept."""
+def test_execution_without_action_runs_is_not_stored(
+    recorder: Recorder, pipeline: Pipeline
+) -> None:
     pipeline.actions, pipeline.state = [], "Stopped"
     assert recorder.record(EXECUTION) is None
     assert kept(recorder) == []
 
 
-def test_an_event_that_comes_twice(recorder: Recorder) -> None:
-    """The second changes nothing."""
+def test_second_delivery_of_an_event_changes_nothing(recorder: Recorder) -> None:
     first = recorder.record(EXECUTION)
     recorder.record(EXECUTION)
     assert kept(recorder) == [first]
 
 
-def test_a_retried_stage(recorder: Recorder, pipeline: Pipeline) -> None:
-    """What a retry came to replaces the failure, which stays among the actions; never the
-    reverse."""
+def test_result_of_a_retry_replaces_the_failure_and_never_the_reverse(
+    recorder: Recorder, pipeline: Pipeline
+) -> None:
+    """The failed action remains in the list of actions."""
     before = pipeline.actions
     recorder.record(EXECUTION)
     pipeline.actions = [*before, detail("Publish", "Publish", 60, 64)]
@@ -109,22 +111,23 @@ def test_a_retried_stage(recorder: Recorder, pipeline: Pipeline) -> None:
     after = recorder.record(EXECUTION)
     assert kept(recorder) == [after]
     assert after is not None
-    assert [each.state for each in after.actions[-2:]] == ["Failed", "Succeeded"]
+    assert [run.state for run in after.actions[-2:]] == ["Failed", "Succeeded"]
     pipeline.actions, pipeline.state = before, "Failed"
     recorder.record(EXECUTION)
     assert kept(recorder) == [after]
 
 
-def test_an_end_that_shows_late(recorder: Recorder, pipeline: Pipeline) -> None:
-    """An end replaces the running state which the same actions had, and is not undone by it."""
+def test_end_replaces_the_running_state_and_never_the_reverse(
+    recorder: Recorder, pipeline: Pipeline
+) -> None:
+    """CodePipeline may report the end after the last change of an action."""
     for state in ("InProgress", "Failed", "InProgress"):
         pipeline.state = state
         recorder.record(EXECUTION)
-    assert [one.state for one in kept(recorder)] == ["Failed"]
+    assert [execution.state for execution in kept(recorder)] == ["Failed"]
 
 
-def test_a_time_in_whole_seconds(recorder: Recorder) -> None:
-    """Both ends of a time in whole seconds include what started within them."""
+def test_both_ends_of_a_range_include_their_whole_second(recorder: Recorder) -> None:
     recorder.record(EXECUTION)
     assert len(list(recorder.between(SINCE, UNTIL))) == 1
     assert len(list(recorder.between("2026-11-25T09:00:00Z", SINCE))) == 1
@@ -140,19 +143,17 @@ def test_a_time_in_whole_seconds(recorder: Recorder) -> None:
         ("Amazon S3 version id: opt-7", 6, False),
     ],
 )
-def test_what_it_carried(
+def test_execution_carries_the_releases_of_its_revision_and_of_earlier_ones(
     recorder: Recorder, pipeline: Pipeline, summary: str, revision: int, carries: bool
 ) -> None:
-    """An execution carries the releases of its document's revision and of earlier ones."""
+    """Without a revision, it carries only the releases of its document version."""
     pipeline.summaries = {"opt-7": summary}
-    told = recorder.record(EXECUTION)
-    assert told is not None
-    one = numbered_release(revision)
-    assert told.carries(one) is carries
+    execution = recorder.record(EXECUTION)
+    assert execution is not None
+    assert execution.carries(numbered_release(revision)) is carries
 
 
-def test_it_writes_nothing_that_looks_like_a_release(recorder: Recorder) -> None:
-    """The ledger's indexes of releases do not see it."""
+def test_stored_execution_is_not_in_the_indexes_of_releases(recorder: Recorder) -> None:
     recorder.record(EXECUTION)
     (item,) = recorder.dynamodb.scan(TableName="ledger")["Items"]
     assert not {"open", "type"} & item.keys()
@@ -174,16 +175,18 @@ def lambda_(
     return module
 
 
-def test_the_event_of_an_end(lambda_: ModuleType, recorder: Recorder, pipeline: Pipeline) -> None:
-    """The execution that the event names is kept."""
+def test_execution_of_an_event_is_stored(
+    lambda_: ModuleType, recorder: Recorder, pipeline: Pipeline
+) -> None:
     lambda_.handler(pipeline_failed(), None)
-    assert [one.id for one in kept(recorder)] == [EXECUTION]
+    assert [execution.id for execution in kept(recorder)] == [EXECUTION]
     assert pipeline.calls.of("GetPipelineExecution")[0]["pipelineExecutionId"] == EXECUTION
 
 
 @pytest.mark.parametrize("event", [{}, {"detail": None}, {"detail": {"execution-id": 7}}])
-def test_another_event(lambda_: ModuleType, event: dict[str, Any]) -> None:
-    """What is no event of an execution fails, and says what was expected."""
+def test_event_without_an_execution_is_an_input_error(
+    lambda_: ModuleType, event: dict[str, Any]
+) -> None:
     with pytest.raises(InputError, match="execution-id"):
         lambda_.handler(event, None)
 
@@ -191,8 +194,9 @@ def test_another_event(lambda_: ModuleType, event: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "code", ["AccessDeniedException", "ProvisionedThroughputExceededException"]
 )
-def test_a_table_that_does_not_answer(lambda_: ModuleType, recorder: Recorder, code: str) -> None:
-    """The invocation fails, and its repetition writes what was not written."""
+def test_invocation_that_failed_to_write_is_repeated_with_success(
+    lambda_: ModuleType, recorder: Recorder, code: str
+) -> None:
     broken = [True]
     Calls(recorder.dynamodb, PutItem=lambda _: code if broken[0] else None)
     with pytest.raises(ClientError, match=code):

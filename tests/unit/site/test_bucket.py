@@ -1,4 +1,4 @@
-"""The website's bucket and the state of what was verified there."""
+"""The website's bucket, and the state of its last verified publication."""
 
 from typing import Any
 
@@ -13,8 +13,7 @@ from tests.builders.calls import Calls
 from tests.builders.site import METADATA, SITE, make_buckets, md5, state
 
 
-def test_the_listing_has_all_pages() -> None:
-    """Keys beyond the first page of a listing are there, with their MD5."""
+def test_listing_has_the_keys_of_all_pages_with_their_md5() -> None:
     with mock_aws():
         s3 = boto3.client("s3")
         make_buckets(s3)
@@ -25,24 +24,22 @@ def test_the_listing_has_all_pages() -> None:
     assert listing["1000"].digest == md5(b"x")
 
 
-def test_many_stale_files_are_deleted_in_parts() -> None:
-    """A call deletes as many keys as S3 takes at once."""
+def test_many_stale_files_are_deleted_with_several_calls() -> None:
+    """A call has at most as many keys as S3 accepts."""
     s3 = boto3.client("s3")
     calls = Calls(s3, DeleteObjects=lambda _: {})
     Site(s3, SITE, METADATA).prune([str(number) for number in range(2500)])
     assert [len(c["Delete"]["Objects"]) for c in calls.of("DeleteObjects")] == [1000, 1000, 500]
 
 
-def test_nothing_stale_needs_no_call() -> None:
-    """Without stale files nothing is asked of S3."""
+def test_s3_is_not_called_without_stale_files() -> None:
     s3 = boto3.client("s3")
     calls = Calls(s3, DeleteObjects=lambda _: "AccessDenied")
     Site(s3, SITE, METADATA).prune([])
     assert calls.asked == []
 
 
-def test_a_state_that_can_never_be_written_is_given_up() -> None:
-    """A conditional write that is always refused ends as an error that names the object."""
+def test_error_of_a_write_that_is_always_refused_names_the_object() -> None:
     with mock_aws():
         s3 = boto3.client("s3")
         make_buckets(s3)
@@ -55,8 +52,7 @@ def test_a_state_that_can_never_be_written_is_given_up() -> None:
 
 
 @pytest.mark.parametrize("overtaken", [False, True])
-def test_a_later_publication_keeps_its_doubt(overtaken: bool) -> None:
-    """What was verified is not remembered over the note of an execution that began since."""
+def test_verified_state_does_not_replace_that_of_a_later_execution(overtaken: bool) -> None:
     with mock_aws():
         s3 = boto3.client("s3")
         make_buckets(s3)
@@ -72,8 +68,8 @@ def test_a_later_publication_keeps_its_doubt(overtaken: bool) -> None:
 
 
 @pytest.mark.parametrize("code", ["PreconditionFailed", "ConditionalRequestConflict"])
-def test_a_write_whose_answer_was_lost_counts(code: str) -> None:
-    """A repeated conditional write is refused by the first one, and has succeeded all the same."""
+def test_write_succeeds_if_only_its_answer_was_lost(code: str) -> None:
+    """S3 refuses the repeated conditional write, because the first one took effect."""
     with mock_aws():
         s3, other = boto3.client("s3"), boto3.client("s3")
         make_buckets(s3)

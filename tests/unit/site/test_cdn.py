@@ -1,4 +1,4 @@
-"""Finding the distribution, naming the paths, invalidating once."""
+"""The distribution is found, and changed paths are invalidated once."""
 
 from typing import Any
 
@@ -16,8 +16,7 @@ from tests.builders.calls import Calls
 from tests.builders.distributions import ORIGIN, distribution
 
 
-def test_finds_the_distribution_beyond_the_first_page() -> None:
-    """The one with the origin is found among 105, which are listed on two pages."""
+def test_distribution_on_the_second_page_is_found() -> None:
     with mock_aws():
         client = boto3.client("cloudfront")
         for number in range(104):
@@ -27,8 +26,8 @@ def test_finds_the_distribution_beyond_the_first_page() -> None:
         assert cdn.find(client, ORIGIN.upper()) == wanted
 
 
-def test_a_look_alike_is_not_the_distribution() -> None:
-    """A bucket whose name contains the wanted one, or is contained in it, does not match."""
+def test_distribution_with_a_similar_origin_is_not_found() -> None:
+    """Neither with a longer name that contains the wanted one, nor with a shorter one."""
     with mock_aws():
         client = boto3.client("cloudfront")
         distribution(client, f"old-{ORIGIN}")
@@ -39,7 +38,6 @@ def test_a_look_alike_is_not_the_distribution() -> None:
 
 
 def test_two_distributions_are_an_error_that_lists_them() -> None:
-    """Which of two is meant can't be guessed, so both are named."""
     with mock_aws():
         client = boto3.client("cloudfront")
         ids = [distribution(client, ORIGIN), distribution(client, ORIGIN)]
@@ -48,8 +46,8 @@ def test_two_distributions_are_an_error_that_lists_them() -> None:
         assert all(id_ in str(raised.value) for id_ in ids)
 
 
-def test_a_disabled_distribution_serves_nothing() -> None:
-    """A disabled one never matches, and is listed as such."""
+def test_disabled_distribution_is_not_found() -> None:
+    """The error lists it as disabled."""
     with mock_aws():
         client = boto3.client("cloudfront")
         distribution(client, ORIGIN, enabled=False)
@@ -59,8 +57,8 @@ def test_a_disabled_distribution_serves_nothing() -> None:
         assert cdn.find(client, ORIGIN) == wanted
 
 
-def test_no_distributions_at_all() -> None:
-    """An account without distributions, whose listing has no items, is no crash."""
+def test_account_without_distributions_is_a_configuration_error() -> None:
+    """Its listing has no items."""
     with mock_aws(), pytest.raises(ConfigurationError, match="found 0 among 0"):
         cdn.find(boto3.client("cloudfront"), ORIGIN)
 
@@ -163,7 +161,7 @@ def test_reference_depends_on_execution_and_paths() -> None:
 
 
 class Edge:
-    """CloudFront as far as invalidations go, and a clock that only waiting moves."""
+    """The invalidations of CloudFront, and a clock that only pauses advance."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -199,27 +197,26 @@ class Edge:
 
 
 def start(edge: Edge) -> Progress:
-    """The progress of a first invocation."""
+    """Return the progress of a first invocation."""
     return Progress(started=edge.now)
 
 
 def finish(edge: Edge) -> Completed:
-    """As many invocations as it takes."""
+    """Invoke until the invalidation is complete."""
     progress: Completed | Progress = start(edge)
     while isinstance(progress, Progress):
         progress = edge.cdn.advance("e1", ["/a"], Progress(**progress.token()))
     return progress
 
 
-def test_completes_at_once() -> None:
-    """An invalidation that is completed needs no waiting."""
+def test_invalidation_that_is_complete_needs_no_pause() -> None:
     edge = Edge()
     assert edge.cdn.advance("e1", ["/a"], start(edge)) == Completed("I0")
     assert edge.slept == []
 
 
-def test_a_lost_answer_costs_nothing() -> None:
-    """The same execution with the same paths ends at the same invalidation."""
+def test_repeated_request_returns_the_same_invalidation() -> None:
+    """Such as after a lost answer."""
     edge = Edge()
     first = edge.cdn.advance("e1", ["/a", "/b"], start(edge))
     second = edge.cdn.advance("e1", ["/a", "/b"], start(edge))
@@ -227,8 +224,8 @@ def test_a_lost_answer_costs_nothing() -> None:
     assert len(edge.known) == 1
 
 
-def test_waits_by_continuation() -> None:
-    """It looks for some seconds, hands over the invalidation's id, and goes on from there."""
+def test_next_invocation_continues_with_the_same_invalidation() -> None:
+    """An invocation polls for some seconds, and then passes on the invalidation's ID."""
     edge = Edge()
     edge.ready_at = edge.now + 60
     progress = edge.cdn.advance("e1", ["/a"], start(edge))
@@ -240,8 +237,7 @@ def test_waits_by_continuation() -> None:
     assert len(edge.calls.of("CreateInvalidation")) == 1
 
 
-def test_backs_off_while_too_many_are_in_progress() -> None:
-    """A quota that frees up within the invocation's patience is waited for, ever longer."""
+def test_pauses_grow_while_too_many_invalidations_are_in_progress() -> None:
     edge = Edge()
     edge.full_until = edge.now + 6
     assert edge.cdn.advance("e1", ["/a"], start(edge)) == Completed("I0")
@@ -249,8 +245,7 @@ def test_backs_off_while_too_many_are_in_progress() -> None:
     assert list(edge.known.values()) == [("/a",)]
 
 
-def test_gives_way_to_everything() -> None:
-    """Where paths find no room, the next invocation asks for `/*`, once and for all."""
+def test_next_invocation_uses_a_wildcard_if_the_paths_exceed_the_quota() -> None:
     edge = Edge()
     edge.full_for_paths = True
     progress = edge.cdn.advance("e1", ["/a"], start(edge))
@@ -271,8 +266,7 @@ def test_paths_that_are_refused_give_way_to_everything(code: str) -> None:
 @pytest.mark.parametrize(
     ("created", "said"), [(True, "I0 is still in progress"), (False, "none could be created")]
 )
-def test_fails_in_the_end(created: bool, said: str) -> None:
-    """After the bound it fails and says how far it got."""
+def test_error_of_a_timeout_has_the_progress(created: bool, said: str) -> None:
     edge = Edge()
     edge.ready_at = 1e9
     edge.full_until = 0.0 if created else 1e9

@@ -1,4 +1,4 @@
-"""What was live at a time."""
+"""The publications that were live, by time."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,16 +22,16 @@ def lives() -> Iterator[Lives]:
 
 
 def live(hour: int, execution: str) -> Live:
-    """A publication that was verified at a full hour."""
+    """Return a publication that was verified at this hour."""
     documents = {type_: LiveDocument(f"{type_}-{hour}", hour) for type_ in ("in", "opt", "out")}
     return Live(f"2026-11-25T{hour:02}:00:00Z", execution, "c0ffee0", documents)
 
 
-def test_what_was_live_at_a_time(lives: Lives) -> None:
-    """It is the newest of that time, its own second included; before the first there is none."""
+def test_newest_publication_until_a_time_was_live_at_that_time(lives: Lives) -> None:
+    """It is live from its own second on. Before the first publication, none is live."""
     first, second = live(8, "b"), live(9, "a")
-    for each in (first, second):
-        lives.record(each)
+    for publication in (first, second):
+        lives.record(publication)
     assert lives.at("2026-11-25T07:59:59Z") is None
     assert lives.at(first.at) == first
     assert lives.at("2026-11-25T08:59:59Z") == first
@@ -40,42 +40,40 @@ def test_what_was_live_at_a_time(lives: Lives) -> None:
     assert lives.at("2026-11-25T23:00:00Z") == second
 
 
-def test_nothing_was_live_yet(lives: Lives) -> None:
-    """Before the first verified publication nothing is live."""
+def test_no_publication_is_live_before_the_first_one(lives: Lives) -> None:
     assert lives.newest() is None
 
 
-def test_two_in_one_second(lives: Lives) -> None:
-    """They are told apart by their milliseconds, and belong to that second."""
+def test_two_publications_of_one_second_are_ordered_by_milliseconds(lives: Lives) -> None:
+    """A query for the whole second includes both."""
     first = replace(live(8, "b"), at="2026-11-25T08:00:00.100Z")
     second = replace(live(8, "a"), at="2026-11-25T08:00:00.900Z")
-    for each in (first, second):
-        lives.record(each)
+    for publication in (first, second):
+        lives.record(publication)
     assert lives.newest() == second
     assert lives.at("2026-11-25T08:00:00Z") == second
     assert lives.at("2026-11-25T08:00:00.500Z") == first
     assert lives.at("2026-11-25T07:59:59Z") is None
-    found = lives.between("2026-11-25T08:00:00Z", "2026-11-25T08:00:00Z")
-    assert list(found) == [first, second]
+    of_the_second = lives.between("2026-11-25T08:00:00Z", "2026-11-25T08:00:00Z")
+    assert list(of_the_second) == [first, second]
 
 
-def test_what_became_live_between_two_times(lives: Lives) -> None:
-    """Both ends count, and the oldest comes first."""
-    known = [live(hour, f"e{hour}") for hour in range(8, 13)]
-    for each in reversed(known):
-        lives.record(each)
-    assert list(lives.between(known[1].at, known[3].at)) == known[1:4]
+def test_publications_between_two_times_are_oldest_first_with_both_ends(lives: Lives) -> None:
+    publications = [live(hour, f"e{hour}") for hour in range(8, 13)]
+    for publication in reversed(publications):
+        lives.record(publication)
+    between = lives.between(publications[1].at, publications[3].at)
+    assert list(between) == publications[1:4]
 
 
-def test_a_verification_that_runs_twice(lives: Lives) -> None:
-    """Its execution is noted once, with the time of the first."""
+def test_second_verification_of_an_execution_changes_nothing(lives: Lives) -> None:
     lives.record(live(8, "a"))
     lives.record(replace(live(8, "a"), at="2026-11-25T08:00:07Z"))
     assert list(lives.between("2026", "2027")) == [live(8, "a")]
 
 
-def test_a_lost_write_is_made_up_for(lives: Lives) -> None:
-    """Where the second write fails, its repetition writes what was to be written."""
+def test_repetition_completes_a_failed_record(lives: Lives) -> None:
+    """It has the time of the first attempt."""
     faults = iter([None, "AccessDeniedException"])
     Calls(lives.client, UpdateItem=lambda _: next(faults, None))
     with pytest.raises(ClientError, match="AccessDenied"):
@@ -84,8 +82,8 @@ def test_a_lost_write_is_made_up_for(lives: Lives) -> None:
     assert lives.newest() == live(8, "a")
 
 
-def test_one_read_for_one_time(lives: Lives) -> None:
-    """What was live at a time costs one query, whatever came before and after."""
+def test_publication_at_a_time_costs_one_query(lives: Lives) -> None:
+    """For any number of other publications."""
     for hour in range(20):
         lives.record(live(hour, f"e{hour}"))
     calls = Calls(lives.client, Query=lambda _: None)

@@ -1,4 +1,4 @@
-"""The manifest that the website serves, and what it says about releases."""
+"""The manifest that the website serves, and the releases that it ends."""
 
 import hashlib
 import json
@@ -22,8 +22,9 @@ BODY: dict[str, Any] = {
 }
 
 
-def test_fetches_the_manifest(httpserver: HTTPServer) -> None:
-    """The site's phaseline.json, parsed, with the digest of its bytes."""
+def test_fetched_manifest_is_parsed_and_has_the_digest_of_its_bytes(
+    httpserver: HTTPServer,
+) -> None:
     data = json.dumps(BODY).encode()
     httpserver.expect_request("/phaseline.json").respond_with_data(data)
     expected = ServedManifest(
@@ -36,28 +37,25 @@ def test_fetches_the_manifest(httpserver: HTTPServer) -> None:
 
 
 @pytest.mark.parametrize("url", ["file:///etc", "ftp://host", "", "site.example"])
-def test_only_http_is_fetched(url: str) -> None:
-    """An address of another scheme is a configuration error, and nothing is opened."""
+def test_address_of_another_scheme_is_a_configuration_error(url: str) -> None:
     with pytest.raises(ConfigurationError, match="http or https"):
         manifests.fetch(url)
 
 
 @pytest.mark.parametrize("status", [403, 404, 500, 503])
-def test_an_error_status_is_a_failed_call(httpserver: HTTPServer, status: int) -> None:
-    """The status is in the error."""
+def test_error_status_is_a_failed_call_with_the_status(httpserver: HTTPServer, status: int) -> None:
     httpserver.expect_request("/phaseline.json").respond_with_data("no", status=status)
     with pytest.raises(RemoteCallError, match=str(status)):
         manifests.fetch(httpserver.url_for(""))
 
 
-def test_nothing_listens() -> None:
-    """A refused connection is a failed call."""
-    with pytest.raises(RemoteCallError, match="no answer of use"):
+def test_refused_connection_is_a_failed_call() -> None:
+    with pytest.raises(RemoteCallError, match="the request failed"):
         manifests.fetch("http://127.0.0.1:1")
 
 
-def test_a_slow_answer_is_given_up(httpserver: HTTPServer) -> None:
-    """An answer that drips past the time-out is given up, though each piece comes in time."""
+def test_slow_response_is_a_failed_call(httpserver: HTTPServer) -> None:
+    """Even if each of its pieces arrives within the timeout."""
     httpserver.expect_request("/phaseline.json").respond_with_handler(_drip)
     ticks = iter(range(0, 1000, 9))
     with pytest.raises(RemoteCallError, match="longer than"):
@@ -68,8 +66,7 @@ def _drip(_: Request) -> Response:
     return Response(iter([b"{"] + [b" "] * 5 + [b"}"]))
 
 
-def test_a_large_answer_is_refused(httpserver: HTTPServer) -> None:
-    """What is larger than any manifest is not read to its end."""
+def test_response_that_is_larger_than_any_manifest_is_refused(httpserver: HTTPServer) -> None:
     httpserver.expect_request("/phaseline.json").respond_with_data(
         b" " * (manifests.SIZE_LIMIT + 9)
     )
@@ -95,8 +92,9 @@ def _without(name: str) -> Callable[[dict[str, Any]], Any]:
         lambda body: body["documents"]["opt"].update(versions={"a": 1}),
     ],
 )
-def test_another_shape_is_refused(spoil: Callable[[dict[str, Any]], Any]) -> None:
-    """A manifest of another shape is refused with the place where it was found."""
+def test_error_of_a_malformed_manifest_names_its_place(
+    spoil: Callable[[dict[str, Any]], Any],
+) -> None:
     body = json.loads(json.dumps(BODY))
     spoil(body)
     with pytest.raises(InputError, match="there: expected a manifest"):
@@ -104,8 +102,8 @@ def test_another_shape_is_refused(spoil: Callable[[dict[str, Any]], Any]) -> Non
 
 
 @pytest.mark.parametrize("data", [b"", b"<html>", b"[]", b"\xff\xfe"])
-def test_what_is_no_manifest_is_refused(data: bytes) -> None:
-    """An error page in its place is refused."""
+def test_response_that_is_no_manifest_is_refused(data: bytes) -> None:
+    """Such as an error page."""
     with pytest.raises(InputError):
         manifests.parse(data, "there")
 
@@ -124,17 +122,18 @@ def test_what_is_no_manifest_is_refused(data: bytes) -> None:
         ({"type": "in"}, "waiting"),
     ],
 )
-def test_what_a_manifest_says_about_a_release(changes: dict[str, Any], outcome: str) -> None:
-    """Covered by the revision and served: verified; covered and not served: superseded."""
-    known = manifests.parse(json.dumps(BODY).encode(), "there")
-    one = release(**changes)
-    verdict = manifests.compare(known, [one])
-    assert getattr(verdict, outcome) == (one,)
+def test_release_of_a_built_revision_is_verified_if_served_and_else_superseded(
+    changes: dict[str, Any], outcome: str
+) -> None:
+    """A release of a later revision waits."""
+    manifest = manifests.parse(json.dumps(BODY).encode(), "there")
+    compared = release(**changes)
+    verdict = manifests.compare(manifest, [compared])
+    assert getattr(verdict, outcome) == (compared,)
     assert len(verdict.verified + verdict.superseded + verdict.waiting) == 1
 
 
-def test_a_file_is_known_by_its_digest(httpserver: HTTPServer) -> None:
-    """A file is fetched as visitors get it, by its key, whatever characters that has."""
+def test_file_with_any_key_is_fetched_as_visitors_get_it(httpserver: HTTPServer) -> None:
     httpserver.expect_request("/blog/a b%.html").respond_with_data(b"page")
 
     found = manifests.fetch_file(httpserver.url_for("/"), "blog/a b%.html")
@@ -142,8 +141,7 @@ def test_a_file_is_known_by_its_digest(httpserver: HTTPServer) -> None:
     assert found.digest == hashlib.md5(b"page", usedforsecurity=False).hexdigest()
 
 
-def test_a_file_that_is_not_there_is_a_failed_call(httpserver: HTTPServer) -> None:
-    """An error's page is no file."""
+def test_missing_file_is_a_failed_call(httpserver: HTTPServer) -> None:
     httpserver.expect_request("/index.html").respond_with_data("no", status=404)
     with pytest.raises(RemoteCallError, match="404"):
         manifests.fetch_file(httpserver.url_for(""), "index.html")

@@ -1,4 +1,4 @@
-"""What is published, in which order, and what is invalidated."""
+"""The plan of a publication: its uploads, their order, and the paths to invalidate."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,7 +20,7 @@ FILES = st.dictionaries(KEYS, st.sampled_from(["1", "2"]))
 
 
 def manifest(**revisions: int) -> ServedManifest:
-    """A manifest with these revisions."""
+    """Return a manifest with these revisions."""
     documents = {
         name: ServedDocument(f"v{revision}", revision, {}) for name, revision in revisions.items()
     }
@@ -52,7 +52,7 @@ def plan(
     revision: int = 1,
     in_bucket: ServedManifest | None = None,
 ) -> Publication:
-    """The plan of a build whose document `opt` has a revision."""
+    """Return the plan of a build whose document `opt` has this revision."""
     return publication.plan(
         execution="e1",
         build=build,
@@ -74,8 +74,7 @@ def test_without_a_state_everything_is_invalidated() -> None:
     assert plan({"a": "1"}, {}, None).changed is None
 
 
-def test_what_changes_is_invalidated() -> None:
-    """On top of a verified publication, new and changed files are named, and no others."""
+def test_only_new_and_changed_files_are_invalidated_after_a_verified_publication() -> None:
     old = {"a": "1", "b": "1"}
     made = plan(old | {"a": "2", "c": "1"}, old, published(old, opt=1))
     assert made.changed == ("/a", "/c")
@@ -84,14 +83,16 @@ def test_what_changes_is_invalidated() -> None:
 @pytest.mark.parametrize(
     "bucket", [{"a": "2", "b": "1"}, {"a": "1"}, {"a": "1", "b": "1", "c": "1"}, {}]
 )
-def test_after_an_execution_that_died_everything_is_invalidated(bucket: dict[str, str]) -> None:
-    """A bucket that isn't what was verified may have been cached in any state."""
+def test_all_paths_are_invalidated_if_the_bucket_differs_from_the_verified_state(
+    bucket: dict[str, str],
+) -> None:
+    """An execution that crashed may have uploaded any file."""
     old = {"a": "1", "b": "1"}
     assert plan(old, bucket, published(old, opt=1)).changed is None
 
 
-def test_while_an_execution_is_not_verified_everything_is_invalidated() -> None:
-    """Even a bucket that is just what was verified: another content may have been cached."""
+def test_all_paths_are_invalidated_while_an_execution_is_not_verified() -> None:
+    """Even if the bucket is as it was verified, because other files may have been cached."""
     old = {"a": "1"}
     doubted = replace(published(old, opt=1), publishing="e0")
     assert plan(old, old, doubted).changed is None
@@ -110,7 +111,7 @@ FEW_FILES = st.dictionaries(st.sampled_from(["a.css", "index.html"]), st.sampled
 def test_no_visitor_keeps_an_old_page(
     executions: list[tuple[dict[str, str], str]], random: Random
 ) -> None:
-    """Whatever died before, after a finished execution the cache holds nothing but its build.
+    """After a finished execution, the cache has only files of its build, whatever crashed before.
 
     The cache never expires, and visitors may fill it after any upload.
     """
@@ -224,8 +225,7 @@ def test_headers_are_those_of_the_build_whoever_changed_them(
         state = publication.verified(made, listed())
 
 
-def test_what_the_build_lacks_is_stale() -> None:
-    """A key of the bucket that is not in the build is named for pruning, not deleted."""
+def test_key_that_the_build_lacks_is_stale() -> None:
     assert plan({"a": "1"}, {"a": "1", "old": "1"}, None).stale == ("old",)
 
 
@@ -239,10 +239,10 @@ def test_what_the_build_lacks_is_stale() -> None:
         (1, None, None, "published"),
     ],
 )
-def test_a_build_of_older_documents_is_superseded(
+def test_build_of_older_documents_is_superseded(
     build: int, state: int | None, bucket: int | None, outcome: str
 ) -> None:
-    """Neither a verified nor an uploaded newer document is taken back by a late build."""
+    """A late build replaces no newer document, whether it is verified or only uploaded."""
     made = plan(
         {},
         {},
@@ -253,8 +253,8 @@ def test_a_build_of_older_documents_is_superseded(
     assert made.outcome == outcome
 
 
-def test_one_older_document_is_enough() -> None:
-    """A build is superseded if any of its documents is older, even where another is newer."""
+def test_build_with_one_older_document_is_older() -> None:
+    """Even if another document is newer."""
     assert publication.is_older({"in": 9, "opt": 1}, {"in": 1, "opt": 2})
     assert publication.is_older({}, {"opt": 1})
 
@@ -275,7 +275,7 @@ def test_uploads_are_ordered(build: dict[str, str], bucket: dict[str, str]) -> N
 def test_render_and_parse(
     keys: dict[str, str], changed: list[str] | None, stale: list[str]
 ) -> None:
-    """A publication survives the artifact."""
+    """Parsing a rendered publication returns the same publication."""
     made = Publication(
         execution="e1",
         outcome="published",
@@ -291,7 +291,6 @@ def test_render_and_parse(
 
 
 @pytest.mark.parametrize("data", [b"", b"no zip", archive.pack({"other": b"{}"})])
-def test_another_artifact_is_refused(data: bytes) -> None:
-    """What is not a publication is refused with the place where it was found."""
+def test_error_of_another_artifact_names_its_place(data: bytes) -> None:
     with pytest.raises(InputError, match=r"artifact here.*publication\.json"):
         publication.parse(data, "artifact here")

@@ -1,4 +1,4 @@
-"""How far the releases of a revision have come, from what the ledger and CodePipeline say."""
+"""The progress of the releases of a revision, from the ledger and CodePipeline."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,19 +10,19 @@ from phaseline.pipeline.executions import Execution
 from phaseline.releases.release import OPEN, SUPERSEDED, VERIFIED, Release, Step
 from phaseline.slack import progress
 from phaseline.slack.progress import Batch, News
-from phaseline.slack.rendering import StageTime, State
+from phaseline.slack.standing import StageTime, State
 
 E1, E2, E3 = "e1", "e2", "e3"
 EARLIER = "2026-11-24T19:00:00Z"
 
 
 def at(second: int) -> str:
-    """A time, as the ledger and events tell it."""
+    """Return a time in the format of the ledger and of events."""
     return f"2026-11-24T20:00:{second:02}Z"
 
 
 def release(state: str = OPEN, number: int = 1, **changes: Any) -> Release:
-    """A release of an algorithm in the opt document, revision 7, written in the second 1."""
+    """Return a release in revision 7 of the opt document, which was written at second 1."""
     steps = {"document": Step(at(1), link="v7")}
     if state != OPEN:
         steps[state] = Step(at(50))
@@ -45,21 +45,21 @@ def release(state: str = OPEN, number: int = 1, **changes: Any) -> Release:
 
 
 def batch(*releases: Release, **newer: Sequence[Release]) -> Batch:
-    """The releases of revision 7."""
+    """Return the batch of revision 7."""
     return Batch("opt", 7, releases or (release(),), max(len(releases), 1), newer)
 
 
 def execution(
     id_: str = E1, status: str = "InProgress", opt: str | None = "v7", revision: int | None = None
 ) -> Execution:
-    """An execution that took this version of the opt document."""
+    """Return an execution with this version of the opt document."""
     taken = {"Frontend": "c0ffee"} | ({"Opt": opt} if opt else {})
     known = {} if revision is None else {"Opt": revision}
     return Execution(id_, status, taken, None, known)
 
 
 def action(stage: str, second: int, state: str = "Succeeded", **changes: Any) -> Action:
-    """An action that started in a second and took one."""
+    """Return an action run that started in this second and took one second."""
     fields: dict[str, Any] = {
         "stage": stage,
         "action": stage,
@@ -71,7 +71,7 @@ def action(stage: str, second: int, state: str = "Succeeded", **changes: Any) ->
 
 
 def news(**changes: Any) -> News:
-    """An event of another execution long ago, which says nothing."""
+    """Return an event, by default an old one of another execution, which has no effect."""
     return News(**({"execution": "another", "at": EARLIER} | changes))
 
 
@@ -86,28 +86,28 @@ def news(**changes: Any) -> News:
         (None, None, False),
     ],
 )
-def test_which_executions_carry_a_revision(
+def test_execution_carries_its_revision_and_earlier_ones(
     opt: str | None, revision: int | None, carried: bool
 ) -> None:
-    """Those with it or a later one; where no number is known, those with its version."""
+    """Without a revision number, it carries only the batch with the same document version."""
     assert progress.carries(execution(opt=opt, revision=revision), batch()) is carried
 
 
-def test_an_open_batch_depends_on_the_farthest() -> None:
-    """Of those that run with it the first one, else the newest, however it ended."""
+def test_open_batch_depends_on_the_first_running_execution() -> None:
+    """If none is running, on the newest one, whatever its status."""
     failed, queued = execution(E1, "Failed"), execution(E3)
     running = execution(E2)
-    found = [queued, running, failed, execution("e0", "InProgress", "v6")]
-    assert progress.carrier(found, batch()) == running
+    executions = [queued, running, failed, execution("e0", "InProgress", "v6")]
+    assert progress.carrier(executions, batch()) == running
     assert progress.carrier([failed], batch()) == failed
     assert progress.carrier([], batch()) is None
 
 
-def test_an_ended_batch_depends_on_the_first_that_succeeded() -> None:
-    """Later executions that take the same document along have not brought it."""
-    brought = execution(E2, "Succeeded")
-    found = [execution(E3, "Succeeded"), brought, execution(E1, "Failed")]
-    assert progress.carrier(found, batch(release(VERIFIED))) == brought
+def test_ended_batch_depends_on_the_first_execution_that_succeeded() -> None:
+    """Later executions have the same document, but they did not release it."""
+    first = execution(E2, "Succeeded")
+    executions = [execution(E3, "Succeeded"), first, execution(E1, "Failed")]
+    assert progress.carrier(executions, batch(release(VERIFIED))) == first
 
 
 @pytest.mark.parametrize(
@@ -126,57 +126,55 @@ def test_an_ended_batch_depends_on_the_first_that_succeeded() -> None:
         ("Succeeded", "Verify", State.WAITING),
     ],
 )
-def test_an_open_batch(status: str, stage: str, state: State) -> None:
-    """It is as far as its execution; one that published something else leaves it waiting."""
+def test_open_batch_has_the_state_of_its_execution(status: str, stage: str, state: State) -> None:
+    """It waits if its execution succeeded without it, or was superseded."""
     ran = [action("Source", 2), action(stage, 4)]
-    found = progress.of_batch(batch(), execution(status=status), ran, news())
-    assert found.state is state
-    assert (found.execution, found.commit, found.seconds) == (E1, "c0ffee", None)
+    standing = progress.of_batch(batch(), execution(status=status), ran, news())
+    assert standing.state is state
+    assert (standing.execution, standing.commit, standing.seconds) == (E1, "c0ffee", None)
 
 
-def test_a_batch_without_an_execution_waits() -> None:
-    """Nothing has taken its document yet."""
-    found = progress.of_batch(batch(), None, (), news())
-    assert (found.state, found.execution) == (State.WAITING, None)
+def test_batch_without_an_execution_waits() -> None:
+    standing = progress.of_batch(batch(), None, (), news())
+    assert (standing.state, standing.execution) == (State.WAITING, None)
 
 
-def test_a_verified_batch() -> None:
-    """It is live since the proof, counted from the first request; the stages' times are known."""
+def test_verified_batch_is_live_with_its_durations() -> None:
+    """The total is counted from the first request to the last proof."""
     ran = [action("Source", 2), action("Build", 4), action("Build", 6)]
     first = release(VERIFIED, requested_at=EARLIER)
-    found = progress.of_batch(
+    standing = progress.of_batch(
         batch(release(VERIFIED, 2), first), execution(status="Succeeded"), ran, news()
     )
-    assert (found.state, found.seconds) == (State.LIVE, 3650.0)
-    assert found.stages == (StageTime("Source", 1.0), StageTime("Build", 3.0))
+    assert (standing.state, standing.seconds) == (State.LIVE, 3650.0)
+    assert standing.stages == (StageTime("Source", 1.0), StageTime("Build", 3.0))
 
 
-def test_a_superseded_batch() -> None:
-    """Where nothing of it is live, the revision that took its place is named."""
+def test_batch_without_a_live_release_is_superseded_by_a_revision() -> None:
+    """A batch with one live release is live, and has the end of the other."""
     later = release(VERIFIED, 9, revision=8)
-    gone = release(SUPERSEDED)
-    found = progress.of_batch(batch(gone, r1=[later]), None, (), news())
-    assert (found.state, found.overtaken_by) == (State.SUPERSEDED, 8)
-    some = batch(gone, release(VERIFIED, 2), r1=[later])
-    shown = progress.of_batch(some, None, (), news())
-    assert (shown.state, shown.ends) == (State.LIVE, {"r1": "superseded"})
+    superseded = release(SUPERSEDED)
+    standing = progress.of_batch(batch(superseded, r1=[later]), None, (), news())
+    assert (standing.state, standing.overtaken_by) == (State.SUPERSEDED, 8)
+    partly_live = batch(superseded, release(VERIFIED, 2), r1=[later])
+    standing = progress.of_batch(partly_live, None, (), news())
+    assert (standing.state, standing.ends) == (State.LIVE, {"r1": "superseded"})
 
 
 @pytest.mark.parametrize("state", [VERIFIED, SUPERSEDED])
-def test_a_batch_that_was_rolled_back(state: str) -> None:
-    """It is so once the rollback that left it is proved, whether it had been live or not."""
-    left = release(state)
+def test_batch_is_rolled_back_once_the_rollback_is_verified(state: str) -> None:
+    """Whether the replaced version had been live or not."""
+    replaced = release(state)
     rollback = release(VERIFIED, 9, action="rollback", version="1.0.0", previous="2.0.0")
-    assert (
-        progress.of_batch(batch(left, r1=[rollback]), None, (), news()).state is State.ROLLED_BACK
-    )
-    under_way = release(OPEN, 9, action="rollback", version="1.0.0", previous="2.0.0")
-    found = progress.of_batch(batch(left, r1=[under_way]), None, (), news())
-    assert found.state is not State.ROLLED_BACK
+    standing = progress.of_batch(batch(replaced, r1=[rollback]), None, (), news())
+    assert standing.state is State.ROLLED_BACK
+    unverified = release(OPEN, 9, action="rollback", version="1.0.0", previous="2.0.0")
+    standing = progress.of_batch(batch(replaced, r1=[unverified]), None, (), news())
+    assert standing.state is not State.ROLLED_BACK
 
 
 @pytest.mark.parametrize(
-    ("heard", "state"),
+    ("event", "state"),
     [
         (news(execution=E1, at=at(9), stage="Build"), State.BUILDING),
         (news(execution=E2, at=at(9), stage="Build"), State.WAITING),
@@ -184,27 +182,27 @@ def test_a_batch_that_was_rolled_back(state: str) -> None:
         (news(execution=E1, at=at(2), stage="Build"), State.BUILDING),
     ],
 )
-def test_an_event_is_a_hint(heard: News, state: State) -> None:
-    """A stage that has begun counts before its action is listed, unless a later action is."""
+def test_stage_of_an_event_counts_unless_a_later_action_is_listed(
+    event: News, state: State
+) -> None:
     ran = [action("Source", 2)]
-    assert progress.of_batch(batch(), execution(), ran, heard).state is state
+    assert progress.of_batch(batch(), execution(), ran, event).state is state
 
 
-def test_an_event_before_any_action() -> None:
-    """Where no action is listed at all, the event is all that is known."""
-    heard = news(execution=E1, stage="Verify")
-    assert progress.of_batch(batch(), execution(), (), heard).state is State.VERIFYING
+def test_stage_of_an_event_counts_if_no_action_is_listed() -> None:
+    event = news(execution=E1, stage="Verify")
+    assert progress.of_batch(batch(), execution(), (), event).state is State.VERIFYING
 
 
-def test_an_older_event_of_the_same_second() -> None:
-    """Within a second, which is all that events tell, the later stage counts."""
-    heard = news(execution=E1, at=at(4), stage="Build")
+def test_later_stage_counts_within_one_second() -> None:
+    """Events have times in whole seconds."""
+    event = news(execution=E1, at=at(4), stage="Build")
     ran = [action("Source", 2), action("Publish", 4)]
-    assert progress.of_batch(batch(), execution(), ran, heard).state is State.PUBLISHING
+    assert progress.of_batch(batch(), execution(), ran, event).state is State.PUBLISHING
 
 
 @pytest.mark.parametrize(
-    ("heard", "status"),
+    ("event", "status"),
     [
         (news(execution=E1, at=at(9), status="Failed"), "Failed"),
         (news(execution=E2, at=at(9), status="Failed"), "InProgress"),
@@ -212,23 +210,21 @@ def test_an_older_event_of_the_same_second() -> None:
         (news(execution=E1, at=at(9), stage="Build"), "InProgress"),
     ],
 )
-def test_an_end_that_is_not_listed_yet(heard: News, status: str) -> None:
-    """The event's end counts before CodePipeline lists it, unless a stage was retried since."""
-    assert progress.updated(execution(), [action("Build", 4)], heard).status == status
+def test_end_of_an_event_counts_unless_a_stage_was_retried_since(event: News, status: str) -> None:
+    """CodePipeline may list the execution as running for some time."""
+    assert progress.updated(execution(), [action("Build", 4)], event).status == status
 
 
-def test_a_listed_end_stays() -> None:
-    """What CodePipeline lists is not undone by an event."""
+def test_event_does_not_change_a_listed_end() -> None:
     ended = execution(status="Succeeded")
     assert progress.updated(ended, (), news(execution=E1, at=at(9), status="Failed")) == ended
 
 
-def test_the_newest_failure_counts() -> None:
-    """Of an action and its retry that both failed, the later is told; each is in the thread."""
+def test_message_has_the_newest_failure_and_the_thread_has_all() -> None:
     first = action("Build", 2, "Failed", reason="first")
     second = action("Build", 5, "Failed", reason="second")
-    found = progress.of_batch(batch(), execution(status="Failed"), [first, second], news())
-    assert found.failure == second
+    standing = progress.of_batch(batch(), execution(status="Failed"), [first, second], news())
+    assert standing.failure == second
     assert progress.failures([first, action("Verify", 9), second]) == [first, second]
 
 
@@ -241,21 +237,22 @@ def test_the_newest_failure_counts() -> None:
         ("Failed", True, State.FAILED),
     ],
 )
-def test_an_execution_of_its_own(status: str, published: bool, state: State) -> None:
-    """One that brings no release is told alike, with the time that it took once it is live."""
+def test_execution_without_releases_has_a_state_and_a_duration_once_live(
+    status: str, published: bool, state: State
+) -> None:
     ran = [action("Source", 2), action("Build", 4)]
-    found = progress.of_execution(execution(status=status), ran, news(), published=published)
-    assert found.state is state
-    assert found.seconds == (3.0 if state is State.LIVE else None)
+    standing = progress.of_execution(execution(status=status), ran, news(), published=published)
+    assert standing.state is state
+    assert standing.seconds == (3.0 if state is State.LIVE else None)
 
 
-def test_another_commit() -> None:
-    """It is another than that of the last execution that succeeded before, if there is one."""
+def test_commit_is_compared_with_the_last_execution_that_succeeded() -> None:
+    """Without such an execution, any commit is a new one."""
     same, failed = execution(E2, "Succeeded"), Execution("e", "Failed", {"Frontend": "x"}, None)
     other = Execution(E1, "Succeeded", {"Frontend": "old"}, None)
     newest = execution(E3)
     assert not progress.brings_a_commit([newest, failed, same, other], newest)
     assert progress.brings_a_commit([newest, failed, other, same], newest)
     assert progress.brings_a_commit([newest], newest)
-    untold = Execution(E3, "InProgress", {}, None)
-    assert not progress.brings_a_commit([untold], untold)
+    without_commit = Execution(E3, "InProgress", {}, None)
+    assert not progress.brings_a_commit([without_commit], without_commit)

@@ -1,4 +1,4 @@
-"""Slack messages stay within Slack's limits, whatever they are about."""
+"""The content of Slack messages, which stays within Slack's limits for any input."""
 
 import html
 import re
@@ -13,7 +13,8 @@ from local.slack.blocks import problems
 from phaseline.pipeline.actions import Action
 from phaseline.releases.release import Release
 from phaseline.slack import rendering
-from phaseline.slack.rendering import Message, Place, StageTime, Standing, State
+from phaseline.slack.rendering import Message, Place
+from phaseline.slack.standing import StageTime, Standing, State
 
 URL = "https://console.example/e"
 ENTITY = re.compile(r"&(amp|lt|gt);")
@@ -21,7 +22,7 @@ TRICKY = st.text(st.sampled_from("&<>;|!amp@#é\N{GRINNING FACE}\n *`"), max_siz
 
 
 def release(number: int = 0, **changes: Any) -> Release:
-    """A release of opt/a-<number>."""
+    """Return a release of opt/a-<number>."""
     fields: dict[str, Any] = {
         "release_id": f"r{number}",
         "type": "opt",
@@ -37,7 +38,7 @@ def release(number: int = 0, **changes: Any) -> Release:
 
 
 def standing(state: State = State.LIVE, **changes: Any) -> Standing:
-    """How far one release has come."""
+    """Return the progress of one release."""
     fields: dict[str, Any] = {
         "document": "opt, revision 7",
         "document_version": "v7",
@@ -50,17 +51,17 @@ def standing(state: State = State.LIVE, **changes: Any) -> Standing:
 
 
 def place(environment: str = "demo") -> Place:
-    """The environment `demo`."""
+    """Return the place of an environment."""
     return Place(environment, "https://site.example", URL)
 
 
 def progress(state: State = State.LIVE, **changes: Any) -> Message:
-    """The message about it."""
+    """Return the message about the progress of one release."""
     return rendering.progress(place(), standing(state, **changes))
 
 
 def action(reason: str = "exit status 1", **changes: Any) -> Action:
-    """An action that failed."""
+    """Return a failed action."""
     fields: dict[str, Any] = {
         "stage": "Build",
         "action": "Build",
@@ -74,16 +75,16 @@ def action(reason: str = "exit status 1", **changes: Any) -> Action:
 
 
 def texts(message: Message) -> list[str]:
-    """Every text in a message."""
-    found = [message.text]
+    """Return every text of a message."""
+    all_ = [message.text]
     for block in message.blocks:
-        found += [block["text"]["text"]] if "text" in block else []
-        found += [field["text"] for field in block.get("fields", [])]
-    return found
+        all_ += [block["text"]["text"]] if "text" in block else []
+        all_ += [field["text"] for field in block.get("fields", [])]
+    return all_
 
 
 def check(message: Message) -> None:
-    """Assert all of Slack's limits, by our numbers and by slack_sdk's models."""
+    """Assert that a message is within Slack's limits: ours, and those of slack_sdk's models."""
     assert 1 <= len(message.text) <= rendering.TEXT_LIMIT
     assert 1 <= len(message.blocks) <= rendering.BLOCKS_LIMIT
     for block in message.blocks:
@@ -96,16 +97,15 @@ def check(message: Message) -> None:
         parsed.validate_json()
 
 
-def test_a_success_says_what_changed() -> None:
-    """Version before and after, who and why, commit, duration and links are in the message."""
+def test_message_has_versions_requester_commit_duration_and_links() -> None:
     run = "https://github.example/runs/1"
     message = progress(seconds=185.4, releases=[release(who="ana", run_url=run)])
     check(message)
     everything = "\n".join(texts(message))
-    for said in (
+    for expected in (
         "\N{WHITE HEAVY CHECK MARK} demo: a-0 2.0.0 is live",
         "*a-0* \N{RIGHTWARDS ARROW} 2.0.0, was 1.0.0 `r0`",
-        "Asked for by ana: its phase was set",
+        "Requested by ana: its phase was set",
         "`c0ffee0`",
         "3 min 5 s",
         "<https://site.example|https://site.example>",
@@ -113,11 +113,11 @@ def test_a_success_says_what_changed() -> None:
         f"<{run}|workflow run>",
         "opt, revision 7",
     ):
-        assert said in everything
+        assert expected in everything
 
 
 @pytest.mark.parametrize(
-    ("state", "changes", "said"),
+    ("state", "changes", "expected"),
     [
         (State.WAITING, {}, "waits for the pipeline"),
         (State.BUILDING, {}, "is being built"),
@@ -129,18 +129,23 @@ def test_a_success_says_what_changed() -> None:
         (State.ROLLED_BACK, {}, "was rolled back"),
         (State.STOPPED, {}, "was stopped"),
         (State.FAILED, {"failure": action()}, "failed in Build: exit status 1"),
-        (State.FAILED, {}, "failed: Which action failed is not known: look at the execution."),
+        (
+            State.FAILED,
+            {},
+            "failed: The failed action is unknown. See the pipeline execution.",
+        ),
     ],
 )
-def test_a_notification_says_how_far(state: State, changes: dict[str, Any], said: str) -> None:
-    """Notifications show only the text: what it is about, and how far it has come."""
+def test_notification_has_the_subject_and_the_state(
+    state: State, changes: dict[str, Any], expected: str
+) -> None:
     message = progress(state, **changes)
     check(message)
-    assert message.text == f"{state.value[0]} demo: a-0 2.0.0 {said}"
+    assert message.text == f"{state.value[0]} demo: a-0 2.0.0 {expected}"
 
 
 @pytest.mark.parametrize(
-    ("releases", "said"),
+    ("releases", "expected"),
     [
         ([], "website is live"),
         ([release()], "a-0 2.0.0 is live"),
@@ -150,36 +155,33 @@ def test_a_notification_says_how_far(state: State, changes: dict[str, Any], said
         ([release(algorithm="<!channel>")], "&lt;!channel&gt; 2.0.0 is live"),
     ],
 )
-def test_a_notification_names_what_changed(releases: list[Release], said: str) -> None:
-    """The first release is named, and how many there are beside."""
+def test_notification_names_the_first_release_and_counts_the_others(
+    releases: list[Release], expected: str
+) -> None:
     message = progress(releases=releases, count=len(releases))
-    assert message.text == f"\N{WHITE HEAVY CHECK MARK} demo: {said}"
+    assert message.text == f"\N{WHITE HEAVY CHECK MARK} demo: {expected}"
 
 
-def test_a_withdrawal_says_so() -> None:
-    """A release that leaves no version is told as withdrawn."""
+def test_release_without_a_version_is_shown_as_withdrawn() -> None:
     message = progress(releases=[release(version=None, previous="2.0.0")])
     assert "*a-0* withdrawn, was 2.0.0" in "\n".join(texts(message))
 
 
-def test_releases_that_ended_otherwise_are_marked() -> None:
-    """Of several, each that is not live any more has a word for it."""
+def test_release_that_is_not_live_has_its_end_in_the_list() -> None:
     message = progress(releases=[release(), release(1)], count=2, ends={"r1": "superseded"})
     first, second = message.blocks[1]["text"]["text"].splitlines()
     assert "superseded" not in first
     assert second.endswith("was 1.0.0 (superseded) `r1`")
 
 
-def test_the_website_alone() -> None:
-    """A change of the frontend alone is told as such, and an unknown duration is left out."""
+def test_change_of_the_website_alone_is_named_and_an_unknown_duration_is_left_out() -> None:
     message = progress(releases=[], count=0, document=None)
     check(message)
-    assert "the website itself does" in "\n".join(texts(message))
+    assert "This changes the website itself" in "\n".join(texts(message))
     assert "Duration" not in "\n".join(texts(message))
 
 
-def test_many_releases_are_listed_in_part() -> None:
-    """The first are listed, the others counted, of which the message need not know more."""
+def test_first_releases_are_listed_and_the_others_are_counted() -> None:
     message = progress(releases=[release(number) for number in range(20)], count=50_000)
     check(message)
     lines = message.blocks[1]["text"]["text"].splitlines()
@@ -190,8 +192,8 @@ def test_many_releases_are_listed_in_part() -> None:
     )
 
 
-def test_long_names_leave_room_for_the_count() -> None:
-    """A list that gets too long ends between two lines, with the count of those left out."""
+def test_list_of_long_names_ends_with_the_count_of_the_others() -> None:
+    """No line is cut."""
     many = [release(number, algorithm="x" * 128, version="y" * 128) for number in range(20)]
     message = progress(releases=many, count=20)
     check(message)
@@ -199,8 +201,7 @@ def test_long_names_leave_room_for_the_count() -> None:
     assert lines[-1] == f"and {20 - (len(lines) - 1)} more"
 
 
-def test_a_failure_is_short_and_its_thread_is_not() -> None:
-    """The message has the beginning of the reason, the reply all of it and the links."""
+def test_message_has_the_beginning_of_a_reason_and_the_thread_all_of_it() -> None:
     failed = action("exit 1:\n<!channel> " + "x" * 2_000)
     message = progress(State.FAILED, failure=failed)
     check(message)
@@ -210,17 +211,16 @@ def test_a_failure_is_short_and_its_thread_is_not() -> None:
     reply = rendering.failure(place(), failed, "e1")
     check(reply)
     everything = "\n".join(texts(reply))
-    for said in (
+    for expected in (
         "Build / Build failed",
         "x" * 2_000,
         "<https://logs.example/x|open>",
         f"<{URL}|e1>",
     ):
-        assert said in everything
+        assert expected in everything
 
 
-def test_nobody_is_mentioned_by_a_reason() -> None:
-    """A reason that tries to notify the channel is plain text."""
+def test_reason_cannot_notify_the_channel() -> None:
     for message in (
         progress(State.FAILED, releases=[], failure=action("<!channel> <@U1> a & b")),
         rendering.failure(place(), action("<!channel> <@U1> a & b"), "e1"),
@@ -229,32 +229,31 @@ def test_nobody_is_mentioned_by_a_reason() -> None:
         assert message.blocks[1]["text"]["text"] == "&lt;!channel&gt; &lt;@U1&gt; a &amp; b"
 
 
-def test_details() -> None:
-    """The thread has what to look for: release ids, document version, execution and commit."""
+def test_details_have_the_ids_of_releases_document_version_execution_and_commit() -> None:
     reply = rendering.details(place(), standing(releases=[release(), release(1)], count=30))
     check(reply)
-    for said in (f"<{URL}|e1>", "`c0ffee0`", "`v7`", "`r0`", "`r1`", "and 28 more releases"):
-        assert said in texts(reply)[1]
+    for expected in (f"<{URL}|e1>", "`c0ffee0`", "`v7`", "`r0`", "`r1`", "and 28 more releases"):
+        assert expected in texts(reply)[1]
 
 
-def test_the_end() -> None:
-    """The thread has how long it took, stage by stage, the slowest marked."""
+def test_end_has_the_duration_of_each_stage_with_the_slowest_marked() -> None:
     stages = [StageTime("Source", 2.0), StageTime("Build", 94.6), StageTime("Verify", 3.0)]
     reply = rendering.end(standing(seconds=120.0, stages=stages))
     check(reply)
     assert texts(reply)[1].splitlines() == [
         "*a-0 2.0.0 is live*",
-        "2 min 0 s altogether",
+        "Total: 2 min 0 s",
         "Source: 2 s",
         "Build: 1 min 35 s \N{LEFTWARDS ARROW} slowest",
         "Verify: 3 s",
     ]
-    assert "not known" in texts(rendering.end(standing()))[1]
+    assert "unknown" in texts(rendering.end(standing()))[1]
 
 
 @given(TRICKY, st.integers(2, 200))
-def test_clean_text(text: str, limit: int) -> None:
-    """Escaped, within the limit, and cut only between characters of the original."""
+def test_clean_text_is_escaped_and_cut_between_characters_of_the_original(
+    text: str, limit: int
+) -> None:
     cleaned = rendering.clean(text, limit)
     assert len(cleaned) <= limit
     assert "<" not in cleaned
@@ -266,8 +265,9 @@ def test_clean_text(text: str, limit: int) -> None:
 
 
 @given(TRICKY, TRICKY, TRICKY, TRICKY)
-def test_any_failure_fits(stage: str, name: str, reason: str, url: str) -> None:
-    """No text of a failure breaks a limit or is left unescaped."""
+def test_any_failure_is_escaped_and_within_the_limits(
+    stage: str, name: str, reason: str, url: str
+) -> None:
     failed = action(reason, stage=stage, action=name, link=f"https://logs.example/{url}")
     shown = Standing(State.FAILED, execution=name or "e", commit=stage, failure=failed)
     for message in (
@@ -299,8 +299,9 @@ RELEASES = st.lists(
 
 
 @given(RELEASES, st.integers(0, 10**6), TRICKY)
-def test_any_releases_fit(releases: list[Release], more: int, commit: str) -> None:
-    """No number and no name of releases breaks a limit."""
+def test_any_releases_are_within_the_limits(
+    releases: list[Release], more: int, commit: str
+) -> None:
     ends = {releases[0].release_id: "superseded"}
     count = len(releases) + more
     shown = standing(releases=releases, count=count, ends=ends, commit=commit, seconds=1.0)
@@ -313,29 +314,27 @@ def test_any_releases_fit(releases: list[Release], more: int, commit: str) -> No
 
 
 @pytest.mark.parametrize("url", ["javascript:x", "", "https://x.example/" + "a" * 2_000])
-def test_an_address_that_cannot_be_linked_is_left_out(url: str) -> None:
-    """Its label stands alone; an address is never cut."""
+def test_label_stands_alone_if_the_address_cannot_be_linked(url: str) -> None:
+    """An address is never cut."""
     assert rendering.link(url, "open") == "open"
 
 
-def test_an_address_cannot_end_early() -> None:
-    """Signs that would end a link are encoded."""
+def test_characters_that_would_end_a_link_are_encoded() -> None:
     assert rendering.link("https://x.example/a|b>c&d", "open") == (
         "<https://x.example/a%7Cb%3Ec&amp;d|open>"
     )
 
 
-@pytest.mark.parametrize(("seconds", "said"), [(0, "0 s"), (59.6, "1 min 0 s"), (48.2, "48 s")])
-def test_durations(seconds: float, said: str) -> None:
-    """Durations are rounded to seconds."""
-    assert rendering.duration(seconds) == said
+@pytest.mark.parametrize(("seconds", "expected"), [(0, "0 s"), (59.6, "1 min 0 s"), (48.2, "48 s")])
+def test_duration_is_rounded_to_seconds(seconds: float, expected: str) -> None:
+    assert rendering.duration(seconds) == expected
 
 
 @pytest.mark.parametrize(
     ("succeeded", "sign"), [(True, "\N{WHITE HEAVY CHECK MARK}"), (False, "\N{CROSS MARK}")]
 )
-def test_reported(succeeded: bool, sign: str) -> None:
-    """A command's report: the sentence, then what is known of facts and links, all escaped."""
+def test_report_has_the_sentence_and_the_known_facts_and_links(succeeded: bool, sign: str) -> None:
+    """All of it is escaped."""
     message = rendering.reported(
         environment="demo",
         succeeded=succeeded,
@@ -348,7 +347,7 @@ def test_reported(succeeded: bool, sign: str) -> None:
     header, what, facts = message.blocks
     assert header["text"]["text"] == f"{sign} demo: promote opt/a"
     assert what["text"]["type"] == "plain_text"
-    assert [one["text"].partition("\n")[0] for one in facts["fields"]] == [
+    assert [field["text"].partition("\n")[0] for field in facts["fields"]] == [
         "*Who*",
         "*Note*",
         "*Website*",

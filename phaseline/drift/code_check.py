@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from phaseline.deploy.plan import FUNCTIONS, resource
 from phaseline.deploy.stack import Stack, describe
 from phaseline.drift import function_code
-from phaseline.drift.deployed import Deployed, Found
-from phaseline.drift.function_code import Declared, Redeployment
+from phaseline.drift.deployed import CheckResult, Deployed
+from phaseline.drift.function_code import DeclaredFunction, Redeployment
 from phaseline.drift.report import Finding, Repair
 from phaseline.errors import ConfigurationError, RefusedError
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
 
-def code(deployed: Deployed, stack: Stack, declared: Declared) -> Found:
+def code(deployed: Deployed, stack: Stack, declared: DeclaredFunction) -> CheckResult:
     """Whether a function runs what its stack declares, and that is what the checkout builds."""
     subject = f"function {declared.function}"
     compared = function_code.compare(
@@ -37,7 +37,7 @@ def code(deployed: Deployed, stack: Stack, declared: Declared) -> Found:
         )
         repair = Repair("redeploy", {"function": declared.function})
         findings.append(Finding("code", subject, found, sentence, repair, **place))
-    return Found(tuple(findings))
+    return CheckResult(tuple(findings))
 
 
 def redeploy(

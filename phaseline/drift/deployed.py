@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from phaseline.deploy.execute import build
+from phaseline.deploy.parameters import TemplateParameters
 from phaseline.deploy.plan import TEMPLATES, Plan, parameters_of
 from phaseline.deploy.stack import Stack, describe
-from phaseline.deploy.stacks import Parameters
 from phaseline.drift.report import Failure, Finding
 from phaseline.drift.template_rules import Template
 from phaseline.errors import ConfigurationError
@@ -51,7 +51,7 @@ class Clients:
 
 
 @dataclass(frozen=True)
-class Found:
+class CheckResult:
     """What was found, what has no check at all, and what could not be checked."""
 
     findings: tuple[Finding, ...] = ()
@@ -121,9 +121,11 @@ def file_of(short: str) -> str:
     return f"infra/{TEMPLATES[short]}.yaml"
 
 
-def _parameters(template: Template) -> Parameters:
+def _parameters(template: Template) -> TemplateParameters:
     names = frozenset(template.members("Parameters"))
-    return Parameters(names, frozenset(one for one in names if template.default(one) is None))
+    return TemplateParameters(
+        names, frozenset(one for one in names if template.default(one) is None)
+    )
 
 
 def several(told: Sequence[str]) -> str:

@@ -31,7 +31,7 @@ class _Version(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class Code:
+class FunctionCode:
     """One function's code, as digests in CodeSha256's spelling: what this `checkout` builds, what
     the stack `declared`, what `runs`; None where the function is not there."""
 
@@ -52,7 +52,7 @@ class Code:
 
 
 @dataclass(frozen=True)
-class Declared:
+class DeclaredFunction:
     """What a stack declares for one function: its name on AWS, and where its code is."""
 
     function: str
@@ -74,7 +74,7 @@ class Declared:
         return base64.b64encode(bytes.fromhex(match["sha256"])).decode()
 
 
-def compare(client: "LambdaClient", declared: Declared, checkout: str) -> Code:
+def compare(client: "LambdaClient", declared: DeclaredFunction, checkout: str) -> FunctionCode:
     """What the function runs, beside what is declared for it and what the checkout builds.
 
     By GetFunction: 100 of its calls a second are allowed, of those to GetFunctionConfiguration 15.
@@ -84,7 +84,7 @@ def compare(client: "LambdaClient", declared: Declared, checkout: str) -> Code:
         runs = client.get_function(FunctionName=declared.name)["Configuration"]["CodeSha256"]
     except client.exceptions.ResourceNotFoundException:
         runs = None
-    return Code(declared.function, checkout, declared.sha256, runs)
+    return FunctionCode(declared.function, checkout, declared.sha256, runs)
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Redeployment:
     limit: float = 120.0
     polls: Sequence[float] = POLLS
 
-    def run(self, declared: Declared) -> bool:
+    def run(self, declared: DeclaredFunction) -> bool:
         """Whether the function had to be changed; False where it runs that code already.
 
         The object is read first, so that nothing is installed whose digest is not the declared
@@ -142,7 +142,7 @@ class Redeployment:
             )
         return True
 
-    def _settled(self, declared: Declared) -> "FunctionConfigurationTypeDef":
+    def _settled(self, declared: DeclaredFunction) -> "FunctionConfigurationTypeDef":
         """The function's configuration, once no update of it is under way."""
 
         def look() -> "FunctionConfigurationTypeDef | None":
@@ -160,7 +160,7 @@ class Redeployment:
             "Lambda goes on by itself; look again.",
         )
 
-    def _verified(self, declared: Declared) -> "_Version":
+    def _verified(self, declared: DeclaredFunction) -> "_Version":
         """The version of the code's object, as an argument, after its digest was checked."""
         where = f"s3://{declared.bucket}/{declared.key}"
         remedy = "Deploy: python -m scripts deploy, which sends the package again."
@@ -175,11 +175,13 @@ class Redeployment:
         return {"S3ObjectVersion": version} if version else {}
 
 
-def declared_in(outputs: Mapping[str, str], parameters: Mapping[str, str]) -> Iterator[Declared]:
+def declared_in(
+    outputs: Mapping[str, str], parameters: Mapping[str, str]
+) -> Iterator[DeclaredFunction]:
     """What a stack declares for its functions, by its outputs and parameters. One that a condition
     leaves out has no output."""
     for function in FUNCTIONS:
         name = outputs.get(f"{resource(function)}FunctionName")
         if name is not None:
             key = parameters.get(key_parameter(function), "")
-            yield Declared(function, name, parameters.get("CodeBucket", ""), key)
+            yield DeclaredFunction(function, name, parameters.get("CodeBucket", ""), key)

@@ -16,7 +16,7 @@ from phaseline.aws.throttling import wait_out
 from phaseline.deploy.plan import EVERY, STACKS
 from phaseline.deploy.stack import Stack, describe
 from phaseline.drift import code_check, function_code, pipeline_check, stack_check
-from phaseline.drift.deployed import Deployed, Found, file_of
+from phaseline.drift.deployed import CheckResult, Deployed, file_of
 from phaseline.drift.report import Failure, Finding
 from phaseline.drift.template_values import UnresolvedError
 from phaseline.errors import PhaselineError
@@ -26,7 +26,7 @@ WORKERS = 8
 only wait for each other."""
 
 T = TypeVar("T")
-Check = tuple[str, Callable[[], Found]]
+Check = tuple[str, Callable[[], CheckResult]]
 """What is checked, as findings call it, and how."""
 
 
@@ -41,7 +41,7 @@ class InfrastructureCheck:
     limit: float = 600.0
     selected: Sequence[str] = EVERY
 
-    def run(self) -> Found:
+    def run(self) -> CheckResult:
         """All that was found, in the order of the stacks."""
         # Of all of them, because the pipeline is made of what other stacks export.
         every = [
@@ -51,16 +51,18 @@ class InfrastructureCheck:
         with ThreadPoolExecutor(WORKERS) as pool:
             described = dict(zip(EVERY, pool.map(self._tried, every), strict=True))
             stacks = {short: one for short, one in described.items() if isinstance(one, Stack)}
-            failed = {short: one for short, one in described.items() if isinstance(one, Found)}
+            failed = {
+                short: one for short, one in described.items() if isinstance(one, CheckResult)
+            }
             found = [failed[short] for short in self.selected if short in failed]
             found += pool.map(self._tried, self._checks(stacks))
-        return Found(
+        return CheckResult(
             tuple(finding for one in found for finding in one.findings),
             tuple(name for one in found for name in one.unchecked),
             tuple(failure for one in found for failure in one.failures),
         )
 
-    def _tried(self, check: "tuple[str, Callable[[], T]]") -> "T | Found":
+    def _tried(self, check: "tuple[str, Callable[[], T]]") -> "T | CheckResult":
         """What a check finds, or that it failed."""
         subject, look = check
         try:
@@ -71,22 +73,22 @@ class InfrastructureCheck:
             reason = f"this of its template can't be worked out: {error}"
         except (PhaselineError, ClientError, BotoCoreError) as error:
             reason = str(error)
-        return Found(failures=(Failure(subject, f"It could not be checked: {reason}"),))
+        return CheckResult(failures=(Failure(subject, f"It could not be checked: {reason}"),))
 
-    def _described(self, short: str) -> Stack | Found:
+    def _described(self, short: str) -> Stack | CheckResult:
         """The stack, or why there is none to check."""
         stack = self.deployed.describe(short)
         subject = f"stack {self.deployed.name(short)}"
         if stack is None and short not in STACKS:
-            return Found(unchecked=(f"{subject}: it is not deployed",))
+            return CheckResult(unchecked=(f"{subject}: it is not deployed",))
         if stack is None:
             sentence = f"The {subject} is declared and does not exist. {self.deployed.remedy}"
-            return Found(
+            return CheckResult(
                 (Finding("missing-stack", subject, "missing", sentence, file=file_of(short)),)
             )
         if stack.changing:
             sentence = f"It is being changed ({stack.status}); look again when that has ended."
-            return Found(failures=(Failure(subject, sentence),))
+            return CheckResult(failures=(Failure(subject, sentence),))
         return stack
 
     def _checks(self, stacks: Mapping[str, Stack]) -> Iterator[Check]:
@@ -108,7 +110,7 @@ class InfrastructureCheck:
             yield f"pipeline {name}", partial(self._steady, look, stack)
             yield "connection", partial(pipeline_check.connection, self.deployed, stack)
 
-    def _steady(self, look: Callable[[Stack], Found], stack: Stack) -> Found:
+    def _steady(self, look: Callable[[Stack], CheckResult], stack: Stack) -> CheckResult:
         """What a look at a stack finds, unless a deploy has changed the stack since."""
         found = look(stack)
         if not found.findings:
@@ -119,9 +121,9 @@ class InfrastructureCheck:
         ):
             return found
         sentence = "It was changed while it was looked at; look again when that has ended."
-        return Found(failures=(Failure(f"stack {stack.name}", sentence),))
+        return CheckResult(failures=(Failure(f"stack {stack.name}", sentence),))
 
-    def _drift(self, stack: Stack) -> Found:
+    def _drift(self, stack: Stack) -> CheckResult:
         return stack_check.drift(
             self.deployed, stack, clock=self.clock, sleep=self.sleep, limit=self.limit
         )

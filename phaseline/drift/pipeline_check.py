@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from phaseline.deploy.stack import Stack
 from phaseline.drift import pipeline_rules
-from phaseline.drift.deployed import Deployed, Found, several
+from phaseline.drift.deployed import CheckResult, Deployed, several
 from phaseline.drift.report import Finding
 from phaseline.drift.template_rules import Template
 from phaseline.drift.template_values import Values
@@ -16,7 +16,7 @@ CONNECTION_REMEDIES = {
 }
 
 
-def pipeline(deployed: Deployed, stack: Stack, exports: Mapping[str, str]) -> Found:
+def pipeline(deployed: Deployed, stack: Stack, exports: Mapping[str, str]) -> CheckResult:
     """Whether the pipeline is what the deployed template says, and no stage is closed."""
     name = deployed.output(stack, "PipelineName")
     subject, template = f"pipeline {name}", deployed.template(stack)
@@ -36,7 +36,7 @@ def pipeline(deployed: Deployed, stack: Stack, exports: Mapping[str, str]) -> Fo
             f"The {subject} does not exist any more. Delete the stack {stack.name}, which"
             f" holds no data, then deploy. {deployed.remedy}"
         )
-        return Found((Finding("pipeline", subject, "missing", sentence, **place),))
+        return CheckResult((Finding("pipeline", subject, "missing", sentence, **place),))
     findings = []
     if told := pipeline_rules.differences(declared, found):
         sentence = (
@@ -52,10 +52,10 @@ def pipeline(deployed: Deployed, stack: Stack, exports: Mapping[str, str]) -> Fo
             " --transition-type Inbound"
         )
         findings.append(Finding("pipeline", subject, f"{stage} is closed", sentence, **place))
-    return Found(tuple(findings))
+    return CheckResult(tuple(findings))
 
 
-def connection(deployed: Deployed, stack: Stack) -> Found:
+def connection(deployed: Deployed, stack: Stack) -> CheckResult:
     """Whether the connection to GitHub can be used."""
     arn = deployed.output(stack, "ConnectionArn")
     client = deployed.clients.connections(arn.split(":")[2])
@@ -65,12 +65,12 @@ def connection(deployed: Deployed, stack: Stack) -> Found:
         found = {}
     status = found.get("ConnectionStatus", "missing")
     if status == "AVAILABLE":
-        return Found()
+        return CheckResult()
     sentence = (
         f"The connection to GitHub is {status.lower()}, so that the pipeline can't read the"
         f" frontend: {arn}. {CONNECTION_REMEDIES[status]}"
     )
-    return Found((Finding("connection", f"connection {arn}", status, sentence),))
+    return CheckResult((Finding("connection", f"connection {arn}", status, sentence),))
 
 
 def _values(

@@ -28,14 +28,14 @@ Kind = Literal[
     "pipeline",
     "connection",
 ]
-Action = Literal["release", "build", "invalidate", "redeploy", "close"]
+RepairAction = Literal["release", "build", "invalidate", "redeploy", "close"]
 
 
 @dataclass(frozen=True)
 class Repair:
     """What mends a finding: an action, and what it is done to ({"type": "opt", ...})."""
 
-    action: Action
+    action: RepairAction
     target: Mapping[str, str] = field(default_factory=dict)
 
 

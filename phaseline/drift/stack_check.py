@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from phaseline.deploy.plan import UPLOADED
 from phaseline.deploy.stack import Stack
 from phaseline.drift import pipeline_rules, template_rules
-from phaseline.drift.deployed import Deployed, Found, file_of, several
+from phaseline.drift.deployed import CheckResult, Deployed, file_of, several
 from phaseline.drift.report import Failure, Finding
-from phaseline.drift.stacks import Difference, Drifted, detect
+from phaseline.drift.stacks import DriftedResource, PropertyDifference, detect
 
 
 def drift(
@@ -17,7 +17,7 @@ def drift(
     clock: Callable[[], float],
     sleep: Callable[[float], None],
     limit: float,
-) -> Found:
+) -> CheckResult:
     """What CloudFormation detects; the pipeline is compared here instead."""
     subject = f"stack {stack.name}"
     seen = detect(
@@ -27,7 +27,7 @@ def drift(
         sleep=sleep,
         limit=limit,
     )
-    return Found(
+    return CheckResult(
         tuple(
             _drifted(deployed, stack, one)
             for one in seen.drifted
@@ -42,7 +42,7 @@ def drift(
     )
 
 
-def _drifted(deployed: Deployed, stack: Stack, drifted: Drifted) -> Finding:
+def _drifted(deployed: Deployed, stack: Stack, drifted: DriftedResource) -> Finding:
     if drifted.status == "DELETED":
         told = ["it is gone"]
     else:
@@ -58,7 +58,7 @@ def _drifted(deployed: Deployed, stack: Stack, drifted: Drifted) -> Finding:
     )
 
 
-def template(deployed: Deployed, stack: Stack) -> Found:
+def template(deployed: Deployed, stack: Stack) -> CheckResult:
     """Whether the stack's template and parameters are the checkout's."""
     subject, file = f"stack {stack.name}", file_of(stack.short)
     declared = deployed.checkout.templates[stack.short]
@@ -75,13 +75,13 @@ def template(deployed: Deployed, stack: Stack) -> Found:
             Finding("template", subject, "; ".join(told), sentence, file=file, line=line)
         )
     if not deployed.checkout.has_parameters:
-        return Found(
+        return CheckResult(
             tuple(findings),
             (f"{subject}: its parameters, which no file of this checkout tells",),
         )
     findings += _settings(deployed, stack)
     hidden = template_rules.masked(stack.parameters)
-    return Found(
+    return CheckResult(
         tuple(findings),
         tuple(f"{subject}: the parameter {one}, which is not shown" for one in hidden),
     )
@@ -103,6 +103,6 @@ def _settings(deployed: Deployed, stack: Stack) -> Iterator[Finding]:
         yield Finding("parameter", subject, found, sentence, file=file, line=one.line)
 
 
-def _difference(one: Difference) -> str:
+def _difference(one: PropertyDifference) -> str:
     expected, found = one.expected or "nothing", one.actual or "nothing"
     return f"{one.path}: expected {expected}, found {found}"

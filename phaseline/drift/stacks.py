@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Difference:
+class PropertyDifference:
     """One property of a resource: `path` in it, `change` (ADD, REMOVE or NOT_EQUAL), and both
     values as text; the one that is not there is empty."""
 
@@ -38,17 +38,17 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Drifted:
+class DriftedResource:
     """A resource that is not as declared: `status` is MODIFIED or DELETED."""
 
     resource: str
     type: str
     status: str
-    differences: tuple[Difference, ...]
+    differences: tuple[PropertyDifference, ...]
 
 
 @dataclass(frozen=True)
-class Unchecked:
+class UncheckedResource:
     """A resource whose type CloudFormation does not check."""
 
     resource: str
@@ -60,8 +60,8 @@ class StackDrift:
     """What is known of a stack. `failure` says why it, or a part of it, could not be checked."""
 
     stack: str
-    drifted: tuple[Drifted, ...] = ()
-    unchecked: tuple[Unchecked, ...] = ()
+    drifted: tuple[DriftedResource, ...] = ()
+    unchecked: tuple[UncheckedResource, ...] = ()
     failure: str = ""
 
 
@@ -123,7 +123,7 @@ def _read(
     return StackDrift(
         stack,
         drifted=tuple(
-            Drifted(
+            DriftedResource(
                 one["LogicalResourceId"],
                 one["ResourceType"],
                 one["StackResourceDriftStatus"],
@@ -133,7 +133,7 @@ def _read(
             if one["StackResourceDriftStatus"] in CHANGED
         ),
         unchecked=tuple(
-            Unchecked(name, type_)
+            UncheckedResource(name, type_)
             for name, type_ in sorted(resources.items())
             if statuses.get(name, "NOT_CHECKED") not in {"IN_SYNC", "UNKNOWN", *CHANGED}
         ),
@@ -164,10 +164,10 @@ def _drifts(client: "CloudFormationClient", stack: str) -> "Iterator[StackResour
         yield from page["StackResourceDrifts"]
 
 
-def _differences(drift: "StackResourceDriftTypeDef") -> Iterator[Difference]:
+def _differences(drift: "StackResourceDriftTypeDef") -> Iterator[PropertyDifference]:
     for one in drift.get("PropertyDifferences", []):
         expected, actual = one["ExpectedValue"], one["ActualValue"]
-        yield Difference(
+        yield PropertyDifference(
             one["PropertyPath"],
             one["DifferenceType"],
             "" if one["DifferenceType"] == "ADD" else expected,

@@ -14,7 +14,7 @@ SECTIONS = ("Transform", "Mappings", "Rules", "Conditions", "Resources", "Output
 MASKED = "****"
 """What CloudFormation shows of a parameter that is declared with NoEcho."""
 
-Change = Literal["is not deployed", "is declared no more", "differs"]
+PartChange = Literal["is not deployed", "is declared no more", "differs"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Part:
 
     section: str
     name: str
-    change: Change
+    change: PartChange
     line: int | None
 
     def __str__(self) -> str:

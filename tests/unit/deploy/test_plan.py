@@ -18,12 +18,20 @@ from botocore.stub import Stubber
 from click.testing import CliRunner
 from moto import mock_aws
 
-from phaseline.deploy.change_sets import Change, Declared
-from phaseline.deploy.execute import Apply, Executor, Outcome, Preview, Uploaded, code_key, deploy
+from phaseline.deploy.change_sets import DeclaredStack, ResourceChange, StackResult
+from phaseline.deploy.execute import (
+    Apply,
+    DeployResult,
+    Executor,
+    Preview,
+    Uploaded,
+    code_key,
+    deploy,
+)
 from phaseline.deploy.package import Package, build
-from phaseline.deploy.parameters import assign, read
+from phaseline.deploy.parameters import TemplateParameters, assign, read
 from phaseline.deploy.plan import EVERY, FUNCTIONS, STACKS, Plan
-from phaseline.deploy.stacks import Parameters, Result, Stacks
+from phaseline.deploy.stacks import Stacks
 from phaseline.errors import ConfigurationError, DeploymentError, RefusedError, RemoteCallError
 from scripts.__main__ import main
 from scripts.cli import console
@@ -57,11 +65,11 @@ TEMPLATES = {
 """The parameters that each template of these tests declares; one with a default has a `?`."""
 
 
-def declared(names: str) -> Parameters:
+def declared(names: str) -> TemplateParameters:
     """Parameters as in TEMPLATES."""
     words = names.split()
     required = frozenset(word for word in words if not word.endswith("?"))
-    return Parameters(frozenset(word.rstrip("?") for word in words), required)
+    return TemplateParameters(frozenset(word.rstrip("?") for word in words), required)
 
 
 def assigned(sections: dict[str, Any], **overrides: str) -> dict[str, dict[str, str]]:
@@ -120,9 +128,9 @@ def test_the_nearer_value_wins() -> None:
         (
             {"common": {"Environment": "other"}},
             {},
-            "deploy sets it by itself, to demo, found 'other'",
+            "deploy sets it to demo, found 'other'",
         ),
-        ({"common": {"CodeBucket": "mine"}}, {}, "deploy sets it by itself"),
+        ({"common": {"CodeBucket": "mine"}}, {}, "deploy sets it to the package that it uploads"),
         ({}, {}, "parameters of slack: the template needs a value for SlackChannel"),
     ],
 )
@@ -163,16 +171,18 @@ class Recorder:
 
     told: list[str] = field(default_factory=list)
     parameters: dict[str, Mapping[str, str]] = field(default_factory=dict)
-    needs: dict[str, Mapping[str, Result | None]] = field(default_factory=dict)
+    needs: dict[str, Mapping[str, StackResult | None]] = field(default_factory=dict)
     roles: list[str] = field(default_factory=list)
 
-    def stack(self, declared: Declared, needs: Mapping[str, Result | None]) -> Result:
+    def stack(
+        self, declared: DeclaredStack, needs: Mapping[str, StackResult | None]
+    ) -> StackResult:
         """Note the stack."""
         self.told.append(declared.name)
         self.parameters[declared.name] = declared.parameters
         self.needs[declared.name] = needs
         self.roles.append(declared.role_arn)
-        return Result(declared.name, "update")
+        return StackResult(declared.name, "update")
 
     def code_bucket(self, site_stack: str) -> str:
         """One bucket."""
@@ -216,12 +226,12 @@ def plan(repository: Path, *selected: str) -> Plan:
 class Templates(Stacks):
     """Stacks that only know the parameters of TEMPLATES."""
 
-    def parameters(self, name: str, template: str) -> Parameters:
+    def parameters(self, name: str, template: str) -> TemplateParameters:
         """Without a call."""
         return declared(TEMPLATES[name])
 
 
-def carried_out(plan: Plan, executor: Executor) -> tuple[Outcome, list[str]]:
+def carried_out(plan: Plan, executor: Executor) -> tuple[DeployResult, list[str]]:
     """The outcome, and the titles of the steps."""
     titles: list[str] = []
 
@@ -405,11 +415,11 @@ def test_a_dry_run_of_a_new_environment_tells_what_it_cannot_know(
     stub.add_response("describe_stacks", stack_answer("registry"))
     stub.add_response("describe_stacks", stack_answer("site", "REVIEW_IN_PROGRESS"))
     stub.add_client_error("describe_stacks", "ValidationError", "publish does not exist")
-    declared = Declared("publish", "{}", {})
+    declared = DeclaredStack("publish", "{}", {})
     found = Preview(stacks_of(stub), s3).stack(declared, {"registry": None, "site": None})
     assert (found.action, found.note) == (
         "create",
-        "its changes can be told after the deploy of site",
+        "its changes are known after the deploy of site",
     )
 
 
@@ -423,27 +433,27 @@ def test_a_dry_run_forgives_what_this_deploy_will_bring(
     stub.add_response("describe_stack_events", {"StackEvents": [EVENT]})
     stub.add_response("describe_stacks", stack_answer("publish", "ROLLBACK_COMPLETE"))
     executor = Preview(stacks_of(stub), s3)
-    needs: dict[str, Result | None] = {"site": Result("site", action)}
+    needs: dict[str, StackResult | None] = {"site": StackResult("site", action)}
     if is_error:
         with pytest.raises(DeploymentError):
-            executor.stack(Declared("publish", "{}", {}), needs)
+            executor.stack(DeclaredStack("publish", "{}", {}), needs)
     else:
-        found = executor.stack(Declared("publish", "{}", {}), needs)
-        assert found.note == "its changes can be told after the deploy of site"
+        found = executor.stack(DeclaredStack("publish", "{}", {}), needs)
+        assert found.note == "its changes are known after the deploy of site"
 
 
 EVENT = {"EventId": "1", "StackId": "i", "StackName": "publish", "Timestamp": 0}
 
 
-def outcome() -> Outcome:
+def outcome() -> DeployResult:
     """One changed stack, one as it was, one of a dry run's unknowns."""
-    bucket = Change("Modify", "Bucket", "AWS::S3::Bucket", "True", ("Name",))
+    bucket = ResourceChange("Modify", "Bucket", "AWS::S3::Bucket", "True", ("Name",))
     built = Package("site_publisher", Path("p.zip"), "ab", "qw==", 1234)
-    return Outcome(
+    return DeployResult(
         stacks={
-            "registry": Result("phaseline-demo-registry", "none", outputs={"Table": "t"}),
-            "site": Result("phaseline-demo-site", "update", (bucket,)),
-            "publish": Result("phaseline-demo-publish", "create", note="why"),
+            "registry": StackResult("phaseline-demo-registry", "none", outputs={"Table": "t"}),
+            "site": StackResult("phaseline-demo-site", "update", (bucket,)),
+            "publish": StackResult("phaseline-demo-publish", "create", note="why"),
         },
         documents=["metadata/in.zip"],
         packages=[Uploaded(built, "code/site_publisher/ab.zip", sent=True)],

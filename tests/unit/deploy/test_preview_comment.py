@@ -7,9 +7,8 @@ import requests
 from pytest_httpserver import HTTPServer
 
 from phaseline.deploy import preview_comment
-from phaseline.deploy.change_sets import Change
-from phaseline.deploy.execute import Outcome
-from phaseline.deploy.stacks import Result
+from phaseline.deploy.change_sets import ResourceChange, StackResult
+from phaseline.deploy.execute import DeployResult
 from phaseline.errors import ConfigurationError, DeploymentError, RemoteCallError
 from scripts.commands.preview import told
 from scripts.github.comments import Comments
@@ -20,23 +19,23 @@ from tests.github_comments import Comments as Served
 STACK = "phaseline-demo-site"
 MARKER = preview_comment.marker("demo", STACK)
 CHANGES = (
-    Change("Add", "Alarm", "AWS::CloudWatch::Alarm"),
-    Change("Modify", "Table", "AWS::DynamoDB::Table", "Conditional", ("KeySchema",)),
-    Change("Remove", "Queue", "AWS::SQS::Queue"),
-    Change("Modify", "Bucket", "AWS::S3::Bucket", "True", ("BucketName", "Tags")),
-    Change("Modify", "Function", "AWS::Lambda::Function", "False", ("Code",)),
+    ResourceChange("Add", "Alarm", "AWS::CloudWatch::Alarm"),
+    ResourceChange("Modify", "Table", "AWS::DynamoDB::Table", "Conditional", ("KeySchema",)),
+    ResourceChange("Remove", "Queue", "AWS::SQS::Queue"),
+    ResourceChange("Modify", "Bucket", "AWS::S3::Bucket", "True", ("BucketName", "Tags")),
+    ResourceChange("Modify", "Function", "AWS::Lambda::Function", "False", ("Code",)),
 )
 
 
 def test_replacements_come_first() -> None:
     """They lose data; then removals, then the rest."""
-    text = preview_comment.text("demo", Result(STACK, "update", CHANGES), link="https://x/run")
+    text = preview_comment.text("demo", StackResult(STACK, "update", CHANGES), link="https://x/run")
     assert text.splitlines() == [
         MARKER,
         f"### `{STACK}`: would be updated, 5 changes, 1 replaced",
         "",
         "> [!WARNING]",
-        "> To be replaced: 1, perhaps: 1. What replaces a resource is empty and has another name.",
+        "> To be replaced: 1, perhaps: 1. A replacement starts empty, and has another name.",
         "",
         "| Action | Resource | Type | Properties | Replaced |",
         "|-|-|-|-|-|",
@@ -52,14 +51,14 @@ def test_replacements_come_first() -> None:
 
 def test_no_changes_is_told_too() -> None:
     """A comment of an earlier push must not stay as it was."""
-    text = preview_comment.text("demo", Result(STACK, "none"))
+    text = preview_comment.text("demo", StackResult(STACK, "none"))
     assert text == f"{MARKER}\n### `{STACK}`: No changes\n"
 
 
 @pytest.mark.parametrize("failure", ["", "stack x: <b>it</b>\n| failed | ![](x)"])
 def test_what_is_not_known_is_told(failure: str) -> None:
     """With the reason, in which nothing means anything to Markdown: each line is indented."""
-    result = Result(STACK, "create", note="its changes can be told after the deploy of site")
+    result = StackResult(STACK, "create", note="its changes are known after the deploy of site")
     lines = preview_comment.text("demo", result, failure=failure).splitlines()
     assert lines[1].endswith("no preview" if failure else "would be created")
     assert lines[3:] == [f"    {line}" for line in (failure or result.note).splitlines()]
@@ -67,14 +66,16 @@ def test_what_is_not_known_is_told(failure: str) -> None:
 
 def test_a_long_comment_is_cut() -> None:
     """At GitHub's limit, by whole rows, and says how many are left out; replacements stay."""
-    many = [Change("Add", f"Resource{number:04}", "AWS::S3::Bucket") for number in range(3000)]
+    many = [
+        ResourceChange("Add", f"Resource{number:04}", "AWS::S3::Bucket") for number in range(3000)
+    ]
     text = preview_comment.text(
-        "demo", Result(STACK, "update", (*many, CHANGES[3])), link="https://x"
+        "demo", StackResult(STACK, "update", (*many, CHANGES[3])), link="https://x"
     )
     assert len(text) <= preview_comment.LIMIT
     assert "| Modify | Bucket |" in text
     rows = [line for line in text.splitlines() if line.startswith(("| Add", "| Modify"))]
-    assert f"{3001 - len(rows)} more changes. The run's log has them all." in text
+    assert f"{3001 - len(rows)} more changes. The log of the run shows all." in text
     assert text.endswith("(https://x)\n")
 
 
@@ -88,7 +89,9 @@ def test_a_stack_and_an_environment_have_a_marker_of_their_own() -> None:
 
 def test_a_stack_without_preview_has_its_reason() -> None:
     """The others have theirs."""
-    outcome = Outcome({"site": Result(STACK, "update"), "registry": Result("r", "none")})
+    outcome = DeployResult(
+        {"site": StackResult(STACK, "update"), "registry": StackResult("r", "none")}
+    )
     texts = told("demo", outcome, {STACK: DeploymentError("stack s", "it failed", "Mend it.")}, "")
     assert "    stack s: it failed. Mend it." in texts[STACK]
     assert "No changes" in texts["r"]

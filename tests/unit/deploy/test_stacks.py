@@ -10,7 +10,7 @@ import pytest
 from botocore.session import get_session
 from botocore.stub import ANY, Stubber
 
-from phaseline.deploy.change_sets import Change, Declared, change_set_name
+from phaseline.deploy.change_sets import DeclaredStack, ResourceChange, change_set_name
 from phaseline.deploy.stack_status import NEXT, Event, decide
 from phaseline.deploy.stacks import Stacks
 from phaseline.errors import ConfigurationError, DeploymentError, TimedOutError
@@ -20,7 +20,7 @@ STACK_ID = f"arn:aws:cloudformation:us-east-1:000000000000:stack/{NAME}/1"
 ROLE = "arn:aws:iam::000000000000:role/deploys"
 SET_ID = "arn:aws:cloudformation:us-east-1:000000000000:changeSet/s/1"
 STARTED = datetime(2026, 11, 24, tzinfo=UTC)
-DECLARED = Declared(NAME, "{}", {"Environment": "demo"})
+DECLARED = DeclaredStack(NAME, "{}", {"Environment": "demo"})
 SERVICE = get_session().get_service_model("cloudformation")
 STATUSES: list[str] = SERVICE.shape_for("StackStatus").enum  # type: ignore[attr-defined]
 
@@ -203,7 +203,9 @@ def test_new_stack_is_created(scripted: Scripted) -> None:
     result = scripted.stacks.deploy(DECLARED)
     assert result.action == "create"
     assert result.outputs == {"Name": "b"}
-    assert result.changes == (Change("Modify", "Bucket", "AWS::S3::Bucket", "False", ("Tags",)),)
+    assert result.changes == (
+        ResourceChange("Modify", "Bucket", "AWS::S3::Bucket", "False", ("Tags",)),
+    )
     assert [one.status for one in scripted.seen] == [
         "CREATE_IN_PROGRESS",
         "CREATE_COMPLETE",
@@ -403,7 +405,7 @@ def test_cloudformation_is_given_its_role(scripted: Scripted) -> None:
     scripted.create("UPDATE", RoleARN=ROLE)
     scripted.describe("FAILED", StatusReason="No updates are to be performed.", Changes=[])
     scripted.delete()
-    declared = Declared(NAME, "{}", {"Environment": "demo"}, ROLE)
+    declared = DeclaredStack(NAME, "{}", {"Environment": "demo"}, ROLE)
     assert scripted.stacks.deploy(declared).action == "none"
     assert change_set_name(declared, None, "deploy") != change_set_name(DECLARED, None, "deploy")
 
@@ -469,7 +471,7 @@ def test_a_set_belongs_to_one_state(scripted: Scripted) -> None:
         "UPDATE_COMPLETE", LastUpdatedTime=datetime(2026, 12, 1, tzinfo=UTC)
     )
     shell: Any = scripted.stack("REVIEW_IN_PROGRESS")
-    other = Declared(NAME, "{}", {"Environment": "other"})
+    other = DeclaredStack(NAME, "{}", {"Environment": "other"})
     names = [
         change_set_name(DECLARED, None, "deploy"),
         change_set_name(DECLARED, stack, "deploy"),

@@ -12,7 +12,13 @@ import pytest
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
-from phaseline.drift.function_code import Code, Declared, Redeployment, compare, declared_in
+from phaseline.drift.function_code import (
+    DeclaredFunction,
+    FunctionCode,
+    Redeployment,
+    compare,
+    declared_in,
+)
 from phaseline.errors import ConfigurationError, RefusedError, RemoteCallError, TimedOutError
 
 ZIP = b"a package"
@@ -20,7 +26,7 @@ SHA256 = base64.b64encode(hashlib.sha256(ZIP).digest()).decode()
 OTHER = base64.b64encode(bytes(32)).decode()
 KEY = f"code/site_publisher/{hashlib.sha256(ZIP).hexdigest()}.zip"
 NAME = "phaseline-demo-functions-SitePublisher-1"
-DECLARED = Declared("site_publisher", NAME, "artifacts", KEY)
+DECLARED = DeclaredFunction("site_publisher", NAME, "artifacts", KEY)
 
 
 @dataclass
@@ -93,7 +99,7 @@ def test_what_a_stack_declares_for_its_functions() -> None:
 def test_a_key_that_deploy_did_not_make() -> None:
     """It says nothing of the code, so that nothing can be compared."""
     with pytest.raises(ConfigurationError, match="says no digest"):
-        _ = Declared("site_publisher", NAME, "artifacts", "mine.zip").sha256
+        _ = DeclaredFunction("site_publisher", NAME, "artifacts", "mine.zip").sha256
 
 
 @pytest.mark.parametrize(
@@ -121,7 +127,7 @@ def test_a_function_that_is_gone(scripted: Scripted) -> None:
     scripted.functions.add_client_error("get_function", "ResourceNotFoundException")
     functions: Any = scripted.functions.client
     found = compare(functions, DECLARED, SHA256)
-    assert found == Code("site_publisher", SHA256, SHA256, None)
+    assert found == FunctionCode("site_publisher", SHA256, SHA256, None)
     assert not found.changed
 
 

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from phaseline.deploy.plan import EVERY
 from phaseline.drift.code_check import redeploy
-from phaseline.drift.deployed import Checkout, Clients, Deployed, Found
+from phaseline.drift.deployed import Checkout, CheckResult, Clients, Deployed
 from phaseline.drift.function_code import Redeployment
 from phaseline.drift.infrastructure import InfrastructureCheck
 from phaseline.drift.report import Finding, Repair
@@ -176,7 +176,7 @@ class Cloud:
             PipelineNotFoundException=pipelines.exceptions.PipelineNotFoundException,
         )
 
-    def look(self, **changes: Any) -> Found:
+    def look(self, **changes: Any) -> CheckResult:
         """What is found in it."""
         code = {"site_publisher": SHA256}
         declared = {short: templates.read(text, short) for short, text in TEXTS.items()}
@@ -252,7 +252,7 @@ def drift(resource: str, type_: str, status: str, **values: str) -> dict[str, An
     }
 
 
-def one(found: Found) -> Finding:
+def one(found: CheckResult) -> Finding:
     """The only finding, where nothing failed."""
     assert found.failures == ()
     [finding] = found.findings

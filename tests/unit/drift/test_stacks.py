@@ -8,7 +8,13 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from phaseline.drift.stacks import Difference, Drifted, StackDrift, Unchecked, detect
+from phaseline.drift.stacks import (
+    DriftedResource,
+    PropertyDifference,
+    StackDrift,
+    UncheckedResource,
+    detect,
+)
 
 NAME = "phaseline-demo-site"
 STACK_ID = f"arn:aws:cloudformation:us-east-1:000000000000:stack/{NAME}/1"
@@ -128,22 +134,22 @@ def test_drift_is_told_property_by_property(scripted: Scripted) -> None:
     found = scripted.detect()
     assert found.failure == ""
     assert found.drifted == (
-        Drifted(
+        DriftedResource(
             "Bucket",
             "AWS::S3::Bucket",
             "MODIFIED",
             (
-                Difference("/Versioning/Status", "NOT_EQUAL", "Enabled", "Suspended"),
-                Difference("/Tags/1", "ADD", "", '{"Key":"a"}'),
-                Difference("/Tags/2", "REMOVE", '{"Key":"b"}', ""),
+                PropertyDifference("/Versioning/Status", "NOT_EQUAL", "Enabled", "Suspended"),
+                PropertyDifference("/Tags/1", "ADD", "", '{"Key":"a"}'),
+                PropertyDifference("/Tags/2", "REMOVE", '{"Key":"b"}', ""),
             ),
         ),
-        Drifted("Gone", "AWS::S3::Bucket", "DELETED", ()),
+        DriftedResource("Gone", "AWS::S3::Bucket", "DELETED", ()),
     )
     assert found.unchecked == (
-        Unchecked("Odd", "AWS::S3::Bucket"),
-        Unchecked("Other", "AWS::X::Y"),
-        Unchecked("Policy", "AWS::S3::BucketPolicy"),
+        UncheckedResource("Odd", "AWS::S3::Bucket"),
+        UncheckedResource("Other", "AWS::X::Y"),
+        UncheckedResource("Policy", "AWS::S3::BucketPolicy"),
     )
 
 

@@ -1,7 +1,6 @@
-"""Whether what is deployed is what this checkout declares: stacks, code, pipeline, connection.
+"""Compares the deployed state with this checkout: stacks, code, pipeline and connection.
 
-Everything is read, nothing is changed. A check that fails leaves the others alone, and is told as
-what it is: not looked at.
+The checks only read. A check that fails is reported as a failure, and the other checks continue.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,18 +21,20 @@ from phaseline.drift.template_values import UnresolvedError
 from phaseline.errors import PhaselineError
 
 WORKERS = 8
-"""Checks at once. CloudFormation slows callers down, which the checks sit out; more at once would
-only wait for each other."""
+"""Concurrent checks. CloudFormation throttles callers, so that more checks would not be faster."""
 
 T = TypeVar("T")
 Check = tuple[str, Callable[[], CheckResult]]
-"""What is checked, as findings call it, and how."""
+"""The subject of a check, as findings name it, and the function that checks it."""
 
 
 @dataclass(frozen=True)
 class InfrastructureCheck:
-    """The check of the stacks `selected` of an environment. `limit` bounds the wait of each part,
-    for a detection's end and for AWS's rate limits, in seconds of `clock`."""
+    """The check of an environment's stacks, of which it reports those in `selected`.
+
+    `limit` bounds the time for which each check waits for CloudFormation's detection and for rate
+    limits, in seconds by `clock`.
+    """
 
     deployed: Deployed
     clock: Callable[[], float]
@@ -42,14 +43,14 @@ class InfrastructureCheck:
     selected: Sequence[str] = EVERY
 
     def run(self) -> CheckResult:
-        """All that was found, in the order of the stacks."""
-        # Of all of them, because the pipeline is made of what other stacks export.
-        every = [
+        """Run all checks, and return their results in the order of the stacks."""
+        # All stacks are described, because the pipeline imports what other stacks export.
+        descriptions = [
             (f"stack {self.deployed.name(short)}", partial(self._described, short))
             for short in EVERY
         ]
         with ThreadPoolExecutor(WORKERS) as pool:
-            described = dict(zip(EVERY, pool.map(self._tried, every), strict=True))
+            described = dict(zip(EVERY, pool.map(self._tried, descriptions), strict=True))
             stacks = {short: one for short, one in described.items() if isinstance(one, Stack)}
             failed = {
                 short: one for short, one in described.items() if isinstance(one, CheckResult)
@@ -63,31 +64,33 @@ class InfrastructureCheck:
         )
 
     def _tried(self, check: "tuple[str, Callable[[], T]]") -> "T | CheckResult":
-        """What a check finds, or that it failed."""
-        subject, look = check
+        """Return the result of a check, or its failure."""
+        subject, run_check = check
         try:
             return wait_out(
-                look, clock=self.clock, sleep=self.sleep, deadline=self.clock() + self.limit
+                run_check, clock=self.clock, sleep=self.sleep, deadline=self.clock() + self.limit
             )
         except UnresolvedError as error:
-            reason = f"this of its template can't be worked out: {error}"
+            reason = f"a value of its template is not known: {error}"
         except (PhaselineError, ClientError, BotoCoreError) as error:
             reason = str(error)
         return CheckResult(failures=(Failure(subject, f"It could not be checked: {reason}"),))
 
     def _described(self, short: str) -> Stack | CheckResult:
-        """The stack, or why there is none to check."""
+        """Return the stack, or a result if there is no stack to check."""
         stack = self.deployed.describe(short)
         subject = f"stack {self.deployed.name(short)}"
         if stack is None and short not in STACKS:
             return CheckResult(unchecked=(f"{subject}: it is not deployed",))
         if stack is None:
-            sentence = f"The {subject} is declared and does not exist. {self.deployed.remedy}"
+            sentence = f"The {subject} is declared but does not exist. {self.deployed.remedy}"
             return CheckResult(
                 (Finding("missing-stack", subject, "missing", sentence, file=file_of(short)),)
             )
         if stack.changing:
-            sentence = f"It is being changed ({stack.status}); look again when that has ended."
+            sentence = (
+                f"An operation is in progress ({stack.status}). Run the check again after it."
+            )
             return CheckResult(failures=(Failure(subject, sentence),))
         return stack
 
@@ -111,7 +114,7 @@ class InfrastructureCheck:
             yield "connection", partial(pipeline_check.connection, self.deployed, stack)
 
     def _steady(self, look: Callable[[Stack], CheckResult], stack: Stack) -> CheckResult:
-        """What a look at a stack finds, unless a deploy has changed the stack since."""
+        """Return the result of a stack's check, or a failure if the stack changed meanwhile."""
         found = look(stack)
         if not found.findings:
             return found
@@ -120,7 +123,7 @@ class InfrastructureCheck:
             == stack
         ):
             return found
-        sentence = "It was changed while it was looked at; look again when that has ended."
+        sentence = "The stack changed during the check. Run the check again."
         return CheckResult(failures=(Failure(f"stack {stack.name}", sentence),))
 
     def _drift(self, stack: Stack) -> CheckResult:

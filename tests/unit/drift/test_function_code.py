@@ -98,7 +98,7 @@ def test_what_a_stack_declares_for_its_functions() -> None:
 
 def test_a_key_that_deploy_did_not_make() -> None:
     """It says nothing of the code, so that nothing can be compared."""
-    with pytest.raises(ConfigurationError, match="says no digest"):
+    with pytest.raises(ConfigurationError, match="contains no digest"):
         _ = DeclaredFunction("site_publisher", NAME, "artifacts", "mine.zip").sha256
 
 

@@ -294,7 +294,7 @@ def test_a_stack_that_is_being_changed_is_not_checked(cloud: Cloud) -> None:
     assert [(one.subject, one.sentence) for one in found.failures] == [
         (
             "stack phaseline-demo-publish",
-            "It is being changed (UPDATE_IN_PROGRESS); look again when that has ended.",
+            "An operation is in progress (UPDATE_IN_PROGRESS). Run the check again after it.",
         )
     ]
     assert [one.kind for one in found.findings] == ["connection"]
@@ -315,7 +315,7 @@ def test_a_deploy_during_the_look_is_no_drift(
     assert [(one.subject, one.sentence) for one in found.failures] == [
         (
             "stack phaseline-demo-publish",
-            "It was changed while it was looked at; look again when that has ended.",
+            "The stack changed during the check. Run the check again.",
         )
     ]
 
@@ -325,8 +325,11 @@ def test_parameters_that_nobody_tells_are_not_checked(cloud: Cloud) -> None:
     cloud.parameters["Channel"], cloud.has_parameters = "C2", False
     found = cloud.look()
     assert (found.findings, found.failures) == ((), ())
-    told = "stack phaseline-demo-publish: its parameters, which no file of this checkout tells"
-    assert told in found.unchecked
+    unchecked = (
+        "stack phaseline-demo-publish: its parameters, because the checkout has no parameters file"
+        " for them"
+    )
+    assert unchecked in found.unchecked
 
 
 @pytest.mark.parametrize("operation", ["DescribeStacks", "GetTemplate", "DetectStackDrift"])
@@ -396,7 +399,7 @@ def test_code_that_was_not_deployed_yet(cloud: Cloud) -> None:
     finding = one(cloud.look())
     assert (finding.kind, finding.subject) == ("code", "function site_publisher")
     assert finding.repair is None
-    assert "is not what this checkout builds" in finding.sentence
+    assert "declares other code for" in finding.sentence
 
 
 def test_code_that_was_changed_by_hand(cloud: Cloud) -> None:

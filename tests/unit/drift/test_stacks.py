@@ -177,7 +177,7 @@ def test_no_drift(scripted: Scripted) -> None:
             "DETECTION_COMPLETE",
             {"StackDriftStatus": "UNKNOWN"},
             "IN_SYNC",
-            "CloudFormation could not tell",
+            "CloudFormation reports the drift status UNKNOWN",
         ),
     ],
 )

@@ -47,7 +47,7 @@ def test_a_lost_promotion(world: World) -> None:
     (one, other) = world.look().findings
 
     assert (one.kind, one.subject) == ("lost-promotion", "opt/a")
-    assert "2 is tested and was never released, 1 is active" in one.sentence
+    assert "2 is tested but was never released; 1 is active" in one.sentence
     assert (other.subject, other.found) == ("opt/b", "1 is tested, nothing is active")
     assert one.repair is not None
     after = world.documents.read("opt").document.algorithms["a"].release
@@ -109,18 +109,18 @@ def pinned(world: World) -> str:
     world.stream("2")
     world.publish()
     world.ask("promote", "1")
-    return "ana made 1 active after it"
+    return "ana made 1 active afterwards"
 
 
 def in_the_order_of_the_stream(world: World) -> str:
     world.stream("3")
     world.stream("2")
-    return "3 is tested and had its turn"
+    return "3 is tested and was released before"
 
 
 def in_the_order_of_one_batch(world: World) -> str:
     world.batch("3", "2")
-    return "3 is tested and had its turn"
+    return "3 is tested and was released before"
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_a_pinned_version_without_an_item(world: World) -> None:
     world.remove("1")
     world.remove("2")
 
-    assert "its item is gone" in world.explained()["opt/a"]
+    assert "its item was removed" in world.explained()["opt/a"]
 
 
 def test_an_environment_with_one_before_it(world: World) -> None:
@@ -348,7 +348,9 @@ def test_an_old_site(world: World) -> None:
     (finding,) = world.look().findings
 
     assert (finding.kind, finding.subject) == ("old-site", "website")
-    assert "revision 1 of the document 'opt', the newest is 2 (opt/a: 1 -> 2)" in finding.sentence
+    assert (
+        "revision 1 of the document 'opt', but the newest is 2 (opt/a: 1 -> 2)" in finding.sentence
+    )
 
 
 def test_an_execution_explains_an_old_site(world: World) -> None:
@@ -357,7 +359,7 @@ def test_an_execution_explains_an_old_site(world: World) -> None:
     world.run("e2", "Succeeded")
     world.stream("2")
 
-    assert "execution e1 is under way" in world.explained()["website"]
+    assert "execution e1 is in progress" in world.explained()["website"]
 
 
 def test_a_wrong_manifest(world: World) -> None:
@@ -523,7 +525,7 @@ def test_a_verification_under_way_explains_an_open_release(world: World) -> None
     world.publish(verify=False)
     world.run("e1", "InProgress")
 
-    assert "execution e1 is under way" in world.explained()["opt/a"]
+    assert "execution e1 is in progress" in world.explained()["opt/a"]
 
 
 def test_a_dispatch_that_is_owed(world: World) -> None:

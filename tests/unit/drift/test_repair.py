@@ -226,7 +226,7 @@ def test_an_old_site(world: World) -> None:
     (second,) = world.mend(report)
 
     assert (first.execution, second.execution) == ("started-0", "started-0")
-    assert "under way" in second.sentence
+    assert "in progress" in second.sentence
     assert len(world.pipeline_calls.of("StartPipelineExecution")) == 1
 
 
@@ -252,9 +252,7 @@ def test_a_site_that_was_built_meanwhile(world: World) -> None:
     report = world.look()
     world.publish()
 
-    assert told(world.mend(report)) == [
-        (True, "not needed any more: the website is as it should be")
-    ]
+    assert told(world.mend(report)) == [(True, "no longer needed: the website is correct")]
     assert world.pipeline_calls.of("StartPipelineExecution") == []
 
 
@@ -272,11 +270,9 @@ def test_an_old_cache(world: World) -> None:
     report, old = world.look(), dict(world.edge)
 
     (repaired,) = world.mend(report)
-    assert repaired.sentence == "invalidation I1 of everything is completed"
+    assert repaired.sentence == "the invalidation I1 of all paths has completed"
     assert world.found() == {}
-    assert told(world.mend(report)) == [
-        (True, "not needed any more: the website is as it should be")
-    ]
+    assert told(world.mend(report)) == [(True, "no longer needed: the website is correct")]
 
     world.edge = old
     world.mend(report)

@@ -1,9 +1,9 @@
-"""Pure: what a change set is called, and what CloudFormation's answer about one says."""
+"""Pure: the name of a change set, and the changes in its description."""
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,14 +13,17 @@ if TYPE_CHECKING:
     )
 
 EMPTY = ("didn't contain changes", "No updates are to be performed")
-"""How CloudFormation words the failure of a change set that would change nothing."""
+"""Parts of CloudFormation's status reason for a change set without changes."""
 
 
 @dataclass(frozen=True)
-class Declared:
-    """A stack as it should be. A parameter that isn't named takes the template's default, never
-    its value of before, so that what is deployed is what is declared. CloudFormation acts as the
-    role `role_arn`; where that is empty as the one of before, else as the caller."""
+class DeclaredStack:
+    """A stack as it should be.
+
+    A parameter that `parameters` lacks gets the template's default, never its previous value.
+    CloudFormation assumes the role `role_arn`. If that is empty, it assumes the stack's previous
+    role, or uses the caller's credentials.
+    """
 
     name: str
     template: str
@@ -29,9 +32,12 @@ class Declared:
 
 
 @dataclass(frozen=True)
-class Change:
-    """One resource in a change set. `action` is Add, Modify, Remove, Import or Dynamic;
-    `replacement` is True, False, Conditional or empty; `properties` are those that change."""
+class ResourceChange:
+    """The change of one resource in a change set.
+
+    `action` is Add, Modify, Remove, Import or Dynamic. `replacement` is True, False, Conditional
+    or empty. `properties` names the properties that change.
+    """
 
     action: str
     resource: str
@@ -40,30 +46,45 @@ class Change:
     properties: tuple[str, ...] = ()
 
 
-def change_set_name(declared: Declared, stack: "StackTypeDef | None", purpose: str) -> str:
-    """The name of the change set that brings `stack`, in its state of now, to `declared`.
+@dataclass(frozen=True)
+class StackResult:
+    """The result of deploying or previewing a stack.
 
-    The state is the time of the stack's last update: after it, the same declaration has another
-    name, because a change set that was executed keeps its name taken.
+    `action` is create, update or none. `note` says why a preview has no changes to show.
+    """
+
+    stack: str
+    action: str
+    changes: tuple[ResourceChange, ...] = ()
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+
+
+def change_set_name(declared: DeclaredStack, stack: "StackTypeDef | None", purpose: str) -> str:
+    """Return the name of the change set that changes `stack` from its present state to `declared`.
+
+    The state is the time of the stack's last update. The same declaration has another name after
+    an update, because the name of an executed change set cannot be used again.
     """
     state = ""
     if stack is not None and stack["StackStatus"] != "REVIEW_IN_PROGRESS":
         state = str(stack.get("LastUpdatedTime", stack["CreationTime"]))
-    asked = [declared.name, declared.template, dict(declared.parameters), declared.role_arn, state]
-    digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+    parameters = dict(declared.parameters)
+    identity = [declared.name, declared.template, parameters, declared.role_arn, state]
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     return f"phaseline-{purpose}-{digest[:32]}"
 
 
 def is_empty(described: "DescribeChangeSetOutputTypeDef") -> bool:
-    """Whether this change set failed because there is nothing to change."""
+    """Return whether this change set failed because it contains no changes."""
     reason = described.get("StatusReason", "")
     return described["Status"] == "FAILED" and any(words in reason for words in EMPTY)
 
 
-def changes(described: "DescribeChangeSetOutputTypeDef") -> tuple[Change, ...]:
-    """A change set's changes as plain values."""
+def changes(described: "DescribeChangeSetOutputTypeDef") -> tuple[ResourceChange, ...]:
+    """Return the changes in the description of a change set."""
     return tuple(
-        Change(
+        ResourceChange(
             action=change["Action"],
             resource=change["LogicalResourceId"],
             type=change["ResourceType"],
@@ -77,5 +98,5 @@ def changes(described: "DescribeChangeSetOutputTypeDef") -> tuple[Change, ...]:
                 )
             ),
         )
-        for change in (one["ResourceChange"] for one in described.get("Changes", []))
+        for change in (entry["ResourceChange"] for entry in described.get("Changes", []))
     )

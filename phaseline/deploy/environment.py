@@ -1,4 +1,4 @@
-"""What is deployed as one environment: the names and addresses in its stacks' outputs."""
+"""A deployed environment, read from the outputs and parameters of its stacks."""
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
 STACKS = ("registry", "site", "listener", "publish", "slack", "pipeline")
-"""The stacks that tell what is deployed."""
+"""The stacks whose outputs and parameters describe the environment."""
 PREFIX = "metadata/"
-"""Where the metadata bucket holds the documents: the templates' rules and sources name it."""
+"""The prefix of the documents' keys. The EventBridge rules and the pipeline's sources name it."""
 
 
 @dataclass(frozen=True)
 class Environment:
-    """One deployed environment. `schema` is how its algorithms table names things.
+    """A deployed environment. `schema` holds the names in its algorithms table.
 
-    `promotes_from` is the environment before this one, where a version must have been live for
-    `soak_minutes` before it is promoted here; None for one whose versions come from the stream.
+    `promotes_from` is the upstream environment, where a version must have been live for
+    `soak_minutes` before it is promoted here; None if the versions come from the table's stream.
     """
 
     name: str
@@ -43,9 +43,9 @@ class Environment:
 
 
 def read(client: "CloudFormationClient", name: str) -> Environment:
-    """The environment `name`, by one DescribeStacks call for each of STACKS, all at once.
+    """Read the environment `name` with one concurrent DescribeStacks call for each of STACKS.
 
-    Raises ConfigurationError naming the stack that is not there or lacks a value.
+    Raises ConfigurationError, which names the stack that does not exist or lacks a value.
     """
     with ThreadPoolExecutor(len(STACKS)) as pool:
         stacks = pool.map(lambda short: _values(client, name, short), STACKS)
@@ -77,7 +77,7 @@ def read(client: "CloudFormationClient", name: str) -> Environment:
 
 @dataclass(frozen=True)
 class _Values:
-    """The outputs and parameters of a stack. Raises ConfigurationError for one that it lacks."""
+    """The outputs and parameters of a stack. Raises ConfigurationError for a missing one."""
 
     stack: Stack
     remedy: str

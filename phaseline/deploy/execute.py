@@ -1,7 +1,6 @@
-"""Carries out the plan of an environment, or only looks.
+"""Executes the plan of an environment, or previews it.
 
-A dry run walks the same plan with another executor (`Preview` for `Apply`), so that it shows what a
-deploy does.
+A dry run follows the same plan with another executor (`Preview` instead of `Apply`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,12 +13,12 @@ from botocore.exceptions import ClientError
 
 from phaseline.algorithms.names import TYPES
 from phaseline.deploy import package
-from phaseline.deploy.change_sets import Declared
+from phaseline.deploy.change_sets import DeclaredStack, StackResult
 from phaseline.deploy.environment import PREFIX
 from phaseline.deploy.package import Package
 from phaseline.deploy.plan import FUNCTIONS, NEEDS, Plan, key_parameter, parameters_of
 from phaseline.deploy.stack import is_deployed
-from phaseline.deploy.stacks import Result, Stacks
+from phaseline.deploy.stacks import Stacks
 from phaseline.documents.store import Documents
 from phaseline.errors import DeploymentError
 
@@ -28,14 +27,14 @@ if TYPE_CHECKING:
 
 
 class Steps(Protocol):
-    """Names each step to a person while it runs."""
+    """Shows the title of each step while it runs."""
 
     def __call__(self, title: str) -> AbstractContextManager[object]: ...
 
 
 @dataclass(frozen=True)
 class Uploaded:
-    """A function's package, its key in the code bucket, and whether it had to be sent."""
+    """A function's package, its key in the code bucket, and whether it was uploaded now."""
 
     package: Package
     key: str
@@ -43,48 +42,54 @@ class Uploaded:
 
 
 @dataclass
-class Outcome:
-    """What a deploy did, or a dry run would do."""
+class DeployResult:
+    """The result of a deploy, or of a dry run."""
 
-    stacks: dict[str, Result] = field(default_factory=dict)
+    stacks: dict[str, StackResult] = field(default_factory=dict)
     documents: list[str] = field(default_factory=list)
     packages: list[Uploaded] = field(default_factory=list)
 
 
 class Executor(Protocol):
-    """Carries a plan out, or only looks."""
+    """Executes the steps of a plan, or previews them."""
 
-    def stack(self, declared: Declared, needs: Mapping[str, Result | None]) -> Result:
-        """Bring a stack to what is declared. `needs` names the stacks that it imports from, with
-        what was just done to them, or None for one that is no part of this deploy."""
+    def stack(
+        self, declared: DeclaredStack, needs: Mapping[str, StackResult | None]
+    ) -> StackResult:
+        """Create or update a stack. `needs` maps the names of the stacks that it imports from to
+        their results, or to None if they are not part of this deploy."""
 
     def code_bucket(self, site_stack: str) -> str:
-        """The bucket for code that the site stack made."""
+        """Return the code bucket of the site stack."""
 
     def upload(self, bucket: str, built: Package) -> Uploaded:
-        """Put a package where CloudFormation finds it, unless it is there."""
+        """Upload a package to the code bucket, unless it exists there."""
 
     def documents(self, site_stack: str) -> list[str]:
-        """Create the metadata documents that are missing; their keys."""
+        """Create the missing metadata documents, and return their keys."""
 
 
 @dataclass(frozen=True)
 class Apply:
-    """Carries a plan out."""
+    """Executes the steps of a plan."""
 
     stacks: Stacks
     s3: "S3Client"
 
-    def stack(self, declared: Declared, needs: Mapping[str, Result | None]) -> Result:  # noqa: ARG002
+    def stack(
+        self,
+        declared: DeclaredStack,
+        needs: Mapping[str, StackResult | None],  # noqa: ARG002
+    ) -> StackResult:
         """Deploy the stack."""
         return self.stacks.deploy(declared)
 
     def code_bucket(self, site_stack: str) -> str:
-        """The bucket, out of the stack's outputs."""
+        """Return the bucket that the stack's outputs name."""
         return self.stacks.outputs(site_stack)["ArtifactBucketName"]
 
     def upload(self, bucket: str, built: Package) -> Uploaded:
-        """Send the package, unless its key is there: the key says the content."""
+        """Upload the package, unless its key exists: the key contains the digest of the content."""
         key = code_key(built)
         if _exists(self.s3, bucket, key):
             return Uploaded(built, key, sent=False)
@@ -98,36 +103,38 @@ class Apply:
         return Uploaded(built, key, sent=True)
 
     def documents(self, site_stack: str) -> list[str]:
-        """Create those that never existed."""
+        """Create the documents that never existed."""
         bucket = self.stacks.outputs(site_stack)["MetadataBucketName"]
         return Documents(self.s3, bucket, PREFIX, self.stacks.sleep).create_missing()
 
 
 @dataclass(frozen=True)
 class Preview:
-    """Only looks: change sets are made, shown and removed, and nothing is sent."""
+    """Previews a plan: creates and deletes change sets, and uploads nothing."""
 
     stacks: Stacks
     s3: "S3Client"
 
-    def stack(self, declared: Declared, needs: Mapping[str, Result | None]) -> Result:
-        """What would change; without a change set where CloudFormation could not make one,
-        because the stack imports what a stack of this same plan has yet to export."""
+    def stack(
+        self, declared: DeclaredStack, needs: Mapping[str, StackResult | None]
+    ) -> StackResult:
+        """Return the changes. If the stack imports values that another stack of this plan does
+        not export yet, CloudFormation cannot compute them; the result then has a note."""
         missing = [name for name in needs if not self._is_deployed(name)]
-        changing = [name for name, done in needs.items() if done and done.action != "none"]
-        later = "its changes can be told after the deploy of {}"
+        changing = [name for name, need in needs.items() if need and need.action != "none"]
+        later = "its changes are known after the deploy of {}"
         action = "update" if self._is_deployed(declared.name) else "create"
         if missing:
-            return Result(declared.name, action, note=later.format(" and ".join(missing)))
+            return StackResult(declared.name, action, note=later.format(" and ".join(missing)))
         try:
             return self.stacks.preview(declared)
         except DeploymentError:
             if not changing:
                 raise
-            return Result(declared.name, action, note=later.format(" and ".join(changing)))
+            return StackResult(declared.name, action, note=later.format(" and ".join(changing)))
 
     def code_bucket(self, site_stack: str) -> str:
-        """The bucket, or nothing where it has yet to be made."""
+        """Return the bucket, or "" if it does not exist yet."""
         return (
             self.stacks.outputs(site_stack)["ArtifactBucketName"]
             if self._is_deployed(site_stack)
@@ -135,12 +142,12 @@ class Preview:
         )
 
     def upload(self, bucket: str, built: Package) -> Uploaded:
-        """Whether the package would be sent."""
+        """Return the package, and whether a deploy would upload it."""
         key = code_key(built)
         return Uploaded(built, key, sent=not bucket or not _exists(self.s3, bucket, key))
 
     def documents(self, site_stack: str) -> list[str]:
-        """Those that would be created."""
+        """Return the keys of the documents that a deploy would create."""
         keys = [f"{PREFIX}{type_}.zip" for type_ in TYPES]
         if not self._is_deployed(site_stack):
             return keys
@@ -151,28 +158,28 @@ class Preview:
         return is_deployed(self.stacks.find(name))
 
 
-def deploy(plan: Plan, executor: Executor, stacks: Stacks, step: Steps) -> Outcome:
-    """Let `executor` carry out `plan`, step by step.
+def deploy(plan: Plan, executor: Executor, stacks: Stacks, step: Steps) -> DeployResult:
+    """Execute `plan` with `executor`, step by step.
 
-    What can be wrong with parameters and packages is found before anything is changed. Raises
-    what Stacks, package and Documents raise; running it again then goes on where it stopped.
+    Parameters and packages are checked before anything is changed. Raises the errors of Stacks,
+    `package` and Documents. A second run continues after the last completed step.
     """
-    outcome = Outcome()
+    outcome = DeployResult()
     with step("Check templates and parameters"):
         with ThreadPoolExecutor(len(plan.templates)) as pool:
-            found = pool.map(stacks.parameters, plan.templates.keys(), plan.templates.values())
-        declared = dict(zip(plan.templates, found, strict=True))
+            summaries = pool.map(stacks.parameters, plan.templates.keys(), plan.templates.values())
+        declared = dict(zip(plan.templates, summaries, strict=True))
         parameters = parameters_of(plan, declared, selected=plan.selected)
     built = []
     if plan.functions():
         with step(f"Build {len(plan.functions())} packages"):
             built = build(plan)
     for wave in plan.waves():
-        if coded := set(FUNCTIONS.values()) & set(wave):
+        if stacks_with_code := set(FUNCTIONS.values()) & set(wave):
             with step("Upload packages"):
                 bucket = executor.code_bucket(plan.stack("site"))
-                outcome.packages = [executor.upload(bucket, one) for one in built]
-            for name in coded:
+                outcome.packages = [executor.upload(bucket, package_) for package_ in built]
+            for name in stacks_with_code:
                 parameters[name] |= _code_parameters(bucket, outcome.packages, name)
         with step(f"Deploy {' and '.join(wave)}"):
             outcome.stacks |= _deploy_wave(plan, executor, wave, parameters, outcome.stacks)
@@ -183,7 +190,7 @@ def deploy(plan: Plan, executor: Executor, stacks: Stacks, step: Steps) -> Outco
 
 
 def build(plan: Plan) -> list[Package]:
-    """The packages of the selected stacks' Lambdas."""
+    """Build the packages of the functions in the selected stacks."""
     paths = [plan.repository, *plan.environment_paths]
     return [
         package.build(
@@ -197,9 +204,9 @@ def build(plan: Plan) -> list[Package]:
 
 def _code_parameters(bucket: str, uploaded: Sequence[Uploaded], stack: str) -> dict[str, str]:
     keys = {
-        key_parameter(one.package.name): one.key
-        for one in uploaded
-        if FUNCTIONS[one.package.name] == stack
+        key_parameter(upload.package.name): upload.key
+        for upload in uploaded
+        if FUNCTIONS[upload.package.name] == stack
     }
     return {"CodeBucket": bucket} | keys
 
@@ -209,19 +216,21 @@ def _deploy_wave(
     executor: Executor,
     wave: Sequence[str],
     parameters: Mapping[str, Mapping[str, str]],
-    done: Mapping[str, Result],
-) -> dict[str, Result]:
-    def one(name: str) -> Result:
-        declared = Declared(plan.stack(name), plan.templates[name], parameters[name], plan.role_arn)
+    done: Mapping[str, StackResult],
+) -> dict[str, StackResult]:
+    def deploy_stack(name: str) -> StackResult:
+        declared = DeclaredStack(
+            plan.stack(name), plan.templates[name], parameters[name], plan.role_arn
+        )
         return executor.stack(declared, {plan.stack(need): done.get(need) for need in NEEDS[name]})
 
-    # Leaving the pool waits for both, so that the failure of one never leaves the other unseen.
+    # Leaving the pool waits for every stack, so that no stack is still changing after a failure.
     with ThreadPoolExecutor(len(wave)) as pool:
-        return dict(zip(wave, pool.map(one, wave), strict=True))
+        return dict(zip(wave, pool.map(deploy_stack, wave), strict=True))
 
 
 def code_key(built: Package) -> str:
-    """Where a package is in the code bucket: equal content has an equal key."""
+    """Return the key of a package in the code bucket: equal content has an equal key."""
     return f"code/{built.name}/{built.sha256}.zip"
 
 

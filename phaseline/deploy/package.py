@@ -1,9 +1,9 @@
-"""Builds a Lambda's zip: its handler and exactly the modules that this imports.
+"""Builds the zip of a Lambda function: its handler and exactly the modules that it imports.
 
-The imports are read out of the syntax trees, wherever they stand: those inside a function count,
-those under `if TYPE_CHECKING:` don't. What the Lambda runtime supplies is left out. The zip's bytes
-depend on the files' content alone, so an unchanged function has an unchanged digest, and its
-template parameter doesn't change either.
+The imports are read from the syntax trees. Imports inside a function count; imports under
+`if TYPE_CHECKING:` do not. Modules that the Lambda runtime supplies are left out. The bytes of the
+zip depend only on the content of its files, so that the digest and the template parameter of an
+unchanged function do not change.
 """
 
 import ast
@@ -18,7 +18,7 @@ from phaseline import archive
 from phaseline.errors import ConfigurationError
 
 SUPPLIED = sys.stdlib_module_names | {"boto3", "botocore"}
-"""Top-level names that the runtime brings.
+"""Top-level modules that the Lambda runtime supplies.
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html
 """
 HANDLER = "handler"
@@ -26,7 +26,7 @@ HANDLER = "handler"
 
 @dataclass(frozen=True)
 class Package:
-    """A built zip. `code_sha256` is the digest as Lambda's CodeSha256 shows it; `size` in bytes."""
+    """A built zip of `size` bytes. `code_sha256` is the digest in the format of CodeSha256."""
 
     name: str
     path: Path
@@ -37,10 +37,10 @@ class Package:
 
 @dataclass(frozen=True)
 class Import:
-    """One module that a file asks for, and the line where it does.
+    """A module that a file imports, and the line of the import.
 
-    `optional` where the file itself handles its absence: an attribute of a package that may be
-    a module, or a `try` with an `except ImportError`.
+    `optional` is True if the module may be missing: the name is an attribute of a package and
+    perhaps a module, or the import is in a `try` with an `except ImportError`.
     """
 
     module: str
@@ -51,8 +51,8 @@ class Import:
 def build(function_dir: Path, search_paths: Sequence[Path], out: Path) -> Package:
     """Write the zip of the function in `function_dir` to `out`.
 
-    `search_paths` are looked at in this order, after `function_dir`. Raises ConfigurationError,
-    naming file and line, for an import that is found nowhere or is a compiled extension.
+    Modules are searched in `function_dir`, then in `search_paths`, in this order. Raises
+    ConfigurationError, which names file and line, if a module is missing or a compiled extension.
     """
     files = trace(function_dir / f"{HANDLER}.py", [function_dir, *search_paths])
     data = archive.pack({name: path.read_bytes() for name, path in files.items()})
@@ -69,7 +69,7 @@ def build(function_dir: Path, search_paths: Sequence[Path], out: Path) -> Packag
 
 
 def trace(handler: Path, search_paths: Sequence[Path]) -> dict[str, Path]:
-    """The files of a function, by their name in the zip: the handler and all it imports."""
+    """Return the files of a function by name in the zip: the handler and all that it imports."""
     if not handler.is_file():
         raise ConfigurationError(str(handler), "the handler does not exist", "Create it.")
     files = {handler.name: handler}
@@ -83,18 +83,18 @@ def trace(handler: Path, search_paths: Sequence[Path]) -> dict[str, Path]:
                     continue
                 if module.partition(".")[0] in SUPPLIED:
                     continue
-                found = _find(module, search_paths, path, wanted)
-                if found is None:
+                file = _find(module, search_paths, path, wanted)
+                if file is None:
                     break
                 seen.add(module)
-                if found.is_file():
-                    files[_name_in_zip(module, found)] = found
-                    waiting.append((module, found))
+                if file.is_file():
+                    files[_name_in_zip(module, file)] = file
+                    waiting.append((module, file))
     return files
 
 
 def imports(source: str, module: str, is_package: bool) -> Iterator[Import]:
-    """What the text of `module` imports, in absolute names."""
+    """Yield the imports in the source text of `module`, with absolute names."""
     package = module if is_package else module.rpartition(".")[0]
     yield from _imports(ast.parse(source).body, package, optional=False)
 
@@ -144,15 +144,15 @@ def _absolute(node: ast.ImportFrom, package: str) -> str:
 
 
 def _with_parents(module: str) -> Iterator[str]:
-    """`a`, `a.b`, `a.b.c`: importing the last one runs them all."""
+    """Yield `a`, `a.b` and `a.b.c` for `a.b.c`: importing a module also imports its packages."""
     parts = module.split(".")
     for count in range(1, len(parts) + 1):
         yield ".".join(parts[:count])
 
 
 def _find(module: str, search_paths: Sequence[Path], importer: Path, wanted: Import) -> Path | None:
-    """The module's file, or its directory where that is a namespace package; None where an
-    optional one is absent."""
+    """Return the file of the module, or the directory of a namespace package; None if an optional
+    module is missing."""
     where = f"{importer}:{wanted.line}"
     relative = Path(*module.split("."))
     for root in search_paths:
@@ -164,7 +164,7 @@ def _find(module: str, search_paths: Sequence[Path], importer: Path, wanted: Imp
             raise ConfigurationError(
                 where,
                 f"'{module}' is a compiled extension, which is built for one platform only",
-                "Use a pure-Python package, or what the runtime supplies.",
+                "Use a pure-Python package, or one that the Lambda runtime supplies.",
             )
     for root in search_paths:
         if (root / relative).is_dir():
@@ -173,7 +173,7 @@ def _find(module: str, search_paths: Sequence[Path], importer: Path, wanted: Imp
         return None
     raise ConfigurationError(
         where,
-        f"the module '{module}' is found neither beside the handler nor in the environment",
+        f"the module '{module}' is neither beside the handler nor in the environment",
         "Correct the import, or add its package to requirements.txt and install it.",
     )
 

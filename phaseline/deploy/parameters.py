@@ -1,31 +1,43 @@
-"""Pure: which template gets which parameter of a parameters file and of the command line."""
+"""Pure: assigns the parameters of a parameters file and of the command line to templates."""
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from phaseline.deploy.stacks import Parameters
 from phaseline.errors import ConfigurationError
 
 COMMON = "common"
 """The section whose parameters go to every template that declares them."""
 Sections = Mapping[str, Mapping[str, str]]
+"""The values of parameters by section and name."""
+
+
+@dataclass(frozen=True)
+class TemplateParameters:
+    """The names of a template's parameters; the `required` ones have no default."""
+
+    names: frozenset[str]
+    required: frozenset[str]
 
 
 def read(text: str, where: str, stacks: Iterable[str]) -> Sections:
-    """The sections of a parameters file.
+    """Return the sections of a parameters file.
 
-    The text is a JSON object of objects of texts: those in `common` go to every template that
-    declares their name, those in one named as one of `stacks` to this stack only. Raises
-    ConfigurationError naming `where` and what in it is of another shape.
+    The text is a JSON object with the section `common`, whose parameters go to every template that
+    declares them, and one section for each of `stacks`. Raises ConfigurationError, which names
+    `where` and the invalid part.
+
+    >>> read('{"common": {"Phase": "tested"}}', "demo.json", ["site"])
+    {'common': {'Phase': 'tested'}}
     """
     names = [COMMON, *stacks]
     try:
-        found = json.loads(text)
+        sections = json.loads(text)
     except ValueError as error:
         raise _wrong(where, f"expected a JSON object, found no JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise _wrong(where, f"expected a JSON object, found {type(found).__name__}")
-    for name, section in found.items():
+    if not isinstance(sections, dict):
+        raise _wrong(where, f"expected a JSON object, found {type(sections).__name__}")
+    for name, section in sections.items():
         if name not in names or not isinstance(section, dict):
             raise _wrong(where, f"'{name}': expected objects named {', '.join(names)}")
         for parameter, value in section.items():
@@ -33,11 +45,11 @@ def read(text: str, where: str, stacks: Iterable[str]) -> Sections:
                 raise _wrong(
                     where, f"'{name}.{parameter}': expected a text, found {json.dumps(value)}"
                 )
-    return found
+    return sections
 
 
 def assign(
-    declared: Mapping[str, Parameters],
+    declared: Mapping[str, TemplateParameters],
     sections: Sections,
     overrides: Mapping[str, str],
     *,
@@ -46,19 +58,19 @@ def assign(
     defaults: Mapping[str, str],
     selected: Iterable[str],
 ) -> dict[str, dict[str, str]]:
-    """The parameters of each stack of `declared`.
+    """Return the parameters of each stack of `declared`.
 
-    `overrides` go before a stack's own section, that before `common`, that before `defaults`.
-    `computed` values, and those of the names in `later`, which the caller adds, belong to the
-    deploy alone. Raises ConfigurationError for a name that no template declares, for another
-    value than the deploy's own, and for a parameter of a stack in `selected` without a value.
+    `overrides` take precedence over the section of a stack, then `common`, then `defaults`. Only
+    the deploy sets the `computed` values, and the parameters in `later`, which the caller adds.
+    Raises ConfigurationError for a name that no template declares, for a value that differs from
+    the computed one, and for a stack in `selected` with a required parameter that has no value.
     """
-    everywhere = frozenset[str]().union(*(one.names for one in declared.values()))
-    for given in (sections.get(COMMON, {}), overrides):
-        _check(given, "no template declares it", everywhere, computed, later)
+    every_name = frozenset[str]().union(*(parameters.names for parameters in declared.values()))
+    for values in (sections.get(COMMON, {}), overrides):
+        _check(values, "no template declares it", every_name, computed, later)
     for stack, parameters in declared.items():
-        found = f"the template of {stack} does not declare it"
-        _check(sections.get(stack, {}), found, parameters.names, computed, later)
+        unknown = f"the template of {stack} does not declare it"
+        _check(sections.get(stack, {}), unknown, parameters.names, computed, later)
     common = {**defaults, **sections.get(COMMON, {})}
     assigned = {
         stack: {
@@ -74,34 +86,34 @@ def assign(
         for stack, parameters in declared.items()
     }
     for stack in selected:
-        lacking = declared[stack].required - assigned[stack].keys() - later
-        if lacking:
+        missing = declared[stack].required - assigned[stack].keys() - later
+        if missing:
             raise ConfigurationError(
                 f"parameters of {stack}",
-                f"the template needs a value for {', '.join(sorted(lacking))}",
+                f"the template needs a value for {', '.join(sorted(missing))}",
                 "Add it to the parameters file, or pass --parameter Name=Value.",
             )
     return assigned
 
 
 def _check(
-    given: Mapping[str, str],
-    found: str,
+    values: Mapping[str, str],
+    unknown: str,
     known: frozenset[str],
     computed: Mapping[str, str],
     later: frozenset[str],
 ) -> None:
-    for name, value in given.items():
+    for name, value in values.items():
         if name in later or computed.get(name, value) != value:
             raise ConfigurationError(
                 f"parameter {name}",
-                f"deploy sets it by itself, to {computed.get(name, 'what it uploads')},"
+                f"deploy sets it to {computed.get(name, 'the package that it uploads')},"
                 f" found {value!r}",
-                "Leave it out.",
+                "Remove the parameter.",
             )
         if name not in known:
             names = ", ".join(sorted(known - computed.keys() - later))
-            raise ConfigurationError(f"parameter {name}", found, f"These exist: {names}.")
+            raise ConfigurationError(f"parameter {name}", unknown, f"Use one of: {names}.")
 
 
 def _wrong(where: str, found: str) -> ConfigurationError:

@@ -1,8 +1,8 @@
-"""Pure: the plan of an environment: its stacks, in the order of their needs, and its functions.
+"""Pure: the plan of an environment: its stacks, in the order of their dependencies, and functions.
 
 ::
 
-    registry  site            the two need nothing of each other and go at once
+    registry  site            do not depend on each other, and are deployed concurrently
           \\   |
            \\  documents, packages
             \\ |
@@ -10,20 +10,15 @@
                     |     |
                    pipeline
 
-The roles of GitHub's workflows, and the one that CloudFormation acts as, are stacks of their own,
-which only an administrator deploys. `phaseline.deploy.execute` carries a plan out.
+The roles of GitHub's workflows, and the role that CloudFormation assumes, are separate stacks. Only
+an administrator deploys them. `phaseline.deploy.execute` executes a plan.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from phaseline.deploy.parameters import assign
-from phaseline.deploy.stacks import Parameters
-
-if TYPE_CHECKING:
-    pass
+from phaseline.deploy.parameters import TemplateParameters, assign
 
 WAVES = (
     ("cloudformation",),
@@ -33,14 +28,14 @@ WAVES = (
     ("listener", "publish", "slack", "watch"),
     ("pipeline",),
 )
-"""The stacks in the order of their needs; those of one wave go at once."""
+"""The stacks in the order of their dependencies. The stacks of a wave are deployed concurrently."""
 EVERY = tuple(stack for wave in WAVES for stack in wave)
 ROLES = {"cloudformation": "cloudformation-role", "github": "github-oidc", "drift": "drift-roles"}
-"""The stacks of the roles, and what their templates are called."""
+"""The stacks of the roles, and the names of their templates."""
 STACKS = tuple(stack for stack in EVERY if stack not in ROLES)
-"""What is deployed unless told otherwise: a role that deploys must not be able to widen itself."""
+"""The default stacks of a deploy. A role that deploys must not extend its own permissions."""
 TEMPLATES = {name: name for name in STACKS} | ROLES
-"""What the template of each stack is called."""
+"""The name of each stack's template."""
 NEEDS = {
     "cloudformation": (),
     "github": ("cloudformation",),
@@ -62,29 +57,40 @@ FUNCTIONS = {
     "execution_recorder": "watch",
     "automatic_rollback": "watch",
 }
-"""The Lambdas, and the stack of each."""
+"""The Lambda functions, and the stack of each."""
 
 
 def resource(function: str) -> str:
-    """What the templates call a function: `site_publisher` -> SitePublisher."""
+    """Return the logical ID of a function in its template.
+
+    >>> resource("site_publisher")
+    'SitePublisher'
+    """
     return "".join(word.capitalize() for word in function.split("_"))
 
 
 def key_parameter(function: str) -> str:
-    """The template's parameter for a function's key: `site_publisher` -> SitePublisherCodeKey."""
+    """Return the name of the template's parameter for the key of a function's package.
+
+    >>> key_parameter("site_publisher")
+    'SitePublisherCodeKey'
+    """
     return f"{resource(function)}CodeKey"
 
 
 UPLOADED = frozenset({"CodeBucket", *map(key_parameter, FUNCTIONS)})
-"""The parameters that say where the code is, which only a deploy's upload can tell."""
+"""The parameters that locate the code. A deploy sets them after its upload."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What an environment should be. `templates` holds every stack's, `selected` the stacks to
-    deploy; `sections` are the parameters by stack or `common`, `overrides` go to every template
-    that declares them; `repository` is where the code is, `environment_paths` where its
-    requirements are installed; `role_arn` is the role that CloudFormation acts as."""
+    """The declared state of an environment.
+
+    `selected` are the stacks to deploy, `templates` the templates of all stacks. `sections` are the
+    values of parameters by stack or `common`; `overrides` go to every template that declares them.
+    `repository` contains the code, and `environment_paths` its installed requirements.
+    CloudFormation assumes the role `role_arn`.
+    """
 
     environment: str
     selected: frozenset[str]
@@ -96,29 +102,32 @@ class Plan:
     role_arn: str = ""
 
     def stack(self, name: str) -> str:
-        """The name of the environment's stack."""
+        """Return the full name of one of the environment's stacks."""
         return f"phaseline-{self.environment}-{name}"
 
     def waves(self) -> list[list[str]]:
-        """The selected stacks, wave by wave."""
+        """Return the selected stacks by wave."""
         waves = [[name for name in wave if name in self.selected] for wave in WAVES]
         return [wave for wave in waves if wave]
 
     def functions(self) -> list[str]:
-        """The Lambdas of the selected stacks."""
+        """Return the Lambda functions of the selected stacks."""
         return [name for name, stack in FUNCTIONS.items() if stack in self.selected]
 
     def steps(self) -> int:
-        """How many steps carrying it out takes."""
+        """Return the number of steps of the plan's execution."""
         extra = 2 * bool(self.functions()) + ("site" in self.selected)
         return 1 + len(self.waves()) + extra
 
 
 def parameters_of(
-    plan: Plan, declared: Mapping[str, Parameters], *, selected: Iterable[str]
+    plan: Plan, declared: Mapping[str, TemplateParameters], *, selected: Iterable[str]
 ) -> dict[str, dict[str, str]]:
-    """The parameters of each stack but for its code; `declared` are the templates'. Those of the
-    stacks in `selected` are complete, or ConfigurationError is raised."""
+    """Return the parameters of each stack except those that locate its code.
+
+    `declared` are the parameters of the templates. Raises ConfigurationError if a stack in
+    `selected` lacks a required parameter.
+    """
     computed = {
         "Environment": plan.environment,
         "CloudFormationStack": plan.stack("cloudformation"),

@@ -1,58 +1,57 @@
-"""Pure: what a deploy would change, as the text of a pull request's comment.
+"""Pure: renders the changes that a deploy would make as a comment on a pull request.
 
-One comment per stack and environment, found again by a marker that is not shown, so that each
-preview replaces the one before.
+Each stack of an environment has one comment. A hidden marker identifies it, so that each preview
+replaces the previous one.
 """
 
 from collections.abc import Iterator
 
-from phaseline.deploy.change_sets import Change
-from phaseline.deploy.stacks import Result
+from phaseline.deploy.change_sets import ResourceChange, StackResult
 
 LIMIT = 60_000
-"""Characters of a comment. GitHub refuses more than 65,536; https://github.com/orgs/community/discussions/27190"""
+"""Maximum length of a comment in characters. GitHub refuses more than 65,536; https://github.com/orgs/community/discussions/27190"""
 REPLACED = {"True": "**yes**", "Conditional": "perhaps", "False": "no", "": ""}
 
 
 def marker(environment: str, stack: str) -> str:
-    """The first line of the comment about a stack; it does not show."""
+    """Return the first line of the comment about a stack, which GitHub does not display."""
     return f"<!-- phaseline preview: {environment} {stack} -->"
 
 
-def text(environment: str, result: Result, *, failure: str = "", link: str = "") -> str:
-    """The comment about a stack: what would be replaced first, then removed, then the rest.
+def text(environment: str, result: StackResult, *, failure: str = "", link: str = "") -> str:
+    """Return the comment about a stack: first replaced resources, then removed ones, then the rest.
 
-    `failure` says why the change set could not be made, `link` leads to the run that made it. What
-    is beyond LIMIT is cut, row by row, and counted.
+    `failure` says why there is no change set. `link` is the URL of the run that made the preview.
+    Rows beyond LIMIT are left out and counted.
     """
     start = "\n".join(_start(environment, result, failure))
     end = f"\n\n[The run that made this]({link})\n" if link else "\n"
     rows = [_row(change) for change in sorted(result.changes, key=_order)]
-    kept, size = [], len(start) + len(end) + 200  # and the line that counts
+    kept, size = [], len(start) + len(end) + 200  # for the line that counts the omitted rows
     for row in rows:
         size += len(row) + 1
         if size > LIMIT:
             break
         kept.append(row)
     cut = len(rows) - len(kept)
-    more = [f"\n{cut} more changes. The run's log has them all."] if cut else []
+    more = [f"\n{cut} more changes. The log of the run shows all."] if cut else []
     return "\n".join([start, *kept, *more]) + end
 
 
-def _start(environment: str, result: Result, failure: str) -> Iterator[str]:
+def _start(environment: str, result: StackResult, failure: str) -> Iterator[str]:
     yield marker(environment, result.stack)
     yield f"### `{result.stack}`: {_headline(result, failure)}"
     if failure or result.note:
-        # Indented, it is text: whatever it holds means nothing to Markdown.
+        # Indented text is a code block, in which Markdown has no meaning.
         yield ""
         yield from (f"    {line}" for line in (failure or result.note)[: LIMIT // 2].splitlines())
-    if any(one.replacement in {"True", "Conditional"} for one in result.changes):
-        kinds = [one.replacement for one in result.changes]
+    kinds = [change.replacement for change in result.changes]
+    if "True" in kinds or "Conditional" in kinds:
         yield ""
         yield "> [!WARNING]"
         yield (
             f"> To be replaced: {kinds.count('True')}, perhaps: {kinds.count('Conditional')}."
-            " What replaces a resource is empty and has another name."
+            " A replacement starts empty, and has another name."
         )
     if result.changes:
         yield ""
@@ -60,7 +59,7 @@ def _start(environment: str, result: Result, failure: str) -> Iterator[str]:
         yield "|-|-|-|-|-|"
 
 
-def _headline(result: Result, failure: str) -> str:
+def _headline(result: StackResult, failure: str) -> str:
     if failure:
         return "no preview"
     if result.action == "none":
@@ -68,18 +67,18 @@ def _headline(result: Result, failure: str) -> str:
     count = len(result.changes)
     if not count:
         return f"would be {result.action}d"
-    replaced = sum(one.replacement == "True" for one in result.changes)
+    replaced = sum(change.replacement == "True" for change in result.changes)
     changes = f"{count} change{'s' if count != 1 else ''}"
     return f"would be {result.action}d, {changes}{f', {replaced} replaced' if replaced else ''}"
 
 
-def _order(change: Change) -> tuple[int, str]:
+def _order(change: ResourceChange) -> tuple[int, str]:
     if change.replacement in {"True", "Conditional"}:
         return (0 if change.replacement == "True" else 1, change.resource)
     return (2 if change.action == "Remove" else 3, change.resource)
 
 
-def _row(change: Change) -> str:
+def _row(change: ResourceChange) -> str:
     properties = ", ".join(change.properties)
     replaced = REPLACED.get(change.replacement, change.replacement)
     return f"| {change.action} | {change.resource} | {change.type} | {properties} | {replaced} |"

@@ -1,4 +1,4 @@
-"""A stack as CloudFormation shows it: its status, and what it was given and gives."""
+"""A stack as DescribeStacks returns it: its status, parameters and outputs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Stack:
-    """A deployed stack: `short` is its name in the environment, `exports` what others import.
-    `updated` is when it was last changed, None where that was its creation."""
+    """A deployed stack.
+
+    `short` is its name within the environment, such as "site". `exports` are the outputs that other
+    stacks can import. `updated` is the time of the last update, or None if there was none.
+    """
 
     short: str
     name: str
@@ -28,11 +31,11 @@ class Stack:
 
     @property
     def changing(self) -> bool:
-        """Whether a deploy of it is under way."""
+        """Whether an operation on the stack is in progress."""
         return self.status.endswith("_IN_PROGRESS")
 
     def pseudo(self) -> dict[str, str]:
-        """The pseudo parameters of its template."""
+        """Return the values of CloudFormation's pseudo parameters in this stack."""
         _, partition, _, region, account, _ = self.arn.split(":", 5)
         return {
             "AWS::AccountId": account,
@@ -44,7 +47,7 @@ class Stack:
 
 
 def find(client: "CloudFormationClient", name: str) -> "StackTypeDef | None":
-    """The stack of this name or id as DescribeStacks gives it; None where there is none."""
+    """Return the DescribeStacks description of the stack of this name or id, or None."""
     try:
         return client.describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
@@ -53,27 +56,32 @@ def find(client: "CloudFormationClient", name: str) -> "StackTypeDef | None":
         raise
 
 
-def is_deployed(found: "StackTypeDef | None") -> bool:
-    """Whether there is a stack that is more than the shell of its first change set."""
-    return found is not None and found["StackStatus"] != "REVIEW_IN_PROGRESS"
+def is_deployed(stack: "StackTypeDef | None") -> bool:
+    """Return whether the stack exists. One that only holds its first change set does not count."""
+    return stack is not None and stack["StackStatus"] != "REVIEW_IN_PROGRESS"
 
 
 def describe(client: "CloudFormationClient", environment: str, short: str) -> Stack | None:
-    """The environment's stack, or None where it is not deployed."""
+    """Return the environment's stack, or None if it is not deployed."""
     name = f"phaseline-{environment}-{short}"
-    found = find(client, name)
-    if found is None or not is_deployed(found):
+    description = find(client, name)
+    if description is None or not is_deployed(description):
         return None
-    outputs = found.get("Outputs", [])
+    outputs = description.get("Outputs", [])
     return Stack(
         short=short,
         name=name,
-        arn=found["StackId"],
-        status=found["StackStatus"],
+        arn=description["StackId"],
+        status=description["StackStatus"],
         parameters={
-            one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])
+            parameter["ParameterKey"]: parameter["ParameterValue"]
+            for parameter in description.get("Parameters", [])
         },
-        outputs={one["OutputKey"]: one["OutputValue"] for one in outputs},
-        exports={one["ExportName"]: one["OutputValue"] for one in outputs if "ExportName" in one},
-        updated=found.get("LastUpdatedTime"),
+        outputs={output["OutputKey"]: output["OutputValue"] for output in outputs},
+        exports={
+            output["ExportName"]: output["OutputValue"]
+            for output in outputs
+            if "ExportName" in output
+        },
+        updated=description.get("LastUpdatedTime"),
     )

@@ -1,4 +1,4 @@
-"""Pure: a stack's status and events -> what to do about the stack, and how it ended."""
+"""Pure: decides by a stack's status how to deploy it, and by its events why a deploy failed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from phaseline.errors import DeploymentError
 
 GOOD_ENDS = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 
-Action = Literal["create", "update", "wait", "stop"]
-NEXT: dict[str, tuple[Action, str]] = {
+StackAction = Literal["create", "update", "wait", "stop"]
+NEXT: dict[str, tuple[StackAction, str]] = {
     "CREATE_IN_PROGRESS": ("wait", ""),
     "CREATE_FAILED": ("stop", "delete-stack"),
     "CREATE_COMPLETE": ("update", ""),
@@ -34,23 +34,23 @@ NEXT: dict[str, tuple[Action, str]] = {
     "IMPORT_ROLLBACK_FAILED": ("stop", "describe-stack-events"),
     "IMPORT_ROLLBACK_COMPLETE": ("update", ""),
 }
-"""What each stack status asks for, and where it is "stop" the command that a person runs next.
-Nothing is ever deleted or rolled back here by itself: a stack holds data.
+"""The action for each stack status, and for "stop" the command that a person runs next. A deploy
+never deletes or rolls back a stack on its own, because a stack holds data.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
 """
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do about a stack; `command` is what a person runs where it is "stop"."""
+    """The action for a stack. If it is "stop", a person has to run `command`."""
 
-    action: Action
+    action: StackAction
     command: str = ""
 
 
 @dataclass(frozen=True)
 class Event:
-    """One line of a stack's history."""
+    """An event of a stack: the new status of one of its resources."""
 
     stack: str
     resource: str
@@ -60,7 +60,7 @@ class Event:
 
 
 def decide(status: str | None, stack: str) -> Decision:
-    """What to do about a stack in `status`; None where it doesn't exist."""
+    """Return the action for a stack in `status`. The status is None if the stack does not exist."""
     if status is None:
         return Decision("create")
     action, command = NEXT.get(status, ("stop", "describe-stack-events"))
@@ -68,12 +68,15 @@ def decide(status: str | None, stack: str) -> Decision:
 
 
 def judge(name: str, end: Event, events: Sequence[Event]) -> None:
-    """Raise DeploymentError unless a stack's end is a good one; its cause is the first resource
-    that failed by itself, not one that was cancelled because of another."""
+    """Raise DeploymentError unless the event `end` says that a stack operation succeeded.
+
+    The error names the first resource that failed for its own reason; CloudFormation cancels the
+    other resources because of it.
+    """
     if end.status in GOOD_ENDS:
         return
-    failed = [one for one in events if one.status.endswith("_FAILED")]
-    causes = [one for one in failed if "cancelled" not in one.reason]
+    failed = [event for event in events if event.status.endswith("_FAILED")]
+    causes = [event for event in failed if "cancelled" not in event.reason]
     cause = (causes or failed or [end])[0]
     after = decide(end.status, name)
     raise DeploymentError(
@@ -81,5 +84,5 @@ def judge(name: str, end: Event, events: Sequence[Event]) -> None:
         f"it ended as {end.status}: {cause.resource} ({cause.type}): {cause.reason.rstrip('.')}",
         f"Correct the cause, then run: {after.command}"
         if after.command
-        else "Correct the cause and deploy again; the stack is as it was before.",
+        else "Correct the cause and deploy again; the stack is in its previous state.",
     )

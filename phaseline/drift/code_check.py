@@ -1,12 +1,12 @@
-"""Whether a function runs the code that its stack declares, and the repair of one that does not."""
+"""Checks whether a function runs the code that its stack declares, and redeploys it if not."""
 
 from typing import TYPE_CHECKING
 
 from phaseline.deploy.plan import FUNCTIONS, resource
 from phaseline.deploy.stack import Stack, describe
 from phaseline.drift import function_code
-from phaseline.drift.deployed import Deployed, Found
-from phaseline.drift.function_code import Declared, Redeployment
+from phaseline.drift.deployed import CheckResult, Deployed
+from phaseline.drift.function_code import DeclaredFunction, Redeployment
 from phaseline.drift.report import Finding, Repair
 from phaseline.errors import ConfigurationError, RefusedError
 
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
 
-def code(deployed: Deployed, stack: Stack, declared: Declared) -> Found:
-    """Whether a function runs what its stack declares, and that is what the checkout builds."""
+def code(deployed: Deployed, stack: Stack, declared: DeclaredFunction) -> CheckResult:
+    """Compare the code that a function runs, the code that its stack declares, and the code that
+    the checkout builds."""
     subject = f"function {declared.function}"
     compared = function_code.compare(
         deployed.clients.functions, declared, deployed.checkout.code[declared.function]
@@ -25,19 +26,19 @@ def code(deployed: Deployed, stack: Stack, declared: Declared) -> Found:
     if compared.outdated:
         found = f"declared {compared.declared}, this checkout builds {compared.checkout}"
         sentence = (
-            f"The code of {declared.name} in the stack {stack.name} is not what this checkout"
+            f"The stack {stack.name} declares other code for {declared.name} than this checkout"
             f" builds. {deployed.remedy}"
         )
         findings.append(Finding("code", subject, found, sentence, **place))
     if compared.changed:
         found = f"declared {compared.declared}, found {compared.runs}"
         sentence = (
-            f"{declared.name} does not run what the stack {stack.name} declares: somebody"
-            " changed its code. Redeploy it, which --repair does."
+            f"{declared.name} does not run the code that the stack {stack.name} declares: somebody"
+            " changed it. Run the drift check with --repair, which redeploys the function."
         )
         repair = Repair("redeploy", {"function": declared.function})
         findings.append(Finding("code", subject, found, sentence, repair, **place))
-    return Found(tuple(findings))
+    return CheckResult(tuple(findings))
 
 
 def redeploy(
@@ -46,16 +47,16 @@ def redeploy(
     environment: str,
     function: str,
 ) -> bool:
-    """Give a function the code that its stack declares; False where it runs that already.
+    """Redeploy the code that the function's stack declares; return False if it runs that already.
 
-    Raises ConfigurationError where the stack or the function is not there, RefusedError while the
-    stack is being changed, and what `Redeployment.run` raises.
+    Raises ConfigurationError if the stack or the function does not exist, RefusedError while an
+    operation on the stack is in progress, and the errors of `Redeployment.run`.
     """
     short = FUNCTIONS[function]
     stack = describe(cloudformation, environment, short)
-    declared = {} if stack is None else function_code.declared_in(stack.outputs, stack.parameters)
-    found = [one for one in declared if one.function == function]
-    if stack is None or not found:
+    functions = [] if stack is None else function_code.declared_in(stack.outputs, stack.parameters)
+    declared = next((one for one in functions if one.function == function), None)
+    if stack is None or declared is None:
         raise ConfigurationError(
             f"function {function}",
             f"the stack phaseline-{environment}-{short} does not declare it",
@@ -65,6 +66,6 @@ def redeploy(
         raise RefusedError(
             f"function {function}",
             f"the stack {stack.name} is being changed ({stack.status})",
-            "Look again when that has ended.",
+            "Run this again after the operation.",
         )
-    return redeployment.run(found[0])
+    return redeployment.run(declared)

@@ -1,13 +1,13 @@
-"""A deployed environment beside the checkout that declares it: what the checks of drift share."""
+"""The deployed environment and the checkout that declares it, which the drift checks compare."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from phaseline.deploy.execute import build
+from phaseline.deploy.parameters import TemplateParameters
 from phaseline.deploy.plan import TEMPLATES, Plan, parameters_of
 from phaseline.deploy.stack import Stack, describe
-from phaseline.deploy.stacks import Parameters
 from phaseline.drift.report import Failure, Finding
 from phaseline.drift.template_rules import Template
 from phaseline.errors import ConfigurationError
@@ -19,19 +19,22 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 SHOWN = 10
-"""Differences that a sentence tells; the finding's `found` has all."""
+"""Maximum number of differences in a sentence. The finding's `found` contains all."""
 LONGEST = 200
-"""Characters of a difference that a sentence shows."""
+"""Maximum length of a difference in a sentence, in characters."""
 
 Read = Callable[[str | Mapping[str, Any], str], Template]
-"""Reads a template; the second argument says where it is from."""
+"""Parses a template. The second argument names its source in errors."""
 
 
 @dataclass(frozen=True)
 class Checkout:
-    """What this checkout declares by stack: `templates`, and `parameters` but for the code; and by
-    function the digest of its `code`, in CodeSha256's spelling. `has_parameters` is whether
-    anything tells the parameters of this environment: a file, or an argument."""
+    """The declarations of this checkout.
+
+    `templates` and `parameters` are by stack; the parameters that locate the code are left out.
+    `code` is the digest of each function's package, in the format of CodeSha256. `has_parameters`
+    says whether a file or an argument gives the parameters of this environment.
+    """
 
     templates: Mapping[str, Template]
     parameters: Mapping[str, Mapping[str, str]]
@@ -41,8 +44,8 @@ class Checkout:
 
 @dataclass(frozen=True)
 class Clients:
-    """Clients of one account and region; `connections` makes the one of the service that a
-    connection's ARN names."""
+    """Clients of one account and region. `connections` creates the client for the service that the
+    ARN of a connection names."""
 
     cloudformation: "CloudFormationClient"
     functions: "LambdaClient"
@@ -51,8 +54,8 @@ class Clients:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What was found, what has no check at all, and what could not be checked."""
+class CheckResult:
+    """The result of a check: findings, the names of unchecked things, and failed checks."""
 
     findings: tuple[Finding, ...] = ()
     unchecked: tuple[str, ...] = ()
@@ -60,23 +63,23 @@ class Found:
 
 
 def checkout(plan: Plan, read: Read) -> Checkout:
-    """What the checkout of `plan` declares; builds the packages of its selected stacks.
+    """Return the declarations of the checkout, and build the packages of the selected stacks.
 
-    Raises ConfigurationError for templates, parameters and packages that are wrong in themselves.
+    Raises ConfigurationError for invalid templates, parameters and packages.
     """
     templates = {short: read(text, file_of(short)) for short, text in plan.templates.items()}
     declared = {short: _parameters(template) for short, template in templates.items()}
     return Checkout(
         templates,
         parameters_of(plan, declared, selected=()),
-        {one.name: one.code_sha256 for one in build(plan)},
+        {package.name: package.code_sha256 for package in build(plan)},
         has_parameters=bool(plan.sections or plan.overrides),
     )
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """An environment as it is deployed, and the checkout that it is held against."""
+    """A deployed environment, and the checkout to compare it with."""
 
     environment: str
     checkout: Checkout
@@ -84,53 +87,55 @@ class Deployed:
     read: Read
 
     def place(self, stack: Stack, logical: str) -> Any:
-        """Where this checkout declares a resource, as a finding's arguments."""
+        """Return the place in the checkout that declares a resource, as arguments of a Finding."""
         template = self.checkout.templates[stack.short]
         return {"file": file_of(stack.short), "line": template.line("Resources", logical)}
 
     def template(self, stack: Stack) -> Template:
-        """The template that the stack was deployed from."""
+        """Return the template that the stack was deployed from."""
         answer = self.clients.cloudformation.get_template(
             StackName=stack.name, TemplateStage="Original"
         )
         return self.read(answer["TemplateBody"], f"template of stack {stack.name}")
 
     def output(self, stack: Stack, name: str) -> str:
-        """An output of a stack, which one that could not be created lacks."""
+        """Return an output of a stack. A stack whose creation failed has none."""
         if name not in stack.outputs:
             where = f"stack {stack.name} ({stack.status})"
             raise ConfigurationError(where, f"it has no output {name}", self.remedy)
         return stack.outputs[name]
 
     def describe(self, short: str) -> Stack | None:
-        """The stack, or None where it is not deployed."""
+        """Return the stack, or None if it is not deployed."""
         return describe(self.clients.cloudformation, self.environment, short)
 
     def name(self, short: str) -> str:
-        """The whole name of a stack."""
+        """Return the full name of a stack."""
         return f"phaseline-{self.environment}-{short}"
 
     @property
     def remedy(self) -> str:
-        """What to do about a stack that is not as declared."""
+        """The remedy for a stack that differs from the checkout."""
         return f"Deploy this checkout: python -m scripts deploy --environment {self.environment}"
 
 
 def file_of(short: str) -> str:
-    """The file of a stack's template in the checkout."""
+    """Return the path of a stack's template in the checkout."""
     return f"infra/{TEMPLATES[short]}.yaml"
 
 
-def _parameters(template: Template) -> Parameters:
+def _parameters(template: Template) -> TemplateParameters:
     names = frozenset(template.members("Parameters"))
-    return Parameters(names, frozenset(one for one in names if template.default(one) is None))
+    return TemplateParameters(
+        names, frozenset(one for one in names if template.default(one) is None)
+    )
 
 
-def several(told: Sequence[str]) -> str:
-    """The differences in a sentence: no more than a person reads, and cut where they are long."""
+def summary(differences: Sequence[str]) -> str:
+    """Return the first differences for a sentence, each shortened, and the number of the others."""
     shown = [
-        one if len(one) <= LONGEST else f"{one[: LONGEST - 1]}\N{HORIZONTAL ELLIPSIS}"
-        for one in told[:SHOWN]
+        text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}\N{HORIZONTAL ELLIPSIS}"
+        for text in differences[:SHOWN]
     ]
-    more = len(told) - len(shown)
+    more = len(differences) - len(shown)
     return "; ".join(shown) + (f"; and {more} more" if more else "")

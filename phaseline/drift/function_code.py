@@ -1,7 +1,7 @@
-"""Whether the functions run the code that was declared for them, and running it again.
+"""Compares the code that functions run with the declared code, and redeploys it.
 
-A function's key in the code bucket says the digest of what is there, so that nothing has to be
-fetched to compare: CodeSha256 is the same digest, spelled otherwise.
+The key of a package in the code bucket contains its digest, so that the comparison downloads
+nothing: CodeSha256 is the same digest in another format.
 """
 
 import base64
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 KEY = re.compile(r"code/(?P<function>\w+)/(?P<sha256>[0-9a-f]{64})\.zip")
-"""What deploy calls a package in the code bucket."""
+"""The key that a deploy gives to a package in the code bucket."""
 POLLS = (0.2, 0.5, 1.0, 2.0, 3.0)
 
 
@@ -31,9 +31,13 @@ class _Version(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class Code:
-    """One function's code, as digests in CodeSha256's spelling: what this `checkout` builds, what
-    the stack `declared`, what `runs`; None where the function is not there."""
+class FunctionCode:
+    """The digests of a function's code, in the format of CodeSha256.
+
+    `checkout` is the digest of the package that this checkout builds, `declared` of the one that
+    the stack declares, and `runs` of the code that the function runs, or None if the function does
+    not exist.
+    """
 
     function: str
     checkout: str
@@ -42,18 +46,18 @@ class Code:
 
     @property
     def outdated(self) -> bool:
-        """Whether the stack declares another code than this checkout builds."""
+        """Whether the stack declares other code than this checkout builds."""
         return self.declared != self.checkout
 
     @property
     def changed(self) -> bool:
-        """Whether somebody gave the function another code than its stack declares."""
+        """Whether the function runs other code than its stack declares."""
         return self.runs not in {None, self.declared}
 
 
 @dataclass(frozen=True)
-class Declared:
-    """What a stack declares for one function: its name on AWS, and where its code is."""
+class DeclaredFunction:
+    """A function that a stack declares: its name in Lambda, and the place of its package in S3."""
 
     function: str
     name: str
@@ -62,37 +66,38 @@ class Declared:
 
     @property
     def sha256(self) -> str:
-        """The code's digest as Lambda spells it. Raises ConfigurationError for a key that deploy
-        did not make."""
+        """The digest of the code in the format of CodeSha256. Raises ConfigurationError if the key
+        was not made by a deploy."""
         match = KEY.fullmatch(self.key)
         if match is None:
             raise ConfigurationError(
                 f"function {self.name}",
-                f"its stack takes its code from {self.key}, which says no digest",
+                f"its stack takes its code from {self.key}, which contains no digest",
                 "Deploy: python -m scripts deploy.",
             )
         return base64.b64encode(bytes.fromhex(match["sha256"])).decode()
 
 
-def compare(client: "LambdaClient", declared: Declared, checkout: str) -> Code:
-    """What the function runs, beside what is declared for it and what the checkout builds.
+def compare(client: "LambdaClient", declared: DeclaredFunction, checkout: str) -> FunctionCode:
+    """Return the digests of the code that the function runs, its stack declares and the checkout
+    builds.
 
-    By GetFunction: 100 of its calls a second are allowed, of those to GetFunctionConfiguration 15.
+    Calls GetFunction, which allows 100 requests per second; GetFunctionConfiguration allows 15.
     https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
     """
     try:
         runs = client.get_function(FunctionName=declared.name)["Configuration"]["CodeSha256"]
     except client.exceptions.ResourceNotFoundException:
         runs = None
-    return Code(declared.function, checkout, declared.sha256, runs)
+    return FunctionCode(declared.function, checkout, declared.sha256, runs)
 
 
 @dataclass(frozen=True)
 class Redeployment:
-    """Gives a function the code that its stack declares, in place.
+    """Updates a function to the code that its stack declares, without a deploy of the stack.
 
-    `limit` bounds the wait for Lambda, in seconds by `clock`; `polls` are the pauses between two
-    looks, the last one for good.
+    `limit` bounds the wait for Lambda, in seconds by `clock`. `polls` are the pauses between two
+    attempts; the last pause repeats.
     """
 
     client: "LambdaClient"
@@ -102,20 +107,21 @@ class Redeployment:
     limit: float = 120.0
     polls: Sequence[float] = POLLS
 
-    def run(self, declared: Declared) -> bool:
-        """Whether the function had to be changed; False where it runs that code already.
+    def run(self, declared: DeclaredFunction) -> bool:
+        """Update the function, and return True; return False if it runs the declared code already.
 
-        The object is read first, so that nothing is installed whose digest is not the declared
-        one, and the update is bound to what was looked at, so that it never undoes a deploy. Raises
-        RefusedError where somebody else is changing the function; ConfigurationError for an object
-        that is missing or another; TimedOutError; RemoteCallError where Lambda can't use the code.
+        The package is read first, so that only a package with the declared digest is installed.
+        The update names the revision of the function that was read, so that it never undoes a
+        deploy. Raises RefusedError if somebody else changes the function at the same time,
+        ConfigurationError if the package is missing or has another digest, RemoteCallError if
+        Lambda cannot use the code, and TimedOutError.
         """
-        found = self._settled(declared)
-        if found["CodeSha256"] == declared.sha256:
+        function = self._settled(declared)
+        if function["CodeSha256"] == declared.sha256:
             return False
         version = self._verified(declared)
-        # Refused where somebody else changes the function, or where this landed before and only
-        # its answer was lost: what it runs afterwards tells which.
+        # Lambda refuses the update if somebody else changed the function, or if an earlier attempt
+        # succeeded and its answer was lost. The code that the function runs next tells which.
         with suppress(
             self.client.exceptions.PreconditionFailedException,
             self.client.exceptions.ResourceConflictException,
@@ -124,7 +130,7 @@ class Redeployment:
                 FunctionName=declared.name,
                 S3Bucket=declared.bucket,
                 S3Key=declared.key,
-                RevisionId=found["RevisionId"],
+                RevisionId=function["RevisionId"],
                 **version,
             )
         updated = self._settled(declared)
@@ -138,32 +144,32 @@ class Redeployment:
             raise RefusedError(
                 f"function {declared.name}",
                 "somebody else changes its code at the same time",
-                "Look again when that has ended.",
+                "Run this again after the other change.",
             )
         return True
 
-    def _settled(self, declared: Declared) -> "FunctionConfigurationTypeDef":
-        """The function's configuration, once no update of it is under way."""
+    def _settled(self, declared: DeclaredFunction) -> "FunctionConfigurationTypeDef":
+        """Wait until no update of the function is in progress, and return its configuration."""
 
-        def look() -> "FunctionConfigurationTypeDef | None":
-            found = self.client.get_function(FunctionName=declared.name)["Configuration"]
-            return None if found.get("LastUpdateStatus") == "InProgress" else found
+        def updated() -> "FunctionConfigurationTypeDef | None":
+            function = self.client.get_function(FunctionName=declared.name)["Configuration"]
+            return None if function.get("LastUpdateStatus") == "InProgress" else function
 
         settled = poll(
-            look, clock=self.clock, sleep=self.sleep, limit=self.limit, pauses=self.polls
+            updated, clock=self.clock, sleep=self.sleep, limit=self.limit, pauses=self.polls
         )
         if settled is not None:
             return settled
         raise TimedOutError(
             f"function {declared.name}",
             f"its update did not end within {self.limit:.0f} seconds",
-            "Lambda goes on by itself; look again.",
+            "Lambda continues on its own. Run this again.",
         )
 
-    def _verified(self, declared: Declared) -> "_Version":
-        """The version of the code's object, as an argument, after its digest was checked."""
+    def _verified(self, declared: DeclaredFunction) -> "_Version":
+        """Check the digest of the package; return the version of its S3 object as an argument."""
         where = f"s3://{declared.bucket}/{declared.key}"
-        remedy = "Deploy: python -m scripts deploy, which sends the package again."
+        remedy = "Deploy: python -m scripts deploy, which uploads the package again."
         try:
             answer = self.s3.get_object(Bucket=declared.bucket, Key=declared.key)
         except self.s3.exceptions.NoSuchKey as error:
@@ -175,11 +181,13 @@ class Redeployment:
         return {"S3ObjectVersion": version} if version else {}
 
 
-def declared_in(outputs: Mapping[str, str], parameters: Mapping[str, str]) -> Iterator[Declared]:
-    """What a stack declares for its functions, by its outputs and parameters. One that a condition
-    leaves out has no output."""
+def declared_in(
+    outputs: Mapping[str, str], parameters: Mapping[str, str]
+) -> Iterator[DeclaredFunction]:
+    """Yield the functions that a stack declares, from its outputs and parameters. A function whose
+    condition is false has no output."""
     for function in FUNCTIONS:
         name = outputs.get(f"{resource(function)}FunctionName")
         if name is not None:
             key = parameters.get(key_parameter(function), "")
-            yield Declared(function, name, parameters.get("CodeBucket", ""), key)
+            yield DeclaredFunction(function, name, parameters.get("CodeBucket", ""), key)

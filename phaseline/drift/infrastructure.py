@@ -1,7 +1,6 @@
-"""Whether what is deployed is what this checkout declares: stacks, code, pipeline, connection.
+"""Compares the deployed state with this checkout: stacks, code, pipeline and connection.
 
-Everything is read, nothing is changed. A check that fails leaves the others alone, and is told as
-what it is: not looked at.
+The checks only read. A check that fails is reported as a failure, and the other checks continue.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,24 +15,26 @@ from phaseline.aws.throttling import wait_out
 from phaseline.deploy.plan import EVERY, STACKS
 from phaseline.deploy.stack import Stack, describe
 from phaseline.drift import code_check, function_code, pipeline_check, stack_check
-from phaseline.drift.deployed import Deployed, Found, file_of
+from phaseline.drift.deployed import CheckResult, Deployed, file_of
 from phaseline.drift.report import Failure, Finding
 from phaseline.drift.template_values import UnresolvedError
 from phaseline.errors import PhaselineError
 
 WORKERS = 8
-"""Checks at once. CloudFormation slows callers down, which the checks sit out; more at once would
-only wait for each other."""
+"""Concurrent checks. CloudFormation throttles callers, so that more checks would not be faster."""
 
 T = TypeVar("T")
-Check = tuple[str, Callable[[], Found]]
-"""What is checked, as findings call it, and how."""
+Check = tuple[str, Callable[[], CheckResult]]
+"""The subject of a check, as findings name it, and the function that checks it."""
 
 
 @dataclass(frozen=True)
 class InfrastructureCheck:
-    """The check of the stacks `selected` of an environment. `limit` bounds the wait of each part,
-    for a detection's end and for AWS's rate limits, in seconds of `clock`."""
+    """The check of an environment's stacks, of which it reports those in `selected`.
+
+    `limit` bounds the time for which each check waits for CloudFormation's detection and for rate
+    limits, in seconds by `clock`.
+    """
 
     deployed: Deployed
     clock: Callable[[], float]
@@ -41,52 +42,56 @@ class InfrastructureCheck:
     limit: float = 600.0
     selected: Sequence[str] = EVERY
 
-    def run(self) -> Found:
-        """All that was found, in the order of the stacks."""
-        # Of all of them, because the pipeline is made of what other stacks export.
-        every = [
+    def run(self) -> CheckResult:
+        """Run all checks, and return their results in the order of the stacks."""
+        # All stacks are described, because the pipeline imports what other stacks export.
+        descriptions = [
             (f"stack {self.deployed.name(short)}", partial(self._described, short))
             for short in EVERY
         ]
         with ThreadPoolExecutor(WORKERS) as pool:
-            described = dict(zip(EVERY, pool.map(self._tried, every), strict=True))
+            described = dict(zip(EVERY, pool.map(self._tried, descriptions), strict=True))
             stacks = {short: one for short, one in described.items() if isinstance(one, Stack)}
-            failed = {short: one for short, one in described.items() if isinstance(one, Found)}
+            failed = {
+                short: one for short, one in described.items() if isinstance(one, CheckResult)
+            }
             found = [failed[short] for short in self.selected if short in failed]
             found += pool.map(self._tried, self._checks(stacks))
-        return Found(
+        return CheckResult(
             tuple(finding for one in found for finding in one.findings),
             tuple(name for one in found for name in one.unchecked),
             tuple(failure for one in found for failure in one.failures),
         )
 
-    def _tried(self, check: "tuple[str, Callable[[], T]]") -> "T | Found":
-        """What a check finds, or that it failed."""
-        subject, look = check
+    def _tried(self, check: "tuple[str, Callable[[], T]]") -> "T | CheckResult":
+        """Return the result of a check, or its failure."""
+        subject, run_check = check
         try:
             return wait_out(
-                look, clock=self.clock, sleep=self.sleep, deadline=self.clock() + self.limit
+                run_check, clock=self.clock, sleep=self.sleep, deadline=self.clock() + self.limit
             )
         except UnresolvedError as error:
-            reason = f"this of its template can't be worked out: {error}"
+            reason = f"a value of its template is not known: {error}"
         except (PhaselineError, ClientError, BotoCoreError) as error:
             reason = str(error)
-        return Found(failures=(Failure(subject, f"It could not be checked: {reason}"),))
+        return CheckResult(failures=(Failure(subject, f"It could not be checked: {reason}"),))
 
-    def _described(self, short: str) -> Stack | Found:
-        """The stack, or why there is none to check."""
+    def _described(self, short: str) -> Stack | CheckResult:
+        """Return the stack, or a result if there is no stack to check."""
         stack = self.deployed.describe(short)
         subject = f"stack {self.deployed.name(short)}"
         if stack is None and short not in STACKS:
-            return Found(unchecked=(f"{subject}: it is not deployed",))
+            return CheckResult(unchecked=(f"{subject}: it is not deployed",))
         if stack is None:
-            sentence = f"The {subject} is declared and does not exist. {self.deployed.remedy}"
-            return Found(
+            sentence = f"The {subject} is declared but does not exist. {self.deployed.remedy}"
+            return CheckResult(
                 (Finding("missing-stack", subject, "missing", sentence, file=file_of(short)),)
             )
         if stack.changing:
-            sentence = f"It is being changed ({stack.status}); look again when that has ended."
-            return Found(failures=(Failure(subject, sentence),))
+            sentence = (
+                f"An operation is in progress ({stack.status}). Run the check again after it."
+            )
+            return CheckResult(failures=(Failure(subject, sentence),))
         return stack
 
     def _checks(self, stacks: Mapping[str, Stack]) -> Iterator[Check]:
@@ -108,8 +113,8 @@ class InfrastructureCheck:
             yield f"pipeline {name}", partial(self._steady, look, stack)
             yield "connection", partial(pipeline_check.connection, self.deployed, stack)
 
-    def _steady(self, look: Callable[[Stack], Found], stack: Stack) -> Found:
-        """What a look at a stack finds, unless a deploy has changed the stack since."""
+    def _steady(self, look: Callable[[Stack], CheckResult], stack: Stack) -> CheckResult:
+        """Return the result of a stack's check, or a failure if the stack changed meanwhile."""
         found = look(stack)
         if not found.findings:
             return found
@@ -118,10 +123,10 @@ class InfrastructureCheck:
             == stack
         ):
             return found
-        sentence = "It was changed while it was looked at; look again when that has ended."
-        return Found(failures=(Failure(f"stack {stack.name}", sentence),))
+        sentence = "The stack changed during the check. Run the check again."
+        return CheckResult(failures=(Failure(f"stack {stack.name}", sentence),))
 
-    def _drift(self, stack: Stack) -> Found:
+    def _drift(self, stack: Stack) -> CheckResult:
         return stack_check.drift(
             self.deployed, stack, clock=self.clock, sleep=self.sleep, limit=self.limit
         )

@@ -1,10 +1,9 @@
-"""Pure: whether a pipeline is as its template declares it, and lets everything through.
+"""Pure: compares a pipeline with its template, and finds disabled transitions.
 
-The definition is compared here and not by CloudFormation, whose published list of types with drift
-detection had no pipelines; and a disabled transition is no property that it could compare. What is
-compared is what it compares elsewhere: each property that the template gives. Of what the template
-leaves out, single values are the service's defaults; a whole structure (a stage, an action, a
-trigger) was added by somebody.
+CloudFormation does not do this: its published list of resource types with drift detection had no
+pipelines, and a disabled transition is not a property. As in CloudFormation's detection, each
+property that the template sets is compared. A single value that the template does not set is the
+service's default; a structure that it does not set (stage, action, trigger) was added by somebody.
 https://github.com/awsdocs/aws-cloudformation-user-guide/blob/main/doc_source/resource-import-supported-resources.md
 """
 
@@ -14,30 +13,32 @@ from typing import Any
 
 PIPELINE = "AWS::CodePipeline::Pipeline"
 _ELSEWHERE = {"Tags", "RestartExecutionOnUpdate", "DisableInboundStageTransitions"}
-"""Properties of the resource that are no part of the pipeline's definition."""
+"""Properties of the resource that are not part of the pipeline's definition."""
 
 
 def differences(declared: Mapping[str, Any], found: Mapping[str, Any]) -> tuple[str, ...]:
-    """Where GetPipeline's `found` is not what the resource's properties `declared` say.
+    """Return the differences between the resource's properties and GetPipeline's answer `found`.
 
-    `declared` has no functions left. Each difference is a path with both values:
+    The functions in `declared` are resolved. Each difference is a path with both values:
     "stages.Build.actions.Build.configuration.ProjectName: expected site, found other".
     """
-    definition = {name: one for name, one in declared.items() if name not in _ELSEWHERE}
-    wanted = [stage["Name"] for stage in declared["Stages"]]
-    there = [stage["name"] for stage in found["stages"]]
-    moved = sorted(wanted) == sorted(there) and wanted != there
-    order = f"stages: expected {', '.join(wanted)}, found {', '.join(there)}"
-    return (*([order] if moved else []), *_compared(_spelled(definition), _spelled(found), ""))
+    definition = {name: value for name, value in declared.items() if name not in _ELSEWHERE}
+    expected_order = [stage["Name"] for stage in declared["Stages"]]
+    found_order = [stage["name"] for stage in found["stages"]]
+    moved = sorted(expected_order) == sorted(found_order) and expected_order != found_order
+    order = f"stages: expected {', '.join(expected_order)}, found {', '.join(found_order)}"
+    changes = _compared(_normalized(definition), _normalized(found), "")
+    return (*([order] if moved else []), *changes)
 
 
 def disabled(declared: Mapping[str, Any], state: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The stages of GetPipelineState's `state` that nothing may enter though the template does not
-    say so, each with the reason that was given for it."""
-    meant = {one["StageName"] for one in declared.get("DisableInboundStageTransitions", [])}
+    """Yield each stage whose inbound transition is disabled in GetPipelineState's answer `state`
+    but not in the template, with the reason that was given."""
+    transitions = declared.get("DisableInboundStageTransitions", [])
+    intended = {transition["StageName"] for transition in transitions}
     for stage in state["stageStates"]:
         transition = stage.get("inboundTransitionState", {})
-        if not transition.get("enabled", True) and stage["stageName"] not in meant:
+        if not transition.get("enabled", True) and stage["stageName"] not in intended:
             yield stage["stageName"], transition.get("disabledReason", "")
 
 
@@ -46,36 +47,44 @@ def _compared(declared: Any, found: Any, path: str) -> Iterator[str]:
         for name in [*declared, *(name for name in found if name not in declared)]:
             inner = f"{path}.{name}" if path else name
             if name not in found:
-                yield f"{inner}: expected {_told(declared[name])}, found nothing"
+                yield f"{inner}: expected {_as_text(declared[name])}, found nothing"
             elif name in declared:
                 yield from _compared(declared[name], found[name], inner)
             elif found[name] and (not isinstance(found[name], str) or _is_free(path)):
-                yield f"{inner}: expected nothing, found {_told(found[name])}"
+                yield f"{inner}: expected nothing, found {_as_text(found[name])}"
     elif declared != found:
-        yield f"{path}: expected {_told(declared)}, found {_told(found)}"
+        yield f"{path}: expected {_as_text(declared)}, found {_as_text(found)}"
 
 
 def _is_free(path: str) -> bool:
-    """Whether the members of the structure at `path` are an action's own, not the service's."""
+    """Return whether an action, not the service, names the members of the structure at `path`."""
     return path.endswith(".configuration")
 
 
-def _spelled(value: Any, *, free: bool = False) -> Any:
-    """A value as both sides can be compared: the API's spelling of names, scalars as text, lists
-    of what has a name by these, what is empty left out. `free` names stay as they are."""
+def _normalized(value: Any, *, free: bool = False) -> Any:
+    """Return a value in the form that both sides share.
+
+    Names have the API's case, unless they are `free`. Scalars are text, lists of named members are
+    mappings by name, and empty members are left out.
+    """
     if isinstance(value, Mapping):
-        named = {name if free else name[:1].lower() + name[1:]: one for name, one in value.items()}
-        spelled = {name: _spelled(one, free=name == "configuration") for name, one in named.items()}
-        return {name: one for name, one in spelled.items() if one not in ({}, [])}
+        named = {
+            name if free else name[:1].lower() + name[1:]: member for name, member in value.items()
+        }
+        normalized = {
+            name: _normalized(member, free=name == "configuration")
+            for name, member in named.items()
+        }
+        return {name: member for name, member in normalized.items() if member not in ({}, [])}
     if isinstance(value, Sequence) and not isinstance(value, str):
-        members = [_spelled(one) for one in value]
-        if all(isinstance(one, Mapping) and "name" in one for one in members):
-            return {one["name"]: one for one in members}
+        members = [_normalized(member) for member in value]
+        if all(isinstance(member, Mapping) and "name" in member for member in members):
+            return {member["name"]: member for member in members}
         return members
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _told(value: Any) -> str:
+def _as_text(value: Any) -> str:
     match value:
         case str():
             return value or "an empty text"

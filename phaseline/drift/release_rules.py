@@ -1,4 +1,4 @@
-"""Pure: the documents against what Phaseline wrote, the ledger and GitHub."""
+"""Pure: compares the documents with Phaseline's own writes, the ledger and GitHub."""
 
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -15,11 +15,12 @@ from phaseline.site import manifests
 from phaseline.site.manifests import ServedManifest
 
 SHOWN = 5
-"""Differences or files that a sentence names; it counts the others."""
+"""Maximum number of differences or files that a sentence names; it counts the others."""
 
 
 def edited(stored: Stored, made: Stored, base: Stored | None) -> Finding | None:
-    """What somebody else wrote as the version `made`, where it still stands in what is `stored`.
+    """Return a finding if somebody else wrote the version `made`, and `stored` still contains its
+    changes.
 
     `base` is the last version before it that Phaseline wrote.
     """
@@ -32,21 +33,21 @@ def edited(stored: Stored, made: Stored, base: Stored | None) -> Finding | None:
     differences = diff.compare_documents(before, left)
     found = f": {listed(differences)}" if differences else ""
     against = (
-        f"compared with version {base.version_id}, the last that Phaseline wrote before"
+        f"compared with version {base.version_id}, the last before it that Phaseline wrote"
         if base
-        else "none before it that Phaseline wrote is left to compare it with"
+        else "no earlier version that Phaseline wrote exists to compare it with"
     )
     return Finding(
         kind="edited-document",
         subject=f"document {type_}",
         found=where,
         sentence=f"{where} of the document was not written by Phaseline{found} ({against})."
-        " Promote or roll back what is wanted, which replaces it; no repair writes over it.",
+        " Promote or roll back the algorithms to replace it; no repair overwrites it.",
     )
 
 
 def _still(base: Document, made: Document, now: Document) -> Document:
-    """`base` with those of the changes of `made` that `now` still has."""
+    """Return `base` with those changes of `made` that `now` still contains."""
     parts: dict[str, Any] = {}
     for part in ("algorithms", "withdrawn", "holds", "bad"):
         before, after, current = (getattr(one, part) for one in (base, made, now))
@@ -63,15 +64,15 @@ def _still(base: Document, made: Document, now: Document) -> Document:
 
 
 def unclosed(manifest: ServedManifest, releases: Iterable[Release]) -> Iterator[Finding]:
-    """The open `releases` that visitors are served, or were overtaken, by the served `manifest`."""
+    """Yield the open releases that the served `manifest` proves to be verified or superseded."""
     verdict = manifests.compare(manifest, releases)
     for release in (*verdict.verified, *verdict.superseded):
         yield Finding(
             kind="open-release",
             subject=f"{release.type}/{release.algorithm}",
             found=release.release_id,
-            sentence=f"Release {release.release_id} is open in the ledger, though the website shows"
-            f" its document's revision {release.revision}, or a later one. Close it.",
+            sentence=f"Release {release.release_id} is open in the ledger, but the website shows"
+            f" revision {release.revision} of its document, or a later one. Close it.",
             repair=_close(release),
         )
 
@@ -111,24 +112,24 @@ def _close(release: Release) -> Repair:
 
 
 def owed(dispatch: Dispatch) -> Finding:
-    """A dispatch that GitHub should have by now."""
+    """Return the finding of an overdue dispatch."""
     return Finding(
         kind="owed-dispatch",
         subject=f"document {dispatch.type}",
         found=f"revision {dispatch.revision}",
-        sentence=f"GitHub was not told of revision {dispatch.revision}"
-        f" ({listed(dispatch.releases)}). The listener's schedule tells it every few minutes:"
-        " look at its log and at the token. The release goes on without.",
+        sentence=f"GitHub did not accept the dispatch for revision {dispatch.revision}"
+        f" ({listed(dispatch.releases)}). The listener sends it again every few minutes: read its"
+        " log, and check the token. The release continues without the dispatch.",
     )
 
 
 def under_way(finding: Finding, execution: str) -> Explained:
-    """What an execution that runs or waits is about to mend."""
-    return Explained(finding.subject, f"{finding.found}; execution {execution} is under way")
+    """Return the finding as explained by an execution in progress, which will fix it."""
+    return Explained(finding.subject, f"{finding.found}; execution {execution} is in progress")
 
 
 def listed(values: Sequence[object]) -> str:
-    """The first of `values`, and how many there are beside."""
+    """Return the first of `values` as text, and the number of the others."""
     names = [str(value) for value in values[:SHOWN]]
     more = [f"and {len(values) - SHOWN} more"] if len(values) > SHOWN else []
     return ", ".join([*names, *more])

@@ -1,9 +1,8 @@
-"""Looks whether the algorithms table, the documents, the ledger and the website are the same.
+"""Compares the algorithms table, the documents, the ledger and the website.
 
-Nothing tells of an item when it changed, and of much else only that it did: what is found may be on
-its way. So where something is found it is looked for a second time, some time later, and a finding
-is what both looks saw. Waiting for all that was ever found late would hide it instead: a stream
-whose listener fails for hours is a finding.
+A difference may be a change in progress, because the table does not say when an item changed. If
+the first pass finds a difference, a second one follows after a pause, and only a difference in both
+is a finding. A longer pause would hide real drift, such as a listener that fails for hours.
 """
 
 import time
@@ -48,10 +47,10 @@ PAGES = 50
 """Pages that are fetched as visitors get them, beside the manifest."""
 FETCHES = 8
 EDITS = 5
-"""How many of a document's versions by others are told, from the newest back."""
+"""Maximum number of a document's versions by others that are reported, the newest first."""
 
 Result = Finding | Explained | Failure | str
-"""What a check comes to; text names what it leaves out."""
+"""A result of a check. Text names a thing that is not checked."""
 
 
 @dataclass(frozen=True)
@@ -76,20 +75,21 @@ class ReleaseCheck:
     fetch_file: Callable[[str, str], ServedFile] = manifests.fetch_file
 
     def run(self, settle: float = SETTLE) -> Report:
-        """What two looks, `settle` seconds apart, both found; one look where that finds nothing.
+        """Return the findings of two passes, `settle` seconds apart; only one if it finds nothing.
 
-        What could not be looked at is a failure in the report, and raises nothing.
+        A check that cannot run is a failure in the report, and raises nothing.
         """
         first = self.look()
         if not first.findings:
             return first
         self.sleep(settle)
         second = self.look()
-        seen = {finding.key for finding in first.findings}
-        return replace(second, findings=tuple(one for one in second.findings if one.key in seen))
+        keys = {finding.key for finding in first.findings}
+        lasting = tuple(finding for finding in second.findings if finding.key in keys)
+        return replace(second, findings=lasting)
 
     def look(self) -> Report:
-        """What one look finds, on its way or not."""
+        """Return the findings of one pass, including changes in progress."""
         newest: dict[str, Stored] = {}
         results = [
             *(one for type_ in TYPES for one in self._document(type_, newest)),
@@ -136,7 +136,7 @@ class ReleaseCheck:
         return _tried(subject, check)
 
     def _edits(self, stored: Stored) -> Iterator[Result]:
-        """What others wrote, from the newest back, where the versions still exist."""
+        """Yield the edits by others, the newest first, as far as the versions still exist."""
         type_, version = stored.document.type, stored.edited
         for _ in range(EDITS):
             if version is None:
@@ -202,8 +202,8 @@ class ReleaseCheck:
             yield from filter(None, pool.map(withdrawal, untested))
 
     def website(self, newest: Mapping[str, Stored]) -> list[Result]:
-        """What the website shows otherwise than the `newest` documents say, and what the ledger
-        does not know of it; explained where an execution is under way."""
+        """Return the differences between the website, the `newest` documents and the ledger. They
+        are explained if an execution is in progress."""
         return _tried(WEBSITE, lambda: self._website(newest))
 
     def _website(self, newest: Mapping[str, Stored]) -> Iterator[Result]:
@@ -268,7 +268,7 @@ class ReleaseCheck:
                 yield from release_rules.unclosed(shown, self.ledger.open_releases(type_))
 
     def _explained(self, findings: Sequence[Finding]) -> Iterator[Result]:
-        """The findings, or the execution under way that is about to mend them."""
+        """Yield the findings, explained if an execution in progress will fix them."""
         running = self.under_way() if findings else None
         for finding in findings:
             if running and finding.repair:
@@ -277,13 +277,13 @@ class ReleaseCheck:
                 yield finding
 
     def under_way(self) -> str | None:
-        """The newest execution that runs or waits, if one does."""
+        """Return the newest execution in progress, or None."""
         running = (one.id for one in self.executions.newest() if one.status not in ENDED)
         return next(running, None)
 
 
 def _tried(subject: str, check: Callable[[], Iterable[Result]]) -> list[Result]:
-    """What a check comes to, up to where it could not go on."""
+    """Return the results of a check; the last one is a failure if the check could not continue."""
     results: list[Result] = []
     try:
         for result in check():

@@ -1,8 +1,8 @@
-"""Mends what a look has found, where that is safe: again what Phaseline does anyway.
+"""Repairs findings if that is safe, by repeating a step that Phaseline takes anyway.
 
-Each repair looks first whether it is still needed, so that twice is once, and at once with another
-too. What is refused, or fails, is told and keeps no other repair from being made. Nothing is
-replaced, and no document is written but by a promotion.
+Each repair first checks that it is still needed, so that a second run, or one at the same time,
+changes nothing. A repair that is refused or fails is reported, and the others continue. A repair
+writes a document only by a promotion, and never overwrites other changes.
 """
 
 import hashlib
@@ -36,9 +36,9 @@ ORDER: tuple[Action, ...] = ("redeploy", "close", "release", "build", "invalidat
 
 @dataclass(frozen=True)
 class Repaired:
-    """What came of one repair. `done` is False where it was refused or has failed.
+    """The result of a repair. `done` is False if it was refused or failed.
 
-    `execution` is the pipeline's that takes it to the website, None where none does.
+    `execution` is the execution that takes the repair to the website, or None.
     """
 
     repair: Repair
@@ -49,15 +49,18 @@ class Repaired:
 
 @dataclass(frozen=True)
 class Repairs:
-    """Repairs of one environment. `redeploy` mends a function by its repair's target and says what
-    it did; `cdn` is the website's."""
+    """The repairs of an environment.
+
+    `redeploy` redeploys the function of a repair's target, and returns a sentence about it. `cdn`
+    is the website's distribution.
+    """
 
     check: ReleaseCheck
     cdn: Cdn
     redeploy: Callable[[Mapping[str, str]], str]
 
     def carry_out(self, report: Report) -> tuple[Repaired, ...]:
-        """Make the repairs that the report's findings have, each once."""
+        """Carry out each repair of the report's findings once."""
         return tuple(
             repaired for group in _groups(report) for repaired in self._tried(group, report)
         )
@@ -82,7 +85,7 @@ class Repairs:
                 return self._close(group)
 
     def _release(self, group: Sequence[Repair]) -> Sequence[Repaired]:
-        """Promote what the stream lost of one type, in one write of its document, and see that an
+        """Promote the lost versions of one type in one write of its document, and ensure that an
         execution carries it."""
         type_, now = group[0].target["type"], self.check.now()
         at = times.second(now)
@@ -135,7 +138,7 @@ class Repairs:
         return Entry(version, item.display, f"{type_}-{name}-{version}-{digest}", "0", at, WHO)
 
     def _ensure(self, stored: Stored) -> tuple[str | None, str]:
-        """The execution that carries a document's version, and a phrase about it."""
+        """Return the execution that carries a document's version, and a phrase about it."""
         try:
             ensured = ensure(
                 self.check.executions, stored.document.type, stored.version_id, lambda: None
@@ -145,10 +148,10 @@ class Repairs:
         return ensured.execution, f"; execution {ensured.execution} carries it"
 
     def _build(self, repair: Repair) -> Repaired:
-        """Start the pipeline with the newest of everything, unless an execution is under way."""
+        """Start the pipeline with the newest documents, unless an execution is in progress."""
         newest = self.check.newest()
         if running := self.check.under_way():
-            return Repaired(repair, f"execution {running} is under way", execution=running)
+            return Repaired(repair, f"execution {running} is in progress", execution=running)
         if why := self._needless(repair, newest):
             return why
         known = [stored.version_id for stored in newest.values()]
@@ -158,16 +161,18 @@ class Repairs:
         return Repaired(repair, f"execution {execution} was started", execution=execution)
 
     def _invalidate(self, repair: Repair, report: Report) -> Repaired:
-        """Have CloudFront forget everything: once for a report."""
+        """Invalidate all paths in CloudFront, once for each report."""
         if why := self._needless(repair, self.check.newest()):
             return why
         progress: Completed | Progress = Progress(started=self.cdn.clock())
         while isinstance(progress, Progress):
             progress = self.cdn.advance(f"drift-{report.at}", EVERYTHING, progress)
-        return Repaired(repair, f"invalidation {progress.invalidation} of everything is completed")
+        return Repaired(
+            repair, f"the invalidation {progress.invalidation} of all paths has completed"
+        )
 
     def _needless(self, repair: Repair, newest: Mapping[str, Stored]) -> Repaired | None:
-        """What to say where the website does not need a repair any more, or can't be looked at."""
+        """Return the result of an unneeded repair, or of one whose need is unknown; else None."""
         results = self.check.website(newest)
         if any(isinstance(one, Finding) and one.repair == repair for one in results):
             return None
@@ -175,7 +180,7 @@ class Repairs:
             return Repaired(repair, failure.sentence, done=False)
         if running := next((one for one in results if isinstance(one, Explained)), None):
             return Repaired(repair, f"not needed now: {running.sentence}", done=False)
-        return Repaired(repair, "not needed any more: the website is as it should be")
+        return Repaired(repair, "no longer needed: the website is correct")
 
     def _close(self, group: Sequence[Repair]) -> Sequence[Repaired]:
         """End the open releases that visitors are served, or that were overtaken; those that the

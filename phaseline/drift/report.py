@@ -1,7 +1,8 @@
-"""What a look at an environment finds: where declared, recorded and served are not the same.
+"""The report of a drift check: findings, explained differences and failures.
 
-Plain values that the checks make and that the command, its issue and its repairs read. What a hold
-or a person explains is no finding; what could not be looked at is a failure, never in sync.
+The checks create these plain values; the drift command, its issue and its repairs read them. A
+difference that a hold or a person explains is not a finding. A check that could not run is a
+failure; it never counts as in sync.
 """
 
 import hashlib
@@ -33,7 +34,7 @@ Action = Literal["release", "build", "invalidate", "redeploy", "close"]
 
 @dataclass(frozen=True)
 class Repair:
-    """What mends a finding: an action, and what it is done to ({"type": "opt", ...})."""
+    """The repair of a finding: an action and its target, such as {"type": "opt", ...}."""
 
     action: Action
     target: Mapping[str, str] = field(default_factory=dict)
@@ -41,13 +42,13 @@ class Repair:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is not as it should be.
+    """A difference between the declared, the recorded and the deployed state.
 
-    `subject` names it ("opt/route-planner", "stack phaseline-production-site", "website") and
-    `found` what distinguishes this drift of it from another ("2.1.0 is tested, 2.0.0 is active"):
-    no time or count that changes by itself. `sentence` tells what is expected, what was found and
-    what to do. Without a `repair` a person has to decide. `file` is the template that declares it,
-    from the top of the repository, with its `line` where that is known.
+    `subject` is the thing that differs ("opt/route-planner", "stack phaseline-production-site",
+    "website"). `found` distinguishes this drift from others of the same subject ("2.1.0 is tested,
+    2.0.0 is active"); it contains no time or count that changes on its own. `sentence` says what
+    was expected, what was found and what to do. Without a `repair`, a person has to decide. `file`
+    is the path of the template that declares the subject, with the `line` if it is known.
     """
 
     kind: Kind
@@ -60,7 +61,7 @@ class Finding:
 
     @property
     def key(self) -> str:
-        """The same for the same drift at each look."""
+        """Identity of the finding: equal across checks while the drift stays the same."""
         return json.dumps([self.kind, self.subject, self.found])
 
 
@@ -74,7 +75,7 @@ class Explained:
 
 @dataclass(frozen=True)
 class Failure:
-    """What could not be checked, and why."""
+    """A check that could not run, and the reason."""
 
     subject: str
     sentence: str
@@ -82,10 +83,10 @@ class Failure:
 
 @dataclass(frozen=True)
 class Report:
-    """All that one look at an environment found, `at` a time (ISO 8601, UTC).
+    """The result of all checks of an environment, `at` a time (ISO 8601, UTC).
 
-    `unchecked` names what has no check at all, such as a resource whose drift CloudFormation
-    does not detect.
+    `unchecked` names the things that have no check, such as a resource whose type has no drift
+    detection in CloudFormation.
     """
 
     environment: str
@@ -97,7 +98,7 @@ class Report:
 
     @property
     def fingerprint(self) -> str:
-        """The same for the same findings, in whatever order; "" where there are none."""
+        """Identity of the findings, which does not depend on their order; "" if there are none."""
         if not self.findings:
             return ""
         keys = sorted({finding.key for finding in self.findings})
@@ -105,12 +106,12 @@ class Report:
 
 
 def together(reports: Sequence[Report]) -> Report:
-    """Several checks' reports of one environment as one, `at` the time of the first."""
+    """Combine the reports of several checks of one environment; `at` is the time of the first."""
     return Report(
         environment=reports[0].environment,
         at=reports[0].at,
-        findings=tuple(one for report in reports for one in report.findings),
+        findings=tuple(finding for report in reports for finding in report.findings),
         explained=tuple(one for report in reports for one in report.explained),
-        unchecked=tuple(one for report in reports for one in report.unchecked),
-        failures=tuple(one for report in reports for one in report.failures),
+        unchecked=tuple(name for report in reports for name in report.unchecked),
+        failures=tuple(failure for report in reports for failure in report.failures),
     )

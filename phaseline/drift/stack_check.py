@@ -1,13 +1,13 @@
-"""Whether a stack is as it was deployed, and was deployed from the checkout."""
+"""Checks that a stack's resources equal its template, and that its template is the checkout's."""
 
 from collections.abc import Callable, Iterator
 
 from phaseline.deploy.plan import UPLOADED
 from phaseline.deploy.stack import Stack
 from phaseline.drift import pipeline_rules, template_rules
-from phaseline.drift.deployed import Deployed, Found, file_of, several
+from phaseline.drift.deployed import CheckResult, Deployed, file_of, summary
 from phaseline.drift.report import Failure, Finding
-from phaseline.drift.stacks import Difference, Drifted, detect
+from phaseline.drift.stacks import DriftedResource, PropertyDifference, detect
 
 
 def drift(
@@ -17,92 +17,97 @@ def drift(
     clock: Callable[[], float],
     sleep: Callable[[float], None],
     limit: float,
-) -> Found:
-    """What CloudFormation detects; the pipeline is compared here instead."""
+) -> CheckResult:
+    """Return the drift that CloudFormation detects, without pipelines (see pipeline_check)."""
     subject = f"stack {stack.name}"
-    seen = detect(
+    detected = detect(
         deployed.clients.cloudformation,
         stack.name,
         clock=clock,
         sleep=sleep,
         limit=limit,
     )
-    return Found(
+    failure = f"Its drift is not known: {detected.failure}."
+    failures = (Failure(subject, failure),) if detected.failure else ()
+    return CheckResult(
         tuple(
-            _drifted(deployed, stack, one)
-            for one in seen.drifted
-            if one.type != pipeline_rules.PIPELINE
+            _drifted(deployed, stack, resource)
+            for resource in detected.drifted
+            if resource.type != pipeline_rules.PIPELINE
         ),
         tuple(
-            f"{subject}: {one.resource} ({one.type})"
-            for one in seen.unchecked
-            if one.type != pipeline_rules.PIPELINE
+            f"{subject}: {resource.resource} ({resource.type})"
+            for resource in detected.unchecked
+            if resource.type != pipeline_rules.PIPELINE
         ),
-        (Failure(subject, f"Its drift is not known: {seen.failure}."),) if seen.failure else (),
+        failures,
     )
 
 
-def _drifted(deployed: Deployed, stack: Stack, drifted: Drifted) -> Finding:
+def _drifted(deployed: Deployed, stack: Stack, drifted: DriftedResource) -> Finding:
     if drifted.status == "DELETED":
-        told = ["it is gone"]
+        differences = ["it is gone"]
     else:
-        told = [_difference(one) for one in drifted.differences]
+        differences = [_difference(difference) for difference in drifted.differences]
     where = f"{drifted.resource} ({drifted.type}) of stack {stack.name}"
     return Finding(
         "stack-drift",
         f"stack {stack.name}",
-        f"{drifted.resource}: {'; '.join(told)}",
-        f"{where} is not as the stack declares it: {several(told)}."
-        " Set it back, or declare what is wanted in the template and deploy.",
+        f"{drifted.resource}: {'; '.join(differences)}",
+        f"{where} differs from its template: {summary(differences)}."
+        " Revert the change, or change the template and deploy.",
         **deployed.place(stack, drifted.resource),
     )
 
 
-def template(deployed: Deployed, stack: Stack) -> Found:
-    """Whether the stack's template and parameters are the checkout's."""
+def template(deployed: Deployed, stack: Stack) -> CheckResult:
+    """Compare the stack's template and parameters with the checkout's."""
     subject, file = f"stack {stack.name}", file_of(stack.short)
     declared = deployed.checkout.templates[stack.short]
     findings = []
     if parts := list(template_rules.parts(deployed.template(stack), declared)):
-        told = [str(part) for part in parts]
+        differences = [str(part) for part in parts]
         sentence = (
             f"The {subject} was not deployed from the {file} of this checkout:"
-            f" {several(told)}. {deployed.remedy}"
+            f" {summary(differences)}. {deployed.remedy}"
         )
         lines = [part.line for part in parts if part.line is not None]
         line = lines[0] if lines else None
         findings.append(
-            Finding("template", subject, "; ".join(told), sentence, file=file, line=line)
+            Finding("template", subject, "; ".join(differences), sentence, file=file, line=line)
         )
     if not deployed.checkout.has_parameters:
-        return Found(
+        return CheckResult(
             tuple(findings),
-            (f"{subject}: its parameters, which no file of this checkout tells",),
+            (f"{subject}: its parameters, because the checkout has no parameters file for them",),
         )
     findings += _settings(deployed, stack)
     hidden = template_rules.masked(stack.parameters)
-    return Found(
+    return CheckResult(
         tuple(findings),
-        tuple(f"{subject}: the parameter {one}, which is not shown" for one in hidden),
+        tuple(
+            f"{subject}: the parameter {name}, because it is declared with NoEcho"
+            for name in hidden
+        ),
     )
 
 
 def _settings(deployed: Deployed, stack: Stack) -> Iterator[Finding]:
-    """The parameters of a stack that are not the checkout's."""
+    """Yield a finding for each parameter of a stack that differs from the checkout's."""
     subject, file = f"stack {stack.name}", file_of(stack.short)
     values, declared = (
         deployed.checkout.parameters[stack.short], deployed.checkout.templates[stack.short],
     )  # fmt: skip
-    for one in template_rules.settings(stack.parameters, values, declared, UPLOADED):
-        wanted = "nothing" if one.declared is None else repr(one.declared)
-        found = f"{one.name}: expected {wanted}, found {one.deployed!r}"
+    for setting in template_rules.settings(stack.parameters, values, declared, UPLOADED):
+        expected = "nothing" if setting.declared is None else repr(setting.declared)
+        found = f"{setting.name}: expected {expected}, found {setting.deployed!r}"
         sentence = (
-            f"A parameter of the {subject} is not what this checkout gives it: {found}."
-            " Correct the parameters file, or deploy what it says."
+            f"A parameter of the {subject} differs from this checkout: {found}."
+            " Correct the parameters file, or deploy the stack."
         )
-        yield Finding("parameter", subject, found, sentence, file=file, line=one.line)
+        yield Finding("parameter", subject, found, sentence, file=file, line=setting.line)
 
 
-def _difference(one: Difference) -> str:
-    expected, found = one.expected or "nothing", one.actual or "nothing"
-    return f"{one.path}: expected {expected}, found {found}"
+def _difference(difference: PropertyDifference) -> str:
+    expected, found = difference.expected or "nothing", difference.actual or "nothing"
+    return f"{difference.path}: expected {expected}, found {found}"

@@ -1,4 +1,4 @@
-"""Whether a stack's resources are still what its template says, asked of CloudFormation.
+"""Runs CloudFormation's drift detection of a stack, and reads its result.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html
 """
@@ -27,9 +27,11 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Difference:
-    """One property of a resource: `path` in it, `change` (ADD, REMOVE or NOT_EQUAL), and both
-    values as text; the one that is not there is empty."""
+class PropertyDifference:
+    """A property of a resource that differs from the template.
+
+    `change` is ADD, REMOVE or NOT_EQUAL. The values are text; a missing one is empty.
+    """
 
     path: str
     change: str
@@ -38,18 +40,18 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Drifted:
-    """A resource that is not as declared: `status` is MODIFIED or DELETED."""
+class DriftedResource:
+    """A resource that differs from the template. `status` is MODIFIED or DELETED."""
 
     resource: str
     type: str
     status: str
-    differences: tuple[Difference, ...]
+    differences: tuple[PropertyDifference, ...]
 
 
 @dataclass(frozen=True)
-class Unchecked:
-    """A resource whose type CloudFormation does not check."""
+class UncheckedResource:
+    """A resource whose type has no drift detection."""
 
     resource: str
     type: str
@@ -57,11 +59,11 @@ class Unchecked:
 
 @dataclass(frozen=True)
 class StackDrift:
-    """What is known of a stack. `failure` says why it, or a part of it, could not be checked."""
+    """The drift of a stack. `failure` says why CloudFormation could not check all of it."""
 
     stack: str
-    drifted: tuple[Drifted, ...] = ()
-    unchecked: tuple[Unchecked, ...] = ()
+    drifted: tuple[DriftedResource, ...] = ()
+    unchecked: tuple[UncheckedResource, ...] = ()
     failure: str = ""
 
 
@@ -74,11 +76,10 @@ def detect(
     limit: float,
     polls: Sequence[float] = POLLS,
 ) -> StackDrift:
-    """Start a detection, wait for its end at most `limit` seconds by `clock`, and read it.
+    """Start a detection, wait for its end at most `limit` seconds by `clock`, and read its result.
 
-    Whatever keeps CloudFormation from checking the stack is the result's `failure`: no stack, one
-    that is being changed, a detection that fails or does not end. Throttling is waited out, as long
-    as the rest. Other errors are raised.
+    The result's `failure` says if the stack does not exist or is being changed, or if the detection
+    fails or does not end. Throttled calls are repeated within `limit`. Other errors are raised.
     """
     deadline = clock() + limit
 
@@ -113,27 +114,27 @@ def _read(
 ) -> StackDrift:
     drifts = list(_drifts(client, stack))
     resources = {
-        one["LogicalResourceId"]: one["ResourceType"]
+        resource["LogicalResourceId"]: resource["ResourceType"]
         for page in client.get_paginator("list_stack_resources").paginate(StackName=stack)
-        for one in page["StackResourceSummaries"]
-        if one["ResourceStatus"] != "DELETE_COMPLETE"
+        for resource in page["StackResourceSummaries"]
+        if resource["ResourceStatus"] != "DELETE_COMPLETE"
     }
-    statuses = {one["LogicalResourceId"]: one["StackResourceDriftStatus"] for one in drifts}
+    statuses = {drift["LogicalResourceId"]: drift["StackResourceDriftStatus"] for drift in drifts}
     failed = sorted(name for name, status in statuses.items() if status == "UNKNOWN")
     return StackDrift(
         stack,
         drifted=tuple(
-            Drifted(
-                one["LogicalResourceId"],
-                one["ResourceType"],
-                one["StackResourceDriftStatus"],
-                tuple(_differences(one)),
+            DriftedResource(
+                drift["LogicalResourceId"],
+                drift["ResourceType"],
+                drift["StackResourceDriftStatus"],
+                tuple(_differences(drift)),
             )
-            for one in drifts
-            if one["StackResourceDriftStatus"] in CHANGED
+            for drift in drifts
+            if drift["StackResourceDriftStatus"] in CHANGED
         ),
         unchecked=tuple(
-            Unchecked(name, type_)
+            UncheckedResource(name, type_)
             for name, type_ in sorted(resources.items())
             if statuses.get(name, "NOT_CHECKED") not in {"IN_SYNC", "UNKNOWN", *CHANGED}
         ),
@@ -144,15 +145,15 @@ def _read(
 def _failure(
     detection: "DescribeStackDriftDetectionStatusOutputTypeDef", failed: Iterable[str]
 ) -> str:
-    """Why the detection is not a whole one; empty where it is. A detection that failed has
-    results for the resources before it did."""
+    """Return why the detection is incomplete, or "". A failed detection still has the results of
+    the resources that it checked before it failed."""
     if detection["DetectionStatus"] != "DETECTION_COMPLETE":
         reason = detection.get("DetectionStatusReason", "CloudFormation gives no reason")
         return reason.rstrip(".")
     if unknown := ", ".join(failed):
         return f"CloudFormation could not check {unknown}"
     if detection.get("StackDriftStatus") == "UNKNOWN":
-        return "CloudFormation could not tell"
+        return "CloudFormation reports the drift status UNKNOWN"
     return ""
 
 
@@ -164,12 +165,12 @@ def _drifts(client: "CloudFormationClient", stack: str) -> "Iterator[StackResour
         yield from page["StackResourceDrifts"]
 
 
-def _differences(drift: "StackResourceDriftTypeDef") -> Iterator[Difference]:
-    for one in drift.get("PropertyDifferences", []):
-        expected, actual = one["ExpectedValue"], one["ActualValue"]
-        yield Difference(
-            one["PropertyPath"],
-            one["DifferenceType"],
-            "" if one["DifferenceType"] == "ADD" else expected,
-            "" if one["DifferenceType"] == "REMOVE" else actual,
+def _differences(drift: "StackResourceDriftTypeDef") -> Iterator[PropertyDifference]:
+    for difference in drift.get("PropertyDifferences", []):
+        expected, actual = difference["ExpectedValue"], difference["ActualValue"]
+        yield PropertyDifference(
+            difference["PropertyPath"],
+            difference["DifferenceType"],
+            "" if difference["DifferenceType"] == "ADD" else expected,
+            "" if difference["DifferenceType"] == "REMOVE" else actual,
         )

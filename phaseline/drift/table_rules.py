@@ -1,4 +1,7 @@
-"""Pure: the algorithms table against the documents. Linear in the number of algorithms."""
+"""Pure: compares the algorithms table with the documents.
+
+The run time is linear in the number of algorithms.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,11 +21,11 @@ Key = tuple[str, str]
 
 @dataclass
 class Table:
-    """What the algorithms table has, by algorithm: no more than one version of each, and what can't
-    be told from the documents.
+    """The state of the algorithms table that the comparison needs.
 
-    `newest` is the highest tested version that is not bad, `bad` are the tested ones that are,
-    `active` the algorithms whose active version is tested, `malformed` the items that are none.
+    `newest` is the highest tested version of each algorithm without a bad mark. `active` are the
+    algorithms whose active version is tested, `bad` the tested versions with a bad mark, and
+    `malformed` the errors of invalid items.
     """
 
     newest: dict[Key, str] = field(default_factory=dict)
@@ -33,7 +36,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Unreleased:
-    """A tested version above the active one. `waits` where it does so behind a hold."""
+    """A tested version above the active one. `waits` says whether it waits behind a hold."""
 
     type: str
     algorithm: str
@@ -48,7 +51,7 @@ class Unreleased:
 
 @dataclass(frozen=True)
 class Untested:
-    """An active version that is not tested. `waits` where its withdrawal does so behind a hold."""
+    """An active version that is not tested. `waits`: its withdrawal waits behind a hold."""
 
     type: str
     algorithm: str
@@ -59,27 +62,27 @@ class Untested:
 def gather(
     items: Iterable[AlgorithmVersion | InputError], documents: Mapping[str, Document]
 ) -> Table:
-    """What the table's `items` come to, for the types that there are documents of."""
-    found = Table()
+    """Return the state of the table from its `items`, for the types in `documents`."""
+    table = Table()
     for item in items:
         if isinstance(item, InputError):
-            found.malformed.append(item)
+            table.malformed.append(item)
             continue
         if item.type not in documents:
             continue
         key, document = (item.type, item.algorithm), documents[item.type]
-        entry, newest = document.algorithms.get(item.algorithm), found.newest.get(key)
+        entry, newest = document.algorithms.get(item.algorithm), table.newest.get(key)
         if entry and entry.version == item.version:
-            found.active.add(key)
+            table.active.add(key)
         if document.mark(item.algorithm, item.version):
-            found.bad.append((key, item.version))
+            table.bad.append((key, item.version))
         elif newest is None or version_order(newest) < version_order(item.version):
-            found.newest[key] = item.version
-    return found
+            table.newest[key] = item.version
+    return table
 
 
 def unreleased(documents: Mapping[str, Document], table: Table) -> Iterator[Unreleased]:
-    """The algorithms whose newest tested version is above the active one."""
+    """Yield the algorithms whose newest tested version is above the active one."""
     waiting = _waiting(documents, "promote")
     for (type_, name), version in table.newest.items():
         entry = documents[type_].algorithms.get(name)
@@ -88,7 +91,7 @@ def unreleased(documents: Mapping[str, Document], table: Table) -> Iterator[Unre
 
 
 def untested(documents: Mapping[str, Document], table: Table) -> Iterator[Untested]:
-    """The algorithms whose active version is not tested."""
+    """Yield the algorithms whose active version is not tested."""
     waiting = _waiting(documents, "withdraw")
     for type_, document in documents.items():
         for name, entry in document.algorithms.items():
@@ -106,25 +109,25 @@ def _waiting(documents: Mapping[str, Document], action: str) -> set[tuple[str, s
 
 
 def marked(documents: Mapping[str, Document], table: Table) -> Iterator[Explained]:
-    """The bad versions that are above the active one, and tested."""
+    """Yield the tested versions above the active one that have a bad mark."""
     for (type_, name), version in table.bad:
         document = documents[type_]
         entry, mark = document.algorithms.get(name), document.mark(name, version)
         if mark and (entry is None or version_order(str(entry.version)) < version_order(version)):
             yield Explained(
                 f"{type_}/{name}",
-                f"{version} is tested, and {mark.who} marked it bad: {mark.reason}",
+                f"{version} is tested, but {mark.who} marked it bad: {mark.reason}",
             )
 
 
 def malformed(error: InputError) -> Finding:
-    """An item that is in the phase and can be no release."""
+    """Return the finding of an item that is tested but invalid."""
     return Finding("lost-promotion", error.where, error.found, str(error))
 
 
 def decided(releases: Iterable[Release], version: str) -> Release | None:
-    """The release by which `version` had its turn, among an algorithm's; None where it had none
-    since it last entered the phase."""
+    """Return the release of `version` among those of its algorithm; None if there is none since the
+    version last entered the phase."""
     for release in releases:
         if release.version == version and "withdrawn" not in release.steps:
             return release
@@ -134,32 +137,34 @@ def decided(releases: Iterable[Release], version: str) -> Release | None:
 def promotion(
     found: Unreleased, document: Document, releases: Iterable[Release], at: datetime
 ) -> Finding | Explained:
-    """Whether the promotion of a version above the active one was lost, by the algorithm's
-    `releases`, the newest first; they are read only as far as needed."""
+    """Return whether the promotion of a version above the active one was lost.
+
+    `releases` are the algorithm's, the newest first. They are read only as far as needed.
+    """
     active = found.active.version if found.active else "nothing"
     if found.waits:
         return Explained(
             found.subject, f"{found.version} is tested and waits behind a hold; {active} is active"
         )
     if release := decided(releases, found.version):
-        known = f"{found.version} is tested and had its turn ({release.release_id});"
+        known = f"{found.version} is tested and was released before ({release.release_id});"
         if found.active and found.active.who:
             return Explained(
-                found.subject, f"{known} {found.active.who} made {active} active after it"
+                found.subject, f"{known} {found.active.who} made {active} active afterwards"
             )
-        return Explained(found.subject, f"{known} {active} came after it")
+        return Explained(found.subject, f"{known} {active} became active afterwards")
     hold = document.hold(found.algorithm, at)
     held = document.entry(found.algorithm)
     remedy = (
         f"It is on hold by {hold.who} ({hold.reason}): resume it first."
         if hold
-        else "Promote it; look whether the stream's listener is well."
+        else "Promote it, and read the log of the stream's listener."
     )
     return Finding(
         kind="lost-promotion",
         subject=found.subject,
         found=f"{found.version} is tested, {active} is active",
-        sentence=f"{found.version} is tested and was never released, {active} is active. {remedy}",
+        sentence=f"{found.version} is tested but was never released; {active} is active. {remedy}",
         repair=None
         if hold
         else Repair(
@@ -175,21 +180,21 @@ def promotion(
 
 
 def withdrawal(found: Untested, item: Item | None, phase: str) -> Finding | Explained | None:
-    """Whether the withdrawal of an active version was lost, by the `item` that the table has of it
-    now; None where that is in the `phase`.
+    """Return whether the withdrawal of an active version was lost.
 
-    That an item is removed takes nothing off the website (algorithms/changes.py). Where a person
-    made the version active, that explains it.
+    `item` is the version's item in the table now; the result is None if it is in the `phase`. The
+    removal of an item withdraws nothing (algorithms/changes.py), so that it is explained if a
+    person made the version active.
     """
     subject, version = f"{found.type}/{found.algorithm}", found.active.version
     if found.waits:
-        return Explained(subject, f"{version} was withdrawn, which waits behind a hold")
+        return Explained(subject, f"the withdrawal of {version} waits behind a hold")
     if item is None:
         if found.active.who:
             return Explained(
-                subject, f"{found.active.who} made {version} active; its item is gone since"
+                subject, f"{found.active.who} made {version} active; its item was removed"
             )
-        why, state = "has no item", "the algorithms table has no item of it any more"
+        why, state = "has no item", "the algorithms table no longer has its item"
     elif item.type != found.type:
         why, state = "is of another type", f"its item is of the type {item.type!r}"
     elif item.phase != phase:
@@ -200,14 +205,14 @@ def withdrawal(found: Untested, item: Item | None, phase: str) -> Finding | Expl
         kind="lost-withdrawal",
         subject=subject,
         found=f"{version} is active and {why}",
-        sentence=f"{version} is active, though {state}. Roll it back if it is not wanted; correct"
-        " its item if it is.",
+        sentence=f"{version} is active, but {state}. Roll back the algorithm, or correct the item"
+        " if the version should stay active.",
     )
 
 
 def why_not(document: Document, name: str, entry: Entry, after: str, at: datetime) -> str | None:
-    """Why `entry`, of a version that was found lost, is not to be made active; None where it is, or
-    is so by this very release. `after` is the release in effect when it was found, or empty.
+    """Return why the entry of a lost version must not become active; None if it may, or already did
+    by the same release. `after` is the release in effect at the check, or "".
     """
     active, version = document.algorithms.get(name), entry.version
     held = document.entry(name)

@@ -1,8 +1,8 @@
-"""Pure: where a stack's template and parameters are not those of this checkout.
+"""Pure: compares a stack's template and parameters with those of this checkout.
 
-What only people read (descriptions, labels, comments, the layout of the text) and what a parameter
-may be make no difference: CloudFormation takes them over with the next change of a resource and not
-before, so that nobody could mend them.
+Descriptions, labels, comments, the layout of the text and the constraints of parameters are not
+compared: CloudFormation updates them only together with a resource, so that a deploy could not
+remove the difference.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,46 +10,46 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 SECTIONS = ("Transform", "Mappings", "Rules", "Conditions", "Resources", "Outputs")
-"""What decides about a stack; its parameters do by their values."""
+"""The compared sections. Parameters are compared by value."""
 MASKED = "****"
-"""What CloudFormation shows of a parameter that is declared with NoEcho."""
+"""The value that CloudFormation returns for a parameter that is declared with NoEcho."""
 
-Change = Literal["is not deployed", "is declared no more", "differs"]
+PartChange = Literal["is not deployed", "is declared no more", "differs"]
 
 
 @dataclass(frozen=True)
 class Template:
-    """A template's `sections`, with functions in their long form and every scalar as text.
+    """A parsed template: functions are in their long form, and every scalar is text.
 
-    `lines` says where a section's member begins (("Resources", "SiteBucket"): 12), from 1.
+    `lines` is the first line of each section's members, as in {("Resources", "SiteBucket"): 12}.
     """
 
     sections: Mapping[str, Any]
     lines: Mapping[tuple[str, str], int]
 
     def members(self, section: str) -> Mapping[str, Any]:
-        """A section's members by name; none where there is no such section."""
-        found = self.sections.get(section, {})
-        return found if isinstance(found, Mapping) else {section: found}
+        """Return the members of a section by name; {} if the template has no such section."""
+        members = self.sections.get(section, {})
+        return members if isinstance(members, Mapping) else {section: members}
 
     def line(self, section: str, name: str) -> int | None:
-        """Where the member begins, or None where it is not in the template."""
+        """Return the first line of a member, or None if the template does not contain it."""
         return self.lines.get((section, name))
 
     def default(self, parameter: str) -> str | None:
-        """What a parameter is unless told otherwise; None where it has to be told."""
+        """Return the default value of a parameter, or None if it is required."""
         value: str | None = self.members("Parameters").get(parameter, {}).get("Default")
         return value
 
 
 @dataclass(frozen=True)
 class Part:
-    """A member of a section that the deployed template and this checkout's don't have in common.
-    `line` is the one in the checkout's."""
+    """A member of a section in which the deployed template differs from the checkout's.
+    `line` is its first line in the checkout's template."""
 
     section: str
     name: str
-    change: Change
+    change: PartChange
     line: int | None
 
     def __str__(self) -> str:
@@ -58,8 +58,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Setting:
-    """A parameter whose value is not the declared one; `declared` is None where the checkout gives
-    none at all, and a deploy from it would be refused."""
+    """A parameter whose deployed value differs from the declared one.
+
+    `declared` is None if the checkout has no value for it; a deploy from the checkout would fail.
+    """
 
     name: str
     deployed: str
@@ -68,15 +70,15 @@ class Setting:
 
 
 def parts(deployed: Template, declared: Template) -> Iterator[Part]:
-    """In which members the deployed template differs from the checkout's."""
+    """Yield the members in which the deployed template differs from the checkout's."""
     for section in SECTIONS:
-        there, here = deployed.members(section), declared.members(section)
-        for name in sorted(there.keys() | here.keys()):
-            if name not in there:
+        old, new = deployed.members(section), declared.members(section)
+        for name in sorted(old.keys() | new.keys()):
+            if name not in old:
                 yield Part(section, name, "is not deployed", declared.line(section, name))
-            elif name not in here:
+            elif name not in new:
                 yield Part(section, name, "is declared no more", None)
-            elif there[name] != here[name]:
+            elif old[name] != new[name]:
                 yield Part(section, name, "differs", declared.line(section, name))
 
 
@@ -86,20 +88,20 @@ def settings(
     template: Template,
     uploaded: frozenset[str],
 ) -> Iterator[Setting]:
-    """Which of a stack's parameters are not what the checkout says.
+    """Yield the parameters of a stack whose values differ from the checkout's.
 
-    `declared` are the values that its parameters file and its deploy give, the defaults are the
-    checkout's `template`'s. A parameter in `uploaded` is what a deploy sends to the code bucket,
-    and is looked at with the code; what the template does not have is a difference of templates.
+    `declared` are the values of the checkout's parameters file and command line. The defaults are
+    those of the checkout's `template`. The parameters in `uploaded` are compared with the code
+    instead. A parameter that the template lacks is a difference between the templates.
     """
     for name, value in sorted(deployed.items()):
         if name in uploaded or name not in template.members("Parameters") or value == MASKED:
             continue
-        wanted = declared.get(name, template.default(name))
-        if value != wanted:
-            yield Setting(name, value, wanted, template.line("Parameters", name))
+        expected = declared.get(name, template.default(name))
+        if value != expected:
+            yield Setting(name, value, expected, template.line("Parameters", name))
 
 
 def masked(deployed: Mapping[str, str]) -> tuple[str, ...]:
-    """The parameters whose values CloudFormation does not show."""
+    """Return the parameters whose values CloudFormation does not return."""
     return tuple(sorted(name for name, value in deployed.items() if value == MASKED))

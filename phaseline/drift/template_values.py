@@ -1,4 +1,4 @@
-"""Pure: what a template's values are in a stack, with its functions worked out.
+"""Pure: resolves the intrinsic functions of a template to their values in a stack.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
 """
@@ -10,20 +10,20 @@ from typing import Any
 
 _REFERENCE = re.compile(r"\$\{(!?)([^{}]+)\}")
 _NOTHING = object()
-"""What AWS::NoValue leaves of a property."""
+"""The value of AWS::NoValue: the property is removed."""
 
 
 class UnresolvedError(LookupError):
-    """A value that can't be worked out from what is known of the stack."""
+    """A value that cannot be resolved from the known values of the stack."""
 
 
 @dataclass(frozen=True)
 class Values:
-    """What the functions in a stack's template stand for.
+    """The values to which the functions in a stack's template resolve.
 
-    `references` are the parameters, the resources by their physical ids and the pseudo parameters,
-    `attributes` those that are known of resources ({("Role", "Arn"): ...}), `exports` what other
-    stacks export, `conditions` the template's section.
+    `references` are the values of Ref: parameters, physical resource IDs and pseudo parameters.
+    `attributes` are the values of Fn::GetAtt, such as {("Role", "Arn"): ...}, `exports` the exports
+    of other stacks, and `conditions` the template's section.
     """
 
     references: Mapping[str, str]
@@ -32,34 +32,34 @@ class Values:
     conditions: Mapping[str, Any]
 
     def resolve(self, value: Any) -> Any:
-        """The value without functions. Raises UnresolvedError naming what is not known."""
+        """Return the value without functions. Raises UnresolvedError for an unknown value."""
         if isinstance(value, list):
-            found = [self.resolve(one) for one in value]
-            return [one for one in found if one is not _NOTHING]
+            items = [self.resolve(item) for item in value]
+            return [item for item in items if item is not _NOTHING]
         if not isinstance(value, Mapping):
             return value
         if len(value) == 1:
             [(name, argument)] = value.items()
             if name == "Ref" or name.startswith("Fn::"):
                 return self._function(name, argument)
-        members = {key: self.resolve(one) for key, one in value.items()}
-        return {key: one for key, one in members.items() if one is not _NOTHING}
+        members = {key: self.resolve(member) for key, member in value.items()}
+        return {key: member for key, member in members.items() if member is not _NOTHING}
 
     def holds(self, condition: Any) -> bool:
-        """Whether a condition is met: its name, or what defines it."""
+        """Return whether a condition, given by name or definition, is true."""
         match condition:
             case str():
                 return self.holds(_known(self.conditions, condition, "condition"))
             case {"Condition": name}:
                 return self.holds(name)
-            case {"Fn::Equals": [one, other]}:
-                return bool(self.resolve(one) == self.resolve(other))
-            case {"Fn::Not": [one]}:
-                return not self.holds(one)
-            case {"Fn::And": list(several)}:
-                return all(self.holds(one) for one in several)
-            case {"Fn::Or": list(several)}:
-                return any(self.holds(one) for one in several)
+            case {"Fn::Equals": [left, right]}:
+                return bool(self.resolve(left) == self.resolve(right))
+            case {"Fn::Not": [operand]}:
+                return not self.holds(operand)
+            case {"Fn::And": list(operands)}:
+                return all(self.holds(operand) for operand in operands)
+            case {"Fn::Or": list(operands)}:
+                return any(self.holds(operand) for operand in operands)
         raise UnresolvedError(f"the condition {condition}")
 
     def _function(self, name: str, argument: Any) -> Any:
@@ -94,8 +94,9 @@ class Values:
             if name in more:
                 return more[name]
             resource, dot, attribute = name.partition(".")
-            found = ("Fn::GetAtt", [resource, attribute]) if dot else ("Ref", name)
-            return str(self._function(*found))
+            if dot:
+                return str(self._function("Fn::GetAtt", [resource, attribute]))
+            return str(self._function("Ref", name))
 
         return _REFERENCE.sub(replaced, text)
 

@@ -1,4 +1,4 @@
-"""Pure: the website against the documents, its bucket and the CDN."""
+"""Pure: compares the website with the documents, its bucket and the CDN."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -37,8 +37,8 @@ class Website:
 
 
 def website(site: Website, newest: Mapping[str, Stored]) -> Iterator[Finding]:
-    """What the website shows otherwise than the `newest` documents, its last verified state and
-    its own bucket say."""
+    """Yield the differences of the website from the `newest` documents, the last verified state and
+    its bucket."""
     yield from _bucket(site, newest)
     if site.manifest:
         for stored in newest.values():
@@ -75,18 +75,18 @@ def _source(site: Website, manifest: ServedManifest, stored: Stored) -> Iterator
             kind="edited-document",
             subject=f"document {type_}",
             found=f"revision {document.revision} after {revision}",
-            sentence=f"An older document was put back: it has revision {document.revision}, the"
-            f" website was built from {revision} and refuses a lower one. Put version"
-            f" {shown.version_id if shown else ''} back, and roll back what is not wanted.",
+            sentence=f"An older document was restored: it has revision {document.revision}, but the"
+            f" website was built from revision {revision} and refuses a lower one. Restore version"
+            f" {shown.version_id if shown else ''}, then roll back the unwanted versions.",
         )
     elif document.revision and (shown is None or shown.version_id != stored.version_id):
         pending = diff.compare_website(manifest.versions, [document])
         yield _built(
             "old-site",
             f"{type_} {shown.version_id if shown else 'none'} instead of {stored.version_id}",
-            f"The website was built from revision {revision} of the document '{type_}', the newest"
-            f" is {document.revision}"
-            f" ({listed(pending) or 'visitors would see no other version'}).",
+            f"The website was built from revision {revision} of the document '{type_}', but the"
+            f" newest is {document.revision}"
+            f" ({listed(pending) or 'visitors would see no difference'}).",
         )
     if shown and source:
         wrong = diff.compare_website(manifest.versions, [source])
@@ -94,8 +94,8 @@ def _source(site: Website, manifest: ServedManifest, stored: Stored) -> Iterator
             yield _built(
                 "wrong-site",
                 f"{type_} {shown.version_id}: {listed(wrong)}",
-                f"The website's manifest is not what its version {shown.version_id} of the document"
-                f" '{type_}' says ({listed(wrong) or f'revision {source.revision}'}).",
+                f"The website's manifest differs from version {shown.version_id} of the document"
+                f" '{type_}' ({listed(wrong) or f'revision {source.revision}'}).",
             )
 
 
@@ -144,6 +144,6 @@ def _has_other_headers(site: Website, key: str, page: ServedFile) -> bool:
 
 
 def _built(kind: Any, found: str, sentence: str) -> Finding:
-    """A finding that a build mends."""
-    remedy = "No execution is under way: start the pipeline."
+    """Return a finding that a build repairs."""
+    remedy = "No execution is in progress: start the pipeline."
     return Finding(kind, WEBSITE, found, f"{sentence} {remedy}", BUILD)

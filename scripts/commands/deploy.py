@@ -15,8 +15,8 @@ from typing import Any
 
 import click
 
-from phaseline.deploy.change_sets import Change
-from phaseline.deploy.execute import Apply, Executor, Outcome, Preview, deploy
+from phaseline.deploy.change_sets import ResourceChange
+from phaseline.deploy.execute import Apply, DeployResult, Executor, Preview, deploy
 from phaseline.deploy.parameters import Sections, read
 from phaseline.deploy.plan import EVERY, STACKS, TEMPLATES, Plan
 from phaseline.deploy.stack_status import Event
@@ -131,7 +131,7 @@ def _line(event: Event) -> str:
     return f"{line}: {event.reason}" if event.reason else line
 
 
-def as_data(environment: str, dry_run: bool, outcome: Outcome) -> dict[str, Any]:
+def as_data(environment: str, dry_run: bool, outcome: DeployResult) -> dict[str, Any]:
     """The outcome as what --json prints."""
     return {
         "environment": environment,
@@ -150,7 +150,7 @@ def as_data(environment: str, dry_run: bool, outcome: Outcome) -> dict[str, Any]
     }
 
 
-def as_lines(dry_run: bool, outcome: Outcome) -> Iterator[str]:
+def as_lines(dry_run: bool, outcome: DeployResult) -> Iterator[str]:
     """The outcome for people: what changed, then the outputs."""
     would = "would be " if dry_run else ""
     for key in outcome.documents:
@@ -169,7 +169,7 @@ def as_markdown(environment: str, lines: Iterable[str]) -> str:
     return "\n".join([f"### Stacks of {environment}", "", *(f"    {one}" for one in lines), ""])
 
 
-def _change(change: Change) -> str:
+def _change(change: ResourceChange) -> str:
     line = f"{SIGNS.get(change.action, '?')} {change.resource} ({change.type})"
     if change.properties:
         line += f": {', '.join(change.properties)}"

@@ -13,10 +13,9 @@ from typing import Any
 import click
 
 from phaseline.deploy import preview_comment
-from phaseline.deploy.change_sets import Declared
-from phaseline.deploy.execute import Outcome, Preview, deploy
+from phaseline.deploy.change_sets import DeclaredStack, StackResult
+from phaseline.deploy.execute import DeployResult, Preview, deploy
 from phaseline.deploy.plan import STACKS
-from phaseline.deploy.stacks import Result
 from phaseline.errors import PhaselineError
 from scripts import services
 from scripts.cli import aws
@@ -39,14 +38,16 @@ class Tolerant(Preview):
     failures: dict[str, PhaselineError] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def stack(self, declared: Declared, needs: Mapping[str, Result | None]) -> Result:
+    def stack(
+        self, declared: DeclaredStack, needs: Mapping[str, StackResult | None]
+    ) -> StackResult:
         """What would change, or nothing that is known."""
         try:
             return super().stack(declared, needs)
         except PhaselineError as error:
             with self.lock:
                 self.failures[declared.name] = error
-            return Result(declared.name, "update")
+            return StackResult(declared.name, "update")
 
 
 @click.command(name="preview", help=__doc__)
@@ -89,7 +90,7 @@ def command(
 
 
 def told(
-    environment: str, outcome: Outcome, failures: Mapping[str, PhaselineError], link: str
+    environment: str, outcome: DeployResult, failures: Mapping[str, PhaselineError], link: str
 ) -> dict[str, str]:
     """The text about each stack."""
     return {
@@ -105,7 +106,7 @@ def told(
 
 def as_data(
     environment: str,
-    outcome: Outcome,
+    outcome: DeployResult,
     failures: Mapping[str, PhaselineError],
     done: Mapping[str, str],
 ) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from local.waiting import PATIENCE
-from phaseline.drift.deployed import Checkout, Clients, Deployed, Found, checkout
+from phaseline.drift.deployed import Checkout, CheckResult, Clients, Deployed, checkout
 from phaseline.drift.infrastructure import InfrastructureCheck
 from scripts.commands.deploy import make_plan
 from scripts.deploy import templates
@@ -54,7 +54,7 @@ def declared() -> Checkout:
 @pytest.fixture
 def look(
     emulator: Emulator, deployed: dict[str, str], declared: Checkout
-) -> Callable[[str], Found]:
+) -> Callable[[str], CheckResult]:
     """What is found in a stack."""
     clients = Clients(
         emulator.client("cloudformation"),
@@ -63,7 +63,7 @@ def look(
         emulator.client,
     )
 
-    def found(short: str) -> Found:
+    def found(short: str) -> CheckResult:
         environment = Deployed(ENVIRONMENT, declared, clients, templates.read)
         return InfrastructureCheck(
             environment, clock=time.monotonic, sleep=time.sleep, selected=[short]
@@ -73,14 +73,16 @@ def look(
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_what_was_just_deployed_has_not_drifted(look: Callable[[str], Found], stack: str) -> None:
+def test_what_was_just_deployed_has_not_drifted(
+    look: Callable[[str], CheckResult], stack: str
+) -> None:
     """Nothing is found, and everything could be looked at."""
     found = look(stack)
     assert (found.findings, found.failures) == ((), ())
 
 
 def test_a_changed_table_is_drift(
-    emulator: Emulator, deployed: dict[str, str], look: Callable[[str], Found]
+    emulator: Emulator, deployed: dict[str, str], look: Callable[[str], CheckResult]
 ) -> None:
     """With the property and both values; none once it is set back."""
     dynamodb, table = emulator.client("dynamodb"), deployed["LedgerTableName"]
@@ -103,7 +105,7 @@ def test_a_changed_table_is_drift(
 
 
 def test_a_changed_bucket_is_drift(
-    emulator: Emulator, deployed: dict[str, str], look: Callable[[str], Found]
+    emulator: Emulator, deployed: dict[str, str], look: Callable[[str], CheckResult]
 ) -> None:
     """Suspended versioning would lose what a rollback needs."""
     s3, bucket = emulator.client("s3"), deployed["MetadataBucketName"]
@@ -114,6 +116,6 @@ def test_a_changed_bucket_is_drift(
     assert look("site").findings == ()
 
 
-def test_a_stack_that_is_not_there(look: Callable[[str], Found]) -> None:
+def test_a_stack_that_is_not_there(look: Callable[[str], CheckResult]) -> None:
     """It is declared, so that it is missing."""
     assert [one.kind for one in look("pipeline").findings] == ["missing-stack"]

@@ -70,7 +70,7 @@ def test_each_stack_has_a_comment_that_is_updated(emulator: Emulator, comments: 
     [registry] = by_stack[f"phaseline-{ENVIRONMENT}-registry"]
     [listener] = by_stack[f"phaseline-{ENVIRONMENT}-listener"]
     assert "| Add | Ledger | AWS::DynamoDB::Table |" in registry
-    assert "its changes can be told after the deploy of" in listener
+    assert "its changes are known after the deploy of" in listener
     left = emulator.client("cloudformation").describe_stacks()["Stacks"]
     assert not [one for one in left if ENVIRONMENT in one["StackName"]]
 

@@ -18,7 +18,7 @@ from local.waiting import PATIENCE
 from phaseline.deploy.plan import EVERY
 from phaseline.drift import code_check
 from phaseline.drift import deployed as drift_deployed
-from phaseline.drift.deployed import Checkout, Clients, Deployed, Found
+from phaseline.drift.deployed import Checkout, CheckResult, Clients, Deployed
 from phaseline.drift.function_code import Redeployment
 from phaseline.drift.infrastructure import InfrastructureCheck
 from phaseline.drift.report import Finding, Repair
@@ -53,7 +53,7 @@ class Environment:
             aws_session_token=rights["AWS_SESSION_TOKEN"],
         )
 
-    def look(self) -> Found:
+    def look(self) -> CheckResult:
         """What the drift role finds."""
         clients = Clients(
             self.client("DriftRole", "cloudformation"),

@@ -77,8 +77,7 @@ class Deployed:
         return {"Stacks": [stack]}
 
 
-def test_read() -> None:
-    """Every name comes from the stacks, by one call for each of the six."""
+def test_environment_is_read_with_one_call_for_each_stack() -> None:
     deployed = Deployed()
     found = environment.read(deployed.client, "demo")
     assert found == environment.Environment(
@@ -102,15 +101,13 @@ def test_read() -> None:
     )
 
 
-def test_an_address_of_its_own() -> None:
-    """The address that the functions were given is the website's, before the distribution's."""
+def test_configured_site_url_takes_precedence_over_the_distribution() -> None:
     deployed = Deployed()
     deployed.values["publish"]["Parameters"]["SiteUrl"] = "https://www.example.com"
     assert environment.read(deployed.client, "demo").site_url == "https://www.example.com"
 
 
-def test_a_later_environment() -> None:
-    """It knows which one is before it, and for how long a version must be live there."""
+def test_environment_names_its_upstream_and_its_soak() -> None:
     deployed = Deployed()
     deployed.values["listener"]["Parameters"]["PromotesFrom"] = "staging"
     deployed.values["listener"]["Parameters"]["SoakMinutes"] = "90"
@@ -120,8 +117,7 @@ def test_a_later_environment() -> None:
 
 @pytest.mark.parametrize("name", VALUES)
 @pytest.mark.parametrize("state", ["missing", "only a change set", "without a value"])
-def test_not_deployed(name: str, state: str) -> None:
-    """The stack that is missing or too old is named, and the command that deploys it."""
+def test_missing_or_outdated_stack_is_named_with_its_remedy(name: str, state: str) -> None:
     deployed = Deployed()
     if state == "missing":
         del deployed.status[name]
@@ -135,8 +131,7 @@ def test_not_deployed(name: str, state: str) -> None:
     assert "python -m scripts deploy --environment demo" in caught.value.remedy
 
 
-def test_any_other_refusal_is_told_as_it_is() -> None:
-    """A denied action is no missing stack."""
+def test_denied_call_is_not_reported_as_a_missing_stack() -> None:
     client = boto3.client("cloudformation")
     Calls(client, DescribeStacks=lambda _: "AccessDenied")
     with pytest.raises(ClientError, match="AccessDenied"):
@@ -174,21 +169,20 @@ def put(client: Any, number: int, *, kind: str = "opt", **values: str) -> None:
     )
 
 
-def test_tested(registry: AlgorithmsTable) -> None:
-    """A version in the phase is found, with its type and what the website shows of it."""
+def test_tested_version_is_returned_with_its_type_and_display(registry: AlgorithmsTable) -> None:
     assert registry.tested("a", "1.0") == AlgorithmVersion(
         "opt", "a", "1.0", {"title": "A", "n": 2}
     )
 
 
 @pytest.mark.parametrize(("algorithm", "version"), [("a", "1.1"), ("a", "9"), ("b", "1.0")])
-def test_not_tested(registry: AlgorithmsTable, algorithm: str, version: str) -> None:
-    """A version whose tests run, or which there is not, is not tested."""
+def test_version_outside_the_phase_is_not_tested(
+    registry: AlgorithmsTable, algorithm: str, version: str
+) -> None:
     assert registry.tested(algorithm, version) is None
 
 
-def test_malformed(registry: AlgorithmsTable) -> None:
-    """An item that the listener would reject is rejected here, by table and attribute."""
+def test_invalid_item_is_refused_with_its_table_and_attribute(registry: AlgorithmsTable) -> None:
     put(registry.client, 7, version="3.0", stage="DONE", kind="sideways")
     with pytest.raises(InputError, match=r"table algorithms, item .*'kind'"):
         registry.tested("a", "3.0")

@@ -27,8 +27,7 @@ def names(root: Path) -> list[str]:
         return zipped.namelist()
 
 
-def test_digest_is_the_one_that_lambda_shows(tmp_path: Path) -> None:
-    """code_sha256 is the base64 SHA-256 of the file, sha256 the same in hex."""
+def test_digest_equals_the_code_sha256_of_lambda(tmp_path: Path) -> None:
     tree(tmp_path, {"f/handler.py": "import json\n"})
     built = package.build(tmp_path / "f", [], tmp_path / "f.zip")
     digest = hashlib.sha256(built.path.read_bytes()).digest()
@@ -38,8 +37,7 @@ def test_digest_is_the_one_that_lambda_shows(tmp_path: Path) -> None:
     assert built.name == "f"
 
 
-def test_only_what_is_imported_is_packed(tmp_path: Path) -> None:
-    """Modules that nothing imports, and files that are no modules, stay out."""
+def test_package_contains_only_imported_modules(tmp_path: Path) -> None:
     tree(
         tmp_path,
         {
@@ -82,49 +80,45 @@ def test_every_form_of_import_is_followed(tmp_path: Path, statement: str) -> Non
     assert "lib/deep/leaf.py" in names(tmp_path)
 
 
-def test_type_checking_imports_do_not_count(tmp_path: Path) -> None:
-    """What stands under TYPE_CHECKING is never run, so it is neither looked for nor packed."""
+def test_type_checking_imports_are_left_out(tmp_path: Path) -> None:
     text = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import absent\n"
     tree(tmp_path, {"f/handler.py": text})
     assert names(tmp_path) == ["handler.py"]
 
 
-def test_an_import_that_may_fail_is_packed_where_it_is_there(tmp_path: Path) -> None:
-    """An import guarded by `except ImportError` is optional, its fallback is not."""
+def test_optional_import_is_packed_if_the_module_exists(tmp_path: Path) -> None:
+    """An import is optional in a `try` with `except ImportError`; its fallback is not."""
     text = "try:\n    import absent\n    import fast\nexcept ImportError:\n    import slow\n"
     tree(tmp_path, {"f/handler.py": text, "fast.py": "", "slow.py": ""})
     assert names(tmp_path) == ["fast.py", "handler.py", "slow.py"]
 
 
-def test_a_namespace_package_needs_no_file_of_its_own(tmp_path: Path) -> None:
-    """A directory without __init__.py is walked through."""
+def test_modules_of_a_namespace_package_are_packed(tmp_path: Path) -> None:
+    """Such a package has no __init__.py."""
     tree(tmp_path, {"f/handler.py": "import space.leaf\n", "space/leaf.py": ""})
     assert names(tmp_path) == ["handler.py", "space/leaf.py"]
 
 
-def test_a_missing_module_names_file_and_line(tmp_path: Path) -> None:
-    """The error points at the import statement, also in a module reached on the way."""
+def test_missing_module_is_reported_with_file_and_line(tmp_path: Path) -> None:
     tree(tmp_path, {"f/handler.py": "import lib\n", "lib.py": "\n\ndef f():\n    import absent\n"})
     with pytest.raises(ConfigurationError, match=r"lib\.py:4: the module 'absent'"):
         names(tmp_path)
 
 
-def test_a_missing_handler_is_named(tmp_path: Path) -> None:
-    """A function's directory without handler.py is a configuration error."""
+def test_missing_handler_is_reported(tmp_path: Path) -> None:
     (tmp_path / "f").mkdir()
     with pytest.raises(ConfigurationError, match=r"handler\.py"):
         names(tmp_path)
 
 
-def test_a_compiled_extension_is_refused(tmp_path: Path) -> None:
-    """A module that exists for one platform only can't go into a Lambda of another one."""
+def test_compiled_extension_is_refused(tmp_path: Path) -> None:
     tree(tmp_path, {"f/handler.py": "import fast\n", "fast.cpython-311-x86_64-linux-gnu.so": ""})
     with pytest.raises(ConfigurationError, match="compiled extension"):
         names(tmp_path)
 
 
-def test_equal_input_gives_equal_bytes(tmp_path: Path) -> None:
-    """Neither the place nor the time of the files changes the zip."""
+def test_equal_content_gives_equal_bytes(tmp_path: Path) -> None:
+    """Neither the path nor the time of the files changes the zip."""
     files = {"f/handler.py": "import lib\n", "lib.py": ""}
     one, two = tree(tmp_path / "one", files), tree(tmp_path / "elsewhere" / "two", files)
     (two / "lib.py").touch(0o600)

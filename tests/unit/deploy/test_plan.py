@@ -18,12 +18,20 @@ from botocore.stub import Stubber
 from click.testing import CliRunner
 from moto import mock_aws
 
-from phaseline.deploy.change_sets import Change, Declared
-from phaseline.deploy.execute import Apply, Executor, Outcome, Preview, Uploaded, code_key, deploy
+from phaseline.deploy.change_sets import DeclaredStack, ResourceChange, StackResult
+from phaseline.deploy.execute import (
+    Apply,
+    DeployResult,
+    Executor,
+    Preview,
+    Uploaded,
+    code_key,
+    deploy,
+)
 from phaseline.deploy.package import Package, build
-from phaseline.deploy.parameters import assign, read
+from phaseline.deploy.parameters import TemplateParameters, assign, read
 from phaseline.deploy.plan import EVERY, FUNCTIONS, STACKS, Plan
-from phaseline.deploy.stacks import Parameters, Result, Stacks
+from phaseline.deploy.stacks import Stacks
 from phaseline.errors import ConfigurationError, DeploymentError, RefusedError, RemoteCallError
 from scripts.__main__ import main
 from scripts.cli import console
@@ -57,11 +65,11 @@ TEMPLATES = {
 """The parameters that each template of these tests declares; one with a default has a `?`."""
 
 
-def declared(names: str) -> Parameters:
+def declared(names: str) -> TemplateParameters:
     """Parameters as in TEMPLATES."""
     words = names.split()
     required = frozenset(word for word in words if not word.endswith("?"))
-    return Parameters(frozenset(word.rstrip("?") for word in words), required)
+    return TemplateParameters(frozenset(word.rstrip("?") for word in words), required)
 
 
 def assigned(sections: dict[str, Any], **overrides: str) -> dict[str, dict[str, str]]:
@@ -86,8 +94,7 @@ def assigned(sections: dict[str, Any], **overrides: str) -> dict[str, dict[str, 
 
 
 @pytest.mark.parametrize("section", ["common", "slack"])
-def test_a_parameter_goes_where_it_is_declared(section: str) -> None:
-    """Whether in `common` or in a stack's section: a template gets what it declares, no more."""
+def test_parameter_goes_only_to_templates_that_declare_it(section: str) -> None:
     found = assigned({section: {"SlackChannel": "C1"}})
     assert found["registry"] == {"Environment": "demo"}
     assert found["slack"]["SlackChannel"] == "C1"
@@ -100,8 +107,7 @@ def test_a_parameter_goes_where_it_is_declared(section: str) -> None:
     }
 
 
-def test_the_nearer_value_wins() -> None:
-    """Command line, then the stack's section, then common, then the default."""
+def test_command_line_overrides_section_overrides_common_overrides_default() -> None:
     common = {"PipelineName": "two", "SlackChannel": "C1"}
     sections = {"common": common, "site": {"PipelineName": "three"}}
     found = assigned(sections)
@@ -120,22 +126,22 @@ def test_the_nearer_value_wins() -> None:
         (
             {"common": {"Environment": "other"}},
             {},
-            "deploy sets it by itself, to demo, found 'other'",
+            "deploy sets it to demo, found 'other'",
         ),
-        ({"common": {"CodeBucket": "mine"}}, {}, "deploy sets it by itself"),
+        ({"common": {"CodeBucket": "mine"}}, {}, "deploy sets it to the package that it uploads"),
         ({}, {}, "parameters of slack: the template needs a value for SlackChannel"),
     ],
 )
 def test_wrong_parameters_are_named(
     sections: dict[str, Any], overrides: dict[str, str], found: str
 ) -> None:
-    """Unknown, misplaced, the deploy's own and missing ones, each by its name."""
+    """Unknown, misplaced, computed and missing ones."""
     with pytest.raises(ConfigurationError, match=re.escape(found)):
         assigned(sections, **overrides)
 
 
-def test_the_deploys_own_value_may_stand_in_the_file() -> None:
-    """A file that is complete for CloudFormation's own tools is no error."""
+def test_computed_value_may_be_in_the_parameters_file() -> None:
+    """CloudFormation's own tools need a complete file."""
     found = assigned({"common": {"Environment": "demo", "SlackChannel": "C1"}})
     assert found["site"]["Environment"] == "demo"
 
@@ -150,8 +156,7 @@ def test_the_deploys_own_value_may_stand_in_the_file() -> None:
         ('{"site": "A"}', "'site': expected objects named"),
     ],
 )
-def test_a_parameters_file_of_another_shape_is_refused(text: str, found: str) -> None:
-    """The error names the file and the place in it."""
+def test_invalid_parameters_file_is_refused_with_the_place(text: str, found: str) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(found)) as caught:
         read(text, "demo.json", STACKS)
     assert caught.value.where == "demo.json"
@@ -163,16 +168,18 @@ class Recorder:
 
     told: list[str] = field(default_factory=list)
     parameters: dict[str, Mapping[str, str]] = field(default_factory=dict)
-    needs: dict[str, Mapping[str, Result | None]] = field(default_factory=dict)
+    needs: dict[str, Mapping[str, StackResult | None]] = field(default_factory=dict)
     roles: list[str] = field(default_factory=list)
 
-    def stack(self, declared: Declared, needs: Mapping[str, Result | None]) -> Result:
+    def stack(
+        self, declared: DeclaredStack, needs: Mapping[str, StackResult | None]
+    ) -> StackResult:
         """Note the stack."""
         self.told.append(declared.name)
         self.parameters[declared.name] = declared.parameters
         self.needs[declared.name] = needs
         self.roles.append(declared.role_arn)
-        return Result(declared.name, "update")
+        return StackResult(declared.name, "update")
 
     def code_bucket(self, site_stack: str) -> str:
         """One bucket."""
@@ -216,12 +223,12 @@ def plan(repository: Path, *selected: str) -> Plan:
 class Templates(Stacks):
     """Stacks that only know the parameters of TEMPLATES."""
 
-    def parameters(self, name: str, template: str) -> Parameters:
+    def parameters(self, name: str, template: str) -> TemplateParameters:
         """Without a call."""
         return declared(TEMPLATES[name])
 
 
-def carried_out(plan: Plan, executor: Executor) -> tuple[Outcome, list[str]]:
+def carried_out(plan: Plan, executor: Executor) -> tuple[DeployResult, list[str]]:
     """The outcome, and the titles of the steps."""
     titles: list[str] = []
 
@@ -234,8 +241,7 @@ def carried_out(plan: Plan, executor: Executor) -> tuple[Outcome, list[str]]:
     return deploy(plan, executor, stacks, step), titles
 
 
-def test_everything_is_deployed_in_the_order_of_its_needs(repository: Path) -> None:
-    """Registry and site, documents, packages, what runs them, pipeline; each knows its needs."""
+def test_stacks_are_deployed_in_the_order_of_their_dependencies(repository: Path) -> None:
     recorder = Recorder()
     whole = plan(repository)
     _, titles = carried_out(whole, recorder)
@@ -260,9 +266,8 @@ def test_everything_is_deployed_in_the_order_of_its_needs(repository: Path) -> N
     }
 
 
-def test_the_roles_of_workflows_are_deployed_only_when_asked_for(repository: Path) -> None:
-    """A deploy leaves those stacks alone; an administrator's is of them alone, the role that a
-    deploy passes first, under any rights."""
+def test_role_stacks_are_deployed_only_if_selected(repository: Path) -> None:
+    """CloudFormation's role comes before the roles that pass it."""
     roles = ["phaseline-demo-cloudformation", "phaseline-demo-github", "phaseline-demo-drift"]
     recorder = Recorder()
     carried_out(plan(repository), recorder)
@@ -272,8 +277,7 @@ def test_the_roles_of_workflows_are_deployed_only_when_asked_for(repository: Pat
     assert recorder.told == roles
 
 
-def test_every_stack_is_made_as_the_given_role(repository: Path) -> None:
-    """The role of the plan is the one that CloudFormation is passed."""
+def test_cloudformation_gets_the_role_of_the_plan(repository: Path) -> None:
     recorder = Recorder()
     carried_out(replace(plan(repository), role_arn="arn:role"), recorder)
     assert set(recorder.roles) == {"arn:role"}
@@ -296,8 +300,10 @@ def test_every_stack_is_made_as_the_given_role(repository: Path) -> None:
         ),
     ],
 )
-def test_one_stack_alone(repository: Path, selected: list[str], told: list[str]) -> None:
-    """A selected stack brings what is made with it, and nothing of the others."""
+def test_selected_stack_is_deployed_alone(
+    repository: Path, selected: list[str], told: list[str]
+) -> None:
+    """With its packages and documents."""
     recorder = Recorder()
     one = plan(repository, *selected)
     _, titles = carried_out(one, recorder)
@@ -305,8 +311,7 @@ def test_one_stack_alone(repository: Path, selected: list[str], told: list[str])
     assert len(titles) == one.steps()
 
 
-def test_a_broken_package_changes_nothing(repository: Path) -> None:
-    """Packages are built before the first stack is touched."""
+def test_broken_package_fails_before_any_stack_changes(repository: Path) -> None:
     (repository / "lambdas" / next(reversed(FUNCTIONS)) / "handler.py").write_text(
         "import absent\n"
     )
@@ -355,8 +360,9 @@ def package(tmp_path: Path) -> Package:
     return build(tmp_path, [], tmp_path / "out.zip")
 
 
-def test_a_package_is_sent_once(s3: "S3Client", stub: Stubber, tmp_path: Path) -> None:
-    """Its key says its content, so one that is there is left as it is."""
+def test_existing_package_is_not_uploaded_again(
+    s3: "S3Client", stub: Stubber, tmp_path: Path
+) -> None:
     built = package(tmp_path)
     executor = Apply(stacks_of(stub), s3)
     first, second = executor.upload("code", built), executor.upload("code", built)
@@ -365,8 +371,8 @@ def test_a_package_is_sent_once(s3: "S3Client", stub: Stubber, tmp_path: Path) -
     assert stored == built.path.read_bytes()
 
 
-def test_a_dry_run_sends_nothing(s3: "S3Client", stub: Stubber, tmp_path: Path) -> None:
-    """It says what it would send, and also where the bucket has yet to be made."""
+def test_dry_run_uploads_nothing(s3: "S3Client", stub: Stubber, tmp_path: Path) -> None:
+    """It reports the upload, also if the bucket does not exist yet."""
     built = package(tmp_path)
     executor = Preview(stacks_of(stub), s3)
     assert executor.upload("code", built).sent
@@ -378,7 +384,7 @@ def test_a_dry_run_sends_nothing(s3: "S3Client", stub: Stubber, tmp_path: Path) 
     assert "Contents" not in s3.list_objects_v2(Bucket="code")
 
 
-def test_a_denied_look_is_no_missing_package(stub: Stubber, tmp_path: Path) -> None:
+def test_denied_call_is_not_reported_as_a_missing_package(stub: Stubber, tmp_path: Path) -> None:
     """Only 404 means that an object is missing."""
     client = boto3.client("s3")
     executor, built = Apply(stacks_of(stub), client), package(tmp_path)
@@ -389,7 +395,6 @@ def test_a_denied_look_is_no_missing_package(stub: Stubber, tmp_path: Path) -> N
 
 
 def test_missing_documents_are_created_once(s3: "S3Client", stub: Stubber) -> None:
-    """A second deploy finds them."""
     s3.put_bucket_versioning(Bucket="code", VersioningConfiguration={"Status": "Enabled"})
     executor = Apply(stacks_of(stub), s3)
     for _ in range(2):
@@ -398,60 +403,58 @@ def test_missing_documents_are_created_once(s3: "S3Client", stub: Stubber) -> No
     assert executor.documents("site") == []
 
 
-def test_a_dry_run_of_a_new_environment_tells_what_it_cannot_know(
-    s3: "S3Client", stub: Stubber
-) -> None:
-    """A stack that imports from one that is not there yet has no change set."""
+def test_dry_run_of_a_new_environment_notes_unknown_changes(s3: "S3Client", stub: Stubber) -> None:
+    """A stack has no change set before the stacks that it imports from are deployed."""
     stub.add_response("describe_stacks", stack_answer("registry"))
     stub.add_response("describe_stacks", stack_answer("site", "REVIEW_IN_PROGRESS"))
     stub.add_client_error("describe_stacks", "ValidationError", "publish does not exist")
-    declared = Declared("publish", "{}", {})
+    declared = DeclaredStack("publish", "{}", {})
     found = Preview(stacks_of(stub), s3).stack(declared, {"registry": None, "site": None})
     assert (found.action, found.note) == (
         "create",
-        "its changes can be told after the deploy of site",
+        "its changes are known after the deploy of site",
     )
 
 
 @pytest.mark.parametrize(("action", "is_error"), [("update", False), ("none", True)])
-def test_a_dry_run_forgives_what_this_deploy_will_bring(
+def test_dry_run_tolerates_a_missing_export_of_a_stack_to_deploy(
     s3: "S3Client", stub: Stubber, action: str, is_error: bool
 ) -> None:
-    """A change set may fail for an export that another stack of the plan has yet to make."""
+    """A change set fails if it imports a value that the deploy will export."""
     for name in ("site", "publish"):
         stub.add_response("describe_stacks", stack_answer(name))
     stub.add_response("describe_stack_events", {"StackEvents": [EVENT]})
     stub.add_response("describe_stacks", stack_answer("publish", "ROLLBACK_COMPLETE"))
     executor = Preview(stacks_of(stub), s3)
-    needs: dict[str, Result | None] = {"site": Result("site", action)}
+    needs: dict[str, StackResult | None] = {"site": StackResult("site", action)}
     if is_error:
         with pytest.raises(DeploymentError):
-            executor.stack(Declared("publish", "{}", {}), needs)
+            executor.stack(DeclaredStack("publish", "{}", {}), needs)
     else:
-        found = executor.stack(Declared("publish", "{}", {}), needs)
-        assert found.note == "its changes can be told after the deploy of site"
+        found = executor.stack(DeclaredStack("publish", "{}", {}), needs)
+        assert found.note == "its changes are known after the deploy of site"
 
 
 EVENT = {"EventId": "1", "StackId": "i", "StackName": "publish", "Timestamp": 0}
 
 
-def outcome() -> Outcome:
+def outcome() -> DeployResult:
     """One changed stack, one as it was, one of a dry run's unknowns."""
-    bucket = Change("Modify", "Bucket", "AWS::S3::Bucket", "True", ("Name",))
+    bucket = ResourceChange("Modify", "Bucket", "AWS::S3::Bucket", "True", ("Name",))
     built = Package("site_publisher", Path("p.zip"), "ab", "qw==", 1234)
-    return Outcome(
+    return DeployResult(
         stacks={
-            "registry": Result("phaseline-demo-registry", "none", outputs={"Table": "t"}),
-            "site": Result("phaseline-demo-site", "update", (bucket,)),
-            "publish": Result("phaseline-demo-publish", "create", note="why"),
+            "registry": StackResult("phaseline-demo-registry", "none", outputs={"Table": "t"}),
+            "site": StackResult("phaseline-demo-site", "update", (bucket,)),
+            "publish": StackResult("phaseline-demo-publish", "create", note="why"),
         },
         documents=["metadata/in.zip"],
         packages=[Uploaded(built, "code/site_publisher/ab.zip", sent=True)],
     )
 
 
-def test_the_outcome_for_people() -> None:
-    """What changed, a replacement above all, and the outputs; a dry run says "would be"."""
+def test_result_as_lines_shows_changes_and_outputs() -> None:
+    """A dry run says "would be"."""
     assert list(as_lines(False, outcome())) == [
         "metadata/in.zip: created",
         "code/site_publisher/ab.zip: uploaded, 1,234 B",
@@ -464,8 +467,7 @@ def test_the_outcome_for_people() -> None:
     assert "phaseline-demo-site: would be updated" in as_lines(True, outcome())
 
 
-def test_the_outcome_for_programs() -> None:
-    """The same as plain JSON values."""
+def test_result_as_data_is_plain_json() -> None:
     found = json.loads(json.dumps(as_data("demo", True, outcome())))
     assert found["stacks"]["site"]["changes"][0]["resource"] == "Bucket"
     assert found["packages"]["site_publisher"] == {
@@ -477,8 +479,7 @@ def test_the_outcome_for_programs() -> None:
     assert (found["environment"], found["dry_run"]) == ("demo", True)
 
 
-def test_the_outcome_in_a_summary() -> None:
-    """The lines for people, as they are: nothing in them is Markdown."""
+def test_result_in_a_summary_is_not_markdown() -> None:
     shown = as_markdown("demo", ["a_b_c: created", "  ~ *x*"])
     assert shown == "### Stacks of demo\n\n    a_b_c: created\n      ~ *x*\n"
 
@@ -494,22 +495,21 @@ def test_the_outcome_in_a_summary() -> None:
         (["deplo"], "No such command"),
     ],
 )
-def test_wrong_usage_is_exit_code_2(arguments: list[str], found: str) -> None:
-    """click tells it before anything else happens."""
+def test_wrong_usage_exits_with_code_2(arguments: list[str], found: str) -> None:
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 2
     assert found in result.output
 
 
-def test_a_parameters_file_that_is_named_must_exist() -> None:
-    """The environment's own may be absent."""
+def test_missing_parameters_file_is_refused_if_named() -> None:
+    """The environment's default file may be missing."""
     result = CliRunner().invoke(
         main, ["deploy", "--environment", "demo", "--parameters", "absent.json"]
     )
     assert isinstance(result.exception, ConfigurationError)
 
 
-def test_a_command_that_fails_exits_with_its_errors_code(tmp_path: Path) -> None:
+def test_failed_command_exits_with_the_code_of_its_error(tmp_path: Path) -> None:
     """One line on stderr, nothing on stdout, no traceback."""
     (tmp_path / "wrong.json").write_text("[]")
     command = [sys.executable, "-m", "scripts", "deploy", "--environment", "demo"]
@@ -519,8 +519,7 @@ def test_a_command_that_fails_exits_with_its_errors_code(tmp_path: Path) -> None
     assert re.fullmatch(r"error: .*wrong\.json: expected a JSON object.*\n", ended.stderr)
 
 
-def test_the_list_of_commands_has_their_first_lines() -> None:
-    """It is read from the files."""
+def test_list_of_commands_shows_their_first_lines() -> None:
     result = CliRunner().invoke(main, ["--help"])
     assert result.exit_code == 0
     assert "deploy" in result.output
@@ -544,10 +543,10 @@ class Terminal(io.StringIO):
         (io.StringIO(), {}, False),
     ],
 )
-def test_colour_is_for_terminals(
+def test_colour_is_used_only_on_terminals(
     stream: io.StringIO, environ: dict[str, str], colourful: bool
 ) -> None:
-    """And never against NO_COLOR or in CI."""
+    """Never with NO_COLOR or in CI."""
     environ |= {"TERM": "xterm-256color"}
     console.Console(err=stream, environ=environ).progress("line", "bold")
     assert ("\x1b[" in stream.getvalue()) == colourful
@@ -555,7 +554,7 @@ def test_colour_is_for_terminals(
 
 
 def test_steps_are_numbered_and_timed() -> None:
-    """A failed step says that it failed, and the error goes on."""
+    """A failed step is marked, and its error is raised."""
     err, now = io.StringIO(), iter([0.0, 0.0, 1.5, 2.0, 2.0, 2.0, 92.0, 92.0])
     shown = console.Console(total=2, err=err, environ={}, clock=lambda: next(now))
     with shown.step("One"):
@@ -570,8 +569,7 @@ def test_steps_are_numbered_and_timed() -> None:
     ]
 
 
-def test_a_long_wait_shows_life() -> None:
-    """A step that is silent for the heartbeat's time says that it goes on."""
+def test_silent_step_prints_a_heartbeat() -> None:
     err = io.StringIO()
     shown = console.Console(total=1, err=err, environ={}, heartbeat=0.01)
     with shown.step("Wait"):
@@ -580,7 +578,7 @@ def test_a_long_wait_shows_life() -> None:
 
 @pytest.mark.parametrize("as_json", [True, False])
 def test_data_goes_to_stdout(as_json: bool) -> None:
-    """As JSON or as lines; progress never mixes with it."""
+    """As JSON or as lines, without the progress."""
     out, err = io.StringIO(), io.StringIO()
     shown = console.Console(as_json=as_json, out=out, err=err, environ={})
     shown.progress("under way")
@@ -589,15 +587,14 @@ def test_data_goes_to_stdout(as_json: bool) -> None:
     assert err.getvalue() == "under way\n"
 
 
-def test_an_error_is_one_line() -> None:
-    """Whatever line breaks its parts hold."""
+def test_error_is_printed_on_one_line() -> None:
     err = io.StringIO()
     console.report(RefusedError("a\nb", "held\r\n", "Wait."), err, {})
     assert err.getvalue() == "error: a b: held . Wait.\n"
 
 
-def test_on_github_an_error_is_also_an_annotation_and_in_the_summary(tmp_path: Path) -> None:
-    """Escaped for the one as for the other."""
+def test_error_on_github_is_annotated_and_in_the_summary(tmp_path: Path) -> None:
+    """Escaped in both."""
     summary = tmp_path / "summary.md"
     environ = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
     err = io.StringIO()
@@ -617,7 +614,7 @@ def test_on_github_an_error_is_also_an_annotation_and_in_the_summary(tmp_path: P
         ("  stack: Queue CREATE_COMPLETE", "  stack: Queue CREATE_COMPLETE"),
     ],
 )
-def test_what_is_quoted_is_no_command_of_githubs(text: str, line: str) -> None:
+def test_quoted_text_is_not_a_workflow_command(text: str, line: str) -> None:
     """Neither as progress, nor as a result, nor in an error."""
     out, err = io.StringIO(), io.StringIO()
     told = console.Console(out=out, err=err, environ={})
@@ -630,15 +627,15 @@ def test_what_is_quoted_is_no_command_of_githubs(text: str, line: str) -> None:
     assert not err.getvalue().strip().startswith("::")
 
 
-def test_an_annotation_is_escaped() -> None:
-    """A message can't start a workflow command of its own, a title can't end early."""
+def test_annotation_is_escaped() -> None:
+    """A message cannot start a workflow command, and a title cannot end early."""
     assert console.annotation("a:b,c%", "one\n::set-output::x\r") == (
         "::error title=a%3Ab%2Cc%25::one%0A::set-output::x%0D"
     )
 
 
-def test_a_warning_points_at_a_file_on_github_alone() -> None:
-    """Where no line is known, at its first."""
+def test_warning_names_a_file_only_on_github() -> None:
+    """At line 1 if the line is unknown."""
     err = io.StringIO()
     told = console.Console(err=err, environ={"GITHUB_ACTIONS": "true"})
     told.warn("code", "it differs", file="infra/a,b.yaml")
@@ -661,8 +658,8 @@ def test_a_warning_points_at_a_file_on_github_alone() -> None:
         ),
     ],
 )
-def test_aws_errors_have_three_parts_too(error: Exception, code: int, found: str) -> None:
-    """With the exit code of their kind."""
+def test_aws_error_has_place_problem_and_remedy(error: Exception, code: int, found: str) -> None:
+    """With the exit code of its kind."""
     translated = console.translated(error)
     assert translated.exit_code == code
     assert found in str(translated)

@@ -7,9 +7,8 @@ import requests
 from pytest_httpserver import HTTPServer
 
 from phaseline.deploy import preview_comment
-from phaseline.deploy.change_sets import Change
-from phaseline.deploy.execute import Outcome
-from phaseline.deploy.stacks import Result
+from phaseline.deploy.change_sets import ResourceChange, StackResult
+from phaseline.deploy.execute import DeployResult
 from phaseline.errors import ConfigurationError, DeploymentError, RemoteCallError
 from scripts.commands.preview import told
 from scripts.github.comments import Comments
@@ -20,23 +19,23 @@ from tests.github_comments import Comments as Served
 STACK = "phaseline-demo-site"
 MARKER = preview_comment.marker("demo", STACK)
 CHANGES = (
-    Change("Add", "Alarm", "AWS::CloudWatch::Alarm"),
-    Change("Modify", "Table", "AWS::DynamoDB::Table", "Conditional", ("KeySchema",)),
-    Change("Remove", "Queue", "AWS::SQS::Queue"),
-    Change("Modify", "Bucket", "AWS::S3::Bucket", "True", ("BucketName", "Tags")),
-    Change("Modify", "Function", "AWS::Lambda::Function", "False", ("Code",)),
+    ResourceChange("Add", "Alarm", "AWS::CloudWatch::Alarm"),
+    ResourceChange("Modify", "Table", "AWS::DynamoDB::Table", "Conditional", ("KeySchema",)),
+    ResourceChange("Remove", "Queue", "AWS::SQS::Queue"),
+    ResourceChange("Modify", "Bucket", "AWS::S3::Bucket", "True", ("BucketName", "Tags")),
+    ResourceChange("Modify", "Function", "AWS::Lambda::Function", "False", ("Code",)),
 )
 
 
-def test_replacements_come_first() -> None:
-    """They lose data; then removals, then the rest."""
-    text = preview_comment.text("demo", Result(STACK, "update", CHANGES), link="https://x/run")
+def test_replacements_are_listed_first() -> None:
+    """They lose data. Removals follow, then the rest."""
+    text = preview_comment.text("demo", StackResult(STACK, "update", CHANGES), link="https://x/run")
     assert text.splitlines() == [
         MARKER,
         f"### `{STACK}`: would be updated, 5 changes, 1 replaced",
         "",
         "> [!WARNING]",
-        "> To be replaced: 1, perhaps: 1. What replaces a resource is empty and has another name.",
+        "> To be replaced: 1, perhaps: 1. A replacement starts empty, and has another name.",
         "",
         "| Action | Resource | Type | Properties | Replaced |",
         "|-|-|-|-|-|",
@@ -50,52 +49,53 @@ def test_replacements_come_first() -> None:
     ]
 
 
-def test_no_changes_is_told_too() -> None:
-    """A comment of an earlier push must not stay as it was."""
-    text = preview_comment.text("demo", Result(STACK, "none"))
+def test_comment_without_changes_says_so() -> None:
+    """It replaces the comment of an earlier push."""
+    text = preview_comment.text("demo", StackResult(STACK, "none"))
     assert text == f"{MARKER}\n### `{STACK}`: No changes\n"
 
 
 @pytest.mark.parametrize("failure", ["", "stack x: <b>it</b>\n| failed | ![](x)"])
-def test_what_is_not_known_is_told(failure: str) -> None:
-    """With the reason, in which nothing means anything to Markdown: each line is indented."""
-    result = Result(STACK, "create", note="its changes can be told after the deploy of site")
+def test_unknown_changes_are_explained_in_a_code_block(failure: str) -> None:
+    result = StackResult(STACK, "create", note="its changes are known after the deploy of site")
     lines = preview_comment.text("demo", result, failure=failure).splitlines()
     assert lines[1].endswith("no preview" if failure else "would be created")
     assert lines[3:] == [f"    {line}" for line in (failure or result.note).splitlines()]
 
 
-def test_a_long_comment_is_cut() -> None:
-    """At GitHub's limit, by whole rows, and says how many are left out; replacements stay."""
-    many = [Change("Add", f"Resource{number:04}", "AWS::S3::Bucket") for number in range(3000)]
+def test_long_comment_omits_and_counts_rows() -> None:
+    """Replacements stay."""
+    many = [
+        ResourceChange("Add", f"Resource{number:04}", "AWS::S3::Bucket") for number in range(3000)
+    ]
     text = preview_comment.text(
-        "demo", Result(STACK, "update", (*many, CHANGES[3])), link="https://x"
+        "demo", StackResult(STACK, "update", (*many, CHANGES[3])), link="https://x"
     )
     assert len(text) <= preview_comment.LIMIT
     assert "| Modify | Bucket |" in text
     rows = [line for line in text.splitlines() if line.startswith(("| Add", "| Modify"))]
-    assert f"{3001 - len(rows)} more changes. The run's log has them all." in text
+    assert f"{3001 - len(rows)} more changes. The log of the run shows all." in text
     assert text.endswith("(https://x)\n")
 
 
-def test_a_stack_and_an_environment_have_a_marker_of_their_own() -> None:
-    """So that each has its own comment, and none is another's beginning."""
+def test_marker_identifies_stack_and_environment() -> None:
+    """No marker is the prefix of another one."""
     markers = [preview_comment.marker(environment, STACK) for environment in ("demo", "demo2")]
     markers.append(preview_comment.marker("demo", f"{STACK}-2"))
     for marker in markers:
         assert [one for one in markers if one.startswith(marker)] == [marker]
 
 
-def test_a_stack_without_preview_has_its_reason() -> None:
-    """The others have theirs."""
-    outcome = Outcome({"site": Result(STACK, "update"), "registry": Result("r", "none")})
+def test_stack_without_preview_shows_its_error() -> None:
+    outcome = DeployResult(
+        {"site": StackResult(STACK, "update"), "registry": StackResult("r", "none")}
+    )
     texts = told("demo", outcome, {STACK: DeploymentError("stack s", "it failed", "Mend it.")}, "")
     assert "    stack s: it failed. Mend it." in texts[STACK]
     assert "No changes" in texts["r"]
 
 
-def test_the_run_is_linked_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From GitHub's own variables."""
+def test_run_is_linked_on_github(monkeypatch: pytest.MonkeyPatch) -> None:
     variables = {"SERVER_URL": "https://github.com", "REPOSITORY": "a/b", "RUN_ID": "5"}
     for name, value in variables.items():
         monkeypatch.setenv(f"GITHUB_{name}", value)
@@ -119,8 +119,8 @@ def comments(served: Served) -> Comments:
     return replace(Comments.of(served.environ, NUMBER), sleep=lambda _: None)
 
 
-def test_one_comment_is_made_and_then_updated(served: Served, comments: Comments) -> None:
-    """And left alone where it says the same already; others are not touched."""
+def test_comment_is_created_once_then_updated(served: Served, comments: Comments) -> None:
+    """An equal comment, and comments of others, stay as they are."""
     body = f"{MARKER}\none"
     assert comments.put(MARKER, body) == "created"
     assert comments.put(MARKER, body) == "unchanged"
@@ -130,24 +130,21 @@ def test_one_comment_is_made_and_then_updated(served: Served, comments: Comments
     assert served.requests == ["POST", "PATCH"]
 
 
-def test_a_lost_answer_makes_no_second_comment(served: Served, comments: Comments) -> None:
-    """It is looked for before it is sent again."""
+def test_lost_answer_creates_no_second_comment(served: Served, comments: Comments) -> None:
     served.faults = [None]
     assert comments.put(MARKER, MARKER) == "created"
     assert list(served.bodies.values()).count(MARKER) == 1
     assert served.requests == ["POST"]
 
 
-def test_a_refusal_that_passes_is_waited_for(served: Served, comments: Comments) -> None:
-    """Where nothing was written, it is sent again."""
+def test_temporary_refusal_is_retried(served: Served, comments: Comments) -> None:
     served.faults = [502]
     assert comments.put(MARKER, MARKER) == "created"
     assert list(served.bodies.values()).count(MARKER) == 1
     assert served.requests == ["POST", "POST"]
 
 
-def test_an_update_may_be_repeated(served: Served, comments: Comments) -> None:
-    """It says the same both times."""
+def test_refused_update_is_retried(served: Served, comments: Comments) -> None:
     comments.put(MARKER, MARKER)
     served.faults = [None, 503]
     assert comments.put(MARKER, f"{MARKER}\ntwo") == "updated"
@@ -155,7 +152,7 @@ def test_an_update_may_be_repeated(served: Served, comments: Comments) -> None:
 
 
 def test_attempts_are_bounded(served: Served, comments: Comments) -> None:
-    """An outage ends as an error of GitHub's, with its words."""
+    """After them, the error contains GitHub's message."""
     served.faults = [502] * 9
     with pytest.raises(RemoteCallError, match="GitHub answers 502: not today"):
         comments.put(MARKER, MARKER)
@@ -163,18 +160,17 @@ def test_attempts_are_bounded(served: Served, comments: Comments) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-def test_a_token_without_rights_is_told_as_that(
+def test_token_without_permission_is_not_retried(
     served: Served, comments: Comments, status: int
 ) -> None:
-    """It is not tried again, and the remedy names the permission."""
+    """The remedy names the permission."""
     served.faults = [status] * 9
     with pytest.raises(ConfigurationError, match="pull-requests: write"):
         comments.put(MARKER, MARKER)
     assert served.requests == ["POST"]
 
 
-def test_a_github_that_is_not_there_is_an_error_of_ours(served: Served) -> None:
-    """Not the library's."""
+def test_unreachable_github_is_a_remote_call_error(served: Served) -> None:
     environ = served.environ | {"GITHUB_API_URL": "http://127.0.0.1:9"}
     comments = replace(Comments.of(environ, NUMBER), sleep=lambda _: None)
     with pytest.raises(RemoteCallError, match="GitHub was not reached") as caught:
@@ -183,8 +179,7 @@ def test_a_github_that_is_not_there_is_an_error_of_ours(served: Served) -> None:
 
 
 @pytest.mark.parametrize("name", ["GITHUB_TOKEN", "GITHUB_REPOSITORY"])
-def test_a_missing_variable_is_named(served: Served, name: str) -> None:
-    """Before anything is previewed."""
+def test_missing_variable_is_named_before_the_preview(served: Served, name: str) -> None:
     environ = served.environ
     del environ[name]
     with pytest.raises(ConfigurationError, match=f"{name} is not set"):

@@ -10,7 +10,7 @@ import pytest
 from botocore.session import get_session
 from botocore.stub import ANY, Stubber
 
-from phaseline.deploy.change_sets import Change, Declared, change_set_name
+from phaseline.deploy.change_sets import DeclaredStack, ResourceChange, change_set_name
 from phaseline.deploy.stack_status import NEXT, Event, decide
 from phaseline.deploy.stacks import Stacks
 from phaseline.errors import ConfigurationError, DeploymentError, TimedOutError
@@ -20,7 +20,7 @@ STACK_ID = f"arn:aws:cloudformation:us-east-1:000000000000:stack/{NAME}/1"
 ROLE = "arn:aws:iam::000000000000:role/deploys"
 SET_ID = "arn:aws:cloudformation:us-east-1:000000000000:changeSet/s/1"
 STARTED = datetime(2026, 11, 24, tzinfo=UTC)
-DECLARED = Declared(NAME, "{}", {"Environment": "demo"})
+DECLARED = DeclaredStack(NAME, "{}", {"Environment": "demo"})
 SERVICE = get_session().get_service_model("cloudformation")
 STATUSES: list[str] = SERVICE.shape_for("StackStatus").enum  # type: ignore[attr-defined]
 
@@ -155,14 +155,14 @@ def scripted() -> Iterator[Scripted]:
         stub.assert_no_pending_responses()
 
 
-def test_every_status_is_decided() -> None:
-    """The table holds exactly the statuses that CloudFormation's model knows."""
+def test_every_status_has_a_decision() -> None:
+    """The table contains exactly the statuses of CloudFormation's model."""
     assert sorted(NEXT) == sorted(STATUSES)
 
 
 @pytest.mark.parametrize("status", STATUSES)
 def test_decision_fits_the_status(status: str) -> None:
-    """What is under way is waited for; a stop names a command that exists; nothing else stops."""
+    """An operation in progress is waited for; "stop" names an existing command."""
     decision = decide(status, NAME)
     under_way = status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS"
     assert (decision.action == "wait") == under_way
@@ -174,15 +174,14 @@ def test_decision_fits_the_status(status: str) -> None:
         assert words[3:] == ["--stack-name", NAME]
 
 
-def test_absent_is_created_and_unknown_stops() -> None:
-    """No stack asks for a new one; a status of a later service version asks for a person."""
+def test_missing_stack_is_created_and_unknown_status_stops() -> None:
     assert decide(None, NAME).action == "create"
     assert decide("RESTORED_FROM_THE_MOON", NAME).action == "stop"
 
 
 @pytest.mark.parametrize("status", [name for name in STATUSES if NEXT[name][0] == "stop"])
-def test_a_stop_makes_no_change(scripted: Scripted, status: str) -> None:
-    """The stack is left alone, and the error ends with the next command."""
+def test_stack_in_a_stop_status_is_not_changed(scripted: Scripted, status: str) -> None:
+    """The error ends with the next command."""
     scripted.settled(status)
     with pytest.raises(DeploymentError, match=f"aws cloudformation {NEXT[status][1]}") as caught:
         scripted.stacks.deploy(DECLARED)
@@ -190,7 +189,7 @@ def test_a_stop_makes_no_change(scripted: Scripted, status: str) -> None:
 
 
 def test_new_stack_is_created(scripted: Scripted) -> None:
-    """Set, execution, events each told once, outputs."""
+    """Each event is reported once."""
     scripted.settled(None)
     scripted.create("CREATE")
     scripted.describe("CREATE_PENDING")
@@ -203,7 +202,9 @@ def test_new_stack_is_created(scripted: Scripted) -> None:
     result = scripted.stacks.deploy(DECLARED)
     assert result.action == "create"
     assert result.outputs == {"Name": "b"}
-    assert result.changes == (Change("Modify", "Bucket", "AWS::S3::Bucket", "False", ("Tags",)),)
+    assert result.changes == (
+        ResourceChange("Modify", "Bucket", "AWS::S3::Bucket", "False", ("Tags",)),
+    )
     assert [one.status for one in scripted.seen] == [
         "CREATE_IN_PROGRESS",
         "CREATE_COMPLETE",
@@ -218,8 +219,7 @@ def test_new_stack_is_created(scripted: Scripted) -> None:
         "No updates are to be performed.",
     ],
 )
-def test_nothing_to_change_is_success(scripted: Scripted, reason: str) -> None:
-    """An empty change set is removed, and the outputs are told all the same."""
+def test_empty_change_set_is_deleted_and_succeeds(scripted: Scripted, reason: str) -> None:
     scripted.settled("UPDATE_COMPLETE", Outputs=[{"OutputKey": "Name", "OutputValue": "b"}])
     scripted.create("UPDATE")
     scripted.describe("FAILED", StatusReason=reason, Changes=[])
@@ -228,8 +228,8 @@ def test_nothing_to_change_is_success(scripted: Scripted, reason: str) -> None:
     assert (result.action, result.changes, result.outputs) == ("none", (), {"Name": "b"})
 
 
-def test_a_failed_change_set_is_removed_and_told(scripted: Scripted) -> None:
-    """CloudFormation's reason is in the error, and no set or empty stack is left."""
+def test_failed_change_set_is_deleted_and_reported(scripted: Scripted) -> None:
+    """No empty stack remains."""
     scripted.settled(None)
     scripted.create("CREATE")
     scripted.describe("FAILED", StatusReason="No export named x found")
@@ -241,8 +241,8 @@ def test_a_failed_change_set_is_removed_and_told(scripted: Scripted) -> None:
         scripted.stacks.deploy(DECLARED)
 
 
-def test_the_first_cause_is_told(scripted: Scripted) -> None:
-    """Not the resource that was cancelled because of another, nor the stack's own sentence."""
+def test_error_names_the_first_failed_resource(scripted: Scripted) -> None:
+    """Not a resource that was cancelled because of it."""
     scripted.settled("CREATE_COMPLETE")
     scripted.create("UPDATE")
     scripted.describe()
@@ -261,8 +261,7 @@ def test_the_first_cause_is_told(scripted: Scripted) -> None:
     assert "deploy again" in caught.value.remedy
 
 
-def test_a_failed_creation_names_the_next_command(scripted: Scripted) -> None:
-    """A stack that rolled back its creation can only be deleted, by a person."""
+def test_failed_creation_names_the_next_command(scripted: Scripted) -> None:
     scripted.settled(None)
     scripted.create("CREATE")
     scripted.describe()
@@ -272,8 +271,8 @@ def test_a_failed_creation_names_the_next_command(scripted: Scripted) -> None:
         scripted.stacks.deploy(DECLARED)
 
 
-def test_the_end_of_another_operation_is_not_ours(scripted: Scripted) -> None:
-    """An end that carries another request's token is passed over."""
+def test_end_of_another_operation_is_ignored(scripted: Scripted) -> None:
+    """Its event carries the token of another request."""
     scripted.settled("UPDATE_COMPLETE")
     scripted.create("UPDATE")
     scripted.describe()
@@ -284,8 +283,7 @@ def test_the_end_of_another_operation_is_not_ours(scripted: Scripted) -> None:
     assert scripted.stacks.deploy(DECLARED).action == "update"
 
 
-def test_a_set_that_is_there_is_adopted(scripted: Scripted) -> None:
-    """A second deploy of the same executes the set of the first one."""
+def test_existing_change_set_is_executed(scripted: Scripted) -> None:
     scripted.settled("UPDATE_COMPLETE")
     scripted.stub.add_client_error("create_change_set", "AlreadyExistsException")
     scripted.describe()
@@ -296,8 +294,8 @@ def test_a_set_that_is_there_is_adopted(scripted: Scripted) -> None:
     assert scripted.stacks.deploy(DECLARED).action == "update"
 
 
-def test_a_failed_set_that_is_there_is_made_anew(scripted: Scripted) -> None:
-    """What made an earlier set fail may be gone by now."""
+def test_failed_existing_change_set_is_recreated(scripted: Scripted) -> None:
+    """The cause of an earlier failure may not exist any more."""
     scripted.settled("UPDATE_COMPLETE")
     scripted.stub.add_client_error("create_change_set", "AlreadyExistsException")
     scripted.describe("FAILED", StatusReason="No export named x found")
@@ -309,8 +307,9 @@ def test_a_failed_set_that_is_there_is_made_anew(scripted: Scripted) -> None:
 
 
 @pytest.mark.parametrize("execution", ["EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE"])
-def test_a_lost_answer_to_the_execution_is_harmless(scripted: Scripted, execution: str) -> None:
-    """A set that is executed already is followed to its end, like one's own."""
+def test_executed_change_set_is_followed_after_a_lost_answer(
+    scripted: Scripted, execution: str
+) -> None:
     scripted.settled("UPDATE_COMPLETE")
     scripted.create("UPDATE")
     scripted.describe()
@@ -321,8 +320,8 @@ def test_a_lost_answer_to_the_execution_is_harmless(scripted: Scripted, executio
     assert scripted.stacks.deploy(DECLARED).action == "update"
 
 
-def test_what_is_under_way_is_waited_for(scripted: Scripted) -> None:
-    """Then the decision is taken anew, on the stack as it is by then."""
+def test_operation_in_progress_is_waited_for(scripted: Scripted) -> None:
+    """The status is decided again after it."""
     scripted.settled("DELETE_IN_PROGRESS")
     scripted.settled(None)
     scripted.create("CREATE")
@@ -334,16 +333,14 @@ def test_what_is_under_way_is_waited_for(scripted: Scripted) -> None:
     assert scripted.seen[0].status == "DELETE_IN_PROGRESS"
 
 
-def test_a_wait_is_bounded(scripted: Scripted) -> None:
-    """After the limit the error says that the stack goes on by itself."""
+def test_wait_is_bounded(scripted: Scripted) -> None:
     for _ in range(11):
         scripted.settled("UPDATE_IN_PROGRESS")
     with pytest.raises(TimedOutError, match="within 10 seconds"):
         scripted.stacks.deploy(DECLARED)
 
 
-def test_preview_leaves_nothing(scripted: Scripted) -> None:
-    """The set goes, and so does the shell that CloudFormation made for a new stack's set."""
+def test_preview_deletes_the_change_set_and_the_empty_stack(scripted: Scripted) -> None:
     scripted.settled(None)
     scripted.create("CREATE")
     scripted.describe()
@@ -355,8 +352,7 @@ def test_preview_leaves_nothing(scripted: Scripted) -> None:
 
 
 @pytest.mark.parametrize("other", ["a set of another deploy", "the stack is created by now"])
-def test_preview_keeps_what_another_uses(scripted: Scripted, other: str) -> None:
-    """The shell stays where another deploy has a set in it or executed one."""
+def test_preview_keeps_a_stack_that_another_deploy_uses(scripted: Scripted, other: str) -> None:
     scripted.settled(None)
     scripted.create("CREATE")
     scripted.describe()
@@ -369,8 +365,7 @@ def test_preview_keeps_what_another_uses(scripted: Scripted, other: str) -> None
     scripted.stacks.preview(DECLARED)
 
 
-def test_preview_keeps_a_shell_that_was_there(scripted: Scripted) -> None:
-    """A stack in REVIEW_IN_PROGRESS before the preview is somebody else's."""
+def test_preview_keeps_an_empty_stack_that_existed_before(scripted: Scripted) -> None:
     scripted.settled("REVIEW_IN_PROGRESS")
     scripted.create("CREATE")
     scripted.describe()
@@ -379,10 +374,9 @@ def test_preview_keeps_a_shell_that_was_there(scripted: Scripted) -> None:
 
 
 @pytest.mark.parametrize(("code", "is_error"), [("AccessDenied", False), ("Throttling", True)])
-def test_preview_leaves_a_shell_that_it_may_not_delete(
+def test_preview_tolerates_a_denied_deletion_of_the_empty_stack(
     scripted: Scripted, code: str, is_error: bool
 ) -> None:
-    """The roles of workflows may not delete stacks; the shell waits for the next change set."""
     scripted.settled(None)
     scripted.create("CREATE")
     scripted.describe()
@@ -397,19 +391,17 @@ def test_preview_leaves_a_shell_that_it_may_not_delete(
         assert scripted.stacks.preview(DECLARED).action == "create"
 
 
-def test_cloudformation_is_given_its_role(scripted: Scripted) -> None:
-    """A declared role goes with the change set, and makes it another one."""
+def test_role_is_passed_and_is_part_of_the_name(scripted: Scripted) -> None:
     scripted.settled("UPDATE_COMPLETE")
     scripted.create("UPDATE", RoleARN=ROLE)
     scripted.describe("FAILED", StatusReason="No updates are to be performed.", Changes=[])
     scripted.delete()
-    declared = Declared(NAME, "{}", {"Environment": "demo"}, ROLE)
+    declared = DeclaredStack(NAME, "{}", {"Environment": "demo"}, ROLE)
     assert scripted.stacks.deploy(declared).action == "none"
     assert change_set_name(declared, None, "deploy") != change_set_name(DECLARED, None, "deploy")
 
 
-def test_all_pages_of_changes_are_told(scripted: Scripted) -> None:
-    """DescribeChangeSet answers a long list in pages."""
+def test_all_pages_of_changes_are_returned(scripted: Scripted) -> None:
     scripted.settled("UPDATE_COMPLETE")
     scripted.create("UPDATE")
     scripted.describe(NextToken="more")
@@ -419,8 +411,7 @@ def test_all_pages_of_changes_are_told(scripted: Scripted) -> None:
     assert [one.resource for one in found] == ["Bucket", "Second"]
 
 
-def test_a_refused_request_is_a_configuration_error(scripted: Scripted) -> None:
-    """What CloudFormation says about template or parameters is passed on."""
+def test_refused_request_is_a_configuration_error(scripted: Scripted) -> None:
     scripted.settled("UPDATE_COMPLETE")
     message = "Parameter 'Environment' must match pattern"
     scripted.stub.add_client_error("create_change_set", "ValidationError", message)
@@ -429,7 +420,7 @@ def test_a_refused_request_is_a_configuration_error(scripted: Scripted) -> None:
 
 
 def test_template_parameters_are_read(scripted: Scripted) -> None:
-    """A parameter without a default value is required."""
+    """A parameter without a default is required."""
     parameters = [{"ParameterKey": "Given", "DefaultValue": ""}, {"ParameterKey": "Needed"}]
     scripted.stub.add_response("get_template_summary", {"Parameters": parameters})
     found = scripted.stacks.parameters("site", "{}")
@@ -437,39 +428,39 @@ def test_template_parameters_are_read(scripted: Scripted) -> None:
     assert found.required == {"Needed"}
 
 
-def test_a_template_that_is_too_large_is_refused(scripted: Scripted) -> None:
-    """Its size is told before anything is sent, in bytes and not in characters."""
+def test_too_large_template_is_refused(scripted: Scripted) -> None:
+    """The limit is in bytes, not in characters."""
     with pytest.raises(ConfigurationError, match="found 51,201"):
         scripted.stacks.parameters("site", "é" * 25_600 + "x")
 
 
 @pytest.mark.parametrize("status", [None, "REVIEW_IN_PROGRESS"])
-def test_outputs_need_a_stack(scripted: Scripted, status: str | None) -> None:
-    """A stack that is not deployed is a configuration error, and so is an empty shell."""
+def test_outputs_of_a_missing_stack_are_a_configuration_error(
+    scripted: Scripted, status: str | None
+) -> None:
+    """An empty stack counts as missing."""
     scripted.find(status)
     with pytest.raises(ConfigurationError, match="it is not deployed"):
         scripted.stacks.outputs(NAME)
 
 
 @pytest.mark.parametrize("call", [Stacks.find, Stacks.deploy])
-def test_a_denied_call_is_no_absent_stack(
+def test_denied_call_is_not_reported_as_a_missing_stack(
     scripted: Scripted, call: Callable[[Stacks, Any], Any]
 ) -> None:
-    """Only "does not exist" means that there is no stack."""
     operation = "describe_stacks" if call is Stacks.find else "describe_stack_events"
     scripted.stub.add_client_error(operation, "AccessDenied", "not authorized")
     with pytest.raises(scripted.stacks.client.exceptions.ClientError, match="not authorized"):
         call(scripted.stacks, DECLARED if call is Stacks.deploy else NAME)
 
 
-def test_a_set_belongs_to_one_state(scripted: Scripted) -> None:
-    """Its name is the same for the same request, and another after an update of the stack."""
+def test_change_set_has_another_name_after_an_update(scripted: Scripted) -> None:
     stack: Any = scripted.stack("CREATE_COMPLETE")
     updated: Any = scripted.stack(
         "UPDATE_COMPLETE", LastUpdatedTime=datetime(2026, 12, 1, tzinfo=UTC)
     )
     shell: Any = scripted.stack("REVIEW_IN_PROGRESS")
-    other = Declared(NAME, "{}", {"Environment": "other"})
+    other = DeclaredStack(NAME, "{}", {"Environment": "other"})
     names = [
         change_set_name(DECLARED, None, "deploy"),
         change_set_name(DECLARED, stack, "deploy"),

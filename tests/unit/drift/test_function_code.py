@@ -12,7 +12,13 @@ import pytest
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
-from phaseline.drift.function_code import Code, Declared, Redeployment, compare, declared_in
+from phaseline.drift.function_code import (
+    DeclaredFunction,
+    FunctionCode,
+    Redeployment,
+    compare,
+    declared_in,
+)
 from phaseline.errors import ConfigurationError, RefusedError, RemoteCallError, TimedOutError
 
 ZIP = b"a package"
@@ -20,7 +26,7 @@ SHA256 = base64.b64encode(hashlib.sha256(ZIP).digest()).decode()
 OTHER = base64.b64encode(bytes(32)).decode()
 KEY = f"code/site_publisher/{hashlib.sha256(ZIP).hexdigest()}.zip"
 NAME = "phaseline-demo-functions-SitePublisher-1"
-DECLARED = Declared("site_publisher", NAME, "artifacts", KEY)
+DECLARED = DeclaredFunction("site_publisher", NAME, "artifacts", KEY)
 
 
 @dataclass
@@ -82,18 +88,17 @@ def scripted() -> Iterator[Scripted]:
         s3.assert_no_pending_responses()
 
 
-def test_what_a_stack_declares_for_its_functions() -> None:
-    """By its outputs and parameters; a function that a condition leaves out has neither."""
+def test_declared_functions_come_from_outputs_and_parameters() -> None:
+    """A function whose condition is false is left out."""
     outputs = {"SitePublisherFunctionName": NAME, "SitePublisherFunctionArn": "arn"}
     parameters = {"SitePublisherCodeKey": KEY, "CodeBucket": "artifacts"}
     assert list(declared_in(outputs, parameters)) == [DECLARED]
     assert DECLARED.sha256 == SHA256
 
 
-def test_a_key_that_deploy_did_not_make() -> None:
-    """It says nothing of the code, so that nothing can be compared."""
-    with pytest.raises(ConfigurationError, match="says no digest"):
-        _ = Declared("site_publisher", NAME, "artifacts", "mine.zip").sha256
+def test_key_without_a_digest_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="contains no digest"):
+        _ = DeclaredFunction("site_publisher", NAME, "artifacts", "mine.zip").sha256
 
 
 @pytest.mark.parametrize(
@@ -105,28 +110,26 @@ def test_a_key_that_deploy_did_not_make() -> None:
         (OTHER, OTHER, True, True),
     ],
 )
-def test_the_two_ways_in_which_code_drifts(
+def test_outdated_and_changed_code_are_distinguished(
     scripted: Scripted, checkout: str, runs: str, outdated: bool, changed: bool
 ) -> None:
-    """The stack declares something older than the checkout; the function runs something else than
-    the stack declares. Both at once where somebody tried the new code by hand."""
     scripted.runs(runs)
     functions: Any = scripted.functions.client
     found = compare(functions, DECLARED, checkout)
     assert (found.outdated, found.changed) == (outdated, changed)
 
 
-def test_a_function_that_is_gone(scripted: Scripted) -> None:
-    """CloudFormation's detection tells that; its code is no matter."""
+def test_deleted_function_has_no_changed_code(scripted: Scripted) -> None:
+    """CloudFormation's detection reports it."""
     scripted.functions.add_client_error("get_function", "ResourceNotFoundException")
     functions: Any = scripted.functions.client
     found = compare(functions, DECLARED, SHA256)
-    assert found == Code("site_publisher", SHA256, SHA256, None)
+    assert found == FunctionCode("site_publisher", SHA256, SHA256, None)
     assert not found.changed
 
 
-def test_a_function_gets_its_declared_code_back(scripted: Scripted) -> None:
-    """The very version that was read and is of the declared digest, and Lambda is waited for."""
+def test_redeployment_installs_the_declared_code(scripted: Scripted) -> None:
+    """The S3 version is the one whose digest was checked."""
     scripted.runs(OTHER)
     scripted.stored()
     scripted.updated()
@@ -135,15 +138,13 @@ def test_a_function_gets_its_declared_code_back(scripted: Scripted) -> None:
     assert scripted.redeploy()
 
 
-def test_twice_is_once(scripted: Scripted) -> None:
-    """A function that runs its declared code is left alone."""
+def test_second_redeployment_changes_nothing(scripted: Scripted) -> None:
     scripted.runs(SHA256)
     assert not scripted.redeploy()
 
 
 @pytest.mark.parametrize("code", ["PreconditionFailedException", "ResourceConflictException"])
-def test_somebody_else_changes_the_function(scripted: Scripted, code: str) -> None:
-    """It is left to them."""
+def test_concurrent_change_of_a_function_is_refused(scripted: Scripted, code: str) -> None:
     scripted.runs(OTHER)
     scripted.stored()
     scripted.functions.add_client_error("update_function_code", code)
@@ -152,8 +153,8 @@ def test_somebody_else_changes_the_function(scripted: Scripted, code: str) -> No
         scripted.redeploy()
 
 
-def test_an_update_whose_answer_was_lost(scripted: Scripted) -> None:
-    """The client's second try is refused, because the first one landed: it is done."""
+def test_refused_update_succeeds_if_the_code_is_installed(scripted: Scripted) -> None:
+    """The answer to the first attempt was lost."""
     scripted.runs(OTHER)
     scripted.stored()
     scripted.functions.add_client_error("update_function_code", "PreconditionFailedException")
@@ -161,24 +162,22 @@ def test_an_update_whose_answer_was_lost(scripted: Scripted) -> None:
     assert scripted.redeploy()
 
 
-def test_a_package_of_another_digest_is_not_installed(scripted: Scripted) -> None:
-    """Whoever may write to the bucket does not decide what runs."""
+def test_package_with_another_digest_is_not_installed(scripted: Scripted) -> None:
+    """Write access to the bucket must not decide which code runs."""
     scripted.runs(OTHER)
     scripted.stored(b"something else")
     with pytest.raises(ConfigurationError, match="its digest is"):
         scripted.redeploy()
 
 
-def test_a_package_that_is_gone(scripted: Scripted) -> None:
-    """A deploy sends it again."""
+def test_missing_package_is_a_configuration_error(scripted: Scripted) -> None:
     scripted.runs(OTHER)
     scripted.s3.add_client_error("get_object", "NoSuchKey")
     with pytest.raises(ConfigurationError, match="does not exist"):
         scripted.redeploy()
 
 
-def test_code_that_lambda_can_not_use(scripted: Scripted) -> None:
-    """With Lambda's reason."""
+def test_unusable_code_is_reported_with_lambdas_reason(scripted: Scripted) -> None:
     scripted.runs(OTHER)
     scripted.stored()
     scripted.updated()
@@ -187,8 +186,7 @@ def test_code_that_lambda_can_not_use(scripted: Scripted) -> None:
         scripted.redeploy()
 
 
-def test_an_update_that_does_not_end(scripted: Scripted) -> None:
-    """The wait has a bound."""
+def test_wait_for_an_update_is_bounded(scripted: Scripted) -> None:
     for _ in range(5):
         scripted.runs(OTHER, "InProgress")
     with pytest.raises(TimedOutError):

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from phaseline.deploy.plan import EVERY
 from phaseline.drift.code_check import redeploy
-from phaseline.drift.deployed import Checkout, Clients, Deployed, Found
+from phaseline.drift.deployed import Checkout, CheckResult, Clients, Deployed
 from phaseline.drift.function_code import Redeployment
 from phaseline.drift.infrastructure import InfrastructureCheck
 from phaseline.drift.report import Finding, Repair
@@ -176,7 +176,7 @@ class Cloud:
             PipelineNotFoundException=pipelines.exceptions.PipelineNotFoundException,
         )
 
-    def look(self, **changes: Any) -> Found:
+    def look(self, **changes: Any) -> CheckResult:
         """What is found in it."""
         code = {"site_publisher": SHA256}
         declared = {short: templates.read(text, short) for short, text in TEXTS.items()}
@@ -252,7 +252,7 @@ def drift(resource: str, type_: str, status: str, **values: str) -> dict[str, An
     }
 
 
-def one(found: Found) -> Finding:
+def one(found: CheckResult) -> Finding:
     """The only finding, where nothing failed."""
     assert found.failures == ()
     [finding] = found.findings
@@ -265,9 +265,8 @@ def cloud() -> Cloud:
     return Cloud()
 
 
-def test_what_is_as_declared(cloud: Cloud) -> None:
-    """Nothing is found; what CloudFormation has no check for is told, but for the roles, which
-    nobody can check, and the pipeline, which is compared here."""
+def test_environment_as_declared_has_no_findings(cloud: Cloud) -> None:
+    """Resources without drift detection are listed as unchecked, except pipelines."""
     found = cloud.look()
     assert (found.findings, found.failures) == ((), ())
     assert "stack phaseline-demo-site: Policy (AWS::S3::BucketPolicy)" in found.unchecked
@@ -275,8 +274,8 @@ def test_what_is_as_declared(cloud: Cloud) -> None:
     assert cloud.asked == ["codeconnections"]
 
 
-def test_a_stack_that_is_missing(cloud: Cloud) -> None:
-    """Declared and not there; the roles of workflows are an environment's own choice."""
+def test_missing_stack_is_a_finding(cloud: Cloud) -> None:
+    """The stacks of the roles are optional."""
     del cloud.statuses["watch"], cloud.statuses["github"]
     found = cloud.look()
     finding = one(found)
@@ -286,24 +285,22 @@ def test_a_stack_that_is_missing(cloud: Cloud) -> None:
     assert "stack phaseline-demo-github: it is not deployed" in found.unchecked
 
 
-def test_a_stack_that_is_being_changed_is_not_checked(cloud: Cloud) -> None:
-    """Whatever is seen in it now is on its way; that is told as a failure, and the rest checked."""
+def test_changing_stack_is_a_failure_and_the_others_are_checked(cloud: Cloud) -> None:
     cloud.statuses["publish"], cloud.runs = "UPDATE_IN_PROGRESS", OTHER
     cloud.status = "PENDING"
     found = cloud.look()
     assert [(one.subject, one.sentence) for one in found.failures] == [
         (
             "stack phaseline-demo-publish",
-            "It is being changed (UPDATE_IN_PROGRESS); look again when that has ended.",
+            "An operation is in progress (UPDATE_IN_PROGRESS). Run the check again after it.",
         )
     ]
     assert [one.kind for one in found.findings] == ["connection"]
 
 
-def test_a_deploy_during_the_look_is_no_drift(
+def test_deploy_during_the_check_is_not_drift(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a deploy that began after the first question has brought is not held against it."""
 
     def deployed(**_: str) -> Any:
         cloud.updated += timedelta(minutes=1)
@@ -315,23 +312,24 @@ def test_a_deploy_during_the_look_is_no_drift(
     assert [(one.subject, one.sentence) for one in found.failures] == [
         (
             "stack phaseline-demo-publish",
-            "It was changed while it was looked at; look again when that has ended.",
+            "The stack changed during the check. Run the check again.",
         )
     ]
 
 
-def test_parameters_that_nobody_tells_are_not_checked(cloud: Cloud) -> None:
-    """A checkout without a parameters file of the environment knows no better than its stacks."""
+def test_parameters_without_a_file_are_unchecked(cloud: Cloud) -> None:
     cloud.parameters["Channel"], cloud.has_parameters = "C2", False
     found = cloud.look()
     assert (found.findings, found.failures) == ((), ())
-    told = "stack phaseline-demo-publish: its parameters, which no file of this checkout tells"
-    assert told in found.unchecked
+    unchecked = (
+        "stack phaseline-demo-publish: its parameters, because the checkout has no parameters file"
+        " for them"
+    )
+    assert unchecked in found.unchecked
 
 
 @pytest.mark.parametrize("operation", ["DescribeStacks", "GetTemplate", "DetectStackDrift"])
-def test_a_check_that_fails_leaves_the_others(cloud: Cloud, operation: str) -> None:
-    """With the stack that it was about, and why."""
+def test_failed_check_does_not_stop_the_others(cloud: Cloud, operation: str) -> None:
     cloud.refusing, cloud.status = {(operation, "registry")}, "ERROR"
     found = cloud.look()
     [failure] = found.failures
@@ -340,17 +338,15 @@ def test_a_check_that_fails_leaves_the_others(cloud: Cloud, operation: str) -> N
     assert [one.kind for one in found.findings] == ["connection"]
 
 
-def test_a_detection_that_could_not_tell(cloud: Cloud) -> None:
-    """A resource that CloudFormation could not read is neither in sync nor drifted."""
+def test_unknown_resource_drift_is_a_failure(cloud: Cloud) -> None:
     cloud.drifts["registry"] = [drift("Thing", "AWS::SQS::Queue", "UNKNOWN")]
     found = cloud.look()
     assert found.findings == ()
     assert [one.subject for one in found.failures] == ["stack phaseline-demo-registry"]
 
 
-def test_a_resource_that_drifted(cloud: Cloud) -> None:
-    """By property, with both values, and the template's line; not the pipeline, which is compared
-    by itself."""
+def test_drifted_resource_is_found_with_values_and_line(cloud: Cloud) -> None:
+    """Pipelines are compared separately."""
     cloud.drifts["registry"] = [drift("Thing", "AWS::SQS::Queue", "MODIFIED", Delay="two")]
     cloud.drifts["pipeline"] = [drift("Pipeline", "AWS::CodePipeline::Pipeline", "MODIFIED")]
     finding = one(cloud.look())
@@ -362,14 +358,12 @@ def test_a_resource_that_drifted(cloud: Cloud) -> None:
     assert "Thing (AWS::SQS::Queue) of stack phaseline-demo-registry" in finding.sentence
 
 
-def test_a_resource_that_is_gone(cloud: Cloud) -> None:
-    """It has no properties any more."""
+def test_deleted_resource_is_found(cloud: Cloud) -> None:
     cloud.drifts["registry"] = [drift("Thing", "AWS::SQS::Queue", "DELETED")]
     assert one(cloud.look()).found == "Thing: it is gone"
 
 
-def test_a_sentence_stays_readable(cloud: Cloud) -> None:
-    """However much differs; what tells one drift from another has all of it."""
+def test_long_sentence_is_shortened_but_found_is_complete(cloud: Cloud) -> None:
     values = {f"Property{number:03}": str(number) * 300 for number in range(100)}
     cloud.drifts["registry"] = [drift("Thing", "AWS::SQS::Queue", "MODIFIED", **values)]
     finding = one(cloud.look())
@@ -378,8 +372,7 @@ def test_a_sentence_stays_readable(cloud: Cloud) -> None:
     assert "Property099" in finding.found
 
 
-def test_a_template_and_a_parameter_of_another_checkout(cloud: Cloud) -> None:
-    """What differs, and where this checkout declares it."""
+def test_other_template_and_parameter_are_found_with_their_lines(cloud: Cloud) -> None:
     cloud.texts["publish"] += "    Properties: {MemorySize: 128}\n"
     cloud.parameters["Channel"] = "C2"
     template, parameter = cloud.look().findings
@@ -389,26 +382,24 @@ def test_a_template_and_a_parameter_of_another_checkout(cloud: Cloud) -> None:
     assert parameter.found == "Channel: expected 'C1', found 'C2'"
 
 
-def test_code_that_was_not_deployed_yet(cloud: Cloud) -> None:
-    """A deploy mends that, and nothing else."""
+def test_outdated_code_is_found_without_repair(cloud: Cloud) -> None:
+    """Only a deploy can fix it."""
     cloud.parameters["SitePublisherCodeKey"] = f"code/site_publisher/{'f' * 64}.zip"
     cloud.runs = "/" * 42 + "8="
     finding = one(cloud.look())
     assert (finding.kind, finding.subject) == ("code", "function site_publisher")
     assert finding.repair is None
-    assert "is not what this checkout builds" in finding.sentence
+    assert "declares other code for" in finding.sentence
 
 
-def test_code_that_was_changed_by_hand(cloud: Cloud) -> None:
-    """It can be made as its stack declares it."""
+def test_manually_changed_code_can_be_redeployed(cloud: Cloud) -> None:
     cloud.runs = OTHER
     finding = one(cloud.look())
     assert finding.repair == Repair("redeploy", {"function": "site_publisher"})
     assert (finding.file, finding.line) == ("infra/publish.yaml", 4)
 
 
-def test_a_pipeline_that_was_changed(cloud: Cloud) -> None:
-    """Its definition, with references and imports worked out, and a stage that somebody closed."""
+def test_changed_pipeline_and_disabled_stage_are_found(cloud: Cloud) -> None:
     cloud.pipeline["stages"][0]["actions"][0]["configuration"]["S3Bucket"] = "mine"
     cloud.closed = "Build"
     definition, closed = cloud.look().findings
@@ -419,14 +410,13 @@ def test_a_pipeline_that_was_changed(cloud: Cloud) -> None:
     assert "enable-stage-transition --pipeline-name site --stage-name Build" in closed.sentence
 
 
-def test_a_pipeline_that_is_gone(cloud: Cloud) -> None:
-    """CloudFormation takes it for there."""
+def test_deleted_pipeline_is_found(cloud: Cloud) -> None:
+    """CloudFormation does not detect it."""
     cloud.pipeline = {}
     assert one(cloud.look()).found == "missing"
 
 
-def test_a_pipeline_whose_values_are_not_known(cloud: Cloud) -> None:
-    """Nothing is guessed: without the other stack's export there is nothing to compare with."""
+def test_unresolved_value_of_a_pipeline_is_a_failure(cloud: Cloud) -> None:
     del cloud.statuses["site"]
     found = cloud.look()
     assert [one.kind for one in found.findings] == ["missing-stack"]
@@ -434,8 +424,7 @@ def test_a_pipeline_whose_values_are_not_known(cloud: Cloud) -> None:
     assert (failure.subject, "export site-Bucket" in failure.sentence) == ("pipeline site", True)
 
 
-def test_a_stack_that_could_not_be_created(cloud: Cloud) -> None:
-    """It is there and gives nothing; that is told, and the rest checked."""
+def test_stack_without_outputs_is_a_failure(cloud: Cloud) -> None:
     cloud.statuses["pipeline"], cloud.runs = "ROLLBACK_COMPLETE", OTHER
     found = cloud.look()
     assert [one.kind for one in found.findings] == ["code"]
@@ -447,24 +436,22 @@ def test_a_stack_that_could_not_be_created(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("status", ["PENDING", "ERROR", "missing"])
-def test_a_connection_that_can_not_be_used(cloud: Cloud, status: str) -> None:
-    """A person has to see to that."""
+def test_unavailable_connection_is_found(cloud: Cloud, status: str) -> None:
     cloud.status = status
     finding = one(cloud.look())
     assert (finding.kind, finding.found, finding.repair) == ("connection", status, None)
     assert finding.subject == f"connection {ARN}"
 
 
-def test_one_stack_alone(cloud: Cloud) -> None:
-    """The others are described, for what they export, and not checked."""
+def test_only_selected_stacks_are_checked(cloud: Cloud) -> None:
+    """The others are described, because they export values."""
     cloud.status, cloud.runs = "ERROR", OTHER
     del cloud.statuses["watch"]
     assert [one.kind for one in cloud.look(selected=["publish"]).findings] == ["code"]
     assert [one.kind for one in cloud.look(selected=["pipeline"]).findings] == ["connection"]
 
 
-def test_the_same_drift_has_the_same_key(cloud: Cloud) -> None:
-    """At each look, so that nobody is told twice."""
+def test_same_drift_has_the_same_key(cloud: Cloud) -> None:
     cloud.runs, cloud.closed, cloud.parameters["Channel"] = OTHER, "Build", "C2"
     first, second = cloud.look(), cloud.look()
     assert [one.key for one in first.findings] == [one.key for one in second.findings]
@@ -474,10 +461,9 @@ def test_the_same_drift_has_the_same_key(cloud: Cloud) -> None:
 @pytest.mark.parametrize(
     ("status", "error"), [(None, ConfigurationError), ("UPDATE_IN_PROGRESS", RefusedError)]
 )
-def test_no_function_is_redeployed_beside_a_deploy(
+def test_function_of_a_changing_or_missing_stack_is_not_redeployed(
     cloud: Cloud, status: str | None, error: type[Exception]
 ) -> None:
-    """Nor one that no stack declares; nothing is asked of Lambda then."""
     del cloud.statuses["publish"]
     cloud.statuses |= {"publish": status} if status else {}
     given: Any = cloud

@@ -84,8 +84,8 @@ def action(found: Any) -> Any:
     return found["stages"][1]["actions"][0]
 
 
-def test_a_pipeline_as_declared() -> None:
-    """Spelling, numbers, tags, and what the service adds by itself make no difference."""
+def test_pipeline_as_declared_has_no_differences() -> None:
+    """Case of names, numbers, tags and defaults do not differ."""
     assert differences(DECLARED, FOUND) == ()
 
 
@@ -126,8 +126,9 @@ def test_a_pipeline_as_declared() -> None:
         ),
     ],
 )
-def test_what_was_changed_by_hand(edit: Callable[[Any], None], told: str) -> None:
-    """A value, a setting, a stage, their order, a trigger: by its path, with both values."""
+def test_manual_change_is_reported_by_path_with_both_values(
+    edit: Callable[[Any], None], told: str
+) -> None:
     found = copy.deepcopy(FOUND)
     edit(found)
     assert differences(DECLARED, found) == (told,)
@@ -143,15 +144,13 @@ def state(**transition: Any) -> dict[str, Any]:
     }
 
 
-def test_a_stage_that_nothing_enters() -> None:
-    """With the reason that somebody gave for it."""
+def test_disabled_transition_is_reported_with_its_reason() -> None:
     closed = state(enabled=False, disabledReason="a holiday")
     assert list(disabled(DECLARED, closed)) == [("Build", "a holiday")]
     assert list(disabled(DECLARED, state(enabled=True))) == []
 
 
-def test_a_stage_that_is_meant_to_be_closed() -> None:
-    """The template may say so."""
+def test_transition_that_the_template_disables_is_not_reported() -> None:
     meant = DECLARED | {"DisableInboundStageTransitions": [{"StageName": "Build", "Reason": "x"}]}
     assert list(disabled(meant, state(enabled=False))) == []
     assert differences(meant, FOUND) == ()

@@ -15,8 +15,8 @@ from phaseline.errors import InputError
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
 
 
-def test_versions_as_people_order_them() -> None:
-    """Numbers count as numbers; what is announced comes before what it announces."""
+def test_numbers_in_versions_are_compared_as_numbers() -> None:
+    """A pre-release comes before its release."""
     ordered = [
         "1", "1.0.9", "1.0.10", "2.0.0-alpha", "2.0.0-alpha.1", "2.0.0-beta", "2.0.0-rc.2",
         "2.0.0-rc.10", "2.0.0", "2.0.0.1", "2.1.0", "10.0",
@@ -28,12 +28,11 @@ def test_versions_as_people_order_them() -> None:
 
 @given(NAMES, NAMES)
 def test_versions_have_one_order(one: str, other: str) -> None:
-    """No two versions are alike, so that the newest does not depend on where it was read."""
+    """The newest version must not depend on the order of reading."""
     assert (version_order(one) == version_order(other)) == (one == other)
 
 
-def test_one_version_of_each_algorithm_is_kept() -> None:
-    """Of all items the newest that is not bad, and whether the active one is among them."""
+def test_newest_unmarked_version_of_each_algorithm_is_kept() -> None:
     entry = Entry("1.0", {}, "r", "1", "2026-11-24T20:00:00Z")
     bad = {"a": {"3.0": Mark("slow", "ana", "2026-11-24T20:00:00Z")}}
     document = Document("opt", algorithms={"a": entry}, bad=bad)
@@ -51,7 +50,6 @@ def test_one_version_of_each_algorithm_is_kept() -> None:
     )
 
 
-def test_a_sentence_stays_short() -> None:
-    """Of many values the first are named, and the others counted."""
+def test_long_list_is_shortened_and_counted() -> None:
     assert listed(["a", "b"]) == "a, b"
     assert listed(range(8)) == "0, 1, 2, 3, 4, and 3 more"

@@ -29,9 +29,8 @@ def told(repaired: tuple[Repaired, ...]) -> list[tuple[bool, str]]:
     return [(one.done, one.sentence) for one in repaired]
 
 
-def test_lost_promotions(world: World) -> None:
-    """All of one type are one write of its document, each is a release, and one execution
-    carries them."""
+def test_lost_promotions_of_a_type_are_one_write(world: World) -> None:
+    """Each is a release, and one execution carries them."""
     world.item("2")
     world.item("1", algorithm="b")
 
@@ -52,8 +51,7 @@ def test_lost_promotions(world: World) -> None:
     assert world.found() == {}
 
 
-def test_a_report_that_is_mended_twice(world: World) -> None:
-    """The second time nothing is lost any more, and nothing is written."""
+def test_second_repair_of_a_report_writes_nothing(world: World) -> None:
     world.item("2")
     report = world.look()
     world.mend(report)
@@ -66,8 +64,7 @@ def test_a_report_that_is_mended_twice(world: World) -> None:
     assert world.documents.read("opt") == before
 
 
-def test_two_that_mend_at_once(world: World) -> None:
-    """Make one release."""
+def test_concurrent_repairs_make_one_release(world: World) -> None:
     world.item("2")
     report = world.look()
     barrier = threading.Barrier(2, timeout=PATIENCE)
@@ -119,8 +116,9 @@ def marked(world: World) -> str:
 
 
 @pytest.mark.parametrize("happened", [held, withdrawn, promoted, marked])
-def test_what_is_refused(world: World, happened: Callable[[World], str]) -> None:
-    """What a person or the table did since is not gone round; the other repairs are made."""
+def test_changed_decision_refuses_a_repair_but_not_the_others(
+    world: World, happened: Callable[[World], str]
+) -> None:
     world.item("2")
     world.item("1", algorithm="b")
     report = world.look()
@@ -133,8 +131,7 @@ def test_what_is_refused(world: World, happened: Callable[[World], str]) -> None
     assert results["b"].done
 
 
-def test_a_change_at_the_same_time_stands(world: World) -> None:
-    """What somebody makes active between the look and the write is not changed."""
+def test_concurrent_change_is_not_overwritten(world: World) -> None:
     world.item("2")
     world.item("1.5")
     report = world.look()
@@ -155,8 +152,7 @@ def test_a_change_at_the_same_time_stands(world: World) -> None:
 
 
 @pytest.mark.parametrize("version", ["3", "1.5"])
-def test_a_change_since_the_look_stands(world: World, version: str) -> None:
-    """What became active after the look stays so, whether it is higher or lower."""
+def test_change_since_the_check_is_not_overwritten(world: World, version: str) -> None:
     world.item("2")
     report = world.look()
     world.stream(version)
@@ -167,8 +163,7 @@ def test_a_change_since_the_look_stands(world: World, version: str) -> None:
     assert world.documents.read("opt").document.versions() == {"a": version}
 
 
-def test_a_malformed_item_keeps_no_other_back(world: World) -> None:
-    """A lost version whose item shows nothing of use is told, and the others are promoted."""
+def test_invalid_item_does_not_stop_other_promotions(world: World) -> None:
     world.item("2")
     world.item("1", algorithm="b")
     world.dynamodb.update_item(
@@ -185,8 +180,7 @@ def test_a_malformed_item_keeps_no_other_back(world: World) -> None:
     assert world.documents.read("opt").document.versions() == {"a": "1", "b": "1"}
 
 
-def test_a_writer_that_died(world: World) -> None:
-    """A promotion that the ledger never got is recorded by its repetition, and made once."""
+def test_repetition_records_a_promotion_whose_writer_died(world: World) -> None:
     world.item("2")
     report, ledger = world.look(), world.ledger
 
@@ -204,8 +198,7 @@ def test_a_writer_that_died(world: World) -> None:
     assert (release.version, world.documents.read("opt").document.revision) == ("2", 2)
 
 
-def test_an_execution_that_can_not_be_started(world: World) -> None:
-    """The promotion stands, and what its execution lacks is told."""
+def test_promotion_stands_without_an_execution(world: World) -> None:
     world.item("2")
     world.is_busy = True
 
@@ -215,8 +208,8 @@ def test_an_execution_that_can_not_be_started(world: World) -> None:
     assert "no execution carries it yet" in sentence
 
 
-def test_an_old_site(world: World) -> None:
-    """A build is started, once however much it mends; the one under way is adopted."""
+def test_one_build_repairs_an_outdated_website(world: World) -> None:
+    """An execution in progress is adopted."""
     world.stream("2")
     world.stream("1", algorithm="c", type_="in")
     report = world.look()
@@ -226,12 +219,12 @@ def test_an_old_site(world: World) -> None:
     (second,) = world.mend(report)
 
     assert (first.execution, second.execution) == ("started-0", "started-0")
-    assert "under way" in second.sentence
+    assert "in progress" in second.sentence
     assert len(world.pipeline_calls.of("StartPipelineExecution")) == 1
 
 
-def test_two_starts_have_one_token(world: World) -> None:
-    """Who finds the same situation starts the same execution; after it failed, another."""
+def test_repairs_of_one_state_start_one_execution(world: World) -> None:
+    """After it failed, the next repair starts another one."""
     world.stream("2")
     report = world.look()
     for _ in range(2):
@@ -246,15 +239,12 @@ def test_two_starts_have_one_token(world: World) -> None:
     assert tokens[0] == tokens[1] != tokens[2]
 
 
-def test_a_site_that_was_built_meanwhile(world: World) -> None:
-    """Needs no build."""
+def test_correct_website_needs_no_build(world: World) -> None:
     world.stream("2")
     report = world.look()
     world.publish()
 
-    assert told(world.mend(report)) == [
-        (True, "not needed any more: the website is as it should be")
-    ]
+    assert told(world.mend(report)) == [(True, "no longer needed: the website is correct")]
     assert world.pipeline_calls.of("StartPipelineExecution") == []
 
 
@@ -266,17 +256,14 @@ def old_cache(world: World) -> None:
     world.edge = old
 
 
-def test_an_old_cache(world: World) -> None:
-    """Everything is invalidated, once for a report."""
+def test_outdated_cache_is_invalidated_once_for_each_report(world: World) -> None:
     old_cache(world)
     report, old = world.look(), dict(world.edge)
 
     (repaired,) = world.mend(report)
-    assert repaired.sentence == "invalidation I1 of everything is completed"
+    assert repaired.sentence == "the invalidation I1 of all paths has completed"
     assert world.found() == {}
-    assert told(world.mend(report)) == [
-        (True, "not needed any more: the website is as it should be")
-    ]
+    assert told(world.mend(report)) == [(True, "no longer needed: the website is correct")]
 
     world.edge = old
     world.mend(report)
@@ -285,8 +272,7 @@ def test_an_old_cache(world: World) -> None:
     assert batches[0]["CallerReference"] == batches[1]["CallerReference"]
 
 
-def test_a_website_that_can_not_be_looked_at(world: World) -> None:
-    """Is not mended blindly."""
+def test_unreadable_website_is_not_repaired(world: World) -> None:
     old_cache(world)
     report = world.look()
     world.edge.clear()
@@ -298,8 +284,7 @@ def test_a_website_that_can_not_be_looked_at(world: World) -> None:
     assert world.cdn_calls.of("CreateInvalidation") == []
 
 
-def test_open_releases(world: World) -> None:
-    """What is served is closed as verified, what was overtaken as superseded, with one look."""
+def test_open_releases_are_closed_as_verified_or_superseded(world: World) -> None:
     world.stream("2")
     world.stream("3")
     world.publish(verify=False)
@@ -314,8 +299,8 @@ def test_open_releases(world: World) -> None:
     assert {one.sentence.split(" is ")[1] for one in again} == {"not open and served any more"}
 
 
-def test_a_function_is_redeployed_first(world: World) -> None:
-    """Functions are mended before what needs them, each by its target; a failure of one is told."""
+def test_functions_are_redeployed_first(world: World) -> None:
+    """The other repairs need them."""
     world.stream("2")
     report = world.look()
     code = Repair("redeploy", {"function": "f", "key": "k"})
@@ -327,8 +312,7 @@ def test_a_function_is_redeployed_first(world: World) -> None:
     assert [one.repair.action for one in repaired] == ["redeploy", "build"]
 
 
-def test_a_failing_repair_keeps_no_other(world: World) -> None:
-    """A call that fails is told with its repair, and the next repair is made."""
+def test_failed_repair_does_not_stop_the_others(world: World) -> None:
     world.item("2")
     world.stream("1", algorithm="b")
     world.publish(verify=False)
@@ -342,8 +326,7 @@ def test_a_failing_repair_keeps_no_other(world: World) -> None:
     assert (second.repair.action, second.done) == ("release", True)
 
 
-def test_what_has_no_repair_is_left(world: World) -> None:
-    """An edited document and a lost withdrawal are left to a person."""
+def test_finding_without_repair_is_left(world: World) -> None:
     world.edit(a="9")
     report = world.look()
     assert {one.kind for one in report.findings} == {

@@ -17,8 +17,8 @@ def report(*findings: Finding) -> Report:
     return Report("production", "2026-11-25T10:00:00Z", findings)
 
 
-def test_what_was_found_is_told_by_its_fingerprint() -> None:
-    """The same findings have one fingerprint, at whatever time and in whatever order."""
+def test_equal_findings_have_equal_fingerprints() -> None:
+    """At any time and in any order."""
     later = replace(report(OLD, LOST), at="2026-11-26T10:00:00Z")
 
     assert report(LOST, OLD).fingerprint == later.fingerprint
@@ -26,13 +26,12 @@ def test_what_was_found_is_told_by_its_fingerprint() -> None:
     assert report(LOST).fingerprint != report(replace(LOST, found="2.2.0")).fingerprint
 
 
-def test_the_words_of_a_sentence_are_not_what_was_found() -> None:
-    """A finding that is told otherwise is still the same finding."""
+def test_fingerprint_does_not_depend_on_the_sentence() -> None:
     assert LOST.key == replace(LOST, sentence="Release it.", line=3).key
 
 
-def test_nothing_found_has_no_fingerprint() -> None:
-    """What is explained, or could not be checked, is no finding."""
+def test_report_without_findings_has_no_fingerprint() -> None:
+    """Explained differences and failures are not findings."""
     clean = Report(
         "production",
         "2026-11-25T10:00:00Z",
@@ -43,8 +42,7 @@ def test_nothing_found_has_no_fingerprint() -> None:
     assert clean.fingerprint == ""
 
 
-def test_reports_of_several_checks_are_one() -> None:
-    """Nothing of a part is lost, whatever the others found."""
+def test_combined_report_keeps_every_part() -> None:
     part = Report("production", "2026-11-25T10:01:00Z", unchecked=("stack a: Queue",))
 
     whole = together([report(LOST), part, report(OLD)])

@@ -8,7 +8,13 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from phaseline.drift.stacks import Difference, Drifted, StackDrift, Unchecked, detect
+from phaseline.drift.stacks import (
+    DriftedResource,
+    PropertyDifference,
+    StackDrift,
+    UncheckedResource,
+    detect,
+)
 
 NAME = "phaseline-demo-site"
 STACK_ID = f"arn:aws:cloudformation:us-east-1:000000000000:stack/{NAME}/1"
@@ -96,8 +102,7 @@ def difference(path: str, change: str, expected: str, actual: str) -> dict[str, 
     }
 
 
-def test_drift_is_told_property_by_property(scripted: Scripted) -> None:
-    """Changed, added and removed values, a deleted resource, and what is not checked."""
+def test_drift_is_reported_by_property(scripted: Scripted) -> None:
     scripted.started()
     scripted.status("DETECTION_IN_PROGRESS")
     scripted.status("DETECTION_COMPLETE", StackDriftStatus="DRIFTED")
@@ -128,27 +133,26 @@ def test_drift_is_told_property_by_property(scripted: Scripted) -> None:
     found = scripted.detect()
     assert found.failure == ""
     assert found.drifted == (
-        Drifted(
+        DriftedResource(
             "Bucket",
             "AWS::S3::Bucket",
             "MODIFIED",
             (
-                Difference("/Versioning/Status", "NOT_EQUAL", "Enabled", "Suspended"),
-                Difference("/Tags/1", "ADD", "", '{"Key":"a"}'),
-                Difference("/Tags/2", "REMOVE", '{"Key":"b"}', ""),
+                PropertyDifference("/Versioning/Status", "NOT_EQUAL", "Enabled", "Suspended"),
+                PropertyDifference("/Tags/1", "ADD", "", '{"Key":"a"}'),
+                PropertyDifference("/Tags/2", "REMOVE", '{"Key":"b"}', ""),
             ),
         ),
-        Drifted("Gone", "AWS::S3::Bucket", "DELETED", ()),
+        DriftedResource("Gone", "AWS::S3::Bucket", "DELETED", ()),
     )
     assert found.unchecked == (
-        Unchecked("Odd", "AWS::S3::Bucket"),
-        Unchecked("Other", "AWS::X::Y"),
-        Unchecked("Policy", "AWS::S3::BucketPolicy"),
+        UncheckedResource("Odd", "AWS::S3::Bucket"),
+        UncheckedResource("Other", "AWS::X::Y"),
+        UncheckedResource("Policy", "AWS::S3::BucketPolicy"),
     )
 
 
-def test_no_drift(scripted: Scripted) -> None:
-    """A stack as declared."""
+def test_stack_in_sync_has_no_drift(scripted: Scripted) -> None:
     scripted.started()
     scripted.status("DETECTION_COMPLETE", StackDriftStatus="IN_SYNC")
     scripted.drifts(drift("Same", "IN_SYNC"))
@@ -171,14 +175,13 @@ def test_no_drift(scripted: Scripted) -> None:
             "DETECTION_COMPLETE",
             {"StackDriftStatus": "UNKNOWN"},
             "IN_SYNC",
-            "CloudFormation could not tell",
+            "CloudFormation reports the drift status UNKNOWN",
         ),
     ],
 )
-def test_a_detection_that_failed_is_no_clean_stack(
+def test_failed_detection_is_a_failure(
     scripted: Scripted, status: str, more: dict[str, str], resource: str, failure: str
 ) -> None:
-    """Not drift, and not in sync: it is not known."""
     scripted.started()
     scripted.status(status, **more)
     scripted.drifts(drift("Bucket", resource))
@@ -187,8 +190,7 @@ def test_a_detection_that_failed_is_no_clean_stack(
     assert (found.drifted, found.failure) == ((), failure)
 
 
-def test_drift_that_was_found_before_a_failure_is_drift(scripted: Scripted) -> None:
-    """What CloudFormation saw before it failed is told, and so is the failure."""
+def test_drift_before_a_failure_is_reported(scripted: Scripted) -> None:
     scripted.started()
     scripted.status("DETECTION_FAILED", DetectionStatusReason="Access denied")
     scripted.drifts(drift("Bucket", "DELETED"))
@@ -197,8 +199,7 @@ def test_drift_that_was_found_before_a_failure_is_drift(scripted: Scripted) -> N
     assert ([one.resource for one in found.drifted], found.failure) == (["Bucket"], "Access denied")
 
 
-def test_a_detection_without_end_is_given_up(scripted: Scripted) -> None:
-    """After the limit, by the clock; nothing is read of it."""
+def test_wait_for_a_detection_is_bounded(scripted: Scripted) -> None:
     scripted.started()
     for _ in range(4):
         scripted.status("DETECTION_IN_PROGRESS")
@@ -207,15 +208,15 @@ def test_a_detection_without_end_is_given_up(scripted: Scripted) -> None:
     assert found.failure == "the detection did not end in 6 seconds"
 
 
-def test_a_stack_that_is_not_there_could_not_be_checked(scripted: Scripted) -> None:
-    """As one that is being changed: CloudFormation refuses both."""
+def test_missing_stack_is_a_failure(scripted: Scripted) -> None:
+    """CloudFormation refuses it as it refuses a changing one."""
     message = f"Stack [{NAME}] does not exist"
     scripted.stub.add_client_error("detect_stack_drift", "ValidationError", message)
     assert scripted.detect() == StackDrift(NAME, failure=message)
 
 
-def test_a_denied_call_is_raised(scripted: Scripted) -> None:
-    """It says nothing about the stack, and its remedy is another."""
+def test_denied_call_is_raised(scripted: Scripted) -> None:
+    """It says nothing about the stack."""
     scripted.stub.add_client_error("detect_stack_drift", "AccessDenied", "not authorized")
     with pytest.raises(scripted.stub.client.exceptions.ClientError, match="not authorized"):
         scripted.detect()

@@ -58,20 +58,18 @@ def changed(*replacements: tuple[str, str]) -> Template:
     ],
     ids=["comment", "quotes", "long-form", "dotted", "layout", "description", "parameter-text"],
 )
-def test_what_changes_nothing_is_no_difference(before: str, after: str) -> None:
-    """CloudFormation finds nothing to update in it, so that a deploy would not end it."""
+def test_change_without_effect_is_not_a_difference(before: str, after: str) -> None:
+    """CloudFormation updates nothing, so that a deploy could not remove the difference."""
     assert list(parts(read(TEXT), changed((before, after)))) == []
 
 
-def test_a_template_of_json_is_the_same_template() -> None:
-    """As boto3 answers it, which is not as text."""
+def test_json_template_equals_the_yaml_template() -> None:
     body = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"DelaySeconds": 5}}}}
     yaml = "Resources: {Queue: {Type: AWS::SQS::Queue, Properties: {DelaySeconds: 5}}}"
     assert list(parts(templates.read(body, "stack"), read(yaml))) == []
 
 
-def test_members_that_differ_are_named_with_their_lines() -> None:
-    """Changed, new and gone, with the line of the checkout's template."""
+def test_differing_members_are_named_with_their_lines() -> None:
     checkout = changed(
         ("1209600", "60"), ("  Arn:\n", "  QueueArn:\n"), ('[!Ref Name, ""]', '[!Ref Name, "-"]')
     )
@@ -83,22 +81,19 @@ def test_members_that_differ_are_named_with_their_lines() -> None:
     ]
 
 
-def test_a_resource_that_is_declared_otherwise_is_told_in_words() -> None:
-    """As a sentence has it."""
+def test_difference_is_described_in_words() -> None:
     [part] = parts(read(TEXT), changed(("1209600", "60")))
     assert str(part) == "Resources.Queue differs"
 
 
 @pytest.mark.parametrize("text", ["Resources: [", "- a", "Resources: []", "{}", ""])
-def test_what_is_no_template_is_refused(text: str) -> None:
-    """With where it was read from."""
+def test_invalid_template_is_refused_with_its_source(text: str) -> None:
     with pytest.raises(ConfigurationError, match=r"infra/queue\.yaml"):
         read(text)
 
 
-def test_parameters_are_what_file_and_defaults_say() -> None:
-    """Each other value is found, with the line that declares it; the code's are looked at with the
-    code."""
+def test_parameters_are_compared_with_file_and_defaults() -> None:
+    """The parameters that locate the code are compared with the code."""
     deployed = {"Name": "letters", "Days": "7", "FunctionCodeKey": "code/a.zip"}
     uploaded = frozenset({"FunctionCodeKey"})
     found = list(settings(deployed, {"Name": "mail"}, read(TEXT), uploaded))
@@ -106,19 +101,17 @@ def test_parameters_are_what_file_and_defaults_say() -> None:
     assert not list(settings(deployed, {"Name": "letters", "Days": "7"}, read(TEXT), uploaded))
 
 
-def test_a_value_that_the_checkout_lacks_is_found() -> None:
-    """A deploy from it would be refused."""
+def test_parameter_without_a_declared_value_is_found() -> None:
     found = list(settings({"Name": "mail", "Days": "30"}, {}, read(TEXT), frozenset()))
     assert found == [Setting("Name", "mail", None, 3)]
 
 
-def test_a_parameter_of_another_template_is_no_parameter() -> None:
-    """That the templates differ is told by their parts."""
+def test_parameter_that_the_template_lacks_is_not_compared() -> None:
+    """It is a difference between the templates."""
     assert not list(settings({"Days": "30", "Old": "1"}, {}, read(TEXT), frozenset()))
 
 
-def test_what_is_not_shown_can_not_be_compared() -> None:
-    """It is told as unchecked, not as the same."""
+def test_masked_parameter_is_not_compared() -> None:
     deployed = {"Name": "****", "Days": "30"}
     assert not list(settings(deployed, {"Name": "secret"}, read(TEXT), frozenset()))
     assert masked(deployed) == ("Name",)

@@ -35,8 +35,7 @@ VALUES = Values(
         (["a", {"Ref": "AWS::NoValue"}], ["a"]),
     ],
 )
-def test_functions_are_worked_out(value: Any, wanted: Any) -> None:
-    """Each as CloudFormation does it."""
+def test_functions_are_resolved(value: Any, wanted: Any) -> None:
     assert VALUES.resolve(value) == wanted
 
 
@@ -50,7 +49,6 @@ def test_functions_are_worked_out(value: Any, wanted: Any) -> None:
         ({"Fn::If": ["Other", "a", "b"]}, "condition Other"),
     ],
 )
-def test_what_is_not_known_is_told(value: Any, what: str) -> None:
-    """No value is guessed."""
+def test_unknown_value_is_named(value: Any, what: str) -> None:
     with pytest.raises(UnresolvedError, match=what):
         VALUES.resolve({"Deep": [value]})

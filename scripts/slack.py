@@ -12,7 +12,7 @@ from phaseline.slack.message_record import Messages, Posted, Record
 from phaseline.slack.notifier import Bulletin
 from phaseline.slack.progress import News
 from phaseline.slack.rendering import Message
-from scripts import services
+from scripts.cli import invocation
 from scripts.services import Services
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Told:
 
 
 def tell(
-    known: Services,
+    services: Services,
     message: Message,
     *,
     execution: str | None = None,
@@ -48,23 +48,23 @@ def tell(
     since that is what the pipeline's messages show. With a `claim` it is posted once.
     """
     try:
-        return _tell(known, message, execution, claim, list(revisions))
+        return _tell(services, message, execution, claim, list(revisions))
     except Exception as error:  # noqa: BLE001 - no error may reach what a message is about
         return _lost(error)
 
 
 def _tell(
-    known: Services,
+    services: Services,
     message: Message,
     execution: str | None,
     claim: str | None,
     revisions: list[tuple[str, int]],
 ) -> Told:
-    channel = _channel(known)
-    kept = Messages(known.ledger.client, known.ledger.table, channel, time.time, LEASE)
+    channel = _channel(services)
+    kept = Messages(services.ledger.client, services.ledger.table, channel, time.time, LEASE)
     threads = []
     if execution:
-        errors = _look(known, kept, execution)
+        errors = _look(services, kept, execution)
         if errors:
             return _lost(errors[0])
         own = kept.read(message_record.of_execution(execution))
@@ -75,14 +75,16 @@ def _tell(
     threads = [*(record for record in about if record.posted), *threads]
     if threads and claim in {PUBLISHED, FAILED}:
         return Told(False, "the release's message tells it")
-    return _post_once(known, channel, message, claim, scope=_scope(threads, execution, revisions))
+    return _post_once(
+        services, channel, message, claim, scope=_scope(threads, execution, revisions)
+    )
 
 
-def _look(known: Services, kept: Messages, execution: str) -> tuple[Exception, ...]:
+def _look(services: Services, kept: Messages, execution: str) -> tuple[Exception, ...]:
     """Bring the messages about an execution up to date; what hindered it."""
-    place = known.environment
-    bulletin = Bulletin(place.name, place.site_url, known.ledger, known.executions, kept)
-    return bulletin.tell(News(execution, services.now())).errors
+    place = services.environment
+    bulletin = Bulletin(place.name, place.site_url, services.ledger, services.executions, kept)
+    return bulletin.tell(News(execution, invocation.now())).errors
 
 
 def _scope(
@@ -97,14 +99,14 @@ def _scope(
 
 
 def _post_once(
-    known: Services,
+    services: Services,
     channel: "SlackChannel",
     message: Message,
     claim: str | None,
     scope: tuple[str | None, Posted | None],
 ) -> Told:
     about, thread = scope
-    ledger = known.ledger
+    ledger = services.ledger
     if about and claim and not ledger.claim(about, claim, now=time.time(), lease=LEASE):
         return Told(False, "it is told, or is about to be")
     posted = channel.post(message, thread)
@@ -119,11 +121,11 @@ def _lost(error: Exception) -> Told:
     return Told(False, f"no message could be posted ({getattr(error, 'code', why)})")
 
 
-def _channel(known: Services) -> "SlackChannel":
+def _channel(services: Services) -> "SlackChannel":
     from phaseline.slack.channel import SlackChannel  # slow to import, seldom wanted
 
-    place, given = known.environment, os.environ.get("SLACK_BOT_TOKEN")
-    token = GivenToken(given) if given else known.slack_token
+    place, given = services.environment, os.environ.get("SLACK_BOT_TOKEN")
+    token = GivenToken(given) if given else services.slack_token
     return SlackChannel(
         place.slack_channel, place.slack_api_url, token, until=time.monotonic() + LEASE
     )

@@ -53,16 +53,16 @@ def command(environment: str, other: str | None, as_json: bool) -> None:
     Console(as_json=as_json).result(value, lines(sides, pairs, found))
 
 
-def newest(known: Services) -> list[Document]:
+def newest(services: Services) -> list[Document]:
     """An environment's documents as they are now."""
-    return [known.documents.read(type_).document for type_ in TYPES]
+    return [services.documents.read(type_).document for type_ in TYPES]
 
 
-def on_website(known: Services) -> list[Document]:
+def on_website(services: Services) -> list[Document]:
     """The versions of the documents that the website was built from, empty where it had none."""
-    manifest = manifests.fetch(known.environment.site_url)
+    manifest = manifests.fetch(services.environment.site_url)
     return [
-        known.documents.read_version(type_, manifest.documents[type_].version_id).document
+        services.documents.read_version(type_, manifest.documents[type_].version_id).document
         if type_ in manifest.documents
         else Document(type_)
         for type_ in TYPES

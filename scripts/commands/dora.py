@@ -22,7 +22,7 @@ from phaseline import times
 from phaseline.algorithms.names import TYPES
 from phaseline.history import dora
 from phaseline.history.dora import DeliveryMetrics
-from scripts import services
+from scripts.cli import invocation
 from scripts.cli.console import Console, duration, json_option
 from scripts.cli.options import environment_option
 from scripts.services import Services
@@ -39,13 +39,13 @@ from scripts.services import Services
 )
 @json_option
 def command(environment: str, days: int, as_json: bool) -> None:
-    known, until = Services(environment), services.now()
+    services, until = Services(environment), invocation.now()
     began = datetime.fromisoformat(until) - timedelta(days=days)
     since = times.second(began)
     found = dora.delivery_metrics(
-        (release for type_ in TYPES for release in known.ledger.between(type_, since, until)),
-        known.recorder.between(since, until),
-        deployments=sum(1 for _ in known.lives.between(since, until)),
+        (release for type_ in TYPES for release in services.ledger.between(type_, since, until)),
+        services.recorder.between(since, until),
+        deployments=sum(1 for _ in services.lives.between(since, until)),
         days=days,
     )
     value = {"environment": environment, "since": since, "until": until} | asdict(found)

@@ -20,10 +20,10 @@ from scripts.services import Services
 @timeout_option("for the execution's end", FOLLOW_TIMEOUT)
 @json_option
 def command(environment: str, execution: str, timeout: float, as_json: bool) -> None:
-    known = Services(environment)
+    services = Services(environment)
     console = Console(as_json=as_json)
-    ended = follow(known, console, execution, timeout)
-    url = known.executions.url(execution)
+    ended = follow(services, console, execution, timeout)
+    url = services.executions.url(execution)
     console.result(
         {
             "execution": execution,

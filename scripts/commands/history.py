@@ -30,7 +30,7 @@ from phaseline.releases.release import Release
 from phaseline.site.live import Live
 from phaseline.slack import message_record
 from phaseline.slack.message_record import Posted
-from scripts import services
+from scripts.cli import invocation
 from scripts.cli.console import Console, duration, json_option
 from scripts.cli.options import MOMENT, NAME, environment_option, type_option
 from scripts.services import Services
@@ -72,29 +72,31 @@ def command(
         raise click.UsageError("--at, --since and --release exclude each other.")
     if until and not since:
         raise click.UsageError("--until needs --since.")
-    if since and since > (until := until or services.now()):
+    if since and since > (until := until or invocation.now()):
         raise click.UsageError(
             f"--since {since} is after {until}, until when changes are asked for."
         )
-    known, types = Services(environment), (type_,) if type_ else TYPES
+    services, types = Services(environment), (type_,) if type_ else TYPES
     if release_id:
-        value, lines = course(known, release_id)
+        value, lines = course(services, release_id)
     elif at:
-        value, lines = live_at(known, types, algorithm, at)
+        value, lines = live_at(services, types, algorithm, at)
     elif since:
-        value, lines = changes(known, types, algorithm, since, str(until))
+        value, lines = changes(services, types, algorithm, since, str(until))
     else:
-        value, lines = newest(known, types, algorithm, limit)
+        value, lines = newest(services, types, algorithm, limit)
     Console(as_json=as_json).result({"environment": environment} | value, lines)
 
 
-def newest(known: Services, types: Sequence[str], algorithm: str | None, limit: int) -> Found:
+def newest(services: Services, types: Sequence[str], algorithm: str | None, limit: int) -> Found:
     """The newest releases, newest first."""
     found = [
         release
         for type_ in types
         for release in islice(
-            known.ledger.releases(type_, algorithm) if algorithm else known.ledger.newest(type_),
+            services.ledger.releases(type_, algorithm)
+            if algorithm
+            else services.ledger.newest(type_),
             limit,
         )
     ]
@@ -105,9 +107,9 @@ def newest(known: Services, types: Sequence[str], algorithm: str | None, limit: 
 # ---- What was live ------------------------------------------------------------------------
 
 
-def live_at(known: Services, types: Sequence[str], algorithm: str | None, at: str) -> Found:
+def live_at(services: Services, types: Sequence[str], algorithm: str | None, at: str) -> Found:
     """The publication that was live at a time, and its documents' versions."""
-    live = known.lives.at(at)
+    live = services.lives.at(at)
     if live is None:
         return {"at": at, "live": None}, [f"{at}: nothing was live yet"]
     documents = {
@@ -116,14 +118,14 @@ def live_at(known: Services, types: Sequence[str], algorithm: str | None, at: st
             "version_id": live.documents[type_].version_id,
             "versions": {
                 name: entry.version
-                for name, entry in _document(known, live, type_).algorithms.items()
+                for name, entry in _document(services, live, type_).algorithms.items()
                 if algorithm in {None, name}
             },
         }
         for type_ in types
         if type_ in live.documents
     }
-    shown = asdict(live) | {"documents": documents, "url": known.executions.url(live.execution)}
+    shown = asdict(live) | {"documents": documents, "url": services.executions.url(live.execution)}
     return {"at": at, "live": shown}, _live_lines(at, shown)
 
 
@@ -135,31 +137,31 @@ def _live_lines(at: str, live: dict[str, Any]) -> Iterator[str]:
         yield from (f"  {name} {version}" for name, version in sorted(document["versions"].items()))
 
 
-def _document(known: Services, live: Live | None, type_: str) -> Document:
+def _document(services: Services, live: Live | None, type_: str) -> Document:
     """The document of a type that was live; an empty one where none was."""
     if live is None or type_ not in live.documents:
         return Document(type=type_)
-    return known.documents.read_version(type_, live.documents[type_].version_id).document
+    return services.documents.read_version(type_, live.documents[type_].version_id).document
 
 
 # ---- What changed -------------------------------------------------------------------------
 
 
 def changes(
-    known: Services, types: Sequence[str], algorithm: str | None, since: str, until: str
+    services: Services, types: Sequence[str], algorithm: str | None, since: str, until: str
 ) -> Found:
     """What visitors got otherwise at one time than at another, and the releases of it."""
-    before, after = known.lives.at(since), known.lives.at(until)
+    before, after = services.lives.at(since), services.lives.at(until)
     differences: list[Difference] = []
     releases: dict[str, Release] = {}
     for type_ in types:
         found = [
             one
-            for one in _differences(known, before, after, type_)
+            for one in _differences(services, before, after, type_)
             if one.is_visible and algorithm in {None, one.algorithm}
         ]
-        causes = _causes(known, found, _revision(before, type_), _revision(after, type_))
-        asked = known.ledger.between(type_, since, until)
+        causes = _causes(services, found, _revision(before, type_), _revision(after, type_))
+        asked = services.ledger.between(type_, since, until)
         differences += found
         releases |= {
             release.release_id: release
@@ -179,20 +181,22 @@ def changes(
 
 
 def _differences(
-    known: Services, before: Live | None, after: Live | None, type_: str
+    services: Services, before: Live | None, after: Live | None, type_: str
 ) -> Sequence[Difference]:
     if _revision(before, type_) == _revision(after, type_):
         return ()
-    return diff.compare_documents(_document(known, before, type_), _document(known, after, type_))
+    return diff.compare_documents(
+        _document(services, before, type_), _document(services, after, type_)
+    )
 
 
 def _causes(
-    known: Services, differences: Iterable[Difference], first: int, last: int
+    services: Services, differences: Iterable[Difference], first: int, last: int
 ) -> Iterator[Release]:
     """The releases by which these algorithms differ, from behind the revision `first` to `last`:
     some may have been asked for long before, and waited."""
     for type_, name in dict.fromkeys((one.type, one.algorithm) for one in differences):
-        for release in known.ledger.releases(type_, name) if name else ():
+        for release in services.ledger.releases(type_, name) if name else ():
             if release.revision is not None and first < release.revision <= last:
                 yield release
 
@@ -222,54 +226,56 @@ def _change_lines(
 # ---- One release --------------------------------------------------------------------------
 
 
-def course(known: Services, release_id: str) -> Found:
+def course(services: Services, release_id: str) -> Found:
     """A release and its timeline. Raises RefusedError for an id that the ledger does not know."""
-    release = known.ledger.find(release_id)
+    release = services.ledger.find(release_id)
     if release is None:
         raise RefusedError(
             f"release {release_id}",
-            f"the ledger of {known.name} has no such release",
-            f"Look for its id: python -m scripts history --environment {known.name}",
+            f"the ledger of {services.name} has no such release",
+            f"Look for its id: python -m scripts history --environment {services.name}",
         )
-    found = timeline.timeline_of(release, _executions(known, release), _message(known, release))
+    found = timeline.timeline_of(
+        release, _executions(services, release), _message(services, release)
+    )
     value = {"release": asdict(release), "timeline": asdict(found)}
-    return value, _course_lines(known, release, found)
+    return value, _course_lines(services, release, found)
 
 
-def _executions(known: Services, release: Release) -> Iterable[Execution]:
+def _executions(services: Services, release: Release) -> Iterable[Execution]:
     """The executions from the release's document until its end; what is not kept, or was retried
     since, as CodePipeline tells it."""
     document = release.steps.get("document")
     if document is None:
         return []
     since = datetime.fromisoformat(document.at) - LOOKBACK
-    until = timeline.ended(release) or services.now()
+    until = timeline.ended(release) or invocation.now()
     end = datetime.fromisoformat(until) + timedelta(seconds=1)  # of a time in whole seconds
-    kept = {one.id: one for one in known.recorder.between(times.instant(since), until)}
-    for found in known.executions.newest():
+    kept = {one.id: one for one in services.recorder.between(times.instant(since), until)}
+    for found in services.executions.newest():
         inside = found.started and since <= found.started < end
         if inside and (found.id not in kept or kept[found.id].state != found.status):
-            told = known.recorder.read(found.id)
+            told = services.recorder.read(found.id)
             kept |= {found.id: told} if told else {}
     return kept.values()
 
 
-def _message(known: Services, release: Release) -> Posted | None:
+def _message(services: Services, release: Release) -> Posted | None:
     """Where the Slack message about a release is, once it is posted."""
     if release.revision is None:
         return None
     name = message_record.of_revision(release.type, release.revision)
-    return message_record.read(known.ledger.client, known.ledger.table, name).posted
+    return message_record.read(services.ledger.client, services.ledger.table, name).posted
 
 
-def _course_lines(known: Services, release: Release, found: Timeline) -> Iterator[str]:
+def _course_lines(services: Services, release: Release, found: Timeline) -> Iterator[str]:
     took = "" if found.seconds is None else f" after {duration(found.seconds)}"
     yield f"{release.release_id}: {_move(release)}, {release.state}{took}"
     execution = None
     for step in found.steps:
         if step.execution and step.execution != execution:
             execution = step.execution
-            yield f"execution {execution}: {known.executions.url(execution)}"
+            yield f"execution {execution}: {services.executions.url(execution)}"
         yield _step_line(step, slowest=step is found.slowest)
 
 

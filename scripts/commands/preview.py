@@ -18,8 +18,7 @@ from phaseline.deploy.execute import Outcome, Preview, deploy
 from phaseline.deploy.plan import STACKS
 from phaseline.deploy.stacks import Result
 from phaseline.errors import PhaselineError
-from scripts import services
-from scripts.cli import aws
+from scripts.cli import aws, invocation
 from scripts.cli.console import Console, json_option
 from scripts.cli.options import (
     environment_option,
@@ -74,7 +73,7 @@ def command(
     stacks = make_stacks(console, timeout)
     executor = Tolerant(stacks, aws.session().client("s3", config=aws.CONFIG))
     outcome = deploy(plan, executor, stacks, console.step)
-    texts = told(environment, outcome, executor.failures, services.run_url() or "")
+    texts = told(environment, outcome, executor.failures, invocation.run_url() or "")
     done: dict[str, str] = {}
     if comments:
         with console.step(f"Comment on pull request {pull_request}"):

@@ -58,12 +58,12 @@ def command(
     as_json: bool,
     **asked: Any,
 ) -> None:
-    known = Services(environment)
-    title, make = _wanted(known, document_version, asked, dry_run=dry_run)
+    services = Services(environment)
+    title, make = _wanted(services, document_version, asked, dry_run=dry_run)
     documents = len(TYPES) if asked["type_"] == ALL else 1
     console = Console(as_json=as_json, total=2 + documents * (1 if dry_run else 4))
     kept = Journal(environment, title, console.steps)
-    release = Release(known, console, kept, make, timeout)
+    release = Release(services, console, kept, make, timeout)
     try:
         if dry_run:
             release.preview()
@@ -81,13 +81,13 @@ def command(
 
 
 def _wanted(
-    known: Services, document_version: str | None, asked: Mapping[str, Any], *, dry_run: bool
+    services: Services, document_version: str | None, asked: Mapping[str, Any], *, dry_run: bool
 ) -> tuple[str, Callable[[], tuple[Subject, ...]]]:
     """What the options ask for: its title, and what makes or finds the documents' versions."""
     type_, request = asked["type_"], {k: v for k, v in asked.items() if k != "type_" and v}
     if document_version and not request and type_ != ALL:
-        title = f"release {type_} {document_version[:16]} ({known.name})"
-        return title, lambda: (subject.of_version(known, type_, document_version),)
+        title = f"release {type_} {document_version[:16]} ({services.name})"
+        return title, lambda: (subject.of_version(services, type_, document_version),)
     if document_version or not {"action", "reason"} <= request.keys():
         raise click.UsageError(
             "Give --action, --reason and what it is about, or --type and --document-version."
@@ -96,12 +96,12 @@ def _wanted(
     requests = requested(**asked)
 
     def make() -> tuple[Subject, ...]:
-        outcomes = update(known, requests, dry_run=dry_run)
+        outcomes = update(services, requests, dry_run=dry_run)
         return tuple(
             subject.of_request(one, outcome, dry_run=dry_run)
             for one, outcome in zip(requests, outcomes, strict=True)
         )
 
     about = "/".join([type_, ", ".join(asked["algorithms"])]).rstrip("/")
-    words = (asked["action"], about, asked["version"] or asked["as_of"], f"({known.name})")
+    words = (asked["action"], about, asked["version"] or asked["as_of"], f"({services.name})")
     return " ".join(word for word in words if word), make

@@ -9,7 +9,8 @@ from dataclasses import asdict
 import click
 
 from phaseline.slack import rendering
-from scripts import services, slack
+from scripts import slack
+from scripts.cli import invocation
 from scripts.cli.console import Console, json_option
 from scripts.cli.options import (
     NAME,
@@ -44,7 +45,7 @@ def command(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    known = Services(environment)
+    services = Services(environment)
     succeeded = outcome == "success"
     what = " ".join(word for word in (type_, algorithm, version) if word) or "the website"
     message = rendering.reported(
@@ -52,11 +53,11 @@ def command(
         succeeded=succeeded,
         title="released" if succeeded else "not released",
         what=f"{what} {'is released' if succeeded else 'could not be released'}",
-        facts={"Why": reason, "Who": services.who()},
+        facts={"Why": reason, "Who": invocation.who()},
         links={
-            "Website": known.environment.site_url,
-            "Pipeline": known.executions.url(execution) if execution else None,
-            "Run": url or services.run_url(),
+            "Website": services.environment.site_url,
+            "Pipeline": services.executions.url(execution) if execution else None,
+            "Run": url or invocation.run_url(),
         },
     )
     if dry_run:
@@ -65,22 +66,22 @@ def command(
         )
         return
     told = slack.tell(
-        known,
+        services,
         message,
         execution=execution,
         claim=slack.PUBLISHED if succeeded else slack.FAILED,
-        revisions=_revisions(known, type_, algorithm, version),
+        revisions=_revisions(services, type_, algorithm, version),
     )
     Console(as_json=as_json).result({"posted": told.posted, "note": told.note}, [told.note])
 
 
 def _revisions(
-    known: Services, type_: str | None, algorithm: str | None, version: str | None
+    services: Services, type_: str | None, algorithm: str | None, version: str | None
 ) -> list[tuple[str, int]]:
     """The revision that holds the newest release of the version, where there is one."""
     if not (type_ and algorithm and version):
         return []
-    for release in known.ledger.releases(type_, algorithm):
+    for release in services.ledger.releases(type_, algorithm):
         if release.version == version and release.revision is not None:
             return [(type_, release.revision)]
     return []

@@ -38,18 +38,18 @@ def command(
 ) -> None:
     if (type_ is None) != (document_version is None):
         raise click.UsageError("--type and --document-version go together.")
-    known = Services(environment)
+    services = Services(environment)
     if dry_run:
-        would = foresee(known, type_, document_version)
+        would = foresee(services, type_, document_version)
         Console(as_json=as_json).result({"dry_run": True, "would": would}, [would])
         return
     if type_ and document_version:
-        revision = known.documents.read_version(type_, document_version).document.revision
-        found = ensure(known, type_, document_version, revision)
+        revision = services.documents.read_version(type_, document_version).document.revision
+        found = ensure(services, type_, document_version, revision)
     else:
         token = f"phaseline-{uuid.uuid4()}"
-        found = Ensured(known.executions.start(token), started=True, done=False)
-    url = known.executions.url(found.execution)
+        found = Ensured(services.executions.start(token), started=True, done=False)
+    url = services.executions.url(found.execution)
     job.write_outputs(os.environ, {"execution-id": found.execution, "execution-url": url})
     Console(as_json=as_json).result(
         {

@@ -22,23 +22,23 @@ EXECUTIONS_SHOWN = 5
 @environment_option("Which one to look at.")
 @json_option
 def command(environment: str, as_json: bool) -> None:
-    known = Services(environment)
+    services = Services(environment)
     found = {
         "environment": environment,
-        "site_url": known.environment.site_url,
-        "documents": {type_: _document(known.documents.read(type_)) for type_ in TYPES},
-        "served": _served(known.environment.site_url),
-        "waiting": _releases(known.ledger.waiting),
-        "open_releases": _releases(known.ledger.open_releases),
+        "site_url": services.environment.site_url,
+        "documents": {type_: _document(services.documents.read(type_)) for type_ in TYPES},
+        "served": _served(services.environment.site_url),
+        "waiting": _releases(services.ledger.waiting),
+        "open_releases": _releases(services.ledger.open_releases),
         "executions": [
             {
                 "id": one.id,
                 "status": one.status,
                 "started": one.started.isoformat() if one.started else None,
                 "revisions": dict(one.revisions),
-                "url": known.executions.url(one.id),
+                "url": services.executions.url(one.id),
             }
-            for one in known.executions.newest()[:EXECUTIONS_SHOWN]
+            for one in services.executions.newest()[:EXECUTIONS_SHOWN]
         ],
     }
     Console(as_json=as_json).result(found, lines(found))

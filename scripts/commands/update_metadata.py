@@ -22,8 +22,8 @@ from scripts.services import Services
 @dry_run_option
 @json_option
 def command(environment: str, dry_run: bool, as_json: bool, **asked: Any) -> None:
-    known = Services(environment)
-    outcomes = update(known, requested(**asked), dry_run=dry_run)
+    services = Services(environment)
+    outcomes = update(services, requested(**asked), dry_run=dry_run)
     would = "(dry run) " if dry_run else ""
     Console(as_json=as_json).result(
         [as_data(outcome, dry_run=dry_run) for outcome in outcomes],

@@ -21,7 +21,8 @@ from phaseline.drift.report import Failure, Report, together
 from phaseline.errors import DriftError, PhaselineError, RemoteCallError
 from phaseline.github.outbox import Outbox
 from phaseline.slack import rendering
-from scripts import services, slack
+from scripts import slack
+from scripts.cli import aws, invocation
 from scripts.cli.console import Console
 from scripts.deploy import templates
 from scripts.drift import report_text
@@ -43,7 +44,7 @@ class DriftCheck:
     compared. `settle` and `timeout` are in seconds.
     """
 
-    known: Services
+    services: Services
     console: Console
     declared: Checkout
     selected: Sequence[str]
@@ -78,13 +79,13 @@ class DriftCheck:
 
     def _compare_stacks(self) -> Report:
         clients = Clients(
-            cloudformation=services.client("cloudformation"),
-            functions=services.client("lambda"),
-            codepipeline=self.known.codepipeline,
-            connections=services.client,
+            cloudformation=aws.client("cloudformation"),
+            functions=aws.client("lambda"),
+            codepipeline=self.services.codepipeline,
+            connections=aws.client,
         )
         check = InfrastructureCheck(
-            Deployed(self.known.name, self.declared, clients, templates.read),
+            Deployed(self.services.name, self.declared, clients, templates.read),
             clock=time.monotonic,
             sleep=time.sleep,
             limit=self.timeout,
@@ -92,8 +93,8 @@ class DriftCheck:
         )
         infrastructure = check.run()
         return Report(
-            self.known.name,
-            services.now(),
+            self.services.name,
+            invocation.now(),
             findings=infrastructure.findings,
             unchecked=infrastructure.unchecked,
             failures=infrastructure.failures,
@@ -102,17 +103,17 @@ class DriftCheck:
     @cached_property
     def releases(self) -> ReleaseCheck:
         """The check of the releases. Raises ConfigurationError if a stack is missing."""
-        known = self.known
+        services = self.services
         return ReleaseCheck(
-            environment=known.name,
-            promotes_from=known.environment.promotes_from,
-            documents=known.documents,
-            registry=known.registry,
-            ledger=known.ledger,
-            outbox=Outbox(known.ledger.client, known.ledger.table),
-            site=known.site,
-            site_url=known.environment.site_url,
-            executions=known.executions,
+            environment=services.name,
+            promotes_from=services.environment.promotes_from,
+            documents=services.documents,
+            registry=services.registry,
+            ledger=services.ledger,
+            outbox=Outbox(services.ledger.client, services.ledger.table),
+            site=services.site,
+            site_url=services.environment.site_url,
+            executions=services.executions,
             now=lambda: datetime.now(UTC),
         )
 
@@ -120,7 +121,7 @@ class DriftCheck:
         """Carry out the repairs of a report, and follow the executions that they started."""
         with self.console.step("Repair"):
             try:
-                repairs = Repairs(self.releases, self.known.cdn, self._redeploy)
+                repairs = Repairs(self.releases, self.services.cdn, self._redeploy)
             except (PhaselineError, ClientError, BotoCoreError) as error:
                 self.console.progress(f"  {error}", "red")  # for example, a stack is missing
                 return ()
@@ -130,7 +131,7 @@ class DriftCheck:
             executions = (result.execution for result in repaired if result.execution)
             for execution in dict.fromkeys(executions):
                 try:
-                    follow(self.known, self.console, execution, FOLLOW_TIMEOUT)
+                    follow(self.services, self.console, execution, FOLLOW_TIMEOUT)
                 except (PhaselineError, ClientError, BotoCoreError) as error:
                     # The next comparison reports what is still different.
                     self.console.progress(f"  {error}", "red")
@@ -138,11 +139,11 @@ class DriftCheck:
 
     def _redeploy(self, target: Mapping[str, str]) -> str:
         redeployment = Redeployment(
-            services.client("lambda"), self.known.s3, clock=time.monotonic, sleep=time.sleep
+            aws.client("lambda"), self.services.s3, clock=time.monotonic, sleep=time.sleep
         )
         function = target["function"]
         changed = code_check.redeploy(
-            services.client("cloudformation"), redeployment, self.known.name, function
+            aws.client("cloudformation"), redeployment, self.services.name, function
         )
         return f"{function} {'has' if changed else 'had'} the code that its stack declares"
 
@@ -159,7 +160,7 @@ class DriftCheck:
             fingerprint=report.fingerprint,
             text=report_text.markdown(report, repaired),
             complete=not report.failures,
-            link=services.run_url(),
+            link=invocation.run_url(),
         )
         try:
             with self.console.step("Report"):
@@ -168,7 +169,7 @@ class DriftCheck:
                 if kept.change != "unchanged":
                     self.console.progress(f"  Slack: {self._tell(report, kept).note}")
                 if wanted.complete:
-                    client = services.client("cloudwatch")
+                    client = aws.client("cloudwatch")
                     metrics.put(client, "DriftChecked", 1, environment=report.environment)
         except (PhaselineError, ClientError, BotoCoreError) as error:
             report = replace(report, failures=(*report.failures, Failure("report", str(error))))
@@ -185,9 +186,9 @@ class DriftCheck:
             if recovered
             else f"{report_text.count(len(report.findings), 'difference')}: {kinds}",
             facts={},
-            links={"Issue": kept.url, "Run": services.run_url()},
+            links={"Issue": kept.url, "Run": invocation.run_url()},
         )
-        return slack.tell(self.known, message)
+        return slack.tell(self.services, message)
 
 
 def raise_for(report: Report) -> None:

@@ -17,7 +17,8 @@ from phaseline.pipeline.executions import SOURCES
 from phaseline.site import live, manifests, proof
 from phaseline.site.manifests import ServedManifest
 from phaseline.slack import rendering
-from scripts import services, slack
+from scripts import slack
+from scripts.cli import invocation
 from scripts.cli.console import Console
 from scripts.release import invalidation, journal, pipeline
 from scripts.release.follow import follow
@@ -38,7 +39,7 @@ class Release:
     """One release: `make` writes or finds the documents' versions, the journal keeps what is done,
     `timeout` bounds the pipeline, in seconds."""
 
-    known: Services
+    services: Services
     console: Console
     journal: Journal
     make: Callable[[], tuple[Subject, ...]]
@@ -63,9 +64,9 @@ class Release:
         after = {subject.type: subject.after for subject in subjects}
         for type_ in TYPES:
             if type_ not in after:
-                after[type_] = self.known.documents.read(type_).document
+                after[type_] = self.services.documents.read(type_).document
         try:
-            shown = self.fetch(self.known.environment.site_url)
+            shown = self.fetch(self.services.environment.site_url)
         except (RemoteCallError, InputError) as error:
             website: tuple[str, ...] = (f"it shows nothing to compare with: {error.found}",)
         else:
@@ -83,7 +84,7 @@ class Release:
     def _foresee(self, subject: Subject) -> str:
         if subject.document_version is None:
             return "the new version of the document would start one"
-        newest = self.known.executions.newest()
+        newest = self.services.executions.newest()
         carried = carrier(SOURCES[subject.type], subject.document_version, newest, None)
         if isinstance(carried, Adopted):
             self._adopt(carried.execution)
@@ -92,7 +93,7 @@ class Release:
 
     def run(self) -> None:
         """Every step, in order; each may find itself done."""
-        started = services.now()
+        started = invocation.now()
         subjects = self._ensure_metadata()
         shown = [self._see_through(subject) for subject in subjects]
         self.journal.outcome = journal.DONE if self.journal.did else journal.ALREADY_DONE
@@ -113,16 +114,16 @@ class Release:
 
     def _stamp(self, subjects: tuple[Subject, ...], started: str) -> None:
         """Note in the ledger which workflow run saw the releases through."""
-        run = services.run_url()
+        run = invocation.run_url()
         for release in (release for subject in subjects for release in subject.releases):
             if run:
-                self.known.ledger.stamp(
-                    release, "workflow", at=services.now(), started=started, link=run
+                self.services.ledger.stamp(
+                    release, "workflow", at=invocation.now(), started=started, link=run
                 )
 
     def _ensure_metadata(self) -> tuple[Subject, ...]:
         with self.console.step("Metadata") as step:
-            self.journal.site_url = self.known.environment.site_url
+            self.journal.site_url = self.services.environment.site_url
             subjects = self.journal.subjects = self.make()
             self.journal.did |= any(subject.changed for subject in subjects)
             step.result = "; ".join(subject.note for subject in subjects)
@@ -131,7 +132,7 @@ class Release:
     def _ensure_execution(self, subject: Subject) -> tuple[str, bool]:
         with self.console.step("Pipeline execution") as step:
             ensured = pipeline.ensure(
-                self.known, subject.type, str(subject.document_version), subject.revision
+                self.services, subject.type, str(subject.document_version), subject.revision
             )
             self.journal.did |= not ensured.done
             step.url = self._adopt(ensured.execution)
@@ -141,7 +142,7 @@ class Release:
 
     def _adopt(self, execution: str) -> str:
         self.journal.execution = execution
-        self.journal.execution_url = self.known.executions.url(execution)
+        self.journal.execution_url = self.services.executions.url(execution)
         return self.journal.execution_url
 
     def _follow(self, execution: str, *, done: bool) -> None:
@@ -149,18 +150,18 @@ class Release:
             if done:
                 step.result = "already done"
             else:
-                ended = follow(self.known, self.console, execution, self.timeout)
+                ended = follow(self.services, self.console, execution, self.timeout)
                 step.result = f"succeeded, {len(ended)} actions"
 
     def _ensure_invalidation(self, execution: str) -> None:
         with self.console.step("Invalidation") as step:
-            invalidated = invalidation.ensure(self.known, execution)
+            invalidated = invalidation.ensure(self.services, execution)
             self.journal.did |= invalidated.id is not None and not invalidated.found
             step.result = invalidation.describe(invalidated)
 
     def _verify(self, subject: Subject) -> bool:
         """Wait for the proof and close the releases it proves; False where newer is shown."""
-        site_url = self.known.environment.site_url
+        site_url = self.services.environment.site_url
         with self.console.step("Website") as step:
             step.url = site_url
             manifest = proof.wait(
@@ -172,11 +173,13 @@ class Release:
                 sleep=self.sleep,
                 limit=VERIFY_TIMEOUT,
             )
-            ledger = self.known.ledger
+            ledger = self.services.ledger
             open_releases = ledger.open_releases(subject.type)
-            verdict = proof.close(ledger, manifest, open_releases, at=services.now(), link=site_url)
+            verdict = proof.close(
+                ledger, manifest, open_releases, at=invocation.now(), link=site_url
+            )
             self.journal.did |= bool(verdict.verified or verdict.superseded)
-            self.known.lives.record(live.of(manifest, times.instant(datetime.now(UTC))))
+            self.services.lives.record(live.of(manifest, times.instant(datetime.now(UTC))))
             document = manifest.documents[subject.type]
             shown = _is_shown(subject, document.versions)
             step.result = f"{subject.type} revision {document.revision} is served"
@@ -204,7 +207,7 @@ class Release:
             links={
                 "Website": kept.site_url,
                 "Pipeline": kept.execution_url,
-                "Run": services.run_url(),
+                "Run": invocation.run_url(),
             },
         )
         claim = slack.PUBLISHED
@@ -212,7 +215,7 @@ class Release:
             of_pipeline = isinstance(error, DeploymentError) and kept.steps[-1].step == PIPELINE
             claim = slack.FAILED if of_pipeline else UNVERIFIED
         return slack.tell(
-            self.known,
+            self.services,
             message,
             execution=kept.execution,
             claim=claim,

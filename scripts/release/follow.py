@@ -13,18 +13,18 @@ FOLLOW_TIMEOUT = 3600.0
 """Seconds for an execution's end, unless told otherwise."""
 
 
-def follow(known: Services, console: Console, execution: str, timeout: float) -> list[Action]:
+def follow(services: Services, console: Console, execution: str, timeout: float) -> list[Action]:
     """Tell each action of an execution as it starts and ends, and record it; those that ended."""
     ended = []
     try:
-        for action in pipeline_follow.follow(known.executions, execution, limit=timeout):
+        for action in pipeline_follow.follow(services.executions, execution, limit=timeout):
             console.progress(f"  {line(action)}", "red" if action.state == FAILED else "")
             if action.seconds is not None:
                 ended.append(action)
     finally:
         # Its event records it too, unless AWS loses that; nothing here may hide why it failed.
         with suppress(BotoCoreError, ClientError):
-            known.recorder.record(execution)
+            services.recorder.record(execution)
     return ended
 
 

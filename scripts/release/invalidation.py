@@ -5,21 +5,24 @@ from phaseline.site.invalidation import Invalidated
 from scripts.services import Services
 
 
-def look(known: Services, execution: str) -> Invalidated:
+def look(services: Services, execution: str) -> Invalidated:
     """What the invalidation of an execution's publication is or would be."""
     return invalidation.look(
-        execution, codepipeline=known.codepipeline, name=known.environment.pipeline, s3=known.s3
+        execution,
+        codepipeline=services.codepipeline,
+        name=services.environment.pipeline,
+        s3=services.s3,
     )
 
 
-def ensure(known: Services, execution: str) -> Invalidated:
+def ensure(services: Services, execution: str) -> Invalidated:
     """See to the invalidation of an execution's publication."""
     return invalidation.ensure(
         execution,
-        codepipeline=known.codepipeline,
-        name=known.environment.pipeline,
-        s3=known.s3,
-        cdn_=known.cdn,
+        codepipeline=services.codepipeline,
+        name=services.environment.pipeline,
+        s3=services.s3,
+        cdn_=services.cdn,
     )
 
 

@@ -7,13 +7,13 @@ from phaseline.pipeline.ensure import Adopted, Ensured
 from scripts.services import Services
 
 
-def foresee(known: Services, type_: str | None, version: str | None) -> str:
+def foresee(services: Services, type_: str | None, version: str | None) -> str:
     """What would be done, in a sentence; nothing is changed."""
     if type_ is None or version is None:
         return "would start an execution with the newest of everything"
-    revision = known.documents.read_version(type_, version).document.revision
+    revision = services.documents.read_version(type_, version).document.revision
     found = pipeline_ensure.look(
-        known.executions, type_, version, covered_by(known, type_, revision)
+        services.executions, type_, version, covered_by(services, type_, revision)
     )
     if isinstance(found, Adopted):
         ended = "has done it already" if found.done else "would be adopted"
@@ -21,18 +21,18 @@ def foresee(known: Services, type_: str | None, version: str | None) -> str:
     return f"would start an execution pinned to {type_} {version}"
 
 
-def ensure(known: Services, type_: str, version: str, revision: int) -> Ensured:
+def ensure(services: Services, type_: str, version: str, revision: int) -> Ensured:
     """The execution that takes a version of a document to the website."""
     return pipeline_ensure.ensure(
-        known.executions, type_, version, covered_by(known, type_, revision)
+        services.executions, type_, version, covered_by(services, type_, revision)
     )
 
 
-def covered_by(known: Services, type_: str, revision: int) -> Callable[[], str | None]:
+def covered_by(services: Services, type_: str, revision: int) -> Callable[[], str | None]:
     """Finds the execution whose verified publication shows this revision or a later one."""
 
     def find() -> str | None:
-        published = known.site.published()[0]
+        published = services.site.published()[0]
         if published is None or published.revisions.get(type_, -1) < revision:
             return None
         return published.execution

@@ -6,7 +6,7 @@ from typing import Any
 from phaseline.algorithms.names import TYPES
 from phaseline.promotion.carry_out import Outcome, carry_out
 from phaseline.promotion.request import Request, check_request
-from scripts import services
+from scripts.cli import invocation
 from scripts.cli.options import ALL
 from scripts.services import Services
 
@@ -20,24 +20,26 @@ def requested(*, type_: str, **asked: Any) -> tuple[Request, ...]:
         Request(
             type=each,
             who="",
-            at=services.now(),
-            id=services.invocation(),
-            run_url=services.run_url(),
+            at=invocation.now(),
+            id=invocation.invocation_id(),
+            run_url=invocation.run_url(),
             **asked,
         )
         for each in (TYPES if type_ == ALL else (type_,))
     ]
     for request in requests:
         check_request(request)
-    who = services.who()
+    who = invocation.who()
     return tuple(replace(request, who=who) for request in requests)
 
 
-def update(known: Services, requests: tuple[Request, ...], *, dry_run: bool) -> tuple[Outcome, ...]:
+def update(
+    services: Services, requests: tuple[Request, ...], *, dry_run: bool
+) -> tuple[Outcome, ...]:
     """Carry out requests on an environment's documents; none of them where one is refused."""
     if len(requests) > 1 and not dry_run:
-        update(known, requests, dry_run=True)
+        update(services, requests, dry_run=True)
     return tuple(
-        carry_out(request, documents=known.documents, sources=known.sources, dry_run=dry_run)
+        carry_out(request, documents=services.documents, sources=services.sources, dry_run=dry_run)
         for request in requests
     )

@@ -85,13 +85,13 @@ def of_request(request: Request, outcome: Outcome, *, dry_run: bool) -> Subject:
     )
 
 
-def of_version(known: Services, type_: str, version_id: str) -> Subject:
+def of_version(services: Services, type_: str, version_id: str) -> Subject:
     """What a version of a document changed, by the version before it. Raises RefusedError for one
     that does not exist."""
-    stored = known.documents.read_version(type_, version_id)
-    earlier = known.documents.before(stored)
+    stored = services.documents.read_version(type_, version_id)
+    earlier = services.documents.before(stored)
     before = earlier.document if earlier else Document(type_)
-    found = list(_moves(known.ledger, before, stored.document))
+    found = list(_moves(services.ledger, before, stored.document))
     return Subject(
         before=before,
         after=stored.document,

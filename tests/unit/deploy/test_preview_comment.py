@@ -11,9 +11,9 @@ from phaseline.deploy.change_sets import Change
 from phaseline.deploy.execute import Outcome
 from phaseline.deploy.stacks import Result
 from phaseline.errors import ConfigurationError, DeploymentError, RemoteCallError
+from scripts.cli.invocation import run_url
 from scripts.commands.preview import told
 from scripts.github.comments import Comments
-from scripts.services import run_url
 from tests.github_comments import NUMBER
 from tests.github_comments import Comments as Served
 

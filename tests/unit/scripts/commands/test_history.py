@@ -33,7 +33,7 @@ def pipeline() -> Pipeline:
 
 
 @pytest.fixture
-def known(pipeline: Pipeline) -> Iterator[Services]:
+def services(pipeline: Pipeline) -> Iterator[Services]:
     """An environment whose first documents, which are empty, are live."""
     with mock_aws():
         found = Services("demo")
@@ -50,7 +50,7 @@ def known(pipeline: Pipeline) -> Iterator[Services]:
 
 
 def activate(
-    known: Services, second: int, versions: dict[str, str], *, asked: int | None = None
+    services: Services, second: int, versions: dict[str, str], *, asked: int | None = None
 ) -> tuple[Release, ...]:
     """Make versions of `opt` active in one write at a second, and verify them 60 seconds later."""
 
@@ -78,23 +78,25 @@ def activate(
         revised = document.revise(algorithms={**document.algorithms, **entries})
         return Merged(revised, releases, ())
 
-    read = known.documents.read("opt")
+    read = services.documents.read("opt")
     made = merge(read.document)
-    stored = known.documents.write(made.document, over=read)
+    stored = services.documents.write(made.document, over=read)
     assert stored
-    merged = commit.record(known.ledger, stored, made, at=at(second + 1))
+    merged = commit.record(services.ledger, stored, made, at=at(second + 1))
     for release in merged.releases:
-        known.ledger.stamp(release, VERIFIED, at=at(second + 60), link="https://x", state=VERIFIED)
+        services.ledger.stamp(
+            release, VERIFIED, at=at(second + 60), link="https://x", state=VERIFIED
+        )
     return merged.releases
 
 
-def go_live(known: Services, second: int, frontend: str) -> None:
+def go_live(services: Services, second: int, frontend: str) -> None:
     """Let visitors get what the documents hold now."""
-    stored = {type_: known.documents.read(type_) for type_ in TYPES}
+    stored = {type_: services.documents.read(type_) for type_ in TYPES}
     documents = {
         type_: LiveDocument(one.version_id, one.document.revision) for type_, one in stored.items()
     }
-    known.lives.record(Live(at(second), f"execution-{second}", frontend, documents))
+    services.lives.record(Live(at(second), f"execution-{second}", frontend, documents))
 
 
 def summaries(pipeline: Pipeline, *told: tuple[str, str]) -> None:
@@ -110,14 +112,14 @@ def summaries(pipeline: Pipeline, *told: tuple[str, str]) -> None:
 # ---- What was live ------------------------------------------------------------------------
 
 
-def test_what_was_live(known: Services) -> None:
+def test_what_was_live(services: Services) -> None:
     """Commit, execution and the versions of each type at a time: not what was active then."""
-    activate(known, 100, {"a": "1.0.0"})
-    value, lines = history.live_at(known, TYPES, None, at(150))
+    activate(services, 100, {"a": "1.0.0"})
+    value, lines = history.live_at(services, TYPES, None, at(150))
     assert value["live"]["documents"]["opt"]["versions"] == {}
-    go_live(known, 160, "c1")
-    activate(known, 200, {"a": "2.0.0"})
-    value, lines = history.live_at(known, TYPES, None, at(210))
+    go_live(services, 160, "c1")
+    activate(services, 200, {"a": "2.0.0"})
+    value, lines = history.live_at(services, TYPES, None, at(210))
     assert value["live"]["commit"] == "c1"
     assert {k: one["versions"] for k, one in value["live"]["documents"].items()} == {
         "in": {},
@@ -129,21 +131,21 @@ def test_what_was_live(known: Services) -> None:
     assert "  a 1.0.0" in text
 
 
-def test_before_anything_was_live(known: Services) -> None:
+def test_before_anything_was_live(services: Services) -> None:
     """It says so."""
-    value, lines = history.live_at(known, TYPES, None, at(-1))
+    value, lines = history.live_at(services, TYPES, None, at(-1))
     assert value["live"] is None
     assert list(lines) == [f"{at(-1)}: nothing was live yet"]
 
 
-def test_a_few_reads_however_many_algorithms(known: Services) -> None:
+def test_a_few_reads_however_many_algorithms(services: Services) -> None:
     """One query and a read of each document, for a thousand algorithms as for one."""
     many = {f"a{n}": Entry("1.0.0", {}, f"r{n}", "1", at(100)) for n in range(1000)}
-    rewrite(known.documents, "opt", lambda document: document.revise(algorithms=many))
-    go_live(known, 200, "c1")
-    queries = Calls(known.ledger.client, Query=lambda _: None, GetItem=lambda _: None)
-    reads = Calls(known.s3, GetObject=lambda _: None)
-    value, _ = history.live_at(known, TYPES, "a7", at(300))
+    rewrite(services.documents, "opt", lambda document: document.revise(algorithms=many))
+    go_live(services, 200, "c1")
+    queries = Calls(services.ledger.client, Query=lambda _: None, GetItem=lambda _: None)
+    reads = Calls(services.s3, GetObject=lambda _: None)
+    value, _ = history.live_at(services, TYPES, "a7", at(300))
     assert value["live"]["documents"]["opt"]["versions"] == {"a7": "1.0.0"}
     assert (len(queries.asked), len(reads.asked)) == (1, 3)
 
@@ -151,15 +153,15 @@ def test_a_few_reads_however_many_algorithms(known: Services) -> None:
 # ---- What changed -------------------------------------------------------------------------
 
 
-def test_what_changed(known: Services) -> None:
+def test_what_changed(services: Services) -> None:
     """The net difference for visitors, and each release of it with who and why."""
-    activate(known, 100, {"a": "1.0.0", "b": "1.0.0"})
-    go_live(known, 160, "c1")
-    activate(known, 200, {"a": "1.5.0"})
-    activate(known, 300, {"a": "2.0.0"})
-    go_live(known, 360, "c1")
-    activate(known, 400, {"b": "9.9.9"})
-    value, lines = history.changes(known, TYPES, None, at(160), at(380))
+    activate(services, 100, {"a": "1.0.0", "b": "1.0.0"})
+    go_live(services, 160, "c1")
+    activate(services, 200, {"a": "1.5.0"})
+    activate(services, 300, {"a": "2.0.0"})
+    go_live(services, 360, "c1")
+    activate(services, 400, {"b": "9.9.9"})
+    value, lines = history.changes(services, TYPES, None, at(160), at(380))
     (one,) = value["differences"]
     assert (one["algorithm"], one["before"], one["after"]) == ("a", "1.0.0", "2.0.0")
     assert [(r["version"], r["who"], r["reason"]) for r in value["releases"]] == [
@@ -172,31 +174,31 @@ def test_what_changed(known: Services) -> None:
     assert "commit" not in text
 
 
-def test_what_was_asked_for_long_before(known: Services) -> None:
+def test_what_was_asked_for_long_before(services: Services) -> None:
     """A release that waited is among those of the change, whenever it was asked for."""
-    activate(known, 100, {"a": "1.0.0"})
-    go_live(known, 160, "c1")
-    activate(known, 5000, {"a": "2.0.0"}, asked=110)
-    go_live(known, 5060, "c2")
-    value, lines = history.changes(known, TYPES, None, at(4000), at(6000))
+    activate(services, 100, {"a": "1.0.0"})
+    go_live(services, 160, "c1")
+    activate(services, 5000, {"a": "2.0.0"}, asked=110)
+    go_live(services, 5060, "c2")
+    value, lines = history.changes(services, TYPES, None, at(4000), at(6000))
     assert [r["version"] for r in value["releases"]] == ["2.0.0"]
     assert "  commit: c1 -> c2" in list(lines)
 
 
-def test_nothing_changed(known: Services) -> None:
+def test_nothing_changed(services: Services) -> None:
     """It says so, and reads no document."""
-    reads = Calls(known.s3, GetObject=lambda _: None)
-    value, lines = history.changes(known, TYPES, None, at(10), at(20))
+    reads = Calls(services.s3, GetObject=lambda _: None)
+    value, lines = history.changes(services, TYPES, None, at(10), at(20))
     assert value["differences"] == value["releases"] == []
     assert list(lines)[1:] == ["  nothing changed", "no release"]
     assert reads.asked == []
 
 
-def test_since_before_the_first(known: Services) -> None:
+def test_since_before_the_first(services: Services) -> None:
     """All that is live came since."""
-    activate(known, 100, {"a": "1.0.0"})
-    go_live(known, 160, "c1")
-    value, _ = history.changes(known, ("opt",), "a", at(-10), at(200))
+    activate(services, 100, {"a": "1.0.0"})
+    go_live(services, 160, "c1")
+    value, _ = history.changes(services, ("opt",), "a", at(-10), at(200))
     assert [(one["before"], one["after"]) for one in value["differences"]] == [(None, "1.0.0")]
     assert value["commits"] == [None, "c1"]
 
@@ -204,13 +206,13 @@ def test_since_before_the_first(known: Services) -> None:
 # ---- The newest, and one ------------------------------------------------------------------
 
 
-def test_the_newest(known: Services) -> None:
+def test_the_newest(services: Services) -> None:
     """Of all types or of one algorithm, newest first, as many as asked for."""
     for second in (100, 200, 300):
-        activate(known, second, {"a": f"{second}.0.0", "b": f"{second}.0.0"})
-    value, _ = history.newest(known, TYPES, None, 3)
+        activate(services, second, {"a": f"{second}.0.0", "b": f"{second}.0.0"})
+    value, _ = history.newest(services, TYPES, None, 3)
     assert [r["version"] for r in value["releases"]] == ["300.0.0", "300.0.0", "200.0.0"]
-    value, lines = history.newest(known, ("opt",), "b", 2)
+    value, lines = history.newest(services, ("opt",), "b", 2)
     assert [r["release_id"] for r in value["releases"]] == [
         "opt-b-300.0.0-0123abcd",
         "opt-b-200.0.0-0123abcd",
@@ -228,19 +230,19 @@ def run(pipeline: Pipeline, version: str) -> None:
 
 
 @pytest.mark.parametrize("recorded", [True, False])
-def test_the_course_of_a_release(known: Services, pipeline: Pipeline, *, recorded: bool) -> None:
+def test_the_course_of_a_release(services: Services, pipeline: Pipeline, *, recorded: bool) -> None:
     """Its steps with those of its execution: as it is kept, or from CodePipeline where the event
     of its end was lost."""
-    (release,) = activate(known, 1, {"a": "1.0.0"})
+    (release,) = activate(services, 1, {"a": "1.0.0"})
     run(pipeline, str(release.document_version))
     summaries(pipeline, (E1, "Succeeded"))
     if recorded:
-        known.recorder.record(E1)
+        services.recorder.record(E1)
     asked = len(pipeline.calls.asked)
     key = {"pk": {"S": message_record.of_revision("opt", 1)}, "sk": {"S": "slack"}}
     item: Any = key | {"channel": {"S": "C1"}, "ts": {"S": "1795600841.000100"}}
-    known.ledger.client.put_item(TableName="ledger", Item=item)
-    value, lines = history.course(known, release.release_id)
+    services.ledger.client.put_item(TableName="ledger", Item=item)
+    value, lines = history.course(services, release.release_id)
     assert (len(pipeline.calls.asked) == asked) is recorded
     steps = [step["name"] for step in value["timeline"]["steps"]]
     assert steps[:5] == ["asked", "document", "wait for Source", "Source", "wait for Build"]
@@ -252,23 +254,23 @@ def test_the_course_of_a_release(known: Services, pipeline: Pipeline, *, recorde
     assert slowest == f"  {at(8)[:-1]}.000Z  Build: 30.0 s, the slowest, https://log"
 
 
-def test_a_stage_that_is_retried_now(known: Services, pipeline: Pipeline) -> None:
+def test_a_stage_that_is_retried_now(services: Services, pipeline: Pipeline) -> None:
     """An execution that is kept as failed and runs again is told as it is now."""
-    (release,) = activate(known, 1, {"a": "1.0.0"})
+    (release,) = activate(services, 1, {"a": "1.0.0"})
     run(pipeline, str(release.document_version))
     pipeline.state = "Failed"
-    known.recorder.record(E1)
+    services.recorder.record(E1)
     pipeline.state = "InProgress"
     pipeline.actions.append(detail("Verify", "Verify", 70, 70, "InProgress"))
     summaries(pipeline, (E1, "InProgress"))
-    value, _ = history.course(known, release.release_id)
+    value, _ = history.course(services, release.release_id)
     assert [s["ended"] for s in value["timeline"]["steps"] if s["name"] == "Verify"][-1] is None
 
 
-def test_an_unknown_release(known: Services) -> None:
+def test_an_unknown_release(services: Services) -> None:
     """It is refused, and the message says where ids are."""
     with pytest.raises(RefusedError, match="has no such release"):
-        history.course(known, "opt-a-1.0.0-ffffffff")
+        history.course(services, "opt-a-1.0.0-ffffffff")
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ class WithoutStacks(Services):
 
 def test_repair_without_stacks_repairs_nothing(check: DriftCheck) -> None:
     """The comparison reports the missing stacks."""
-    assert replace(check, known=WithoutStacks("demo")).repair(COMPLETE) == ()
+    assert replace(check, services=WithoutStacks("demo")).repair(COMPLETE) == ()
 
 
 def test_findings_exit_with_5_and_are_named() -> None:

@@ -27,7 +27,7 @@ COMPLETION = "_PHASELINE_COMPLETE"
 which has spaces here."""
 
 json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print the result as one JSON object on stdout."
+    "--json", "as_json", is_flag=True, help="Print the result as JSON on stdout."
 )
 
 

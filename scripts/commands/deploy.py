@@ -1,7 +1,8 @@
-"""Deploys an environment: its stacks, first documents and Lambda packages.
+"""Deploys an environment: its stacks, empty documents and Lambda packages.
 
-Running it again is safe, and is the remedy for most of what can go wrong: it goes on where it
-stopped, and changes nothing where nothing is to change.
+Prints the changes and the outputs of each stack. If a deployment fails, run it again: it continues
+where it stopped, and changes only differences. Exits with 4 if a stack fails, and with 6 if it does
+not end in time.
 """
 
 import json
@@ -39,7 +40,7 @@ SIGNS = {"Add": "+", "Modify": "~", "Remove": "-"}
 
 
 @click.command(name="deploy", help=__doc__)
-@environment_option("Which one to deploy.")
+@environment_option()
 @parameters_option
 @parameter_option
 @click.option(
@@ -47,17 +48,18 @@ SIGNS = {"Add": "+", "Modify": "~", "Remove": "-"}
     "selected",
     type=click.Choice(EVERY),
     multiple=True,
-    help="Deploy this one only. May be repeated; all but github unless told otherwise: the roles"
-    " of GitHub's workflows are an administrator's to deploy.",
+    help="Deploy only this stack. May be repeated. The default is all stacks except github, which"
+    " an administrator deploys because it has the roles of the workflows.",
 )
 @click.option(
     "--role-arn",
     type=ROLE_ARN,
     default="",
-    help="The role that CloudFormation acts as; the caller's own rights unless told otherwise.",
+    help="ARN of the role that CloudFormation assumes; without it, CloudFormation uses the caller's"
+    " permissions.",
 )
 @dry_run_option
-@timeout_option("for one stack", 1800)
+@timeout_option("for each stack", 1800)
 @json_option
 def command(
     environment: str,

@@ -1,7 +1,8 @@
-"""Shows what visitors will see change: what the documents hold and the website does not yet.
+"""Shows the changes that visitors will see: compares the website with the documents.
 
-With --from it shows what the documents of another environment hold otherwise, which is what a
-promotion from there would bring. Exit code 0 whether something differs or not.
+With --from, compares the documents with those of another environment, which shows the changes that
+promotions from there would bring. Prints each difference by type. Exits with 0 with and without
+differences.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,12 +21,12 @@ from scripts.services import Services
 
 
 @click.command(name="diff", help=__doc__)
-@environment_option("Which one to look at.")
+@environment_option()
 @click.option(
     "--from",
     "other",
     type=ENVIRONMENT,
-    help="Compare with the documents of this environment, not with the website.",
+    help="Compare with the documents of this environment instead of the website.",
 )
 @json_option
 def command(environment: str, other: str | None, as_json: bool) -> None:

@@ -1,15 +1,17 @@
-"""Shows how delivery goes: frequency, lead time, change failure rate, time to restore.
+"""Shows the four DORA metrics: deployments, lead time, failure rate and time to restore.
 
 \b
-What the figures mean: https://dora.dev/guides/dora-metrics/
-What is counted:
-  deployment frequency   publications that visitors were seen to get, per day
-  lead time              from the request, or the change of the item, to the proof that visitors
-                         get it, of verified promotions
-  change failure rate    promotions whose first pipeline execution failed, whatever was to blame,
-                         or that were rolled back, of those whose outcome is known
-  time to restore        from that failure, or from the proof that the version was live which was
-                         rolled back, until a release of the same algorithm was verified
+deployment frequency   verified publications per day
+lead time              of verified promotions: from the request, or the change of the
+                       item, until the version was verified
+change failure rate    promotions that were rolled back, or whose first pipeline
+                       execution failed for any reason, as a share of the promotions
+                       whose outcome is known
+time to restore        from this failure, or from the verification of the version that
+                       was rolled back, until a release of the same algorithm was
+                       verified
+
+https://dora.dev/guides/dora-metrics/ explains the metrics.
 """
 
 from collections.abc import Iterator
@@ -29,13 +31,13 @@ from scripts.services import Services
 
 
 @click.command(name="dora", help=__doc__)
-@environment_option("Which one to look at.")
+@environment_option()
 @click.option(
     "--days",
     type=click.IntRange(1, 366),
     default=30,
     show_default=True,
-    help="Of how many days until now.",
+    help="Number of days until now.",
 )
 @json_option
 def command(environment: str, days: int, as_json: bool) -> None:

@@ -1,12 +1,12 @@
-"""Shows what was released: the newest releases, what was live at a time, or one release's course.
+"""Shows the newest releases, the live versions at a time, or the steps of one release.
 
 \b
-Without more it lists the newest releases.
-  --at 2026-11-25T10:00:00Z    what visitors got at that time
-  --since T1 --until T2        what changed for them, who asked for it and why
+Without one of these options, lists the newest releases:
+  --at 2026-11-25T10:00:00Z    the versions that visitors were served at this time
+  --since T1 --until T2        the changes that visitors saw, by whom and why
   --release ID                 each step of a release, with the slowest marked
 
-What is live counts from the moment at which it was verified.
+A version is live from the time at which it was verified.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -42,20 +42,22 @@ Found = tuple[dict[str, Any], Iterable[str]]
 
 
 @click.command(name="history", help=__doc__)
-@environment_option("Which one to look at.")
+@environment_option()
 @type_option()
-@click.option("--algorithm", type=NAME, help="Only this algorithm.")
+@click.option("--algorithm", type=NAME, help="Show only this algorithm.")
 @click.option(
     "--limit",
     type=click.IntRange(1, 1000),
     default=20,
     show_default=True,
-    help="How many of the newest releases.",
+    help="Number of the newest releases to list.",
 )
-@click.option("--at", type=MOMENT, help="What was live at this time.")
-@click.option("--since", type=MOMENT, help="What changed since this time.")
-@click.option("--until", type=MOMENT, help="With --since: until this time, else until now.")
-@click.option("--release", "release_id", help="The course of the release of this id.")
+@click.option("--at", type=MOMENT, help="Show the versions that were live at this time.")
+@click.option("--since", type=MOMENT, help="Show the changes since this time.")
+@click.option(
+    "--until", type=MOMENT, help="Show the changes until this time. Needs --since.  [default: now]"
+)
+@click.option("--release", "release_id", help="Show the steps of the release with this ID.")
 @json_option
 def command(
     environment: str,
@@ -69,13 +71,11 @@ def command(
     as_json: bool,
 ) -> None:
     if sum(value is not None for value in (at, since, release_id)) > 1:
-        raise click.UsageError("--at, --since and --release exclude each other.")
+        raise click.UsageError("--at, --since and --release cannot be combined.")
     if until and not since:
         raise click.UsageError("--until needs --since.")
     if since and since > (until := until or invocation.now()):
-        raise click.UsageError(
-            f"--since {since} is after {until}, until when changes are asked for."
-        )
+        raise click.UsageError(f"--since {since} is after --until {until}.")
     services, types = Services(environment), (type_,) if type_ else TYPES
     if release_id:
         value, lines = course(services, release_id)

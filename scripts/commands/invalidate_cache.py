@@ -1,6 +1,7 @@
-"""Ensures that CloudFront has forgotten what an execution's publication changed.
+"""Invalidates the files in CloudFront that a pipeline execution published.
 
-It is the same invalidation as the pipeline's own: running both makes one.
+Prints the invalidation's ID and waits until it is complete. If the pipeline has invalidated the
+files already, finds this invalidation and starts no second one.
 """
 
 import click

@@ -1,6 +1,8 @@
-"""Shows what a deploy would change: change sets that are made, shown and removed, never executed.
+"""Shows the changes that a deployment would make, and changes nothing.
 
-With --pull-request each stack's is a comment of its own, replaced by the next preview.
+Creates a change set for each stack, prints it and deletes it. With --pull-request, writes one
+comment for each stack, which the next preview updates. If the preview of a stack fails, shows the
+others, and exits with the error.
 """
 
 import os
@@ -49,15 +51,15 @@ class Tolerant(Preview):
 
 
 @click.command(name="preview", help=__doc__)
-@environment_option("Which one to look at.")
+@environment_option()
 @parameters_option
 @parameter_option
 @click.option(
     "--pull-request",
     type=click.IntRange(min=1),
-    help="Comment on this one, in GITHUB_REPOSITORY, with GITHUB_TOKEN.",
+    help="Number of the pull request in GITHUB_REPOSITORY to comment on, with GITHUB_TOKEN.",
 )
-@timeout_option("for one stack", 600)
+@timeout_option("for each stack", 600)
 @json_option
 def command(
     environment: str,

@@ -1,9 +1,10 @@
-"""Takes a version to the website: metadata, pipeline, invalidation, proof and report.
+"""Releases a version to the website, and proves that visitors are served it.
 
-Every step looks first whether it is done, so that running it twice, or at once with another,
-releases once; what is done already ends as "already done", with a link and exit code 0. Give
-either a request (--action, --reason and what it is about) or a version of a document that was
-written already (--document-version).
+Updates the metadata, ensures the pipeline execution, follows it, invalidates the cache, checks the
+website and reports to Slack. Each step first checks whether its work is done, so that a repeated
+or simultaneous run releases only once: it ends as "already done" with exit code 0. Give either a
+request (--action, --type, --reason, and the options of the action) or an existing version of a
+document (--type and --document-version).
 
 \b
   release --action promote --type opt --algorithm route-planner --version 2.1.0 --reason ...
@@ -47,7 +48,7 @@ from scripts.services import Services
 @environment_option()
 @request_options(required=False)
 @document_version_option
-@timeout_option("for the pipeline's end", FOLLOW_TIMEOUT)
+@timeout_option("for the end of the pipeline execution", FOLLOW_TIMEOUT)
 @dry_run_option
 @json_option
 def command(
@@ -90,7 +91,7 @@ def _wanted(
         return title, lambda: (subject.of_version(services, type_, document_version),)
     if document_version or not {"action", "reason"} <= request.keys():
         raise click.UsageError(
-            "Give --action, --reason and what it is about, or --type and --document-version."
+            "Give --action and --reason for a request, or --type and --document-version."
         )
 
     requests = requested(**asked)

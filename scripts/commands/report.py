@@ -1,7 +1,7 @@
-"""Tells Slack how a release ended; whatever Slack does, it does not fail.
+"""Posts to Slack how a release ended. Exits with 0 even if Slack is unavailable.
 
-Where the pipeline's message about the release, or about --execution, tells it, that is brought up
-to date and nothing is posted beside it.
+If the pipeline has a message about the release or about --execution, updates this message instead
+of posting another one. Prints what it posted, or why it did not post.
 """
 
 from dataclasses import asdict
@@ -23,14 +23,19 @@ from scripts.services import Services
 
 
 @click.command(name="report", help=__doc__)
-@environment_option("Which one the message is about.")
-@click.option("--outcome", type=click.Choice(["success", "failure"]), required=True)
+@environment_option()
+@click.option(
+    "--outcome",
+    type=click.Choice(["success", "failure"]),
+    required=True,
+    help="How the release ended.",
+)
 @execution_option(required=False)
 @type_option()
-@click.option("--algorithm", type=NAME, help="The algorithm's name.")
-@click.option("--version", type=NAME, help="The algorithm's version.")
-@click.option("--reason", help="Why, in a sentence.")
-@click.option("--url", help="Where to read more; the workflow's run unless told otherwise.")
+@click.option("--algorithm", type=NAME, help="Name of the algorithm.")
+@click.option("--version", type=NAME, help="Version of the algorithm.")
+@click.option("--reason", help="Reason in one sentence.")
+@click.option("--url", help="Page with details.  [default: the workflow run]")
 @dry_run_option
 @json_option
 def command(

@@ -1,8 +1,8 @@
-"""Ensures a pipeline execution: the one that carries a document's version, or a new one.
+"""Starts a pipeline execution, unless one carries the document version already.
 
-With --type and --document-version an execution that carries this version already is adopted, and
-a version that the website shows already is done; otherwise one is started, pinned to it. Without
-them one is started with the newest of everything.
+With --type and --document-version, starts an execution of this version only if no execution carries
+it and the website does not show it yet. Without them, starts an execution of the newest commit and
+documents. Prints the execution's ID and page.
 """
 
 import os
@@ -37,7 +37,7 @@ def command(
     as_json: bool,
 ) -> None:
     if (type_ is None) != (document_version is None):
-        raise click.UsageError("--type and --document-version go together.")
+        raise click.UsageError("Give --type and --document-version together, or neither.")
     services = Services(environment)
     if dry_run:
         would = foresee(services, type_, document_version)

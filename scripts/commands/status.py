@@ -1,4 +1,8 @@
-"""Shows what is active, served, on hold, waiting, bad and open, and the newest executions."""
+"""Shows the state of an environment: its versions, holds, open releases and executions.
+
+Prints the active and the served version of each algorithm with its hold, the bad marks, the waiting
+and the open releases, and the newest executions of the pipeline.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
@@ -19,7 +23,7 @@ EXECUTIONS_SHOWN = 5
 
 
 @click.command(name="status", help=__doc__)
-@environment_option("Which one to look at.")
+@environment_option()
 @json_option
 def command(environment: str, as_json: bool) -> None:
     services = Services(environment)

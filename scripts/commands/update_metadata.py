@@ -1,7 +1,7 @@
-"""Changes which version of an algorithm is active: promote, rollback, hold, resume or clear.
+"""Changes the metadata: promotes, rolls back, holds, resumes or clears, and does not wait.
 
-A document's new version starts the pipeline by itself. `release` does this and sees it through to
-what visitors are served.
+The new version of the document starts the pipeline. Prints the change and the document's version.
+To follow the change until visitors are served it, use `release` instead.
 """
 
 from dataclasses import asdict

@@ -1,8 +1,8 @@
-"""Shows who a job is to AWS: the claims of its identity beside those that a role asks for.
+"""Explains why a job cannot assume a role: compares the job's claims with the expected ones.
 
-For the time before or after a role could not be assumed. What the role asks for is read from its
-trust policy where that may be read, else known by its name; --expect adds to it. The token itself
-is never shown. Exit code 3 where a claim differs.
+The expected claims come from the role's trust policy or, if this cannot be read, from the role's
+name; --expect adds more. Prints each claim with its expected and its actual value, and never the
+token. Runs in a job of GitHub Actions. Exits with 3 if a claim differs.
 """
 
 import base64
@@ -31,14 +31,14 @@ NAME = "the role's name"
 
 
 @click.command(name="whoami", help=__doc__)
-@click.option("--role-arn", type=ROLE_ARN, required=True, help="The role to assume.")
+@click.option("--role-arn", type=ROLE_ARN, required=True, help="ARN of the role to assume.")
 @click.option(
     "--expect",
     "expected",
     type=Assignment(),
     metavar="claim=value",
     multiple=True,
-    help="A claim that the role asks for, * and ? for anything. May be repeated.",
+    help="Claim that the role expects; * and ? are wildcards. May be repeated.",
 )
 @json_option
 def command(role_arn: str, expected: tuple[tuple[str, str], ...], as_json: bool) -> None:

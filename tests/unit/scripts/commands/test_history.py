@@ -277,10 +277,10 @@ def test_an_unknown_release(services: Services) -> None:
     ("arguments", "said"),
     [
         (["--until", "2026-11-25T10:00:00Z"], "--until needs --since"),
-        (["--at", "2026-11-25T10:00:00Z", "--release", "x"], "exclude each other"),
+        (["--at", "2026-11-25T10:00:00Z", "--release", "x"], "cannot be combined"),
         (["--at", "2026-11-25T10:00:00"], "2026-11-2"),
         (["--limit", "0"], "--limit"),
-        (["--since", "2099-01-01T00:00:00Z"], "--since 2099-01-01T00:00:00Z is after"),
+        (["--since", "2099-01-01T00:00:00Z"], "--since 2099-01-01T00:00:00Z is after --until"),
     ],
 )
 def test_usage(arguments: list[str], said: str) -> None:

@@ -18,14 +18,14 @@ from scripts.services import Services
 @dry_run_option
 @json_option
 def command(environment: str, execution: str, dry_run: bool, as_json: bool) -> None:
-    found = (look if dry_run else ensure)(Services(environment), execution)
+    invalidated = (look if dry_run else ensure)(Services(environment), execution)
     Console(as_json=as_json).result(
         {
             "execution": execution,
-            "invalidation": found.id,
-            "paths": found.paths,
-            "already_done": found.found,
+            "invalidation": invalidated.id,
+            "paths": invalidated.paths,
+            "already_done": invalidated.found,
             "dry_run": dry_run,
         },
-        [describe(found)],
+        [describe(invalidated)],
     )

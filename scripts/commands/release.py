@@ -39,7 +39,7 @@ from scripts.release import journal, subject
 from scripts.release.flow import Release
 from scripts.release.follow import FOLLOW_TIMEOUT
 from scripts.release.journal import Journal
-from scripts.release.request import requested, update
+from scripts.release.request import requests_of, update
 from scripts.release.subject import Subject
 from scripts.services import Services
 
@@ -57,52 +57,53 @@ def command(
     timeout: float,
     dry_run: bool,
     as_json: bool,
-    **asked: Any,
+    **request: Any,
 ) -> None:
     services = Services(environment)
-    title, make = _wanted(services, document_version, asked, dry_run=dry_run)
-    documents = len(TYPES) if asked["type_"] == ALL else 1
+    title, make = _subject_of(services, document_version, request, dry_run=dry_run)
+    documents = len(TYPES) if request["type_"] == ALL else 1
     console = Console(as_json=as_json, total=2 + documents * (1 if dry_run else 4))
-    kept = Journal(environment, title, console.steps)
-    release = Release(services, console, kept, make, timeout)
+    record = Journal(environment, title, console.steps)
+    release = Release(services, console, record, make, timeout)
     try:
         if dry_run:
             release.preview()
         else:
             release.run()
     except (PhaselineError, ClientError, BotoCoreError) as error:
-        kept.fail(error if isinstance(error, PhaselineError) else translated(error))
-        if kept.outcome == journal.FAILED and not dry_run:
-            console.progress(f"  Slack: {release.tell(error).note}")
+        record.fail(error if isinstance(error, PhaselineError) else translated(error))
+        if record.outcome == journal.FAILED and not dry_run:
+            console.progress(f"  Slack: {release.report(error).note}")
         raise
     finally:
-        job.write_summary(os.environ, kept.markdown())
-        job.write_outputs(os.environ, kept.outputs())
-    console.result(kept.data(), kept.lines())
+        job.write_summary(os.environ, record.markdown())
+        job.write_outputs(os.environ, record.outputs())
+    console.result(record.data(), record.lines())
 
 
-def _wanted(
-    services: Services, document_version: str | None, asked: Mapping[str, Any], *, dry_run: bool
+def _subject_of(
+    services: Services, document_version: str | None, options: Mapping[str, Any], *, dry_run: bool
 ) -> tuple[str, Callable[[], tuple[Subject, ...]]]:
-    """What the options ask for: its title, and what makes or finds the documents' versions."""
-    type_, request = asked["type_"], {k: v for k, v in asked.items() if k != "type_" and v}
-    if document_version and not request and type_ != ALL:
+    """Return the title of a release, and a function that writes or finds its document versions."""
+    type_ = options["type_"]
+    given = {name for name, value in options.items() if value and name != "type_"}
+    if document_version and not given and type_ != ALL:
         title = f"release {type_} {document_version[:16]} ({services.name})"
         return title, lambda: (subject.of_version(services, type_, document_version),)
-    if document_version or not {"action", "reason"} <= request.keys():
+    if document_version or not {"action", "reason"} <= given:
         raise click.UsageError(
             "Give --action and --reason for a request, or --type and --document-version."
         )
 
-    requests = requested(**asked)
+    requests = requests_of(**options)
 
     def make() -> tuple[Subject, ...]:
         outcomes = update(services, requests, dry_run=dry_run)
         return tuple(
-            subject.of_request(one, outcome, dry_run=dry_run)
-            for one, outcome in zip(requests, outcomes, strict=True)
+            subject.of_request(request, outcome, dry_run=dry_run)
+            for request, outcome in zip(requests, outcomes, strict=True)
         )
 
-    about = "/".join([type_, ", ".join(asked["algorithms"])]).rstrip("/")
-    words = (asked["action"], about, asked["version"] or asked["as_of"], f"({services.name})")
+    about = "/".join([type_, ", ".join(options["algorithms"])]).rstrip("/")
+    words = (options["action"], about, options["version"] or options["as_of"], f"({services.name})")
     return " ".join(word for word in words if word), make

@@ -52,12 +52,12 @@ def command(
 ) -> None:
     services = Services(environment)
     succeeded = outcome == "success"
-    what = " ".join(word for word in (type_, algorithm, version) if word) or "the website"
+    subject = " ".join(word for word in (type_, algorithm, version) if word) or "the website"
     message = rendering.reported(
         environment=environment,
         succeeded=succeeded,
         title="released" if succeeded else "not released",
-        what=f"{what} {'is released' if succeeded else 'could not be released'}",
+        what=f"{subject} {'is released' if succeeded else 'could not be released'}",
         facts={"Why": reason, "Who": invocation.who()},
         links={
             "Website": services.environment.site_url,
@@ -70,20 +70,20 @@ def command(
             {"dry_run": True, "message": asdict(message)}, [f"would post: {message.text}"]
         )
         return
-    told = slack.tell(
+    result = slack.post(
         services,
         message,
         execution=execution,
         claim=slack.PUBLISHED if succeeded else slack.FAILED,
         revisions=_revisions(services, type_, algorithm, version),
     )
-    Console(as_json=as_json).result({"posted": told.posted, "note": told.note}, [told.note])
+    Console(as_json=as_json).result({"posted": result.posted, "note": result.note}, [result.note])
 
 
 def _revisions(
     services: Services, type_: str | None, algorithm: str | None, version: str | None
 ) -> list[tuple[str, int]]:
-    """The revision that holds the newest release of the version, where there is one."""
+    """Return the document revision of the newest release of a version, or nothing."""
     if not (type_ and algorithm and version):
         return []
     for release in services.ledger.releases(type_, algorithm):

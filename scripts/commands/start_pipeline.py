@@ -19,7 +19,7 @@ from scripts.cli.options import (
     type_option,
 )
 from scripts.github import job
-from scripts.release.pipeline import describe, ensure, foresee
+from scripts.release.pipeline import describe, ensure, predict
 from scripts.services import Services
 
 
@@ -40,23 +40,23 @@ def command(
         raise click.UsageError("Give --type and --document-version together, or neither.")
     services = Services(environment)
     if dry_run:
-        would = foresee(services, type_, document_version)
-        Console(as_json=as_json).result({"dry_run": True, "would": would}, [would])
+        prediction = predict(services, type_, document_version)
+        Console(as_json=as_json).result({"dry_run": True, "would": prediction}, [prediction])
         return
     if type_ and document_version:
         revision = services.documents.read_version(type_, document_version).document.revision
-        found = ensure(services, type_, document_version, revision)
+        ensured = ensure(services, type_, document_version, revision)
     else:
         token = f"phaseline-{uuid.uuid4()}"
-        found = Ensured(services.executions.start(token), started=True, done=False)
-    url = services.executions.url(found.execution)
-    job.write_outputs(os.environ, {"execution-id": found.execution, "execution-url": url})
+        ensured = Ensured(services.executions.start(token), started=True, done=False)
+    url = services.executions.url(ensured.execution)
+    job.write_outputs(os.environ, {"execution-id": ensured.execution, "execution-url": url})
     Console(as_json=as_json).result(
         {
-            "execution": found.execution,
-            "started": found.started,
-            "done": found.done,
+            "execution": ensured.execution,
+            "started": ensured.started,
+            "done": ensured.done,
             "execution_url": url,
         },
-        [f"{found.execution}: {describe(found)}", url],
+        [f"{ensured.execution}: {describe(ensured)}", url],
     )

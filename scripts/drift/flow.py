@@ -26,7 +26,7 @@ from scripts.cli import aws, invocation
 from scripts.cli.console import Console
 from scripts.deploy import templates
 from scripts.drift import report_text
-from scripts.github.issues import Issues, Kept, Wanted
+from scripts.github.issues import Issues, KeptIssue, WantedIssue
 from scripts.release.follow import FOLLOW_TIMEOUT, follow
 from scripts.services import Services
 
@@ -149,13 +149,13 @@ class DriftCheck:
 
     def publish(
         self, issues: Issues, report: Report, repaired: Sequence[Repaired]
-    ) -> tuple[Report, Kept]:
+    ) -> tuple[Report, KeptIssue]:
         """Update the issue, tell Slack if it changed, and count the check in a metric.
 
         Return the report, with a failure added if it could not be published, and the issue.
         """
-        kept = Kept("unchanged")
-        wanted = Wanted(
+        kept = KeptIssue("unchanged")
+        wanted = WantedIssue(
             title=f"{report.environment} is not as declared",
             fingerprint=report.fingerprint,
             text=report_text.markdown(report, repaired),
@@ -167,7 +167,7 @@ class DriftCheck:
                 kept = issues.keep(f"phaseline-drift environment={report.environment}", wanted)
                 self.console.progress(f"  issue: {kept.change} {kept.url or ''}".rstrip())
                 if kept.change != "unchanged":
-                    self.console.progress(f"  Slack: {self._tell(report, kept).note}")
+                    self.console.progress(f"  Slack: {self._notify(report, kept).note}")
                 if wanted.complete:
                     client = aws.client("cloudwatch")
                     metrics.put(client, "DriftChecked", 1, environment=report.environment)
@@ -175,7 +175,7 @@ class DriftCheck:
             report = replace(report, failures=(*report.failures, Failure("report", str(error))))
         return report, kept
 
-    def _tell(self, report: Report, kept: Kept) -> slack.Told:
+    def _notify(self, report: Report, kept: KeptIssue) -> slack.PostResult:
         recovered = kept.change == "recovered"
         kinds = ", ".join(dict.fromkeys(finding.kind for finding in report.findings))
         message = rendering.reported(
@@ -188,7 +188,7 @@ class DriftCheck:
             facts={},
             links={"Issue": kept.url, "Run": invocation.run_url()},
         )
-        return slack.tell(self.services, message)
+        return slack.post(self.services, message)
 
 
 def raise_for(report: Report) -> None:

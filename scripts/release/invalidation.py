@@ -1,4 +1,4 @@
-"""The invalidation of an execution's publication, for an environment."""
+"""The invalidation of the files that an execution published."""
 
 from phaseline.site import invalidation
 from phaseline.site.invalidation import Invalidated
@@ -6,7 +6,7 @@ from scripts.services import Services
 
 
 def look(services: Services, execution: str) -> Invalidated:
-    """What the invalidation of an execution's publication is or would be."""
+    """Return the finished invalidation of an execution, or the paths to invalidate."""
     return invalidation.look(
         execution,
         codepipeline=services.codepipeline,
@@ -16,7 +16,7 @@ def look(services: Services, execution: str) -> Invalidated:
 
 
 def ensure(services: Services, execution: str) -> Invalidated:
-    """See to the invalidation of an execution's publication."""
+    """Invalidate the files that an execution published, and wait until this is complete."""
     return invalidation.ensure(
         execution,
         codepipeline=services.codepipeline,
@@ -26,10 +26,14 @@ def ensure(services: Services, execution: str) -> Invalidated:
     )
 
 
-def describe(found: Invalidated) -> str:
-    """What came of it, in a few words."""
-    if found.found:
-        return f"{found.id}: already done by the pipeline"
-    if found.id is None:
-        return f"would invalidate {', '.join(found.paths)}" if found.paths else "nothing to do"
-    return f"{found.id}: completed, {len(found.paths)} paths"
+def describe(invalidated: Invalidated) -> str:
+    """Return the result in a few words."""
+    if invalidated.found:
+        return f"{invalidated.id}: already done by the pipeline"
+    if invalidated.id is None:
+        return (
+            f"would invalidate {', '.join(invalidated.paths)}"
+            if invalidated.paths
+            else "nothing to do"
+        )
+    return f"{invalidated.id}: completed, {len(invalidated.paths)} paths"

@@ -1,4 +1,4 @@
-"""A person's request: made of a command's options, and carried out on the documents."""
+"""A person's request: created from the options of a command, and applied to the documents."""
 
 from dataclasses import replace
 from typing import Any
@@ -11,21 +11,21 @@ from scripts.cli.options import ALL
 from scripts.services import Services
 
 
-def requested(*, type_: str, **asked: Any) -> tuple[Request, ...]:
-    """The requests of this invocation, one for each document; `asked` are `request_options`.
+def requests_of(*, type_: str, **options: Any) -> tuple[Request, ...]:
+    """Return the requests of a command, one for each document, from its `request_options`.
 
-    Raises InputError for one that is malformed, before any is carried out.
+    Raises InputError for a malformed request, before any is applied.
     """
     requests = [
         Request(
-            type=each,
+            type=name,
             who="",
             at=invocation.now(),
             id=invocation.invocation_id(),
             run_url=invocation.run_url(),
-            **asked,
+            **options,
         )
-        for each in (TYPES if type_ == ALL else (type_,))
+        for name in (TYPES if type_ == ALL else (type_,))
     ]
     for request in requests:
         check_request(request)
@@ -36,7 +36,7 @@ def requested(*, type_: str, **asked: Any) -> tuple[Request, ...]:
 def update(
     services: Services, requests: tuple[Request, ...], *, dry_run: bool
 ) -> tuple[Outcome, ...]:
-    """Carry out requests on an environment's documents; none of them where one is refused."""
+    """Apply requests to the documents of an environment: all of them, or none if one is refused."""
     if len(requests) > 1 and not dry_run:
         update(services, requests, dry_run=True)
     return tuple(

@@ -18,7 +18,7 @@ from phaseline.slack.channel import SlackChannel
 from phaseline.slack.rendering import Message
 from scripts import slack
 from scripts.services import Services
-from scripts.slack import GivenToken, Told
+from scripts.slack import PostResult, TokenVariable
 from tests.builders.calls import Calls
 from tests.builders.environments import DEMO
 from tests.builders.executions import E1, summary
@@ -91,14 +91,14 @@ def released(services: Services) -> None:
     services.ledger.stamp(one, VERIFIED, at=AT, state=VERIFIED)
 
 
-def tell(services: Services, claim: str | None = slack.PUBLISHED, **about: Any) -> Told:
+def tell(services: Services, claim: str | None = slack.PUBLISHED, **about: Any) -> PostResult:
     """Tell the message about the execution E1."""
-    return slack.tell(services, MESSAGE, **({"execution": E1, "claim": claim} | about))
+    return slack.post(services, MESSAGE, **({"execution": E1, "claim": claim} | about))
 
 
 def test_told_once(services: Services, token: str, server: Slack) -> None:
     """Where the pipeline tells nothing, one message for one claim, however often it is told."""
-    assert tell(services, revisions=REVISION) == Told(True, "posted as 1.1")
+    assert tell(services, revisions=REVISION) == PostResult(True, "posted as 1.1")
     assert not tell(services, revisions=REVISION).posted
     assert tell(services, slack.FAILED, revisions=REVISION).posted
     assert server.texts == ["text", "text"]
@@ -114,7 +114,7 @@ def test_a_request_of_its_own(services: Services, token: str, server: Slack) -> 
 def test_without_an_execution(services: Services, token: str, server: Slack) -> None:
     """What failed before there was one is a message of its own, without a claim each time."""
     for _ in range(2):
-        assert slack.tell(services, MESSAGE).posted
+        assert slack.post(services, MESSAGE).posted
     assert server.texts == ["text", "text"]
 
 
@@ -153,7 +153,7 @@ def test_slack_refuses(services: Services, token: str, server: Slack) -> None:
     """A refusal is told by Slack's code, and is no error."""
     refusal = json.dumps({"ok": False, "error": "channel_not_found"})
     server.answer = Response(refusal, content_type="application/json")
-    assert tell(services) == Told(False, "no message could be posted (channel_not_found)")
+    assert tell(services) == PostResult(False, "no message could be posted (channel_not_found)")
 
 
 @pytest.mark.parametrize("code", ["message_not_found", "channel_not_found"])
@@ -162,7 +162,7 @@ def test_an_edit_that_slack_refuses(
 ) -> None:
     """A message that is gone is no error of the channel's: each is told by its code."""
     where = services.environment
-    channel = SlackChannel(where.slack_channel, where.slack_api_url, GivenToken(token), UNTIL)
+    channel = SlackChannel(where.slack_channel, where.slack_api_url, TokenVariable(token), UNTIL)
     refusal = json.dumps({"ok": False, "error": code})
     server.answer = Response(refusal, content_type="application/json")
     posted = message_record.Posted("C1", "1.1")

@@ -114,7 +114,7 @@ def test_a_newer_one_shows_the_same(services: Services) -> None:
 
 def test_built_from_it_and_shows_another(services: Services) -> None:
     """A frontend that shows something else than its documents say is a failure."""
-    with pytest.raises(DeploymentError, match="built from revision 7 and shows other versions"):
+    with pytest.raises(DeploymentError, match="built from revision 7, but names other versions"):
         run(services, SUBJECT, 7, "0.9.0")
 
 

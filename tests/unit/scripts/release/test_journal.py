@@ -108,10 +108,10 @@ def test_outputs() -> None:
 @pytest.mark.parametrize(
     ("outcome", "sentence"),
     [
-        (DONE, "route-planner 2.0.3 -> 2.1.0: visitors get it"),
-        (ALREADY_DONE, "route-planner 2.0.3 -> 2.1.0: already done, visitors get it"),
-        (SUPERSEDED, "route-planner 2.0.3 -> 2.1.0: visitors get something newer"),
-        (DRY_RUN, "route-planner 2.0.3 -> 2.1.0: would be done, nothing was changed"),
+        (DONE, "route-planner 2.0.3 -> 2.1.0: visitors are served it"),
+        (ALREADY_DONE, "route-planner 2.0.3 -> 2.1.0: already done, visitors are served it"),
+        (SUPERSEDED, "route-planner 2.0.3 -> 2.1.0: visitors are served a newer version"),
+        (DRY_RUN, "route-planner 2.0.3 -> 2.1.0: dry run, nothing was changed"),
     ],
 )
 def test_sentence(outcome: str, sentence: str) -> None:

@@ -28,7 +28,7 @@ from scripts.deploy import templates
 from scripts.drift import report_text
 from scripts.drift.flow import DriftCheck, raise_for
 from scripts.github import job
-from scripts.github.issues import Issues, Kept
+from scripts.github.issues import Issues, KeptIssue
 from scripts.services import Services
 
 
@@ -78,7 +78,7 @@ def command(
     declared = checkout(plan, templates.read)
     check = DriftCheck(Services(environment), console, declared, selected, settle, timeout)
     result, repaired = check.compare_and_repair() if repair else (check.compare(), ())
-    kept = Kept("unchanged")
+    kept = KeptIssue("unchanged")
     if issues:
         result, kept = check.publish(issues, result, repaired)
     console.result(

@@ -15,7 +15,7 @@ from phaseline.drift.report import Report
 from phaseline.errors import ConfigurationError, DriftError, RemoteCallError
 from scripts.cli.console import Console
 from scripts.drift.flow import DriftCheck, raise_for
-from scripts.github.issues import Kept
+from scripts.github.issues import KeptIssue
 from scripts.services import Services
 from tests.builders.findings import CLEAN, FOUND
 from tests.builders.issues import GitHub
@@ -78,7 +78,7 @@ def test_failed_report_keeps_the_findings_and_adds_a_failure(
     """The check is not counted, because nobody was told of its findings."""
     served.fails(method="POST", path="/issues", status=502, count=9)
     report, kept = check.publish(served.issues, COMPLETE, ())
-    assert (report.findings, kept) == (COMPLETE.findings, Kept("unchanged"))
+    assert (report.findings, kept) == (COMPLETE.findings, KeptIssue("unchanged"))
     assert [failure.subject for failure in report.failures] == ["report"]
     assert "GitHub answers 502" in report.failures[0].sentence
     assert counted_checks() == 0

@@ -26,7 +26,7 @@ def test_lines_name_each_finding_repair_and_failure() -> None:
         "  opt/lane-change: 2.0.0 waits behind a hold",
         "has no check:",
         "  stack demo-site: Policy (AWS::S3::BucketPolicy)",
-        "demo: 2 differences, 1 check not made",
+        "demo: 2 differences, 1 check failed",
     ]
 
 
@@ -55,7 +55,7 @@ def test_long_markdown_is_cut_to_whole_lines() -> None:
     text = report_text.markdown(report, repaired)
     assert len(text) <= report_text.LIMIT
     shown = text.count("- **function")
-    assert f"{50_000 - shown} lines more. The run's log has them all." in text
+    assert f"{50_000 - shown} more lines. The log of the run has all of them." in text
     assert "### Explained" in text
     assert text.endswith("</details>")
 

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from phaseline.errors import ConfigurationError, RemoteCallError
-from scripts.github.issues import LABEL, Issues, Kept, Wanted
+from scripts.github.issues import LABEL, Issues, KeptIssue, WantedIssue
 from tests.builders.issues import NAME, GitHub
 from tests.builders.issues import served as served  # a fixture
 
 TOPIC = "phaseline-drift environment=demo"
-ONE = Wanted("demo is not as declared", "f1", "- one", link="https://x/1")
-TWO = Wanted("demo is not as declared", "f2", "- one\n- two", link="https://x/2")
-NOTHING = Wanted("demo is not as declared", "", "", link="https://x/3")
+ONE = WantedIssue("demo is not as declared", "f1", "- one", link="https://x/1")
+TWO = WantedIssue("demo is not as declared", "f2", "- one\n- two", link="https://x/2")
+NOTHING = WantedIssue("demo is not as declared", "", "", link="https://x/3")
 
 
 def test_an_issue_is_opened_kept_up_to_date_and_closed(served: GitHub) -> None:
@@ -35,9 +35,9 @@ def test_an_issue_is_opened_kept_up_to_date_and_closed(served: GitHub) -> None:
 
     assert served.issues.keep(TOPIC, NOTHING) == replace(opened, change="recovered")
     assert served.states() == {1: "closed"}
-    note = "Nothing of it is left. [The run that found this](https://x/3)"
+    note = "No finding is left. [The run that found this](https://x/3)"
     assert served.said() == [(1, note)]
-    assert served.issues.keep(TOPIC, NOTHING) == Kept("unchanged")
+    assert served.issues.keep(TOPIC, NOTHING) == KeptIssue("unchanged")
 
 
 def test_what_is_said_otherwise_is_no_change(served: GitHub) -> None:
@@ -63,7 +63,7 @@ def test_what_comes_back_has_another_issue(served: GitHub) -> None:
     assert served.issues.keep(TOPIC, ONE).number == 2
     served.issues.keep(TOPIC, TWO)
     assert served.states() == {1: "closed", 2: "open"}
-    assert "The one before: #1." in served.body(2)
+    assert "Previous issue: #1." in served.body(2)
 
 
 def test_nothing_is_closed_by_who_does_not_know_all(served: GitHub) -> None:
@@ -114,10 +114,10 @@ def test_of_two_the_older_stays(served: GitHub) -> None:
         served.issues.keep(TOPIC, ONE), change="unchanged", number=1
     )
     assert served.states() == {1: "open", 2: "closed"}
-    assert served.said() == [(2, "The same as #1.")]
+    assert served.said() == [(2, "Duplicate of #1.")]
     served.issues.keep(TOPIC, NOTHING)
     served.issues.keep(TOPIC, ONE)
-    assert "The one before: #1." in served.body(3)
+    assert "Previous issue: #1." in served.body(3)
 
 
 def test_of_two_that_open_at_once_one_tells(

@@ -90,7 +90,7 @@ def make_plan(
     selected: Iterable[str],
     role_arn: str = "",
 ) -> Plan:
-    """What the environment should be, by this repository and the parameters file."""
+    """Return the plan of an environment from this repository and the parameters file."""
     folder = REPOSITORY / "infra"
     return Plan(
         environment=environment,
@@ -105,7 +105,7 @@ def make_plan(
 
 
 def make_stacks(console: Console, timeout: float) -> Stacks:
-    """The account's stacks, whose events the console tells."""
+    """Return the account's stacks. The console prints their events."""
     return Stacks(
         aws.session().client("cloudformation", config=aws.CONFIG),
         clock=time.monotonic,
@@ -116,7 +116,7 @@ def make_stacks(console: Console, timeout: float) -> Stacks:
 
 
 def _sections(environment: str, file: Path | None) -> Sections:
-    """The parameters file's sections; none where the environment has no file of its own."""
+    """Return the sections of the parameters file, or none if the environment has no file."""
     path = file or REPOSITORY / "infra" / "parameters" / f"{environment}.json"
     try:
         return read(path.read_text("utf-8"), str(path), EVERY)
@@ -124,7 +124,7 @@ def _sections(environment: str, file: Path | None) -> Sections:
         if file is None:
             return {}
         raise ConfigurationError(
-            str(path), "the parameters file does not exist", "Correct --parameters."
+            str(path), "the parameters file does not exist", "Correct the path in --parameters."
         ) from error
 
 
@@ -134,31 +134,32 @@ def _line(event: Event) -> str:
 
 
 def as_data(environment: str, dry_run: bool, outcome: Outcome) -> dict[str, Any]:
-    """The outcome as what --json prints."""
+    """Return the outcome as --json prints it."""
     return {
         "environment": environment,
         "dry_run": dry_run,
         "stacks": {name: asdict(result) for name, result in outcome.stacks.items()},
         "documents": outcome.documents,
         "packages": {
-            one.package.name: {
-                "key": one.key,
-                "code_sha256": one.package.code_sha256,
-                "size": one.package.size,
-                "sent": one.sent,
+            upload.package.name: {
+                "key": upload.key,
+                "code_sha256": upload.package.code_sha256,
+                "size": upload.package.size,
+                "sent": upload.sent,
             }
-            for one in outcome.packages
+            for upload in outcome.packages
         },
     }
 
 
 def as_lines(dry_run: bool, outcome: Outcome) -> Iterator[str]:
-    """The outcome for people: what changed, then the outputs."""
+    """Return the lines for people: the changes of each stack, and then its outputs."""
     would = "would be " if dry_run else ""
     for key in outcome.documents:
         yield f"{key}: {would}created"
-    for one in outcome.packages:
-        yield f"{one.key}: {f'{would}uploaded' if one.sent else 'is there'}, {one.package.size:,} B"
+    for upload in outcome.packages:
+        effect = f"{would}uploaded" if upload.sent else "unchanged"
+        yield f"{upload.key}: {effect}, {upload.package.size:,} B"
     for result in outcome.stacks.values():
         done = "no changes" if result.action == "none" else f"{would}{result.action}d"
         yield f"{result.stack}: {done}{f'; {result.note}' if result.note else ''}"
@@ -167,8 +168,8 @@ def as_lines(dry_run: bool, outcome: Outcome) -> Iterator[str]:
 
 
 def as_markdown(environment: str, lines: Iterable[str]) -> str:
-    """The outcome for a job's summary."""
-    return "\n".join([f"### Stacks of {environment}", "", *(f"    {one}" for one in lines), ""])
+    """Return the outcome as Markdown for a job's summary."""
+    return "\n".join([f"### Stacks of {environment}", "", *(f"    {line}" for line in lines), ""])
 
 
 def _change(change: Change) -> str:

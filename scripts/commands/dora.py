@@ -44,33 +44,33 @@ def command(environment: str, days: int, as_json: bool) -> None:
     services, until = Services(environment), invocation.now()
     began = datetime.fromisoformat(until) - timedelta(days=days)
     since = times.second(began)
-    found = dora.delivery_metrics(
+    delivery = dora.delivery_metrics(
         (release for type_ in TYPES for release in services.ledger.between(type_, since, until)),
         services.recorder.between(since, until),
         deployments=sum(1 for _ in services.lives.between(since, until)),
         days=days,
     )
-    value = {"environment": environment, "since": since, "until": until} | asdict(found)
-    Console(as_json=as_json).result(value, lines(found))
+    value = {"environment": environment, "since": since, "until": until} | asdict(delivery)
+    Console(as_json=as_json).result(value, lines(delivery))
 
 
-def lines(found: DeliveryMetrics) -> Iterator[str]:
-    """The figures for people."""
+def lines(delivery: DeliveryMetrics) -> Iterator[str]:
+    """Return the metrics as lines for people."""
     yield (
-        f"deployment frequency  {found.deployments_per_day:.2f} per day"
-        f" ({found.deployments} in {found.days:g} days)"
+        f"deployment frequency  {delivery.deployments_per_day:.2f} per day"
+        f" ({delivery.deployments} in {delivery.days:g} days)"
     )
     yield (
-        f"lead time             {_took(found.lead_time_median)} median,"
-        f" {_took(found.lead_time_p90)} for 9 of 10"
+        f"lead time             {_duration(delivery.lead_time_median)} median,"
+        f" {_duration(delivery.lead_time_p90)} for 9 of 10"
     )
-    rate = "-" if found.change_failure_rate is None else f"{found.change_failure_rate:.1%}"
-    yield f"change failure rate   {rate} ({found.failed} of {found.promotions} promotions)"
+    rate = "-" if delivery.change_failure_rate is None else f"{delivery.change_failure_rate:.1%}"
+    yield f"change failure rate   {rate} ({delivery.failed} of {delivery.promotions} promotions)"
     yield (
-        f"time to restore       {_took(found.time_to_restore_median)} median"
-        f" ({found.restored} of {found.failed} restored)"
+        f"time to restore       {_duration(delivery.time_to_restore_median)} median"
+        f" ({delivery.restored} of {delivery.failed} restored)"
     )
 
 
-def _took(seconds: float | None) -> str:
+def _duration(seconds: float | None) -> str:
     return "-" if seconds is None else duration(seconds)

@@ -36,9 +36,9 @@ from scripts.cli.options import MOMENT, NAME, environment_option, type_option
 from scripts.services import Services
 
 LOOKBACK = timedelta(hours=1)
-"""How long before a document an execution may have started that took it."""
-Found = tuple[dict[str, Any], Iterable[str]]
-"""What was found: as --json prints it, and as lines for people."""
+"""How long before its document was written the execution of a release may have started."""
+Result = tuple[dict[str, Any], Iterable[str]]
+"""A result: as --json prints it, and as lines for people."""
 
 
 @click.command(name="history", help=__doc__)
@@ -78,7 +78,7 @@ def command(
         raise click.UsageError(f"--since {since} is after --until {until}.")
     services, types = Services(environment), (type_,) if type_ else TYPES
     if release_id:
-        value, lines = course(services, release_id)
+        value, lines = release_steps(services, release_id)
     elif at:
         value, lines = live_at(services, types, algorithm, at)
     elif since:
@@ -88,8 +88,8 @@ def command(
     Console(as_json=as_json).result({"environment": environment} | value, lines)
 
 
-def newest(services: Services, types: Sequence[str], algorithm: str | None, limit: int) -> Found:
-    """The newest releases, newest first."""
+def newest(services: Services, types: Sequence[str], algorithm: str | None, limit: int) -> Result:
+    """Return the newest releases, the newest first."""
     found = [
         release
         for type_ in types
@@ -107,8 +107,8 @@ def newest(services: Services, types: Sequence[str], algorithm: str | None, limi
 # ---- What was live ------------------------------------------------------------------------
 
 
-def live_at(services: Services, types: Sequence[str], algorithm: str | None, at: str) -> Found:
-    """The publication that was live at a time, and its documents' versions."""
+def live_at(services: Services, types: Sequence[str], algorithm: str | None, at: str) -> Result:
+    """Return the publication that was live at a time, and its versions."""
     live = services.lives.at(at)
     if live is None:
         return {"at": at, "live": None}, [f"{at}: nothing was live yet"]
@@ -138,7 +138,7 @@ def _live_lines(at: str, live: dict[str, Any]) -> Iterator[str]:
 
 
 def _document(services: Services, live: Live | None, type_: str) -> Document:
-    """The document of a type that was live; an empty one where none was."""
+    """Return the document of a type that was live, or an empty one."""
     if live is None or type_ not in live.documents:
         return Document(type=type_)
     return services.documents.read_version(type_, live.documents[type_].version_id).document
@@ -149,23 +149,23 @@ def _document(services: Services, live: Live | None, type_: str) -> Document:
 
 def changes(
     services: Services, types: Sequence[str], algorithm: str | None, since: str, until: str
-) -> Found:
-    """What visitors got otherwise at one time than at another, and the releases of it."""
+) -> Result:
+    """Return the changes that visitors saw between two times, and their releases."""
     before, after = services.lives.at(since), services.lives.at(until)
     differences: list[Difference] = []
     releases: dict[str, Release] = {}
     for type_ in types:
-        found = [
-            one
-            for one in _differences(services, before, after, type_)
-            if one.is_visible and algorithm in {None, one.algorithm}
+        visible = [
+            difference
+            for difference in _differences(services, before, after, type_)
+            if difference.is_visible and algorithm in {None, difference.algorithm}
         ]
-        causes = _causes(services, found, _revision(before, type_), _revision(after, type_))
-        asked = services.ledger.between(type_, since, until)
-        differences += found
+        causes = _causes(services, visible, _revision(before, type_), _revision(after, type_))
+        requested = services.ledger.between(type_, since, until)
+        differences += visible
         releases |= {
             release.release_id: release
-            for release in chain(causes, asked)
+            for release in chain(causes, requested)
             if algorithm in {None, release.algorithm}
         }
     ordered = sorted(releases.values(), key=_place)
@@ -193,16 +193,20 @@ def _differences(
 def _causes(
     services: Services, differences: Iterable[Difference], first: int, last: int
 ) -> Iterator[Release]:
-    """The releases by which these algorithms differ, from behind the revision `first` to `last`:
-    some may have been asked for long before, and waited."""
-    for type_, name in dict.fromkeys((one.type, one.algorithm) for one in differences):
+    """Return the releases of these differences, after revision `first` and up to `last`.
+
+    Some may have been requested long before, and waited behind a hold.
+    """
+    for type_, name in dict.fromkeys(
+        (difference.type, difference.algorithm) for difference in differences
+    ):
         for release in services.ledger.releases(type_, name) if name else ():
             if release.revision is not None and first < release.revision <= last:
                 yield release
 
 
 def _revision(live: Live | None, type_: str) -> int:
-    """The revision of a type's document that was live; -1 where none was."""
+    """Return the revision of a type's document that was live, or -1."""
     return live.documents[type_].revision if live and type_ in live.documents else -1
 
 
@@ -218,7 +222,7 @@ def _change_lines(
         yield f"  commit: {commits[0] or 'nothing'} -> {commits[1] or 'nothing'}"
     elif not differences:
         yield "  nothing changed"
-    yield from (f"  {one}" for one in differences)
+    yield from (f"  {difference}" for difference in differences)
     yield "releases:" if releases else "no release"
     yield from (f"  {_line(release)}" for release in releases)
 
@@ -226,25 +230,27 @@ def _change_lines(
 # ---- One release --------------------------------------------------------------------------
 
 
-def course(services: Services, release_id: str) -> Found:
-    """A release and its timeline. Raises RefusedError for an id that the ledger does not know."""
+def release_steps(services: Services, release_id: str) -> Result:
+    """Return a release and its timeline. Raises RefusedError if the ledger lacks the release."""
     release = services.ledger.find(release_id)
     if release is None:
         raise RefusedError(
             f"release {release_id}",
             f"the ledger of {services.name} has no such release",
-            f"Look for its id: python -m scripts history --environment {services.name}",
+            f"List the IDs with: python -m scripts history --environment {services.name}",
         )
-    found = timeline.timeline_of(
+    steps = timeline.timeline_of(
         release, _executions(services, release), _message(services, release)
     )
-    value = {"release": asdict(release), "timeline": asdict(found)}
-    return value, _course_lines(services, release, found)
+    value = {"release": asdict(release), "timeline": asdict(steps)}
+    return value, _release_lines(services, release, steps)
 
 
 def _executions(services: Services, release: Release) -> Iterable[Execution]:
-    """The executions from the release's document until its end; what is not kept, or was retried
-    since, as CodePipeline tells it."""
+    """Return the executions from the release's document until its end.
+
+    Those without a record, or that were retried since, are read from CodePipeline.
+    """
     document = release.steps.get("document")
     if document is None:
         return []
@@ -261,22 +267,22 @@ def _executions(services: Services, release: Release) -> Iterable[Execution]:
 
 
 def _message(services: Services, release: Release) -> Posted | None:
-    """Where the Slack message about a release is, once it is posted."""
+    """Return the Slack message about a release, or None."""
     if release.revision is None:
         return None
     name = message_record.of_revision(release.type, release.revision)
     return message_record.read(services.ledger.client, services.ledger.table, name).posted
 
 
-def _course_lines(services: Services, release: Release, found: Timeline) -> Iterator[str]:
-    took = "" if found.seconds is None else f" after {duration(found.seconds)}"
+def _release_lines(services: Services, release: Release, steps: Timeline) -> Iterator[str]:
+    took = "" if steps.seconds is None else f" after {duration(steps.seconds)}"
     yield f"{release.release_id}: {_move(release)}, {release.state}{took}"
     execution = None
-    for step in found.steps:
+    for step in steps.steps:
         if step.execution and step.execution != execution:
             execution = step.execution
             yield f"execution {execution}: {services.executions.url(execution)}"
-        yield _step_line(step, slowest=step is found.slowest)
+        yield _step_line(step, slowest=step is steps.slowest)
 
 
 def _step_line(step: TimelineStep, *, slowest: bool) -> str:

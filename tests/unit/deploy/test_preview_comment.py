@@ -12,7 +12,7 @@ from phaseline.deploy.execute import Outcome
 from phaseline.deploy.stacks import Result
 from phaseline.errors import ConfigurationError, DeploymentError, RemoteCallError
 from scripts.cli.invocation import run_url
-from scripts.commands.preview import told
+from scripts.commands.preview import stack_texts
 from scripts.github.comments import Comments
 from tests.github_comments import NUMBER
 from tests.github_comments import Comments as Served
@@ -89,7 +89,9 @@ def test_a_stack_and_an_environment_have_a_marker_of_their_own() -> None:
 def test_a_stack_without_preview_has_its_reason() -> None:
     """The others have theirs."""
     outcome = Outcome({"site": Result(STACK, "update"), "registry": Result("r", "none")})
-    texts = told("demo", outcome, {STACK: DeploymentError("stack s", "it failed", "Mend it.")}, "")
+    texts = stack_texts(
+        "demo", outcome, {STACK: DeploymentError("stack s", "it failed", "Mend it.")}, ""
+    )
     assert "    stack s: it failed. Mend it." in texts[STACK]
     assert "No changes" in texts["r"]
 

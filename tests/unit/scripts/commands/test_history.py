@@ -242,7 +242,7 @@ def test_the_course_of_a_release(services: Services, pipeline: Pipeline, *, reco
     key = {"pk": {"S": message_record.of_revision("opt", 1)}, "sk": {"S": "slack"}}
     item: Any = key | {"channel": {"S": "C1"}, "ts": {"S": "1795600841.000100"}}
     services.ledger.client.put_item(TableName="ledger", Item=item)
-    value, lines = history.course(services, release.release_id)
+    value, lines = history.release_steps(services, release.release_id)
     assert (len(pipeline.calls.asked) == asked) is recorded
     steps = [step["name"] for step in value["timeline"]["steps"]]
     assert steps[:5] == ["asked", "document", "wait for Source", "Source", "wait for Build"]
@@ -263,14 +263,14 @@ def test_a_stage_that_is_retried_now(services: Services, pipeline: Pipeline) -> 
     pipeline.state = "InProgress"
     pipeline.actions.append(detail("Verify", "Verify", 70, 70, "InProgress"))
     summaries(pipeline, (E1, "InProgress"))
-    value, _ = history.course(services, release.release_id)
+    value, _ = history.release_steps(services, release.release_id)
     assert [s["ended"] for s in value["timeline"]["steps"] if s["name"] == "Verify"][-1] is None
 
 
 def test_an_unknown_release(services: Services) -> None:
     """It is refused, and the message says where ids are."""
     with pytest.raises(RefusedError, match="has no such release"):
-        history.course(services, "opt-a-1.0.0-ffffffff")
+        history.release_steps(services, "opt-a-1.0.0-ffffffff")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from local.system import ROOT
 from phaseline.errors import ConfigurationError, PhaselineError, RemoteCallError
 from phaseline.github import trust
 from phaseline.github.trust import ExpectedClaim, by_name, by_policy, compare_claims, hints
-from scripts.commands.whoami import asked_by, claims_of, command, token
+from scripts.commands.whoami import claims_of, command, expected_by, request_token
 from tests.builders.roles import IMMUTABLE, MAIN, ROLES, assumed, claims, template_of
 
 ROLE = "arn:aws:iam::111122223333:role/phaseline-production-github-DeployRole-AbCdEf123456"
@@ -150,27 +150,29 @@ def served(httpserver: HTTPServer, answer: Any, status: int = 200) -> dict[str, 
 
 def test_the_token_is_asked_for_as_the_job_may(httpserver: HTTPServer) -> None:
     """For AWS's audience, with the job's own request token."""
-    assert token(served(httpserver, {"value": "a.b.c"})) == "a.b.c"
+    assert request_token(served(httpserver, {"value": "a.b.c"})) == "a.b.c"
 
 
 def test_a_job_without_the_permission_is_told_so() -> None:
     """And that a fork never has it."""
     with pytest.raises(ConfigurationError, match="id-token: write"):
-        token({})
+        request_token({})
 
 
 @pytest.mark.parametrize(("answer", "status"), [({}, 200), ([], 200), ({"value": "x"}, 500)])
 def test_an_answer_without_a_token(httpserver: HTTPServer, answer: Any, status: int) -> None:
     """Is told by its status, never by its content."""
     with pytest.raises(RemoteCallError, match=f"it answers {status} without a token"):
-        token(served(httpserver, answer, status))
+        request_token(served(httpserver, answer, status))
 
 
 def test_an_address_that_is_not_reached_is_not_shown() -> None:
     """It belongs to the job alone."""
     url = "http://127.0.0.1:9/secret-path"
     with pytest.raises(RemoteCallError) as caught:
-        token({"ACTIONS_ID_TOKEN_REQUEST_URL": url, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "REQUEST"})
+        request_token(
+            {"ACTIONS_ID_TOKEN_REQUEST_URL": url, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "REQUEST"}
+        )
     assert "secret-path" not in str(caught.value)
 
 
@@ -248,7 +250,7 @@ def test_nothing_differs(httpserver: HTTPServer, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.exception
     for text in (result.output, summary.read_text()):
         assert "Does the role exist" in text
-        assert "compare what is found with Repository" in text
+        assert "compare the claims with Repository" in text
     assert "from the role's name" in result.output
 
 
@@ -259,7 +261,7 @@ def test_the_trust_policy_is_read_where_it_may_be() -> None:
         boto3.client("iam").create_role(
             RoleName="deploys", AssumeRolePolicyDocument=json.dumps(policy)
         )
-        wanted, source = asked_by("arn:aws:iam::111122223333:role/deploys", {})
+        wanted, source = expected_by("arn:aws:iam::111122223333:role/deploys", {})
     assert source == "its trust policy"
     assert {one.claim for one in wanted} == {"aud", "sub", "repository_id", "job_workflow_ref"}
 

@@ -1,8 +1,8 @@
-"""Listens to the algorithms table's stream: a version that passed its tests becomes active.
+"""Reads the stream of the algorithms table, and makes tested versions active.
 
-Invoked by the event source mapping with stream records, and by a schedule every few minutes to
-let go of what no hold keeps back any more, and to send dispatches that GitHub did not take (see
-`phaseline.promotion.listener`).
+The event source mapping invokes the function with stream records. A schedule invokes it every few
+minutes to apply changes whose hold has ended, and to send dispatches that GitHub has not accepted
+(see `phaseline.promotion.listener`).
 """
 
 import logging
@@ -26,7 +26,7 @@ from phaseline.promotion.listener import Listener
 from phaseline.releases.ledger import WRITERS, Ledger
 
 GITHUB_TIMEOUT = 5.0
-"""Seconds for GitHub's answer. A longer one is treated as lost, and the outbox sends again."""
+"""Seconds to wait for GitHub's answer. Without one, the outbox sends the dispatch again."""
 
 _LOG = logging.getLogger(__name__)
 _ENVIRONMENT = os.environ["ENVIRONMENT"]
@@ -73,11 +73,11 @@ _LISTENER = Listener(
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, list[dict[str, str]]]:
-    """Answer a batch of stream records with the one to start again from, if any.
+    """Process a batch of stream records. Return the record from which Lambda must retry, if any.
 
-    Raises the error of a batch's first record where more stand behind it: an invocation that
-    fails is what makes Lambda split the batch, until the bad record is alone. Answered instead,
-    it would take the records behind it along to the failure bucket when its retries end.
+    If the first of several records fails, its error is raised: Lambda splits only a batch whose
+    invocation fails, until the bad record is alone. A returned record would take the ones behind it
+    along to the failure bucket when its retries end.
     https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
     """
     del context

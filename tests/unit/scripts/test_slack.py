@@ -96,33 +96,36 @@ def tell(services: Services, claim: str | None = slack.PUBLISHED, **about: Any) 
     return slack.post(services, MESSAGE, **({"execution": E1, "claim": claim} | about))
 
 
-def test_told_once(services: Services, token: str, server: Slack) -> None:
-    """Where the pipeline tells nothing, one message for one claim, however often it is told."""
+def test_message_with_a_claim_is_posted_once(services: Services, token: str, server: Slack) -> None:
+    """If the pipeline has no message."""
     assert tell(services, revisions=REVISION) == PostResult(True, "posted as 1.1")
     assert not tell(services, revisions=REVISION).posted
     assert tell(services, slack.FAILED, revisions=REVISION).posted
     assert server.texts == ["text", "text"]
 
 
-def test_a_request_of_its_own(services: Services, token: str, server: Slack) -> None:
-    """A hold is told although its execution carries releases which have a message."""
+def test_request_of_another_revision_is_posted(
+    services: Services, token: str, server: Slack
+) -> None:
+    """A hold is posted although its execution carries releases that have a message."""
     released(services)
     assert tell(services, revisions=[("opt", 8)]).posted
     assert server.texts[-1] == "text"
 
 
-def test_without_an_execution(services: Services, token: str, server: Slack) -> None:
-    """What failed before there was one is a message of its own, without a claim each time."""
+def test_message_without_execution_and_claim_is_posted_each_time(
+    services: Services, token: str, server: Slack
+) -> None:
     for _ in range(2):
         assert slack.post(services, MESSAGE).posted
     assert server.texts == ["text", "text"]
 
 
 @pytest.mark.parametrize("about", [{"revisions": REVISION}, {}])
-def test_the_pipeline_tells_it(
+def test_message_of_the_pipeline_is_updated_instead(
     services: Services, token: str, server: Slack, about: dict[str, Any]
 ) -> None:
-    """Its message about the release is brought up to date, and nothing is posted beside it."""
+    """Nothing is posted beside it."""
     released(services)
     assert "waits" in server.texts[0]
     assert not tell(services, **about).posted
@@ -131,8 +134,9 @@ def test_the_pipeline_tells_it(
     assert "text" not in server.texts
 
 
-def test_what_the_pipeline_does_not_tell(services: Services, token: str, server: Slack) -> None:
-    """Another outcome is a reply in the release's thread, once."""
+def test_other_result_is_one_reply_in_the_thread(
+    services: Services, token: str, server: Slack
+) -> None:
     released(services)
     assert tell(services, "slack#unverified", revisions=REVISION).posted
     assert server.asked[-1]["thread_ts"] == "1.1"
@@ -140,8 +144,7 @@ def test_what_the_pipeline_does_not_tell(services: Services, token: str, server:
     assert server.texts.count("text") == 1
 
 
-def test_a_claim_that_lapses(services: Services, token: str, server: Slack) -> None:
-    """What another has claimed is left to it, until its claim lapses unsettled."""
+def test_claim_is_respected_until_it_expires(services: Services, token: str, server: Slack) -> None:
     scope, now = message_record.of_revision("opt", 7), time.time()
     services.ledger.claim(scope, slack.PUBLISHED, now=now, lease=30)
     assert not tell(services, revisions=REVISION).posted
@@ -149,18 +152,17 @@ def test_a_claim_that_lapses(services: Services, token: str, server: Slack) -> N
     assert tell(services, slack.FAILED, revisions=REVISION).posted
 
 
-def test_slack_refuses(services: Services, token: str, server: Slack) -> None:
-    """A refusal is told by Slack's code, and is no error."""
+def test_refusal_is_noted_with_its_code(services: Services, token: str, server: Slack) -> None:
     refusal = json.dumps({"ok": False, "error": "channel_not_found"})
     server.answer = Response(refusal, content_type="application/json")
     assert tell(services) == PostResult(False, "no message could be posted (channel_not_found)")
 
 
 @pytest.mark.parametrize("code", ["message_not_found", "channel_not_found"])
-def test_an_edit_that_slack_refuses(
+def test_refused_edit_of_a_deleted_message_is_no_error(
     services: Services, token: str, server: Slack, code: str
 ) -> None:
-    """A message that is gone is no error of the channel's: each is told by its code."""
+    """Any other refusal is an error."""
     where = services.environment
     channel = SlackChannel(where.slack_channel, where.slack_api_url, TokenVariable(token), UNTIL)
     refusal = json.dumps({"ok": False, "error": code})
@@ -174,10 +176,9 @@ def test_an_edit_that_slack_refuses(
 
 
 @pytest.mark.parametrize("status", [500, 302, 200])
-def test_slack_answers_nonsense(
+def test_malformed_answer_is_noted_without_the_token(
     services: Services, token: str, httpserver: HTTPServer, server: Slack, status: int
 ) -> None:
-    """Nor is an answer that is none of Slack's."""
     server.answer = Response(
         "<html>", status=status, headers={"Location": httpserver.url_for("/away")}
     )
@@ -186,6 +187,5 @@ def test_slack_answers_nonsense(
     assert token not in told.note
 
 
-def test_no_token(services: Services) -> None:
-    """Without a token nothing is posted, and the note says where it was looked for."""
+def test_missing_token_is_noted_with_its_secret(services: Services) -> None:
     assert TOKEN_ARN in tell(services).note

@@ -1,4 +1,4 @@
-"""What the history command reads, from a ledger and documents that are written down here."""
+"""The history command, with a ledger and documents that the tests write."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -28,7 +28,7 @@ from tests.builders.stores import make_table, rewrite
 
 @pytest.fixture
 def pipeline() -> Pipeline:
-    """A pipeline of which nothing is known."""
+    """A pipeline without executions."""
     return Pipeline("Succeeded", [])
 
 
@@ -91,7 +91,7 @@ def activate(
 
 
 def go_live(services: Services, second: int, frontend: str) -> None:
-    """Let visitors get what the documents hold now."""
+    """Record that the present documents are live."""
     stored = {type_: services.documents.read(type_) for type_ in TYPES}
     documents = {
         type_: LiveDocument(one.version_id, one.document.revision) for type_, one in stored.items()
@@ -112,8 +112,8 @@ def summaries(pipeline: Pipeline, *told: tuple[str, str]) -> None:
 # ---- What was live ------------------------------------------------------------------------
 
 
-def test_what_was_live(services: Services) -> None:
-    """Commit, execution and the versions of each type at a time: not what was active then."""
+def test_live_versions_are_those_of_the_publication(services: Services) -> None:
+    """Not those that were active at the time."""
     activate(services, 100, {"a": "1.0.0"})
     value, lines = history.live_at(services, TYPES, None, at(150))
     assert value["live"]["documents"]["opt"]["versions"] == {}
@@ -131,15 +131,14 @@ def test_what_was_live(services: Services) -> None:
     assert "  a 1.0.0" in text
 
 
-def test_before_anything_was_live(services: Services) -> None:
-    """It says so."""
+def test_time_before_the_first_publication_has_nothing_live(services: Services) -> None:
     value, lines = history.live_at(services, TYPES, None, at(-1))
     assert value["live"] is None
     assert list(lines) == [f"{at(-1)}: nothing was live yet"]
 
 
-def test_a_few_reads_however_many_algorithms(services: Services) -> None:
-    """One query and a read of each document, for a thousand algorithms as for one."""
+def test_number_of_reads_is_independent_of_algorithms(services: Services) -> None:
+    """One query, and one read of each document."""
     many = {f"a{n}": Entry("1.0.0", {}, f"r{n}", "1", at(100)) for n in range(1000)}
     rewrite(services.documents, "opt", lambda document: document.revise(algorithms=many))
     go_live(services, 200, "c1")
@@ -153,8 +152,7 @@ def test_a_few_reads_however_many_algorithms(services: Services) -> None:
 # ---- What changed -------------------------------------------------------------------------
 
 
-def test_what_changed(services: Services) -> None:
-    """The net difference for visitors, and each release of it with who and why."""
+def test_changes_are_net_differences_with_their_releases(services: Services) -> None:
     activate(services, 100, {"a": "1.0.0", "b": "1.0.0"})
     go_live(services, 160, "c1")
     activate(services, 200, {"a": "1.5.0"})
@@ -174,8 +172,7 @@ def test_what_changed(services: Services) -> None:
     assert "commit" not in text
 
 
-def test_what_was_asked_for_long_before(services: Services) -> None:
-    """A release that waited is among those of the change, whenever it was asked for."""
+def test_release_that_waited_is_among_the_changes(services: Services) -> None:
     activate(services, 100, {"a": "1.0.0"})
     go_live(services, 160, "c1")
     activate(services, 5000, {"a": "2.0.0"}, asked=110)
@@ -185,8 +182,7 @@ def test_what_was_asked_for_long_before(services: Services) -> None:
     assert "  commit: c1 -> c2" in list(lines)
 
 
-def test_nothing_changed(services: Services) -> None:
-    """It says so, and reads no document."""
+def test_period_without_changes_reads_no_document(services: Services) -> None:
     reads = Calls(services.s3, GetObject=lambda _: None)
     value, lines = history.changes(services, TYPES, None, at(10), at(20))
     assert value["differences"] == value["releases"] == []
@@ -194,8 +190,7 @@ def test_nothing_changed(services: Services) -> None:
     assert reads.asked == []
 
 
-def test_since_before_the_first(services: Services) -> None:
-    """All that is live came since."""
+def test_everything_live_changed_since_before_the_first_publication(services: Services) -> None:
     activate(services, 100, {"a": "1.0.0"})
     go_live(services, 160, "c1")
     value, _ = history.changes(services, ("opt",), "a", at(-10), at(200))
@@ -206,8 +201,8 @@ def test_since_before_the_first(services: Services) -> None:
 # ---- The newest, and one ------------------------------------------------------------------
 
 
-def test_the_newest(services: Services) -> None:
-    """Of all types or of one algorithm, newest first, as many as asked for."""
+def test_newest_releases_are_limited_and_in_order(services: Services) -> None:
+    """Of all types, or of one algorithm."""
     for second in (100, 200, 300):
         activate(services, second, {"a": f"{second}.0.0", "b": f"{second}.0.0"})
     value, _ = history.newest(services, TYPES, None, 3)
@@ -230,9 +225,10 @@ def run(pipeline: Pipeline, version: str) -> None:
 
 
 @pytest.mark.parametrize("recorded", [True, False])
-def test_the_course_of_a_release(services: Services, pipeline: Pipeline, *, recorded: bool) -> None:
-    """Its steps with those of its execution: as it is kept, or from CodePipeline where the event
-    of its end was lost."""
+def test_release_has_its_steps_and_those_of_its_execution(
+    services: Services, pipeline: Pipeline, *, recorded: bool
+) -> None:
+    """From the record, or from CodePipeline if the event of its end was lost."""
     (release,) = activate(services, 1, {"a": "1.0.0"})
     run(pipeline, str(release.document_version))
     summaries(pipeline, (E1, "Succeeded"))
@@ -254,8 +250,9 @@ def test_the_course_of_a_release(services: Services, pipeline: Pipeline, *, reco
     assert slowest == f"  {at(8)[:-1]}.000Z  Build: 30.0 s, the slowest, https://log"
 
 
-def test_a_stage_that_is_retried_now(services: Services, pipeline: Pipeline) -> None:
-    """An execution that is kept as failed and runs again is told as it is now."""
+def test_retried_execution_is_read_from_codepipeline(
+    services: Services, pipeline: Pipeline
+) -> None:
     (release,) = activate(services, 1, {"a": "1.0.0"})
     run(pipeline, str(release.document_version))
     pipeline.state = "Failed"
@@ -267,8 +264,7 @@ def test_a_stage_that_is_retried_now(services: Services, pipeline: Pipeline) -> 
     assert [s["ended"] for s in value["timeline"]["steps"] if s["name"] == "Verify"][-1] is None
 
 
-def test_an_unknown_release(services: Services) -> None:
-    """It is refused, and the message says where ids are."""
+def test_unknown_release_is_refused(services: Services) -> None:
     with pytest.raises(RefusedError, match="has no such release"):
         history.release_steps(services, "opt-a-1.0.0-ffffffff")
 
@@ -283,8 +279,7 @@ def test_an_unknown_release(services: Services) -> None:
         (["--since", "2099-01-01T00:00:00Z"], "--since 2099-01-01T00:00:00Z is after --until"),
     ],
 )
-def test_usage(arguments: list[str], said: str) -> None:
-    """What can't be meant is a usage error."""
+def test_wrong_usage_exits_with_2(arguments: list[str], said: str) -> None:
     ran = CliRunner().invoke(history.command, ["--environment", "demo", *arguments])
     assert ran.exit_code == 2
     assert said in ran.output

@@ -82,8 +82,8 @@ def state(services: Services) -> str:
     return next(services.ledger.releases("opt", "a")).state
 
 
-def test_it_closes_what_it_proved(services: Services) -> None:
-    """A release that the pipeline left open is verified; the next run finds nothing to do."""
+def test_release_left_open_is_verified_once(services: Services) -> None:
+    """A second run has nothing left to do."""
     assert run(services, SUBJECT, 7, "1.0.0").outcome == journal.DONE
     assert state(services) == VERIFIED
     assert (seen := services.lives.newest())
@@ -100,46 +100,42 @@ def test_it_closes_what_it_proved(services: Services) -> None:
     ]
 
 
-def test_a_newer_one_is_shown(services: Services) -> None:
-    """Where a later revision shows another version, this release is superseded."""
+def test_release_is_superseded_by_a_newer_version(services: Services) -> None:
+    """A later revision shows another version."""
     assert run(services, SUBJECT, 9, "2.0.0").outcome == journal.SUPERSEDED
     assert state(services) == SUPERSEDED
 
 
-def test_a_newer_one_shows_the_same(services: Services) -> None:
-    """A later revision that still shows the version proves it too."""
+def test_later_revision_with_the_same_version_verifies_the_release(services: Services) -> None:
     assert run(services, SUBJECT, 9, "1.0.0").outcome == journal.DONE
     assert state(services) == VERIFIED
 
 
-def test_built_from_it_and_shows_another(services: Services) -> None:
-    """A frontend that shows something else than its documents say is a failure."""
+def test_manifest_that_contradicts_its_documents_fails(services: Services) -> None:
     with pytest.raises(DeploymentError, match="built from revision 7, but names other versions"):
         run(services, SUBJECT, 7, "0.9.0")
 
 
-def test_it_never_arrives(services: Services) -> None:
-    """An older revision that stays is told after the bound."""
+def test_website_that_stays_old_times_out(services: Services) -> None:
+    """The error names both revisions, and the release stays open."""
     with pytest.raises(TimedOutError, match=r"expected revision 7 .*found revision 6"):
         run(services, SUBJECT, 6, "0.9.0")
     assert state(services) == "open"
 
 
-def test_a_withdrawal(services: Services) -> None:
-    """An algorithm that leaves the website is proved by its absence."""
+def test_withdrawal_is_proved_by_absence(services: Services) -> None:
     gone = replace(SUBJECT, moves=(replace(MOVE, algorithm="b", before="1", after=None),))
     assert run(services, gone, 7, "1.0.0").outcome == journal.DONE
 
 
-def test_an_order_with_itself(services: Services) -> None:
-    """An environment that would take its versions from itself is a mistake of its parameters."""
+def test_environment_that_promotes_from_itself_is_refused(services: Services) -> None:
     vars(services)["environment"] = replace(services.environment, promotes_from="demo")
     with pytest.raises(ConfigurationError, match="PromotesFrom names the environment itself"):
         _ = services.upstream
 
 
-def test_none_where_one_is_refused(services: Services) -> None:
-    """Of the requests for several documents none is carried out where one would be refused."""
+def test_one_refused_request_stops_all_requests(services: Services) -> None:
+    """No document is changed if the request for one of them is refused."""
     services.documents.create_missing()
     hold = Request("hold", "in", (), "why", "ana", AT, "run-1")
     refused = Request("rollback", "opt", ("a",), "why", "ana", AT, "run-1", version="9.9.9")

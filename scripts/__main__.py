@@ -1,7 +1,7 @@
-"""`python -m scripts COMMAND`: each file in `commands/` is a command of its name.
+"""`python -m scripts COMMAND`: each file in `commands/` is a command of the same name.
 
-A command's module is imported when it is called, so that one command's start-up never pays for
-another's imports; the list of commands is read from the files' first lines.
+A command's module is imported only if the command runs, so that a command starts fast. The list
+of commands shows the first line of each file.
 """
 
 import ast
@@ -16,34 +16,34 @@ COMMANDS = Path(__file__).with_name("commands")
 
 
 class Commands(click.Group):
-    """The group whose commands are files."""
+    """A group of commands, each of which is a file."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """The commands' names, sorted."""
+        """Return the sorted names of the commands."""
         modules = {file.stem for file in COMMANDS.glob("*.py")} - {"__init__"}
         return sorted(name.replace("_", "-") for name in modules)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of this name, or None; only its own module is imported."""
+        """Return the command of this name, or None. Only its own module is imported."""
         if cmd_name not in self.list_commands(ctx):
             return None
         module = importlib.import_module(f"scripts.commands.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         for option in command.params:
-            # By click's own prefix each command would have a variable of its own for one option.
+            # click's own prefix would give the same option another variable in each command.
             if isinstance(option, click.Option) and option.envvar is None:
                 option.envvar = _variable(option)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Each command with the first line of its file, none of them imported."""
+        """Write each command with the first line of its file, without an import."""
         rows = [(name, _first_line(name)) for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
 
 def _variable(option: click.Option) -> str:
-    """The environment variable of an option: PHASELINE_DRY_RUN for --dry-run."""
+    """Return the variable of an option, such as PHASELINE_DRY_RUN for --dry-run."""
     longest = max(option.opts, key=len)
     return f"PHASELINE_{longest.lstrip('-').replace('-', '_').upper()}"
 
@@ -55,18 +55,28 @@ def _first_line(name: str) -> str:
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Takes a tested algorithm version to the website that shows it.
+    """Releases algorithm versions to the website, and operates Phaseline's environments.
 
-    AWS is reached as the AWS tools reach it: by profile, role or environment variables.
-    Every option is also read from PHASELINE_<OPTION>, such as PHASELINE_ENVIRONMENT.
-    Exit codes: 0 done, 1 a remote call failed, 2 usage, 3 configuration, 4 the pipeline or a
-    stack failed, 5 drift found, 6 timed out waiting, 7 refused.
+    Credentials and Region are read as by the AWS CLI: from environment variables, a profile or a
+    role. Each option can also be set by a variable PHASELINE_<OPTION>, such as
+    PHASELINE_ENVIRONMENT for --environment.
 
     \b
-    Completion by the TAB key needs an executable file `phaseline` on the PATH:
+    Exit codes of all commands:
+      0  done
+      1  a remote call failed
+      2  wrong usage or input
+      3  wrong configuration
+      4  the pipeline or a stack failed
+      5  drift found
+      6  timed out
+      7  refused
+
+    \b
+    To complete commands with the TAB key, create an executable `phaseline` on PATH:
       #!/bin/sh
       PYTHONPATH=CHECKOUT exec CHECKOUT/.venv/bin/python -m scripts "$@"
-    and in the shell's start-up file (zsh_source and fish_source for the others):
+    and add to ~/.bashrc (other shells have zsh_source and fish_source):
       eval "$(_PHASELINE_COMPLETE=bash_source phaseline)"
     """
 

@@ -1,14 +1,11 @@
-"""What commands use of one deployed environment, each thing made when it is first wanted."""
+"""The services of one environment: its clients, stores and pipeline."""
 
-import os
 import time
-import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from phaseline import times
 from phaseline.algorithms.table import AlgorithmsTable
 from phaseline.aws import jitter
 from phaseline.aws.secret import Secret
@@ -33,14 +30,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Services:
-    """An environment's documents, ledger, table, pipeline, website and distribution."""
+    """The services of the environment `name`. Each is created when it is first used."""
 
     name: str
 
     @cached_property
     def environment(self) -> Environment:
-        """The names of everything, read from the stacks' outputs."""
-        return environment.read(client("cloudformation"), self.name)
+        """The settings of the environment, read from the outputs of its stacks."""
+        return environment.read(aws.client("cloudformation"), self.name)
 
     @cached_property
     def s3(self) -> "S3Client":
@@ -56,12 +53,12 @@ class Services:
 
     @cached_property
     def ledger(self) -> Ledger:
-        return Ledger(client("dynamodb"), self.environment.ledger_table)
+        return Ledger(aws.client("dynamodb"), self.environment.ledger_table)
 
     @cached_property
     def registry(self) -> AlgorithmsTable:
-        known = self.environment
-        return AlgorithmsTable(client("dynamodb"), known.algorithms_table, known.schema)
+        settings = self.environment
+        return AlgorithmsTable(aws.client("dynamodb"), settings.algorithms_table, settings.schema)
 
     @cached_property
     def lives(self) -> Lives:
@@ -69,28 +66,32 @@ class Services:
 
     @cached_property
     def recorder(self) -> Recorder:
-        known = self.environment
-        return Recorder(self.codepipeline, known.pipeline, self.ledger.client, known.ledger_table)
+        settings = self.environment
+        return Recorder(
+            self.codepipeline, settings.pipeline, self.ledger.client, settings.ledger_table
+        )
 
     @cached_property
     def upstream(self) -> Upstream | None:
-        """The environment that versions come from, where there is such an order. Raises
-        ConfigurationError where that is this very one."""
+        """The environment that this one promotes from, or None.
+
+        Raises ConfigurationError if an environment promotes from itself.
+        """
         if self.environment.promotes_from is None:
             return None
         if self.environment.promotes_from == self.name:
             raise ConfigurationError(
                 f"stack phaseline-{self.name}-listener",
-                "PromotesFrom is the environment itself",
-                "Name the environment before it, or nothing, and deploy.",
+                "PromotesFrom names the environment itself",
+                "Set PromotesFrom to another environment, or leave it empty, and deploy.",
             )
-        before = Services(self.environment.promotes_from)
+        upstream = Services(self.environment.promotes_from)
         soak = timedelta(minutes=self.environment.soak_minutes)
-        return Upstream(before.name, before.documents, before.ledger, soak)
+        return Upstream(upstream.name, upstream.documents, upstream.ledger, soak)
 
     @property
     def sources(self) -> Sources:
-        """Where a request finds what it is about."""
+        """The sources from which a request is checked."""
         return Sources(self.ledger, self.registry.tested, self.lives, self.upstream)
 
     @cached_property
@@ -101,43 +102,17 @@ class Services:
 
     @cached_property
     def site(self) -> Site:
-        known = self.environment
-        return Site(self.s3, known.site_bucket, known.metadata_bucket)
+        settings = self.environment
+        return Site(self.s3, settings.site_bucket, settings.metadata_bucket)
 
     @cached_property
     def cdn(self) -> Cdn:
-        return Cdn(client("cloudfront"), self.environment.distribution, jitter.pause, time.time)
+        return Cdn(aws.client("cloudfront"), self.environment.distribution, jitter.pause, time.time)
 
     @cached_property
     def slack_token(self) -> Secret:
         return Secret(
             self.environment.slack_token_arn,
-            secretsmanager=client("secretsmanager"),
-            ssm=client("ssm"),
+            secretsmanager=aws.client("secretsmanager"),
+            ssm=aws.client("ssm"),
         )
-
-
-def client(service: Any) -> Any:
-    """A client of the commands' one session."""
-    return aws.session().client(service, config=aws.CONFIG)
-
-
-def now() -> str:
-    """The time as ISO 8601, UTC."""
-    return times.second(datetime.now(UTC))
-
-
-def who() -> str:
-    """Who runs the command: the workflow's actor, or the identity that AWS sees."""
-    return os.environ.get("GITHUB_ACTOR") or str(client("sts").get_caller_identity()["Arn"])
-
-
-def invocation() -> str:
-    """An id of this run, the same when a job of GitHub Actions is run again."""
-    return os.environ.get("GITHUB_RUN_ID") or str(uuid.uuid4())
-
-
-def run_url() -> str | None:
-    """The page of the workflow run that this is a part of, if it is."""
-    known = [os.environ.get(f"GITHUB_{name}") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")]
-    return f"{known[0]}/{known[1]}/actions/runs/{known[2]}" if all(known) else None

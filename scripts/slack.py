@@ -1,4 +1,4 @@
-"""A command's messages to Slack. Whatever Slack does, no command fails by it."""
+"""Posts the messages of commands to Slack. No command fails because of Slack."""
 
 import os
 import time
@@ -13,83 +13,90 @@ from phaseline.slack.messages import Messages
 from phaseline.slack.notifier import Notifier
 from phaseline.slack.progress import News
 from phaseline.slack.rendering import Message
-from scripts import services
+from scripts.cli import invocation
 from scripts.services import Services
 
 if TYPE_CHECKING:
     from phaseline.slack.channel import SlackChannel
 
 LEASE = 60.0
-"""Seconds for all calls of Slack; after them somebody else may post what was claimed."""
+"""Seconds for all calls of Slack. Afterwards, another run may post a claimed message."""
 PUBLISHED = "slack#published"
 FAILED = "slack#failed"
-"""The claims of what the pipeline's own messages tell: that it published, and that it failed."""
+"""The claims of results that the pipeline's own messages show as well."""
 
 
 @dataclass(frozen=True)
-class Told:
-    """Whether a message was posted, and a sentence on it."""
+class PostResult:
+    """Whether a message was posted, and a note about it."""
 
     posted: bool
     note: str
 
 
-def tell(
-    known: Services,
+def post(
+    services: Services,
     message: Message,
     *,
     execution: str | None = None,
     claim: str | None = None,
     revisions: Iterable[tuple[str, int]] = (),
-) -> Told:
-    """Bring the pipeline's messages up to date, and post `message` where they do not tell it.
+) -> PostResult:
+    """Update the pipeline's messages, and post `message` unless they show the same.
 
-    `revisions` are those (type and number) that it is about: where a message stands for their
-    releases, `message` is a reply in its thread, and under the claims PUBLISHED and FAILED nothing,
-    since that is what the pipeline's messages show. With a `claim` it is posted once.
+    `revisions` are the document revisions (type and number) that it is about. If their releases
+    have a message, `message` becomes a reply in its thread. With the claims PUBLISHED and FAILED it
+    is not posted then, because the pipeline's message shows this result. A message with a `claim`
+    is posted only once.
     """
     try:
-        return _tell(known, message, execution, claim, list(revisions))
-    except Exception as error:  # noqa: BLE001 - no error may reach what a message is about
-        return _lost(error)
+        return _post(services, message, execution, claim, list(revisions))
+    except Exception as error:  # noqa: BLE001 - Slack must not fail the release
+        return _failure(error)
 
 
-def _tell(
-    known: Services,
+def _post(
+    services: Services,
     message: Message,
     execution: str | None,
     claim: str | None,
     revisions: list[tuple[str, int]],
-) -> Told:
-    channel = _channel(known)
-    kept = Messages(known.ledger.client, known.ledger.table, channel, time.time, LEASE)
+) -> PostResult:
+    channel = _channel(services)
+    messages = Messages(services.ledger.client, services.ledger.table, channel, time.time, LEASE)
     threads = []
     if execution:
-        errors = _look(known, kept, execution)
+        errors = _update_messages(services, messages, execution)
         if errors:
-            return _lost(errors[0])
-        own = kept.read(message_record.of_execution(execution))
+            return _failure(errors[0])
+        own = messages.read(message_record.of_execution(execution))
         threads = [own] if own.posted else []
         if claim in {PUBLISHED, FAILED} and (own.posted or (own.ceded and not revisions)):
-            return Told(False, "the pipeline's message tells it")
-    about = [kept.read(message_record.of_revision(*one)) for one in revisions]
-    threads = [*(record for record in about if record.posted), *threads]
+            return PostResult(False, "the pipeline's message shows it")
+    records = [messages.read(message_record.of_revision(*revision)) for revision in revisions]
+    threads = [*(record for record in records if record.posted), *threads]
     if threads and claim in {PUBLISHED, FAILED}:
-        return Told(False, "the release's message tells it")
-    return _post_once(known, channel, message, claim, scope=_scope(threads, execution, revisions))
+        return PostResult(False, "the release's message shows it")
+    return _post_once(
+        services, channel, message, claim, scope=_scope(threads, execution, revisions)
+    )
 
 
-def _look(known: Services, kept: Messages, execution: str) -> tuple[Exception, ...]:
-    """Bring the messages about an execution up to date; what hindered it."""
-    place = known.environment
-    notifier = Notifier(place.name, place.site_url, known.ledger, known.executions, kept)
-    return notifier.update(News(execution, services.now())).errors
+def _update_messages(
+    services: Services, messages: Messages, execution: str
+) -> tuple[Exception, ...]:
+    """Update the messages about an execution, and return the errors."""
+    environment = services.environment
+    notifier = Notifier(
+        environment.name, environment.site_url, services.ledger, services.executions, messages
+    )
+    return notifier.update(News(execution, invocation.now())).errors
 
 
 def _scope(
     threads: list[Record], execution: str | None, revisions: list[tuple[str, int]]
 ) -> tuple[str | None, Posted | None]:
-    """What a claim is about, and the thread to reply in."""
+    """Return the subject of a claim, and the thread to reply in."""
     if threads:
         return threads[0].name, threads[0].posted
     if revisions:
@@ -98,41 +105,41 @@ def _scope(
 
 
 def _post_once(
-    known: Services,
+    services: Services,
     channel: "SlackChannel",
     message: Message,
     claim: str | None,
     scope: tuple[str | None, Posted | None],
-) -> Told:
+) -> PostResult:
     about, thread = scope
-    ledger = known.ledger
+    ledger = services.ledger
     if about and claim and not ledger.claim(about, claim, now=time.time(), lease=LEASE):
-        return Told(False, "it is told, or is about to be")
+        return PostResult(False, "another run has posted it, or is about to")
     posted = channel.post(message, thread)
     if about and claim:
         ledger.settle(about, claim, detail=posted.ts)
-    return Told(True, f"posted as {posted.ts}")
+    return PostResult(True, f"posted as {posted.ts}")
 
 
-def _lost(error: Exception) -> Told:
-    # The text of an error that is not ours may quote the request, which has the token.
-    why = str(error) if isinstance(error, PhaselineError) else type(error).__name__
-    return Told(False, f"no message could be posted ({getattr(error, 'code', why)})")
+def _failure(error: Exception) -> PostResult:
+    # The text of a foreign error may quote the request, which contains the token.
+    reason = str(error) if isinstance(error, PhaselineError) else type(error).__name__
+    return PostResult(False, f"no message could be posted ({getattr(error, 'code', reason)})")
 
 
-def _channel(known: Services) -> "SlackChannel":
-    from phaseline.slack.channel import SlackChannel  # slow to import, seldom wanted
+def _channel(services: Services) -> "SlackChannel":
+    from phaseline.slack.channel import SlackChannel  # slow to import, and rarely needed
 
-    place, given = known.environment, os.environ.get("SLACK_BOT_TOKEN")
-    token = GivenToken(given) if given else known.slack_token
+    environment, variable = services.environment, os.environ.get("SLACK_BOT_TOKEN")
+    token = TokenVariable(variable) if variable else services.slack_token
     return SlackChannel(
-        place.slack_channel, place.slack_api_url, token, until=time.monotonic() + LEASE
+        environment.slack_channel, environment.slack_api_url, token, until=time.monotonic() + LEASE
     )
 
 
 @dataclass(frozen=True)
-class GivenToken:
-    """The token in SLACK_BOT_TOKEN, which is not read again."""
+class TokenVariable:
+    """The token in the variable SLACK_BOT_TOKEN. A refused token is not read again."""
 
     text: str
 

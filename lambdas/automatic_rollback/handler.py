@@ -1,4 +1,4 @@
-"""Takes back the promotions of an execution that failed, once EventBridge says that it did."""
+"""Rolls back the promotions of a failed pipeline execution, after its EventBridge event."""
 
 import os
 import time
@@ -20,7 +20,7 @@ from phaseline.releases.ledger import WRITERS, Ledger
 from phaseline.site.live import Lives
 
 METRIC = "AutomaticRollback"
-"""Counts the releases that were made; nothing is counted where nothing was rolled back."""
+"""Counts the releases of rollbacks; 0 if nothing was rolled back."""
 
 _CONFIG = config(connections=WRITERS)
 _DYNAMODB = boto3.client("dynamodb", config=_CONFIG)
@@ -50,28 +50,30 @@ _ENVIRONMENT = os.environ["ENVIRONMENT"]
 
 
 def handler(event: dict[str, Any], context: object) -> None:
-    """Roll back what the execution of an event failed for, or say why not, on one line.
+    """Roll back the promotions of the failed execution, or log why they stay.
 
-    Whatever else fails raises, so that Lambda tries again.
+    Any other error is raised, so that Lambda retries.
     """
     del context
-    execution, failed_at = _failed(event)
+    execution, failed_at = _failed_execution(event)
     try:
         outcomes = _ROLLBACK.roll_back(execution, failed_at=failed_at)
     except RefusedError as refusal:
-        _tell(execution, 0, str(refusal))
+        _count(execution, 0, str(refusal))
         return
-    # What an earlier try did is not counted again.
-    done = [outcome for outcome in outcomes if outcome.changed]
-    _tell(
+    # Rollbacks of an earlier invocation are not counted again.
+    changes = [outcome for outcome in outcomes if outcome.changed]
+    _count(
         execution,
-        sum(len(outcome.releases) for outcome in done),
+        sum(len(outcome.releases) for outcome in changes),
         "; ".join(outcome.note for outcome in outcomes),
-        releases=" ".join(one.release_id for outcome in outcomes for one in outcome.releases),
+        releases=" ".join(
+            release.release_id for outcome in outcomes for release in outcome.releases
+        ),
     )
 
 
-def _tell(execution: str, count: int, decision: str, **properties: str) -> None:
+def _count(execution: str, count: int, decision: str, **properties: str) -> None:
     metrics.emit(
         METRIC,
         count,
@@ -83,8 +85,8 @@ def _tell(execution: str, count: int, decision: str, **properties: str) -> None:
     )
 
 
-def _failed(event: Mapping[str, Any]) -> tuple[str, datetime]:
-    """The execution of an event, and when it failed."""
+def _failed_execution(event: Mapping[str, Any]) -> tuple[str, datetime]:
+    """Return the failed execution of an event, and the time of its failure."""
     try:
         return str(event["detail"]["execution-id"]), times.parse(event["time"], "its time")
     except (InputError, KeyError, TypeError) as error:

@@ -1,4 +1,4 @@
-"""The pipeline's Invalidate action: CloudFront forgets what the publication changed."""
+"""The pipeline's Invalidate action: invalidates the changed files in CloudFront."""
 
 import os
 import time
@@ -23,16 +23,16 @@ _CLOUDFRONT = boto3.client("cloudfront", config=_CONFIG)
 
 
 def handler(event: dict[str, Any], context: object) -> None:
-    """Invalidate what the publication of a CodePipeline job changed."""
+    """Invalidate the files that the publication of a CodePipeline job changed."""
     del context
     jobs.answer(event, _invalidate, client=_CODEPIPELINE)
 
 
 def _invalidate(job: Job) -> Done | Continue:
     source = job.input("Publication")
-    done = publication.parse(jobs.read(_S3, source) or b"", source.where)
-    paths = cdn.paths(done.changed)
-    if done.outcome == SUPERSEDED or not paths:
+    published = publication.parse(jobs.read(_S3, source) or b"", source.where)
+    paths = cdn.paths(published.changed)
+    if published.outcome == SUPERSEDED or not paths:
         return Done({"outcome": "nothing to invalidate"})
     result = Cdn(
         client=_CLOUDFRONT,

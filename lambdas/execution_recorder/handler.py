@@ -1,4 +1,4 @@
-"""Keeps what a pipeline execution did, once EventBridge says that it ended."""
+"""Records a pipeline execution and its actions, after the EventBridge event of its end."""
 
 import logging
 import os
@@ -22,7 +22,7 @@ _ENVIRONMENT = os.environ["ENVIRONMENT"]
 
 
 def handler(event: dict[str, Any], context: object) -> None:
-    """Record the execution of an event. Whatever fails raises, so that Lambda tries again."""
+    """Record the execution of an event. Errors are raised, so that Lambda retries."""
     del context
     detail = event.get("detail")
     execution = detail.get("execution-id") if isinstance(detail, dict) else None

@@ -1,4 +1,4 @@
-"""The pipeline's Verify action: visitors get what was published, and the ledger says so."""
+"""The pipeline's Verify action: checks what visitors are served, and closes the releases."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""The pipeline's Publish action: brings the build into the website's bucket, in order."""
+"""The pipeline's Publish action: uploads the build to the website's bucket, in order."""
 
 import os
 import time
@@ -12,11 +12,11 @@ from phaseline.site import publisher
 from phaseline.site.bucket import Site
 
 MARGIN = 40.0
-"""Seconds kept for uploads that run when the time is up, and for the answer."""
+"""Seconds reserved for the last uploads and for the answer to CodePipeline."""
 
 
 class Context(Protocol):
-    """What is used of Lambda's context."""
+    """The part of Lambda's context that the handler uses."""
 
     def get_remaining_time_in_millis(self) -> int: ...
 

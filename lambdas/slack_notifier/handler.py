@@ -1,9 +1,8 @@
-"""Keeps Slack's messages about releases up to date.
+"""Keeps the Slack messages about releases up to date.
 
-The pipeline's Notify action and EventBridge tell it that there is something to look at.
-
-Slack never fails a release: the action is answered with success before Slack is asked. What
-could not be posted is counted in the metric SlackMessageLost.
+The pipeline's Notify action and events of EventBridge invoke the function. Slack never fails a
+release: the action succeeds before Slack is called. The metric SlackMessageLost counts messages
+that could not be posted.
 """
 
 import os
@@ -31,7 +30,7 @@ from phaseline.slack.notifier import Notifier
 from phaseline.slack.progress import News
 
 MARGIN = 3.0
-"""Seconds of the function's time kept for what follows a try of Slack."""
+"""Seconds reserved for the work after the last call of Slack."""
 STATUSES = {
     "SUCCEEDED": "Succeeded",
     "FAILED": "Failed",
@@ -39,18 +38,18 @@ STATUSES = {
     "CANCELED": "Cancelled",
     "SUPERSEDED": "Superseded",
 }
-"""The states in which an execution ends, as events call them and as its status is called."""
+"""The final states of an execution: as in events, and as in its status."""
 
 
 class Context(Protocol):
-    """What is used of Lambda's context."""
+    """The part of Lambda's context that the handler uses."""
 
     def get_remaining_time_in_millis(self) -> int: ...
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The function's environment."""
+    """Settings from the environment variables of the function."""
 
     environment: str
     channel: str
@@ -78,10 +77,10 @@ _TOKEN = Secret(
 
 
 def handler(event: dict[str, Any], context: Context) -> None:
-    """Look at what `event` is about, a CodePipeline job or a state change, and tell Slack.
+    """Update the messages about the execution of a CodePipeline job or of a state change.
 
-    What an event could not tell raises, so that Lambda tries again a minute later; for a job that
-    is not so, since it is answered, and the events of its execution look again.
+    If the message of a state change is lost, raise an error, so that Lambda retries a minute later.
+    A job raises none: it is answered already, and later events of its execution update the message.
     """
     until = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - MARGIN
     if "CodePipeline.job" in event:
@@ -130,13 +129,13 @@ def _of_change(event: Mapping[str, Any]) -> News:
             "Compare the event rule with infra/slack.yaml.",
         )
     stage = detail.get("stage")
-    # A stage's end is not the execution's.
+    # The end of a stage is not the end of the execution.
     status = None if stage else STATUSES.get(str(detail.get("state")))
     return News(execution, at, stage=stage, status=status)
 
 
 def _count(cause: Exception) -> PhaselineError:
-    """A lost message, counted; as an error of ours, free of secrets."""
+    """Count a lost message, and return its cause as an error without secrets."""
     error = cause if isinstance(cause, PhaselineError) else _lost(cause)
     metrics.emit(
         "SlackMessageLost",
@@ -149,12 +148,12 @@ def _count(cause: Exception) -> PhaselineError:
 
 
 def _lost(cause: Exception) -> RemoteCallError:
-    """`cause` as an error of ours, reduced to a code: its text may quote a request."""
-    found = type(cause).__name__
+    """Return only the code of a foreign error, because its text may quote a request."""
+    code = type(cause).__name__
     if isinstance(cause, ClientError):
-        found = f"{cause.operation_name}: {cause.response['Error']['Code']}"
+        code = f"{cause.operation_name}: {cause.response['Error']['Code']}"
     return RemoteCallError(
         f"Slack channel {_SETTINGS.channel}",
-        f"a message could not be brought up to date ({found})",
-        "The next event of the execution tries again.",
+        f"a message could not be updated ({code})",
+        "The next event of the execution retries.",
     )

@@ -1,8 +1,8 @@
-"""Listens to the algorithms table's stream: a version that passed its tests becomes active.
+"""Reads the stream of the algorithms table, and makes tested versions active.
 
-Invoked by the event source mapping with stream records, and by a schedule every few minutes to
-let go of what no hold keeps back any more, and to send dispatches that GitHub did not take (see
-`phaseline.promotion.listener`).
+The event source mapping invokes the function with stream records. A schedule invokes it every few
+minutes to apply changes whose hold has ended, and to send dispatches that GitHub has not accepted
+(see `phaseline.promotion.listener`).
 """
 
 import logging
@@ -19,10 +19,10 @@ from phaseline.algorithms.schema import Schema
 from phaseline.aws import jitter, metrics
 from phaseline.aws.config import config
 from phaseline.aws.secret import Secret
+from phaseline.documents.commit import Commits
 from phaseline.documents.store import Documents
 from phaseline.errors import InputError, PhaselineError
 from phaseline.github import dispatch
-from phaseline.github.outbox import Outbox
 from phaseline.promotion.listener import Listener
 from phaseline.releases.ledger import WRITERS, Ledger
 
@@ -31,7 +31,7 @@ SCHEDULE = "aws.events"
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html
 """
 GITHUB_TIMEOUT = 5.0
-"""Seconds for GitHub's answer. A longer one is treated as lost, and the outbox sends again."""
+"""Seconds to wait for GitHub's answer. Without one, the outbox sends the dispatch again."""
 
 _LOG = logging.getLogger(__name__)
 _ENVIRONMENT = os.environ["ENVIRONMENT"]
@@ -64,25 +64,26 @@ def _send(payload: Mapping[str, Any]) -> None:
 
 
 _LISTENER = Listener(
-    documents=Documents(
-        s3=boto3.client("s3", config=_CONFIG),
-        bucket=os.environ["METADATA_BUCKET"],
-        prefix=os.environ["METADATA_PREFIX"],
-        pause=jitter.pause,
+    commits=Commits(
+        Documents(
+            s3=boto3.client("s3", config=_CONFIG),
+            bucket=os.environ["METADATA_BUCKET"],
+            prefix=os.environ["METADATA_PREFIX"],
+            pause=jitter.pause,
+        ),
+        Ledger(_DYNAMODB, os.environ["LEDGER_TABLE"]),
     ),
-    ledger=Ledger(_DYNAMODB, os.environ["LEDGER_TABLE"]),
-    outbox=Outbox(_DYNAMODB, os.environ["LEDGER_TABLE"]),
     send=_send,
     now=lambda: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
 )
 
 
 def handler(event: object, context: object) -> dict[str, list[dict[str, str]]]:
-    """Answer a batch of stream records with the one to start again from, if any.
+    """Process a batch of stream records. Return the record from which Lambda must retry, if any.
 
-    Raises the error of a batch's first record where more stand behind it: an invocation that
-    fails is what makes Lambda split the batch, until the bad record is alone. Answered instead,
-    it would take the records behind it along to the failure bucket when its retries end.
+    If the first of several records fails, its error is raised: Lambda splits only a batch whose
+    invocation fails, until the bad record is alone. A returned record would take the ones behind it
+    along to the failure bucket when its retries end.
     https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
 
     Raises InputError for an event that is neither a batch of stream records nor the schedule's.

@@ -1,6 +1,7 @@
-"""How commands reach AWS: one session, bounded retries and time-outs."""
+"""The AWS session of the commands, with bounded retries and time-outs."""
 
 from functools import cache
+from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -16,5 +17,11 @@ CONFIG = Config(
 
 @cache
 def session() -> boto3.Session:
-    """The session of the environment: profile, role, region and endpoint as set for it."""
+    """Return the one session, with the profile, Region and endpoint of the AWS environment
+    variables and configuration files."""
     return boto3.Session()
+
+
+def client(service: Any) -> Any:
+    """Return a client of the session for an AWS service, such as "s3"."""
+    return session().client(service, config=CONFIG)

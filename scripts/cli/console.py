@@ -1,7 +1,7 @@
-"""Where output goes: data to stdout, progress to stderr, an error on one line.
+"""The output of commands: the result on stdout, progress and errors on stderr.
 
-On GitHub Actions an error is an annotation and a line of the job's summary as well. Colour is
-for a terminal only, and never with NO_COLOR or CI set.
+An error is one line. On GitHub Actions it is also an annotation, and a line in the job's summary.
+Only a terminal gets colours, and only if neither NO_COLOR nor CI is set.
 """
 
 import json
@@ -21,20 +21,20 @@ from phaseline.errors import ConfigurationError, PhaselineError, RemoteCallError
 from scripts.github import job
 
 HEARTBEAT = 30.0
-"""Seconds of silence after which a step says that it goes on: some CI systems end a silent one."""
+"""Seconds without output after which a step prints a line. Some CI systems end a silent job."""
 COMPLETION = "_PHASELINE_COMPLETE"
-"""The variable by which a shell asks for completions: click makes its usual name of the program's,
-which has spaces here."""
+"""The variable with which a shell asks for completions. click would derive its name from the name
+of the program, which contains spaces."""
 
 json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print the result as one JSON object on stdout."
+    "--json", "as_json", is_flag=True, help="Print the result as JSON on stdout."
 )
 
 
 @dataclass
 class Step:
-    """A step that a command took: its title, its result in a few words, how long it took, and the
-    page that shows more."""
+    """A step of a command: its title, its result in a few words, its duration in seconds, and the
+    page with details."""
 
     step: str
     result: str = ""
@@ -44,7 +44,7 @@ class Step:
 
 @dataclass
 class Console:
-    """The output of one command that takes `total` steps; `steps` are those that it has begun."""
+    """The output of a command with `total` steps. `steps` are those that have started."""
 
     as_json: bool = False
     total: int = 0
@@ -54,14 +54,15 @@ class Console:
     clock: Callable[[], float] = time.monotonic
     heartbeat: float = HEARTBEAT
     steps: list[Step] = field(default_factory=list, init=False)
-    _spoke: float = field(default=0.0, init=False)
+    _last_output: float = field(default=0.0, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     @contextmanager
     def step(self, title: str) -> Iterator[Step]:
-        """Number and name what runs inside, tell how long it took, and that it is still alive.
+        """Print the number, the title and the duration of the code inside.
 
-        The result that is put into the step is told at its end. A step that raises has failed.
+        Print a line every HEARTBEAT seconds, and at the end the result that the code sets on the
+        step. A step that raises an error has failed.
         """
         step = Step(title)
         self.steps.append(step)
@@ -69,8 +70,8 @@ class Console:
         self.progress(label, style="bold")
         started = self.clock()
         ended = threading.Event()
-        alive = threading.Thread(target=self._beat, args=(label, started, ended), daemon=True)
-        alive.start()
+        heartbeat = threading.Thread(target=self._beat, args=(label, started, ended), daemon=True)
+        heartbeat.start()
         outcome, style = "failed after", "red"
         try:
             yield step
@@ -82,59 +83,59 @@ class Console:
             raise
         finally:
             ended.set()
-            alive.join()
+            heartbeat.join()
             step.seconds = self.clock() - started
             self.progress(f"{label}: {outcome} {duration(step.seconds)}", style)
 
     def progress(self, line: str, style: str = "") -> None:
-        """One line for people, on stderr."""
+        """Print one line on stderr."""
         line = inert(line)
         with self._lock:
-            self._spoke = self.clock()
+            self._last_output = self.clock()
             if _is_colourful(self.err, self.environ):
-                from rich.console import Console as Rich  # slow to import, seldom wanted
+                from rich.console import Console as Rich  # slow to import, and rarely needed
 
                 Rich(file=self.err, markup=False, highlight=False).print(line, style=style)
             else:
                 print(line, file=self.err, flush=True)
 
     def result(self, value: Any, lines: Iterable[str]) -> None:
-        """What the command found or did, on stdout: `value` with --json, else `lines`."""
+        """Print the result of the command on stdout: `value` with --json, else `lines`."""
         text = json.dumps(value, indent=2, sort_keys=True)
         if not self.as_json:
             text = "\n".join(map(inert, lines))
         print(text, file=self.out, flush=True)
 
     def warn(self, title: str, message: str, *, file: str, line: int | None = None) -> None:
-        """Point at a file of the repository, where this runs as a job of GitHub Actions."""
+        """Annotate a file of the repository with a warning, on GitHub Actions only."""
         if self.environ.get("GITHUB_ACTIONS") == "true":
             place = {"file": file, "line": str(line or 1)}
             print(annotation(title, message, "warning", **place), file=self.err, flush=True)
 
     def _beat(self, label: str, started: float, ended: threading.Event) -> None:
         while not ended.wait(self.heartbeat):
-            if self.clock() - self._spoke >= self.heartbeat:
-                self.progress(f"{label}: still going, {duration(self.clock() - started)}")
+            if self.clock() - self._last_output >= self.heartbeat:
+                self.progress(f"{label}: still running, {duration(self.clock() - started)}")
 
 
 def run(command: click.Command) -> None:
-    """Run `command` and exit; the one place where an error becomes a line and an exit code."""
+    """Run a command and exit. Errors are printed on one line and become exit codes only here."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    # A shell completes the name of a program; `python -m scripts` is none.
+    # A shell completes only the name of a program, which `python -m scripts` is not.
     name = "phaseline" if COMPLETION in os.environ else None
     try:
         command(prog_name=name, complete_var=COMPLETION)
     except PhaselineError as error:
-        found = error
+        failure = error
     except (ClientError, BotoCoreError) as error:
-        found = translated(error)
-    report(found, sys.stderr, os.environ)
-    sys.exit(found.exit_code)
+        failure = translated(error)
+    report(failure, sys.stderr, os.environ)
+    sys.exit(failure.exit_code)
 
 
 def translated(error: Exception) -> PhaselineError:
-    """What the AWS library raised, in three parts."""
+    """Return an error of the AWS library as an error of Phaseline, in three parts."""
     response = getattr(error, "response", None)
     if response is not None:
         code, message = response["Error"].get("Code", "?"), response["Error"].get("Message", "")
@@ -153,7 +154,7 @@ def translated(error: Exception) -> PhaselineError:
 
 
 def report(error: PhaselineError, err: TextIO, environ: Mapping[str, str]) -> None:
-    """Tell `error` on one line; on GitHub Actions also where its users look."""
+    """Print an error on one line; on GitHub Actions, also annotate it and add it to the summary."""
     line = inert(" ".join(str(error).split()))
     print(f"error: {line}", file=err, flush=True)
     if environ.get("GITHUB_ACTIONS") != "true":
@@ -163,9 +164,10 @@ def report(error: PhaselineError, err: TextIO, environ: Mapping[str, str]) -> No
 
 
 def inert(text: str) -> str:
-    """`text` as one line that GitHub's runner takes for no command, whatever it quotes: an event
-    of a stack, a property that drifted, somebody's reason. A command begins its line, or in the
-    older form stands anywhere in it.
+    """Return text as one line that GitHub's runner does not execute as a workflow command.
+
+    Text may quote others, such as a stack event or a person's reason. A command is at the
+    beginning of a line; a command in the older form is anywhere in it.
     https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions
     """
     line = re.sub(r"[\r\n]+", " ", text).replace("##[", "## [")
@@ -173,8 +175,9 @@ def inert(text: str) -> str:
 
 
 def annotation(title: str, message: str, level: str = "error", **place: str) -> str:
-    """GitHub's workflow command for an error or another `level`, escaped as its toolkit does;
-    `place` is a `file` and a `line`.
+    """Return GitHub's workflow command for an annotation, escaped as in GitHub's toolkit.
+
+    `level` is "error", "warning" or "notice"; `place` has a `file` and a `line`.
     https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions
     """
     properties = ",".join(
@@ -198,7 +201,7 @@ def _is_colourful(stream: TextIO, environ: Mapping[str, str]) -> bool:
 
 
 def duration(seconds: float) -> str:
-    """A duration as people say it: 0.4 s, 3 min 5 s."""
+    """Return a duration in words, such as "0.4 s" or "3 min 5 s"."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     return f"{int(seconds) // 60} min {int(seconds) % 60} s"

@@ -1,4 +1,4 @@
-"""Options and values that several commands take."""
+"""Options that several commands have, and the types of their values."""
 
 import re
 from collections.abc import Callable
@@ -18,7 +18,7 @@ VERSION_ID = re.compile(r"[A-Za-z0-9._~+/=-]{1,1024}")
 
 
 class Pattern(click.ParamType[str]):
-    """A text of one form; `expected` says which in a few words."""
+    """A text that matches a pattern. `expected` describes the pattern in an error."""
 
     def __init__(self, name: str, pattern: str | re.Pattern[str], expected: str) -> None:
         self.name = name
@@ -26,21 +26,21 @@ class Pattern(click.ParamType[str]):
         self._expected = expected
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The text, if it has the form."""
+        """Return the text if it matches."""
         if not self._pattern.fullmatch(str(value)):
             self.fail(f"expected {self._expected}, found {value!r}", param, ctx)
         return str(value)
 
 
 class Assignment(click.ParamType[tuple[str, str]]):
-    """A `Name=Value` of the command line."""
+    """A name and a value, given as `Name=Value`."""
 
     name = "Name=Value"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, str]:
-        """Name and value; the value may be empty and may hold further equals signs."""
+        """Return name and value. The value may be empty, and may contain equals signs."""
         if isinstance(value, tuple):
             return value
         name, separator, text = value.partition("=")
@@ -50,14 +50,14 @@ class Assignment(click.ParamType[tuple[str, str]]):
 
 
 class Names(click.ParamType[tuple[str, ...]]):
-    """Names of algorithms, separated by commas or blanks."""
+    """Names of algorithms, separated by commas or spaces."""
 
     name = "names"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, ...]:
-        """The names, each once."""
+        """Return each name once, in order."""
         if isinstance(value, tuple):
             return value
         words = value.replace(",", " ").split()
@@ -65,12 +65,12 @@ class Names(click.ParamType[tuple[str, ...]]):
 
 
 class Moment(click.ParamType[str]):
-    """A time with its zone."""
+    """A time with a time zone."""
 
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The time as ISO 8601 in UTC, in whole seconds."""
+        """Return the time in UTC (ISO 8601, whole seconds)."""
         try:
             return times.second(times.parse(value, self.name))
         except InputError as error:
@@ -80,7 +80,7 @@ class Moment(click.ParamType[str]):
 ENVIRONMENT = Pattern(
     "name",
     r"[a-z][a-z0-9-]{0,9}",
-    "1 to 10 lower-case letters, digits and hyphens, a letter first",
+    "1 to 10 lower-case letters, digits and hyphens, beginning with a letter",
 )
 NAME = Pattern("name", NAME_PATTERN, "letters, digits, '.', '_' and '-'")
 TYPE = click.Choice(TYPES)
@@ -91,54 +91,64 @@ ROLE_ARN = Pattern("arn", r"|arn:[a-z-]+:iam::[0-9]{12}:role/[\w+=,.@/-]+", "the
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def environment_option(text: str = "Which one.") -> Decorator:
-    """--environment, as the templates accept it."""
+def environment_option(text: str = "Name of the environment.") -> Decorator:
+    """Return --environment, whose value is a name that the templates accept."""
     return click.option("--environment", type=ENVIRONMENT, required=True, help=text)
 
 
 def type_option(*, required: bool = False) -> Decorator:
-    """--type of an algorithm, or of the document that holds it."""
+    """Return --type, the type of an algorithm and of its document."""
     return click.option(
         "--type",
         "type_",
         type=TYPE,
         required=required,
-        help="The algorithm's type, which is also its document.",
+        help="Type of the algorithm and of its metadata document.",
     )
 
 
 def request_options(*, required: bool) -> Decorator:
-    """What is asked for: --action, what it is about, and why."""
+    """Return the options of a request: --action, its subject and its --reason."""
     options = [
-        click.option("--action", type=click.Choice(ACTIONS), required=required, help="What to do."),
+        click.option(
+            "--action",
+            type=click.Choice(ACTIONS),
+            required=required,
+            help="Make a version active (promote), return to an earlier one (rollback), keep the"
+            " active one (hold), end a hold (resume), or remove a bad mark (clear).",
+        ),
         click.option(
             "--type",
             "type_",
             type=click.Choice([*TYPES, ALL]),
             required=True,
-            help="The algorithms' type, which is also their document; all of them for a hold, its"
-            " end, or a rollback to a time.",
+            help="Type of the algorithms and of their metadata document. 'all' is for hold, resume,"
+            " and rollback with --as-of.",
         ),
         click.option(
             "--algorithm",
             "algorithms",
             type=Names(),
             default=(),
-            help="Names, separated by commas; none means the whole type.",
+            help="Names of the algorithms, separated by commas; without it, the whole type.",
         ),
         click.option(
             "--version",
             type=NAME,
-            help="Which version; for a rollback: the last verified one unless given.",
+            help="Version of the algorithm. The default of a rollback is the last version that was"
+            " verified before the active one.",
         ),
-        click.option("--as-of", type=MOMENT, help="Roll back to what was live at this time."),
-        click.option("--until", type=MOMENT, help="When the hold ends by itself."),
+        click.option(
+            "--as-of", type=MOMENT, help="Roll back to the versions that were live at this time."
+        ),
+        click.option("--until", type=MOMENT, help="Time at which the hold ends."),
         click.option(
             "--window",
-            help="When the hold is in force, such as '0 18 * * 5 for 2d14h in Europe/Berlin'.",
+            help="Recurring times at which the hold is in force, such as"
+            " '0 18 * * 5 for 2d14h in Europe/Berlin'.",
         ),
         click.option(
-            "--reason", required=required, help="Why, in a sentence; it is kept with the release."
+            "--reason", required=required, help="Reason in one sentence; the release records it."
         ),
     ]
 
@@ -151,44 +161,45 @@ def request_options(*, required: bool) -> Decorator:
 
 
 def execution_option(*, required: bool = True) -> Decorator:
-    """--execution of the pipeline."""
+    """Return --execution, the ID of a pipeline execution."""
     return click.option(
         "--execution",
-        type=Pattern("id", EXECUTION, "the id of a pipeline execution"),
+        type=Pattern("id", EXECUTION, "the ID of a pipeline execution"),
         required=required,
-        help="The pipeline execution's id.",
+        help="ID of the pipeline execution.",
     )
 
 
-def timeout_option(what: str, default: float) -> Decorator:
-    """--timeout in seconds."""
+def timeout_option(purpose: str, default: float) -> Decorator:
+    """Return --timeout in seconds. `purpose` continues the sentence "Seconds to wait"."""
     return click.option(
         "--timeout",
         type=click.FloatRange(min=1),
         default=default,
         show_default=True,
-        help=f"Seconds to wait {what}.",
+        help=f"Seconds to wait {purpose}.",
     )
 
 
 document_version_option = click.option(
     "--document-version",
-    type=Pattern("id", VERSION_ID, "the version id of an S3 object"),
-    help="Which version of the type's document: its S3 object version id.",
+    type=Pattern("id", VERSION_ID, "the version ID of an S3 object"),
+    help="S3 version ID of the metadata document.",
 )
 dry_run_option = click.option(
-    "--dry-run", is_flag=True, help="Show what would be done, and change nothing."
+    "--dry-run", is_flag=True, help="Show the changes without making them."
 )
 parameters_option = click.option(
     "--parameters",
     "parameters_file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The parameters file; infra/parameters/<environment>.json unless told otherwise.",
+    help="Parameters file.  [default: infra/parameters/<environment>.json]",
 )
 parameter_option = click.option(
     "--parameter",
     "overrides",
     type=Assignment(),
     multiple=True,
-    help="One value more; it goes to every template that declares it. May be repeated.",
+    help="Value of a parameter, which overrides the parameters file in every template that"
+    " declares it. May be repeated.",
 )

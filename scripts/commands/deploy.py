@@ -1,7 +1,8 @@
-"""Deploys an environment: its stacks, first documents and Lambda packages.
+"""Deploys an environment: its stacks, empty documents and Lambda packages.
 
-Running it again is safe, and is the remedy for most of what can go wrong: it goes on where it
-stopped, and changes nothing where nothing is to change.
+Prints the changes and the outputs of each stack. If a deployment fails, run it again: it continues
+where it stopped, and changes only differences. Exits with 4 if a stack fails, and with 6 if it does
+not end in time.
 """
 
 import json
@@ -39,7 +40,7 @@ SIGNS = {"Add": "+", "Modify": "~", "Remove": "-"}
 
 
 @click.command(name="deploy", help=__doc__)
-@environment_option("Which one to deploy.")
+@environment_option()
 @parameters_option
 @parameter_option
 @click.option(
@@ -47,17 +48,18 @@ SIGNS = {"Add": "+", "Modify": "~", "Remove": "-"}
     "selected",
     type=click.Choice(EVERY),
     multiple=True,
-    help="Deploy this one only. May be repeated; all but github unless told otherwise: the roles"
-    " of GitHub's workflows are an administrator's to deploy.",
+    help="Deploy only this stack. May be repeated. The default is all stacks except github, which"
+    " an administrator deploys because it has the roles of the workflows.",
 )
 @click.option(
     "--role-arn",
     type=ROLE_ARN,
     default="",
-    help="The role that CloudFormation acts as; the caller's own rights unless told otherwise.",
+    help="ARN of the role that CloudFormation assumes; without it, CloudFormation uses the caller's"
+    " permissions.",
 )
 @dry_run_option
-@timeout_option("for one stack", 1800)
+@timeout_option("for each stack", 1800)
 @json_option
 def command(
     environment: str,
@@ -88,7 +90,7 @@ def make_plan(
     selected: Iterable[str],
     role_arn: str = "",
 ) -> Plan:
-    """What the environment should be, by this repository and the parameters file."""
+    """Return the plan of an environment from this repository and the parameters file."""
     folder = REPOSITORY / "infra"
     return Plan(
         environment=environment,
@@ -103,7 +105,7 @@ def make_plan(
 
 
 def make_stacks(console: Console, timeout: float) -> Stacks:
-    """The account's stacks, whose events the console tells."""
+    """Return the account's stacks. The console prints their events."""
     return Stacks(
         aws.session().client("cloudformation", config=aws.CONFIG),
         clock=time.monotonic,
@@ -114,7 +116,7 @@ def make_stacks(console: Console, timeout: float) -> Stacks:
 
 
 def _sections(environment: str, file: Path | None) -> Sections:
-    """The parameters file's sections; none where the environment has no file of its own."""
+    """Return the sections of the parameters file, or none if the environment has no file."""
     path = file or REPOSITORY / "infra" / "parameters" / f"{environment}.json"
     try:
         return read(path.read_text("utf-8"), str(path), EVERY)
@@ -122,7 +124,7 @@ def _sections(environment: str, file: Path | None) -> Sections:
         if file is None:
             return {}
         raise ConfigurationError(
-            str(path), "the parameters file does not exist", "Correct --parameters."
+            str(path), "the parameters file does not exist", "Correct the path in --parameters."
         ) from error
 
 
@@ -132,31 +134,32 @@ def _line(event: Event) -> str:
 
 
 def as_data(environment: str, dry_run: bool, outcome: DeployResult) -> dict[str, Any]:
-    """The outcome as what --json prints."""
+    """Return the outcome as --json prints it."""
     return {
         "environment": environment,
         "dry_run": dry_run,
         "stacks": {name: asdict(result) for name, result in outcome.stacks.items()},
         "documents": outcome.documents,
         "packages": {
-            one.package.name: {
-                "key": one.key,
-                "code_sha256": one.package.code_sha256,
-                "size": one.package.size,
-                "sent": one.sent,
+            upload.package.name: {
+                "key": upload.key,
+                "code_sha256": upload.package.code_sha256,
+                "size": upload.package.size,
+                "sent": upload.sent,
             }
-            for one in outcome.packages
+            for upload in outcome.packages
         },
     }
 
 
 def as_lines(dry_run: bool, outcome: DeployResult) -> Iterator[str]:
-    """The outcome for people: what changed, then the outputs."""
+    """Return the lines for people: the changes of each stack, and then its outputs."""
     would = "would be " if dry_run else ""
     for key in outcome.documents:
         yield f"{key}: {would}created"
-    for one in outcome.packages:
-        yield f"{one.key}: {f'{would}uploaded' if one.sent else 'is there'}, {one.package.size:,} B"
+    for upload in outcome.packages:
+        effect = f"{would}uploaded" if upload.sent else "unchanged"
+        yield f"{upload.key}: {effect}, {upload.package.size:,} B"
     for result in outcome.stacks.values():
         done = "no changes" if result.action == "none" else f"{would}{result.action}d"
         yield f"{result.stack}: {done}{f'; {result.note}' if result.note else ''}"
@@ -165,8 +168,8 @@ def as_lines(dry_run: bool, outcome: DeployResult) -> Iterator[str]:
 
 
 def as_markdown(environment: str, lines: Iterable[str]) -> str:
-    """The outcome for a job's summary."""
-    return "\n".join([f"### Stacks of {environment}", "", *(f"    {one}" for one in lines), ""])
+    """Return the outcome as Markdown for a job's summary."""
+    return "\n".join([f"### Stacks of {environment}", "", *(f"    {line}" for line in lines), ""])
 
 
 def _change(change: ResourceChange) -> str:

@@ -1,7 +1,8 @@
-"""Shows what visitors will see change: what the documents hold and the website does not yet.
+"""Shows the changes that visitors will see: compares the website with the documents.
 
-With --from it shows what the documents of another environment hold otherwise, which is what a
-promotion from there would bring. Exit code 0 whether something differs or not.
+With --from, compares the documents with those of another environment, which shows the changes that
+promotions from there would bring. Prints each difference by type. Exits with 0 with and without
+differences.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,49 +21,49 @@ from scripts.services import Services
 
 
 @click.command(name="diff", help=__doc__)
-@environment_option("Which one to look at.")
+@environment_option()
 @click.option(
     "--from",
     "other",
     type=ENVIRONMENT,
-    help="Compare with the documents of this environment, not with the website.",
+    help="Compare with the documents of this environment instead of the website.",
 )
 @json_option
 def command(environment: str, other: str | None, as_json: bool) -> None:
-    here = Services(environment)
+    services = Services(environment)
     if other:
         sides = (f"the documents of {environment}", f"those of {other}")
-        pairs = [*zip(newest(here), newest(Services(other)), strict=True)]
+        pairs = [*zip(newest(services), newest(Services(other)), strict=True)]
     else:
         sides = (f"the website of {environment}", "its documents")
-        # The website first: a document that is read after it is never older than what it shows.
-        shown = on_website(here)
-        pairs = [*zip(shown, newest(here), strict=True)]
-    found = [
-        one
+        # The website is read first, so that no document is older than the one it shows.
+        shown = on_website(services)
+        pairs = [*zip(shown, newest(services), strict=True)]
+    differences = [
+        difference
         for before, after in pairs
-        for one in diff.compare_documents(before, after)
-        if one.is_visible
+        for difference in diff.compare_documents(before, after)
+        if difference.is_visible
     ]
     value = {
         "before": sides[0],
         "after": sides[1],
         "revisions": {after.type: [before.revision, after.revision] for before, after in pairs},
-        "differences": [asdict(one) for one in found],
+        "differences": [asdict(difference) for difference in differences],
     }
-    Console(as_json=as_json).result(value, lines(sides, pairs, found))
+    Console(as_json=as_json).result(value, lines(sides, pairs, differences))
 
 
-def newest(known: Services) -> list[Document]:
-    """An environment's documents as they are now."""
-    return [known.documents.read(type_).document for type_ in TYPES]
+def newest(services: Services) -> list[Document]:
+    """Return the present documents of an environment."""
+    return [services.documents.read(type_).document for type_ in TYPES]
 
 
-def on_website(known: Services) -> list[Document]:
-    """The versions of the documents that the website was built from, empty where it had none."""
-    manifest = manifests.fetch(known.environment.site_url)
+def on_website(services: Services) -> list[Document]:
+    """Return the document versions from which the website was built, or empty documents."""
+    manifest = manifests.fetch(services.environment.site_url)
     return [
-        known.documents.read_version(type_, manifest.documents[type_].version_id).document
+        services.documents.read_version(type_, manifest.documents[type_].version_id).document
         if type_ in manifest.documents
         else Document(type_)
         for type_ in TYPES
@@ -72,13 +73,13 @@ def on_website(known: Services) -> list[Document]:
 def lines(
     sides: tuple[str, str],
     pairs: Sequence[tuple[Document, Document]],
-    found: Sequence[Difference],
+    differences: Sequence[Difference],
 ) -> Iterator[str]:
-    """What is compared, and each difference from the one to the other."""
+    """Return the lines for people: both sides, and the differences by type."""
     yield f"from {sides[0]} to {sides[1]}:"
     for before, after in pairs:
         yield f"{after.type}: revision {before.revision} -> {after.revision}"
-        mine = [one for one in found if one.type == after.type]
-        yield from (f"  {one}" for one in mine)
-        if not mine:
+        of_type = [difference for difference in differences if difference.type == after.type]
+        yield from (f"  {difference}" for difference in of_type)
+        if not of_type:
             yield "  no difference that visitors would see"

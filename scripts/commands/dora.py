@@ -1,15 +1,17 @@
-"""Shows how delivery goes: frequency, lead time, change failure rate, time to restore.
+"""Shows the four DORA metrics: deployments, lead time, failure rate and time to restore.
 
 \b
-What the figures mean: https://dora.dev/guides/dora-metrics/
-What is counted:
-  deployment frequency   publications that visitors were seen to get, per day
-  lead time              from the request, or the change of the item, to the proof that visitors
-                         get it, of verified promotions
-  change failure rate    promotions whose first pipeline execution failed, whatever was to blame,
-                         or that were rolled back, of those whose outcome is known
-  time to restore        from that failure, or from the proof that the version was live which was
-                         rolled back, until a release of the same algorithm was verified
+deployment frequency   verified publications per day
+lead time              of verified promotions: from the request, or the change of the
+                       item, until the version was verified
+change failure rate    promotions that were rolled back, or whose first pipeline
+                       execution failed for any reason, as a share of the promotions
+                       whose outcome is known
+time to restore        from this failure, or from the verification of the version that
+                       was rolled back, until a release of the same algorithm was
+                       verified
+
+https://dora.dev/guides/dora-metrics/ explains the metrics.
 """
 
 from collections.abc import Iterator
@@ -22,53 +24,53 @@ from phaseline import times
 from phaseline.algorithms.names import TYPES
 from phaseline.history import dora
 from phaseline.history.dora import DeliveryMetrics
-from scripts import services
+from scripts.cli import invocation
 from scripts.cli.console import Console, duration, json_option
 from scripts.cli.options import environment_option
 from scripts.services import Services
 
 
 @click.command(name="dora", help=__doc__)
-@environment_option("Which one to look at.")
+@environment_option()
 @click.option(
     "--days",
     type=click.IntRange(1, 366),
     default=30,
     show_default=True,
-    help="Of how many days until now.",
+    help="Number of days until now.",
 )
 @json_option
 def command(environment: str, days: int, as_json: bool) -> None:
-    known, until = Services(environment), services.now()
+    services, until = Services(environment), invocation.now()
     began = times.parse(until, "now") - timedelta(days=days)
     since = times.second(began)
-    found = dora.delivery_metrics(
-        (release for type_ in TYPES for release in known.ledger.between(type_, since, until)),
-        known.recorder.between(since, until),
-        deployments=sum(1 for _ in known.lives.between(since, until)),
+    delivery = dora.delivery_metrics(
+        (release for type_ in TYPES for release in services.ledger.between(type_, since, until)),
+        services.recorder.between(since, until),
+        deployments=sum(1 for _ in services.lives.between(since, until)),
         days=days,
     )
-    value = {"environment": environment, "since": since, "until": until} | asdict(found)
-    Console(as_json=as_json).result(value, lines(found))
+    value = {"environment": environment, "since": since, "until": until} | asdict(delivery)
+    Console(as_json=as_json).result(value, lines(delivery))
 
 
-def lines(found: DeliveryMetrics) -> Iterator[str]:
-    """The figures for people."""
+def lines(delivery: DeliveryMetrics) -> Iterator[str]:
+    """Return the metrics as lines for people."""
     yield (
-        f"deployment frequency  {found.deployments_per_day:.2f} per day"
-        f" ({found.deployments} in {found.days:g} days)"
+        f"deployment frequency  {delivery.deployments_per_day:.2f} per day"
+        f" ({delivery.deployments} in {delivery.days:g} days)"
     )
     yield (
-        f"lead time             {_took(found.lead_time_median)} median,"
-        f" {_took(found.lead_time_p90)} for 9 of 10"
+        f"lead time             {_duration(delivery.lead_time_median)} median,"
+        f" {_duration(delivery.lead_time_p90)} for 9 of 10"
     )
-    rate = "-" if found.change_failure_rate is None else f"{found.change_failure_rate:.1%}"
-    yield f"change failure rate   {rate} ({found.failed} of {found.promotions} promotions)"
+    rate = "-" if delivery.change_failure_rate is None else f"{delivery.change_failure_rate:.1%}"
+    yield f"change failure rate   {rate} ({delivery.failed} of {delivery.promotions} promotions)"
     yield (
-        f"time to restore       {_took(found.time_to_restore_median)} median"
-        f" ({found.restored} of {found.failed} restored)"
+        f"time to restore       {_duration(delivery.time_to_restore_median)} median"
+        f" ({delivery.restored} of {delivery.failed} restored)"
     )
 
 
-def _took(seconds: float | None) -> str:
+def _duration(seconds: float | None) -> str:
     return "-" if seconds is None else duration(seconds)

@@ -1,7 +1,7 @@
-"""Follows a pipeline execution until it has ended, action by action.
+"""Follows a pipeline execution until it ends.
 
-Exits with 4 where it fails, and names the stage, the action, the reason and the log; with 6 where
-its end is not seen in time.
+Prints each action when it starts and ends. Exits with 4 if the execution fails, and names stage,
+action, reason and log. Exits with 6 if the execution does not end in time.
 """
 
 from dataclasses import asdict
@@ -17,13 +17,13 @@ from scripts.services import Services
 @click.command(name="follow-pipeline", help=__doc__)
 @environment_option()
 @execution_option()
-@timeout_option("for the execution's end", FOLLOW_TIMEOUT)
+@timeout_option("for the end of the execution", FOLLOW_TIMEOUT)
 @json_option
 def command(environment: str, execution: str, timeout: float, as_json: bool) -> None:
-    known = Services(environment)
+    services = Services(environment)
     console = Console(as_json=as_json)
-    ended = follow(known, console, execution, timeout)
-    url = known.executions.url(execution)
+    ended = follow(services, console, execution, timeout)
+    url = services.executions.url(execution)
     console.result(
         {
             "execution": execution,

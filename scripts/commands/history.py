@@ -1,14 +1,15 @@
-"""Shows what was released: the newest releases, what was live at a time, or one release's course.
+"""Shows the newest releases, the live versions at a time, or the steps of one release.
 
 \b
-Without more it lists the newest releases.
-  --at 2026-11-25T10:00:00Z    what visitors got at that time
-  --since T1 --until T2        what changed for them, who asked for it and why
+Without one of these options, lists the newest releases:
+  --at 2026-11-25T10:00:00Z    the versions that visitors were served at this time
+  --since T1 --until T2        the changes that visitors saw, by whom and why
   --release ID                 each step of a release, with the slowest marked
 
-What is live counts from the moment at which it was verified.
+A version is live from the time at which it was verified.
 """
 
+import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import timedelta
@@ -30,32 +31,34 @@ from phaseline.releases.release import Release
 from phaseline.site.live import Live
 from phaseline.slack import message_record
 from phaseline.slack.message_record import Posted
-from scripts import services
+from scripts.cli import invocation
 from scripts.cli.console import Console, duration, json_option
 from scripts.cli.options import MOMENT, NAME, environment_option, type_option
 from scripts.services import Services
 
 LOOKBACK = timedelta(hours=1)
-"""How long before a document an execution may have started that took it."""
-Found = tuple[dict[str, Any], Iterable[str]]
-"""What was found: as --json prints it, and as lines for people."""
+"""How long before its document was written the execution of a release may have started."""
+Result = tuple[dict[str, Any], Iterable[str]]
+"""A result: as --json prints it, and as lines for people."""
 
 
 @click.command(name="history", help=__doc__)
-@environment_option("Which one to look at.")
+@environment_option()
 @type_option()
-@click.option("--algorithm", type=NAME, help="Only this algorithm.")
+@click.option("--algorithm", type=NAME, help="Show only this algorithm.")
 @click.option(
     "--limit",
     type=click.IntRange(1, 1000),
     default=20,
     show_default=True,
-    help="How many of the newest releases.",
+    help="Number of the newest releases to list.",
 )
-@click.option("--at", type=MOMENT, help="What was live at this time.")
-@click.option("--since", type=MOMENT, help="What changed since this time.")
-@click.option("--until", type=MOMENT, help="With --since: until this time, else until now.")
-@click.option("--release", "release_id", help="The course of the release of this id.")
+@click.option("--at", type=MOMENT, help="Show the versions that were live at this time.")
+@click.option("--since", type=MOMENT, help="Show the changes since this time.")
+@click.option(
+    "--until", type=MOMENT, help="Show the changes until this time. Needs --since.  [default: now]"
+)
+@click.option("--release", "release_id", help="Show the steps of the release with this ID.")
 @json_option
 def command(
     environment: str,
@@ -69,45 +72,45 @@ def command(
     as_json: bool,
 ) -> None:
     if sum(value is not None for value in (at, since, release_id)) > 1:
-        raise click.UsageError("--at, --since and --release exclude each other.")
+        raise click.UsageError("--at, --since and --release cannot be combined.")
     if until and not since:
         raise click.UsageError("--until needs --since.")
-    if since and since > (until := until or services.now()):
-        raise click.UsageError(
-            f"--since {since} is after {until}, until when changes are asked for."
-        )
-    known, types = Services(environment), (type_,) if type_ else TYPES
+    if since and since > (until := until or invocation.now()):
+        raise click.UsageError(f"--since {since} is after --until {until}.")
+    services, types = Services(environment), (type_,) if type_ else TYPES
     if release_id:
-        value, lines = course(known, release_id)
+        value, lines = release_steps(services, release_id)
     elif at:
-        value, lines = live_at(known, types, algorithm, at)
+        value, lines = live_at(services, types, algorithm, at)
     elif since:
-        value, lines = changes(known, types, algorithm, since, str(until))
+        value, lines = changes(services, types, algorithm, since, str(until))
     else:
-        value, lines = newest(known, types, algorithm, limit)
+        value, lines = newest(services, types, algorithm, limit)
     Console(as_json=as_json).result({"environment": environment} | value, lines)
 
 
-def newest(known: Services, types: Sequence[str], algorithm: str | None, limit: int) -> Found:
-    """The newest releases, newest first."""
+def newest(services: Services, types: Sequence[str], algorithm: str | None, limit: int) -> Result:
+    """Return the newest releases, the newest first."""
     found = [
         release
         for type_ in types
         for release in islice(
-            known.ledger.releases(type_, algorithm) if algorithm else known.ledger.newest(type_),
+            services.ledger.releases(type_, algorithm)
+            if algorithm
+            else services.ledger.newest(type_),
             limit,
         )
     ]
-    found = sorted(found, key=_place, reverse=True)[:limit]
+    found = in_order(found)[-limit:][::-1]
     return {"releases": list(map(asdict, found))}, map(_line, found)
 
 
 # ---- What was live ------------------------------------------------------------------------
 
 
-def live_at(known: Services, types: Sequence[str], algorithm: str | None, at: str) -> Found:
-    """The publication that was live at a time, and its documents' versions."""
-    live = known.lives.at(at)
+def live_at(services: Services, types: Sequence[str], algorithm: str | None, at: str) -> Result:
+    """Return the publication that was live at a time, and its versions."""
+    live = services.lives.at(at)
     if live is None:
         return {"at": at, "live": None}, [f"{at}: nothing was live yet"]
     documents = {
@@ -116,14 +119,14 @@ def live_at(known: Services, types: Sequence[str], algorithm: str | None, at: st
             "version_id": live.documents[type_].version_id,
             "versions": {
                 name: entry.version
-                for name, entry in _document(known, live, type_).algorithms.items()
+                for name, entry in _document(services, live, type_).algorithms.items()
                 if algorithm in {None, name}
             },
         }
         for type_ in types
         if type_ in live.documents
     }
-    shown = asdict(live) | {"documents": documents, "url": known.executions.url(live.execution)}
+    shown = asdict(live) | {"documents": documents, "url": services.executions.url(live.execution)}
     return {"at": at, "live": shown}, _live_lines(at, shown)
 
 
@@ -135,38 +138,38 @@ def _live_lines(at: str, live: dict[str, Any]) -> Iterator[str]:
         yield from (f"  {name} {version}" for name, version in sorted(document["versions"].items()))
 
 
-def _document(known: Services, live: Live | None, type_: str) -> Document:
-    """The document of a type that was live; an empty one where none was."""
+def _document(services: Services, live: Live | None, type_: str) -> Document:
+    """Return the document of a type that was live, or an empty one."""
     if live is None or type_ not in live.documents:
         return Document(type=type_)
-    return known.documents.read_version(type_, live.documents[type_].version_id).document
+    return services.documents.read_version(type_, live.documents[type_].version_id).document
 
 
 # ---- What changed -------------------------------------------------------------------------
 
 
 def changes(
-    known: Services, types: Sequence[str], algorithm: str | None, since: str, until: str
-) -> Found:
-    """What visitors got otherwise at one time than at another, and the releases of it."""
-    before, after = known.lives.at(since), known.lives.at(until)
+    services: Services, types: Sequence[str], algorithm: str | None, since: str, until: str
+) -> Result:
+    """Return the changes that visitors saw between two times, and their releases."""
+    before, after = services.lives.at(since), services.lives.at(until)
     differences: list[Difference] = []
     releases: dict[str, Release] = {}
     for type_ in types:
-        found = [
-            one
-            for one in _differences(known, before, after, type_)
-            if one.is_visible and algorithm in {None, one.algorithm}
+        visible = [
+            difference
+            for difference in _differences(services, before, after, type_)
+            if difference.is_visible and algorithm in {None, difference.algorithm}
         ]
-        causes = _causes(known, found, _revision(before, type_), _revision(after, type_))
-        asked = known.ledger.between(type_, since, until)
-        differences += found
+        causes = _causes(services, visible, _revision(before, type_), _revision(after, type_))
+        requested = services.ledger.between(type_, since, until)
+        differences += visible
         releases |= {
             release.release_id: release
-            for release in chain(causes, asked)
+            for release in chain(causes, requested)
             if algorithm in {None, release.algorithm}
         }
-    ordered = sorted(releases.values(), key=_place)
+    ordered = in_order(releases.values())
     commits = [live.commit if live else None for live in (before, after)]
     value = {
         "since": since,
@@ -179,26 +182,32 @@ def changes(
 
 
 def _differences(
-    known: Services, before: Live | None, after: Live | None, type_: str
+    services: Services, before: Live | None, after: Live | None, type_: str
 ) -> Sequence[Difference]:
     if _revision(before, type_) == _revision(after, type_):
         return ()
-    return diff.compare_documents(_document(known, before, type_), _document(known, after, type_))
+    return diff.compare_documents(
+        _document(services, before, type_), _document(services, after, type_)
+    )
 
 
 def _causes(
-    known: Services, differences: Iterable[Difference], first: int, last: int
+    services: Services, differences: Iterable[Difference], first: int, last: int
 ) -> Iterator[Release]:
-    """The releases by which these algorithms differ, from behind the revision `first` to `last`:
-    some may have been asked for long before, and waited."""
-    for type_, name in dict.fromkeys((one.type, one.algorithm) for one in differences):
-        for release in known.ledger.releases(type_, name) if name else ():
+    """Return the releases of these differences, after revision `first` and up to `last`.
+
+    Some may have been requested long before, and waited behind a hold.
+    """
+    for type_, name in dict.fromkeys(
+        (difference.type, difference.algorithm) for difference in differences
+    ):
+        for release in services.ledger.releases(type_, name) if name else ():
             if release.revision is not None and first < release.revision <= last:
                 yield release
 
 
 def _revision(live: Live | None, type_: str) -> int:
-    """The revision of a type's document that was live; -1 where none was."""
+    """Return the revision of a type's document that was live, or -1."""
     return live.documents[type_].revision if live and type_ in live.documents else -1
 
 
@@ -214,7 +223,7 @@ def _change_lines(
         yield f"  commit: {commits[0] or 'nothing'} -> {commits[1] or 'nothing'}"
     elif not differences:
         yield "  nothing changed"
-    yield from (f"  {one}" for one in differences)
+    yield from (f"  {difference}" for difference in differences)
     yield "releases:" if releases else "no release"
     yield from (f"  {_line(release)}" for release in releases)
 
@@ -222,57 +231,60 @@ def _change_lines(
 # ---- One release --------------------------------------------------------------------------
 
 
-def course(known: Services, release_id: str) -> Found:
-    """A release and its timeline. Raises RefusedError for an id that the ledger does not know."""
-    release = known.ledger.find(release_id)
+def release_steps(services: Services, release_id: str) -> Result:
+    """Return a release and its timeline. Raises RefusedError if the ledger lacks the release."""
+    release = services.ledger.find(release_id)
     if release is None:
         raise RefusedError(
             f"release {release_id}",
-            f"the ledger of {known.name} has no such release",
-            f"Look for its id: python -m scripts history --environment {known.name}",
+            f"the ledger of {services.name} has no such release",
+            f"List the IDs with: python -m scripts history --environment {services.name}",
         )
-    found = timeline.timeline_of(release, _executions(known, release), _message(known, release))
-    value = {"release": asdict(release), "timeline": asdict(found)}
-    return value, _course_lines(known, release, found)
+    steps = timeline.timeline_of(
+        release, _executions(services, release), _message(services, release)
+    )
+    value = {"release": asdict(release), "timeline": asdict(steps)}
+    return value, _release_lines(services, release, steps)
 
 
-def _executions(known: Services, release: Release) -> Iterable[Execution]:
-    """The executions from the release's document until its end; what is not kept, or was retried
-    since, as CodePipeline tells it."""
+def _executions(services: Services, release: Release) -> Iterable[Execution]:
+    """Return the executions from the release's document until its end.
+
+    Those without a record, or that were retried since, are read from CodePipeline.
+    """
     document = release.steps.get("document")
     if document is None:
         return []
     since = times.parse(document.at, release.release_id) - LOOKBACK
-    until = timeline.ended(release) or services.now()
-    end = times.parse(until, release.release_id) + timedelta(
-        seconds=1
-    )  # of a time in whole seconds
-    kept = {one.id: one for one in known.recorder.between(times.instant(since), until)}
-    for found in known.executions.newest():
+    until = timeline.ended(release) or invocation.now()
+    # Times of releases are whole seconds.
+    end = times.parse(until, release.release_id) + timedelta(seconds=1)
+    kept = {one.id: one for one in services.recorder.between(times.instant(since), until)}
+    for found in services.executions.newest():
         inside = found.started and since <= found.started < end
         if inside and (found.id not in kept or kept[found.id].state != found.status):
-            told = known.recorder.read(found.id)
+            told = services.recorder.read(found.id)
             kept |= {found.id: told} if told else {}
     return kept.values()
 
 
-def _message(known: Services, release: Release) -> Posted | None:
-    """Where the Slack message about a release is, once it is posted."""
+def _message(services: Services, release: Release) -> Posted | None:
+    """Return the Slack message about a release, or None."""
     if release.revision is None:
         return None
     name = message_record.of_revision(release.type, release.revision)
-    return message_record.read(known.ledger.client, known.ledger.table, name).posted
+    return message_record.read(services.ledger.client, services.ledger.table, name).posted
 
 
-def _course_lines(known: Services, release: Release, found: Timeline) -> Iterator[str]:
-    took = "" if found.seconds is None else f" after {duration(found.seconds)}"
+def _release_lines(services: Services, release: Release, steps: Timeline) -> Iterator[str]:
+    took = "" if steps.seconds is None else f" after {duration(steps.seconds)}"
     yield f"{release.release_id}: {_move(release)}, {release.state}{took}"
     execution = None
-    for step in found.steps:
+    for step in steps.steps:
         if step.execution and step.execution != execution:
             execution = step.execution
-            yield f"execution {execution}: {known.executions.url(execution)}"
-        yield _step_line(step, slowest=step is found.slowest)
+            yield f"execution {execution}: {services.executions.url(execution)}"
+        yield _step_line(step, slowest=step is steps.slowest)
 
 
 def _step_line(step: TimelineStep, *, slowest: bool) -> str:
@@ -282,8 +294,16 @@ def _step_line(step: TimelineStep, *, slowest: bool) -> str:
     return f"  {step.started}  {step.name}: " + ", ".join(word for word in words if word)
 
 
-def _place(release: Release) -> tuple[str, int]:
-    return release.requested_at, int(release.sequence)
+def in_order(releases: Iterable[Release]) -> list[Release]:
+    """Return releases from the oldest to the newest.
+
+    The revision decides within a type. Times, which come from several clocks, only decide between
+    releases of different types.
+    """
+    by_type: dict[str, list[Release]] = {}
+    for release in sorted(releases, key=lambda release: release.revision or 0):
+        by_type.setdefault(release.type, []).append(release)
+    return list(heapq.merge(*by_type.values(), key=lambda release: release.requested_at))
 
 
 def _move(release: Release) -> str:

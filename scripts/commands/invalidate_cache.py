@@ -1,6 +1,7 @@
-"""Ensures that CloudFront has forgotten what an execution's publication changed.
+"""Invalidates the files in CloudFront that a pipeline execution published.
 
-It is the same invalidation as the pipeline's own: running both makes one.
+Prints the invalidation's ID and waits until it is complete. If the pipeline has invalidated the
+files already, finds this invalidation and starts no second one.
 """
 
 import click
@@ -17,14 +18,14 @@ from scripts.services import Services
 @dry_run_option
 @json_option
 def command(environment: str, execution: str, dry_run: bool, as_json: bool) -> None:
-    found = (look if dry_run else ensure)(Services(environment), execution)
+    invalidated = (look if dry_run else ensure)(Services(environment), execution)
     Console(as_json=as_json).result(
         {
             "execution": execution,
-            "invalidation": found.id,
-            "paths": found.paths,
-            "already_done": found.found,
+            "invalidation": invalidated.id,
+            "paths": invalidated.paths,
+            "already_done": invalidated.found,
             "dry_run": dry_run,
         },
-        [describe(found)],
+        [describe(invalidated)],
     )

@@ -1,6 +1,8 @@
-"""Shows what a deploy would change: change sets that are made, shown and removed, never executed.
+"""Shows the changes that a deployment would make, and changes nothing.
 
-With --pull-request each stack's is a comment of its own, replaced by the next preview.
+Creates a change set for each stack, prints it and deletes it. With --pull-request, writes one
+comment for each stack, which the next preview updates. If the preview of a stack fails, shows the
+others, and exits with the error.
 """
 
 import os
@@ -17,8 +19,7 @@ from phaseline.deploy.change_sets import DeclaredStack, StackResult
 from phaseline.deploy.execute import DeployResult, Preview, deploy
 from phaseline.deploy.plan import STACKS
 from phaseline.errors import PhaselineError
-from scripts import services
-from scripts.cli import aws
+from scripts.cli import aws, invocation
 from scripts.cli.console import Console, json_option
 from scripts.cli.options import (
     environment_option,
@@ -32,8 +33,8 @@ from scripts.github.comments import Comments
 
 
 @dataclass(frozen=True)
-class Tolerant(Preview):
-    """A preview that goes on after a stack that has none; `failures` holds why, by stack."""
+class TolerantPreview(Preview):
+    """A preview that continues after errors. `failures` has the error of each failed stack."""
 
     failures: dict[str, PhaselineError] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -41,7 +42,7 @@ class Tolerant(Preview):
     def stack(
         self, declared: DeclaredStack, needs: Mapping[str, StackResult | None]
     ) -> StackResult:
-        """What would change, or nothing that is known."""
+        """Return the changes of a stack, or a result without changes if the preview fails."""
         try:
             return super().stack(declared, needs)
         except PhaselineError as error:
@@ -51,15 +52,15 @@ class Tolerant(Preview):
 
 
 @click.command(name="preview", help=__doc__)
-@environment_option("Which one to look at.")
+@environment_option()
 @parameters_option
 @parameter_option
 @click.option(
     "--pull-request",
     type=click.IntRange(min=1),
-    help="Comment on this one, in GITHUB_REPOSITORY, with GITHUB_TOKEN.",
+    help="Number of the pull request in GITHUB_REPOSITORY to comment on, with GITHUB_TOKEN.",
 )
-@timeout_option("for one stack", 600)
+@timeout_option("for each stack", 600)
 @json_option
 def command(
     environment: str,
@@ -73,26 +74,26 @@ def command(
     plan = make_plan(environment, parameters_file, overrides, STACKS)
     console = Console(as_json=as_json, total=plan.steps() + bool(comments))
     stacks = make_stacks(console, timeout)
-    executor = Tolerant(stacks, aws.session().client("s3", config=aws.CONFIG))
+    executor = TolerantPreview(stacks, aws.session().client("s3", config=aws.CONFIG))
     outcome = deploy(plan, executor, stacks, console.step)
-    texts = told(environment, outcome, executor.failures, services.run_url() or "")
-    done: dict[str, str] = {}
+    texts = stack_texts(environment, outcome, executor.failures, invocation.run_url() or "")
+    written: dict[str, str] = {}
     if comments:
         with console.step(f"Comment on pull request {pull_request}"):
             for stack, text in texts.items():
-                done[stack] = comments.put(preview_comment.marker(environment, stack), text)
-                console.progress(f"  {stack}: {done[stack]}")
-    console.result(as_data(environment, outcome, executor.failures, done), as_lines(texts))
+                written[stack] = comments.put(preview_comment.marker(environment, stack), text)
+                console.progress(f"  {stack}: {written[stack]}")
+    console.result(as_data(environment, outcome, executor.failures, written), as_lines(texts))
     for text in texts.values():
         job.write_summary(os.environ, text)
     for error in executor.failures.values():
         raise error
 
 
-def told(
+def stack_texts(
     environment: str, outcome: DeployResult, failures: Mapping[str, PhaselineError], link: str
 ) -> dict[str, str]:
-    """The text about each stack."""
+    """Return the text about each stack."""
     return {
         result.stack: preview_comment.text(
             environment,
@@ -108,19 +109,19 @@ def as_data(
     environment: str,
     outcome: DeployResult,
     failures: Mapping[str, PhaselineError],
-    done: Mapping[str, str],
+    written: Mapping[str, str],
 ) -> dict[str, Any]:
-    """What --json prints."""
+    """Return the preview as --json prints it."""
     return {
         "environment": environment,
         "stacks": {name: asdict(result) for name, result in outcome.stacks.items()},
         "failures": {stack: str(error) for stack, error in failures.items()},
-        "comments": dict(done),
+        "comments": dict(written),
     }
 
 
 def as_lines(texts: Mapping[str, str]) -> Iterator[str]:
-    """The same for people: the comments without their markers."""
+    """Return the lines for people: the comments without their markers."""
     for text in texts.values():
         yield from text.splitlines()[1:]
         yield ""

@@ -1,9 +1,10 @@
-"""Takes a version to the website: metadata, pipeline, invalidation, proof and report.
+"""Releases a version to the website, and proves that visitors are served it.
 
-Every step looks first whether it is done, so that running it twice, or at once with another,
-releases once; what is done already ends as "already done", with a link and exit code 0. Give
-either a request (--action, --reason and what it is about) or a version of a document that was
-written already (--document-version).
+Updates the metadata, ensures the pipeline execution, follows it, invalidates the cache, checks the
+website and reports to Slack. Each step first checks whether its work is done, so that a repeated
+or simultaneous run releases only once: it ends as "already done" with exit code 0. Give either a
+request (--action, --type, --reason, and the options of the action) or an existing version of a
+document (--type and --document-version).
 
 \b
   release --action promote --type opt --algorithm route-planner --version 2.1.0 --reason ...
@@ -38,7 +39,7 @@ from scripts.release import journal, subject
 from scripts.release.flow import Release
 from scripts.release.follow import FOLLOW_TIMEOUT
 from scripts.release.journal import Journal
-from scripts.release.request import requested, update
+from scripts.release.request import requests_of, update
 from scripts.release.subject import Subject
 from scripts.services import Services
 
@@ -47,7 +48,7 @@ from scripts.services import Services
 @environment_option()
 @request_options(required=False)
 @document_version_option
-@timeout_option("for the pipeline's end", FOLLOW_TIMEOUT)
+@timeout_option("for the end of the pipeline execution", FOLLOW_TIMEOUT)
 @dry_run_option
 @json_option
 def command(
@@ -56,52 +57,53 @@ def command(
     timeout: float,
     dry_run: bool,
     as_json: bool,
-    **asked: Any,
+    **request: Any,
 ) -> None:
-    known = Services(environment)
-    title, make = _wanted(known, document_version, asked, dry_run=dry_run)
-    documents = len(TYPES) if asked["type_"] == ALL else 1
+    services = Services(environment)
+    title, make = _subject_of(services, document_version, request, dry_run=dry_run)
+    documents = len(TYPES) if request["type_"] == ALL else 1
     console = Console(as_json=as_json, total=2 + documents * (1 if dry_run else 4))
-    kept = Journal(environment, title, console.steps)
-    release = Release(known, console, kept, make, timeout)
+    record = Journal(environment, title, console.steps)
+    release = Release(services, console, record, make, timeout)
     try:
         if dry_run:
             release.preview()
         else:
             release.run()
     except (PhaselineError, ClientError, BotoCoreError) as error:
-        kept.fail(error if isinstance(error, PhaselineError) else translated(error))
-        if kept.outcome == journal.FAILED and not dry_run:
-            console.progress(f"  Slack: {release.tell(error).note}")
+        record.fail(error if isinstance(error, PhaselineError) else translated(error))
+        if record.outcome == journal.FAILED and not dry_run:
+            console.progress(f"  Slack: {release.report(error).note}")
         raise
     finally:
-        job.write_summary(os.environ, kept.markdown())
-        job.write_outputs(os.environ, kept.outputs())
-    console.result(kept.data(), kept.lines())
+        job.write_summary(os.environ, record.markdown())
+        job.write_outputs(os.environ, record.outputs())
+    console.result(record.data(), record.lines())
 
 
-def _wanted(
-    known: Services, document_version: str | None, asked: Mapping[str, Any], *, dry_run: bool
+def _subject_of(
+    services: Services, document_version: str | None, options: Mapping[str, Any], *, dry_run: bool
 ) -> tuple[str, Callable[[], tuple[Subject, ...]]]:
-    """What the options ask for: its title, and what makes or finds the documents' versions."""
-    type_, request = asked["type_"], {k: v for k, v in asked.items() if k != "type_" and v}
-    if document_version and not request and type_ != ALL:
-        title = f"release {type_} {document_version[:16]} ({known.name})"
-        return title, lambda: (subject.of_version(known, type_, document_version),)
-    if document_version or not {"action", "reason"} <= request.keys():
+    """Return the title of a release, and a function that writes or finds its document versions."""
+    type_ = options["type_"]
+    given = {name for name, value in options.items() if value and name != "type_"}
+    if document_version and not given and type_ != ALL:
+        title = f"release {type_} {document_version[:16]} ({services.name})"
+        return title, lambda: (subject.of_version(services, type_, document_version),)
+    if document_version or not {"action", "reason"} <= given:
         raise click.UsageError(
-            "Give --action, --reason and what it is about, or --type and --document-version."
+            "Give --action and --reason for a request, or --type and --document-version."
         )
 
-    requests = requested(**asked)
+    requests = requests_of(**options)
 
     def make() -> tuple[Subject, ...]:
-        outcomes = update(known, requests, dry_run=dry_run)
+        outcomes = update(services, requests, dry_run=dry_run)
         return tuple(
-            subject.of_request(one, outcome, dry_run=dry_run)
-            for one, outcome in zip(requests, outcomes, strict=True)
+            subject.of_request(request, outcome, dry_run=dry_run)
+            for request, outcome in zip(requests, outcomes, strict=True)
         )
 
-    about = "/".join([type_, ", ".join(asked["algorithms"])]).rstrip("/")
-    words = (asked["action"], about, asked["version"] or asked["as_of"], f"({known.name})")
+    about = "/".join([type_, ", ".join(options["algorithms"])]).rstrip("/")
+    words = (options["action"], about, options["version"] or options["as_of"], f"({services.name})")
     return " ".join(word for word in words if word), make

@@ -1,7 +1,7 @@
-"""Tells Slack how a release ended; whatever Slack does, it does not fail.
+"""Posts to Slack how a release ended. Exits with 0 even if Slack is unavailable.
 
-Where the pipeline's message about the release, or about --execution, tells it, that is brought up
-to date and nothing is posted beside it.
+If the pipeline has a message about the release or about --execution, updates this message instead
+of posting another one. Prints what it posted, or why it did not post.
 """
 
 from dataclasses import asdict
@@ -9,7 +9,8 @@ from dataclasses import asdict
 import click
 
 from phaseline.slack import rendering
-from scripts import services, slack
+from scripts import slack
+from scripts.cli import invocation
 from scripts.cli.console import Console, json_option
 from scripts.cli.options import (
     NAME,
@@ -22,14 +23,19 @@ from scripts.services import Services
 
 
 @click.command(name="report", help=__doc__)
-@environment_option("Which one the message is about.")
-@click.option("--outcome", type=click.Choice(["success", "failure"]), required=True)
+@environment_option()
+@click.option(
+    "--outcome",
+    type=click.Choice(["success", "failure"]),
+    required=True,
+    help="How the release ended.",
+)
 @execution_option(required=False)
 @type_option()
-@click.option("--algorithm", type=NAME, help="The algorithm's name.")
-@click.option("--version", type=NAME, help="The algorithm's version.")
-@click.option("--reason", help="Why, in a sentence.")
-@click.option("--url", help="Where to read more; the workflow's run unless told otherwise.")
+@click.option("--algorithm", type=NAME, help="Name of the algorithm.")
+@click.option("--version", type=NAME, help="Version of the algorithm.")
+@click.option("--reason", help="Reason in one sentence.")
+@click.option("--url", help="Page with details.  [default: the workflow run]")
 @dry_run_option
 @json_option
 def command(
@@ -44,19 +50,19 @@ def command(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    known = Services(environment)
+    services = Services(environment)
     succeeded = outcome == "success"
-    what = " ".join(word for word in (type_, algorithm, version) if word) or "the website"
+    subject = " ".join(word for word in (type_, algorithm, version) if word) or "the website"
     message = rendering.reported(
         environment=environment,
         succeeded=succeeded,
         title="released" if succeeded else "not released",
-        what=f"{what} {'is released' if succeeded else 'could not be released'}",
-        facts={"Why": reason, "Who": services.who()},
+        what=f"{subject} {'is released' if succeeded else 'could not be released'}",
+        facts={"Why": reason, "Who": invocation.who()},
         links={
-            "Website": known.environment.site_url,
-            "Pipeline": known.executions.url(execution) if execution else None,
-            "Run": url or services.run_url(),
+            "Website": services.environment.site_url,
+            "Pipeline": services.executions.url(execution) if execution else None,
+            "Run": url or invocation.run_url(),
         },
     )
     if dry_run:
@@ -64,23 +70,23 @@ def command(
             {"dry_run": True, "message": asdict(message)}, [f"would post: {message.text}"]
         )
         return
-    told = slack.tell(
-        known,
+    result = slack.post(
+        services,
         message,
         execution=execution,
         claim=slack.PUBLISHED if succeeded else slack.FAILED,
-        revisions=_revisions(known, type_, algorithm, version),
+        revisions=_revisions(services, type_, algorithm, version),
     )
-    Console(as_json=as_json).result({"posted": told.posted, "note": told.note}, [told.note])
+    Console(as_json=as_json).result({"posted": result.posted, "note": result.note}, [result.note])
 
 
 def _revisions(
-    known: Services, type_: str | None, algorithm: str | None, version: str | None
+    services: Services, type_: str | None, algorithm: str | None, version: str | None
 ) -> list[tuple[str, int]]:
-    """The revision that holds the newest release of the version, where there is one."""
+    """Return the document revision of the newest release of a version, or nothing."""
     if not (type_ and algorithm and version):
         return []
-    for release in known.ledger.releases(type_, algorithm):
+    for release in services.ledger.releases(type_, algorithm):
         if release.version == version and release.revision is not None:
             return [(type_, release.revision)]
     return []

@@ -1,8 +1,8 @@
-"""Ensures a pipeline execution: the one that carries a document's version, or a new one.
+"""Starts a pipeline execution, unless one carries the document version already.
 
-With --type and --document-version an execution that carries this version already is adopted, and
-a version that the website shows already is done; otherwise one is started, pinned to it. Without
-them one is started with the newest of everything.
+With --type and --document-version, starts an execution of this version only if no execution carries
+it and the website does not show it yet. Without them, starts an execution of the newest commit and
+documents. Prints the execution's ID and page.
 """
 
 import os
@@ -19,7 +19,7 @@ from scripts.cli.options import (
     type_option,
 )
 from scripts.github import job
-from scripts.release.pipeline import describe, ensure, foresee
+from scripts.release.pipeline import describe, ensure, predict
 from scripts.services import Services
 
 
@@ -37,26 +37,26 @@ def command(
     as_json: bool,
 ) -> None:
     if (type_ is None) != (document_version is None):
-        raise click.UsageError("--type and --document-version go together.")
-    known = Services(environment)
+        raise click.UsageError("Give --type and --document-version together, or neither.")
+    services = Services(environment)
     if dry_run:
-        would = foresee(known, type_, document_version)
-        Console(as_json=as_json).result({"dry_run": True, "would": would}, [would])
+        prediction = predict(services, type_, document_version)
+        Console(as_json=as_json).result({"dry_run": True, "would": prediction}, [prediction])
         return
     if type_ and document_version:
-        revision = known.documents.read_version(type_, document_version).document.revision
-        found = ensure(known, type_, document_version, revision)
+        revision = services.documents.read_version(type_, document_version).document.revision
+        ensured = ensure(services, type_, document_version, revision)
     else:
         token = f"phaseline-{uuid.uuid4()}"
-        found = Ensured(known.executions.start(token), started=True, done=False)
-    url = known.executions.url(found.execution)
-    job.write_outputs(os.environ, {"execution-id": found.execution, "execution-url": url})
+        ensured = Ensured(services.executions.start(token), started=True, done=False)
+    url = services.executions.url(ensured.execution)
+    job.write_outputs(os.environ, {"execution-id": ensured.execution, "execution-url": url})
     Console(as_json=as_json).result(
         {
-            "execution": found.execution,
-            "started": found.started,
-            "done": found.done,
+            "execution": ensured.execution,
+            "started": ensured.started,
+            "done": ensured.done,
             "execution_url": url,
         },
-        [f"{found.execution}: {describe(found)}", url],
+        [f"{ensured.execution}: {describe(ensured)}", url],
     )

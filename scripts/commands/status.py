@@ -1,4 +1,8 @@
-"""Shows what is active, served, on hold, waiting, bad and open, and the newest executions."""
+"""Shows the state of an environment: its versions, holds, open releases and executions.
+
+Prints the active and the served version of each algorithm with its hold, the bad marks, the waiting
+and the open releases, and the newest executions of the pipeline.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
@@ -19,29 +23,29 @@ EXECUTIONS_SHOWN = 5
 
 
 @click.command(name="status", help=__doc__)
-@environment_option("Which one to look at.")
+@environment_option()
 @json_option
 def command(environment: str, as_json: bool) -> None:
-    known = Services(environment)
-    found = {
+    services = Services(environment)
+    status = {
         "environment": environment,
-        "site_url": known.environment.site_url,
-        "documents": {type_: _document(known.documents.read(type_)) for type_ in TYPES},
-        "served": _served(known.environment.site_url),
-        "waiting": _releases(known.ledger.waiting),
-        "open_releases": _releases(known.ledger.open_releases),
+        "site_url": services.environment.site_url,
+        "documents": {type_: _document(services.documents.read(type_)) for type_ in TYPES},
+        "served": _served(services.environment.site_url),
+        "waiting": _releases(services.ledger.waiting),
+        "open_releases": _releases(services.ledger.open_releases),
         "executions": [
             {
-                "id": one.id,
-                "status": one.status,
-                "started": one.started.isoformat() if one.started else None,
-                "revisions": dict(one.revisions),
-                "url": known.executions.url(one.id),
+                "id": execution.id,
+                "status": execution.status,
+                "started": execution.started.isoformat() if execution.started else None,
+                "revisions": dict(execution.revisions),
+                "url": services.executions.url(execution.id),
             }
-            for one in known.executions.newest()[:EXECUTIONS_SHOWN]
+            for execution in services.executions.newest()[:EXECUTIONS_SHOWN]
         ],
     }
-    Console(as_json=as_json).result(found, lines(found))
+    Console(as_json=as_json).result(status, lines(status))
 
 
 def _releases(find: Callable[[str], Iterator[Release]]) -> list[dict[str, Any]]:
@@ -64,7 +68,7 @@ def _document(stored: Stored) -> dict[str, Any]:
 
 
 def _served(site_url: str) -> dict[str, Any]:
-    """What visitors get; the reason where that can't be told."""
+    """Return the documents that visitors are served, or the reason why they are unknown."""
     try:
         manifest = manifests.fetch(site_url)
     except PhaselineError as error:
@@ -72,36 +76,38 @@ def _served(site_url: str) -> dict[str, Any]:
     return {
         "commit": manifest.commit,
         "execution": manifest.execution,
-        "documents": {name: asdict(one) for name, one in manifest.documents.items()},
+        "documents": {name: asdict(document) for name, document in manifest.documents.items()},
     }
 
 
-def lines(found: Mapping[str, Any]) -> Iterator[str]:
-    """The status for people."""
-    yield f"{found['environment']}: {found['site_url']}"
-    if "error" in found["served"]:
-        yield f"not served: {found['served']['error']}"
-    for type_, document in found["documents"].items():
-        shown = found["served"]["documents"].get(type_, {"revision": "nothing", "versions": {}})
+def lines(status: Mapping[str, Any]) -> Iterator[str]:
+    """Return the status as lines for people."""
+    yield f"{status['environment']}: {status['site_url']}"
+    if "error" in status["served"]:
+        yield f"served versions unknown: {status['served']['error']}"
+    for type_, document in status["documents"].items():
+        shown = status["served"]["documents"].get(type_, {"revision": "nothing", "versions": {}})
         yield f"{type_}: revision {document['revision']} is active, {shown['revision']} is served"
         for name in sorted(document["versions"].keys() | document["holds"].keys()):
             version, served_version = document["versions"].get(name), shown["versions"].get(name)
-            late = "" if served_version == version else f", served: {served_version or 'nothing'}"
+            served_note = (
+                "" if served_version == version else f", served: {served_version or 'nothing'}"
+            )
             hold = document["holds"].get(name)
-            yield f"  {name} {version or 'nothing'}{late}{_held(hold)}"
+            yield f"  {name} {version or 'nothing'}{served_note}{_hold_note(hold)}"
         if document["freeze"]:
-            yield f"  the whole type{_held(document['freeze'])}"
+            yield f"  the whole type{_hold_note(document['freeze'])}"
         for name, marks in sorted(document["bad"].items()):
             for version, mark in sorted(marks.items()):
-                yield f"  {name} {version} is bad, said {mark['who']}: {mark['reason']}"
-    for state, releases in (("waiting", found["waiting"]), ("open", found["open_releases"])):
+                yield f"  {name} {version} is marked as bad by {mark['who']}: {mark['reason']}"
+    for state, releases in (("waiting", status["waiting"]), ("open", status["open_releases"])):
         for release in releases:
             yield f"{state}: {release['release_id']}, since {release['requested_at']}"
-    for one in found["executions"]:
-        yield f"execution {one['id']}: {one['status']}, {one['url']}"
+    for execution in status["executions"]:
+        yield f"execution {execution['id']}: {execution['status']}, {execution['url']}"
 
 
-def _held(hold: Mapping[str, Any] | None) -> str:
+def _hold_note(hold: Mapping[str, Any] | None) -> str:
     if hold is None:
         return ""
     when = f" until {hold['until']}" if hold["until"] else ""

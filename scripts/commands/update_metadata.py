@@ -1,7 +1,7 @@
-"""Changes which version of an algorithm is active: promote, rollback, hold, resume or clear.
+"""Changes the metadata: promotes, rolls back, holds, resumes or clears, and does not wait.
 
-A document's new version starts the pipeline by itself. `release` does this and sees it through to
-what visitors are served.
+The new version of the document starts the pipeline. Prints the change and the document's version.
+To follow the change until visitors are served it, use `release` instead.
 """
 
 from dataclasses import asdict
@@ -12,7 +12,7 @@ import click
 from phaseline.promotion.carry_out import Outcome
 from scripts.cli.console import Console, json_option
 from scripts.cli.options import dry_run_option, environment_option, request_options
-from scripts.release.request import requested, update
+from scripts.release.request import requests_of, update
 from scripts.services import Services
 
 
@@ -21,9 +21,9 @@ from scripts.services import Services
 @request_options(required=True)
 @dry_run_option
 @json_option
-def command(environment: str, dry_run: bool, as_json: bool, **asked: Any) -> None:
-    known = Services(environment)
-    outcomes = update(known, requested(**asked), dry_run=dry_run)
+def command(environment: str, dry_run: bool, as_json: bool, **request: Any) -> None:
+    services = Services(environment)
+    outcomes = update(services, requests_of(**request), dry_run=dry_run)
     would = "(dry run) " if dry_run else ""
     Console(as_json=as_json).result(
         [as_data(outcome, dry_run=dry_run) for outcome in outcomes],
@@ -37,7 +37,7 @@ def command(environment: str, dry_run: bool, as_json: bool, **asked: Any) -> Non
 
 
 def as_data(outcome: Outcome, *, dry_run: bool) -> dict[str, Any]:
-    """The outcome as what --json prints."""
+    """Return the outcome as --json prints it."""
     document = outcome.document
     return {
         "dry_run": dry_run,

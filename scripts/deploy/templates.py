@@ -1,4 +1,4 @@
-"""Reads CloudFormation templates: their values in one spelling, and where each part begins."""
+"""Reads CloudFormation templates, with values in one form and the line of each part."""
 
 import json
 from collections.abc import Mapping
@@ -11,17 +11,17 @@ from phaseline.errors import ConfigurationError
 
 
 def read(text: str | Mapping[str, Any], where: str) -> Template:
-    """The template in a text of YAML or JSON, or as boto3 answers one of JSON.
+    """Return the template in YAML or JSON text, or in a JSON template that boto3 has parsed.
 
-    Raises ConfigurationError naming `where` and the line for what is no template.
+    Raises ConfigurationError with `where` and the line if it is not a template.
     """
     source = text if isinstance(text, str) else json.dumps(text)
     try:
         root = yaml.compose(source, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
-        raise _wrong(where, f"no YAML can be read: {' '.join(str(error).split())}") from error
+        raise _wrong(where, f"it is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(root, yaml.MappingNode):
-        raise _wrong(where, "expected a mapping of sections")
+        raise _wrong(where, "expected a mapping of sections, found something else")
     lines = {
         (section.value, name.value): name.start_mark.line + 1
         for section, members in root.value
@@ -30,20 +30,20 @@ def read(text: str | Mapping[str, Any], where: str) -> Template:
     }
     sections = _plain(root)
     if not isinstance(sections.get("Resources"), dict):
-        raise _wrong(where, "it has no section Resources")
+        raise _wrong(where, "the section Resources is missing")
     return Template(sections, lines)
 
 
 def _plain(node: yaml.Node) -> Any:
-    """The node's value, a function's short form as its long one.
+    """Return the value of a node, with the long form of each intrinsic function.
 
-    A scalar stays text, since CloudFormation makes no difference between 300 and "300".
+    A scalar stays text, because CloudFormation treats 300 and "300" alike.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
     """
     if isinstance(node, yaml.MappingNode):
-        value: Any = {_plain(key): _plain(one) for key, one in node.value}
+        value: Any = {_plain(key): _plain(item) for key, item in node.value}
     elif isinstance(node, yaml.SequenceNode):
-        value = [_plain(one) for one in node.value]
+        value = [_plain(item) for item in node.value]
     else:
         value = str(node.value)
     if node.tag.startswith("!"):

@@ -1,4 +1,4 @@
-"""What a look at an environment found, as data, as lines, as Markdown for a summary or an issue."""
+"""The texts of a drift report: JSON data, lines for people, and Markdown for summary and issue."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -10,64 +10,68 @@ from phaseline.drift.report import Explained, Failure, Finding, Kind, Report
 from scripts.github.job import escape
 
 LIMIT = 60_000
-"""Characters of an issue; GitHub refuses more than 65,536.
+"""Characters of an issue. GitHub refuses more than 65,536.
 https://github.com/orgs/community/discussions/27190
 """
 FINDINGS, OTHERS = 45_000, 3_500
-"""Characters of it for what was found, and for each other part."""
+"""Characters of the issue for the findings, and for each other part."""
 KINDS: Sequence[Kind] = get_args(Kind)
 
 
 def headline(report: Report) -> str:
-    """What came of it, on one line."""
-    found = [count(len(report.findings), "difference")]
+    """Return the result on one line."""
+    counts = [count(len(report.findings), "difference")]
     if report.failures:
-        found.append(f"{count(len(report.failures), 'check')} not made")
-    return f"{report.environment}: {', '.join(found)}"
+        counts.append(f"{count(len(report.failures), 'check')} failed")
+    return f"{report.environment}: {', '.join(counts)}"
 
 
 def data(report: Report, repaired: Iterable[Repaired], issue: Mapping[str, Any]) -> dict[str, Any]:
-    """What --json prints."""
+    """Return the report as --json prints it."""
     return {
         **asdict(report),
         "fingerprint": report.fingerprint,
-        "repaired": [asdict(one) for one in repaired],
+        "repaired": [asdict(result) for result in repaired],
         "issue": dict(issue),
     }
 
 
 def lines(report: Report, repaired: Iterable[Repaired]) -> Iterator[str]:
-    """The same for people: what was found by kind, what was mended, what explains a difference,
-    what is not known."""
+    """Return the lines for people: findings by kind, repairs, failed checks, explained differences,
+    and resources that have no check."""
     for kind, findings in _by_kind(report):
         yield f"{kind}:"
-        yield from (f"  {one.subject}: {one.sentence}{_mended(one)}" for one in findings)
+        yield from (
+            f"  {finding.subject}: {finding.sentence}{_repair_note(finding)}"
+            for finding in findings
+        )
     parts: list[tuple[str, Iterable[str]]] = [
-        ("repaired", (_done(one) for one in repaired)),
-        ("not checked", map(_told, report.failures)),
-        ("explained", map(_told, report.explained)),
+        ("repaired", map(_repair_line, repaired)),
+        ("not checked", map(_sentence, report.failures)),
+        ("explained", map(_sentence, report.explained)),
         ("has no check", report.unchecked),
     ]
-    for title, told in parts:
-        if rows := list(told):
+    for title, sentences in parts:
+        if rows := list(sentences):
             yield f"{title}:"
-            yield from (f"  {one}" for one in rows)
+            yield from (f"  {row}" for row in rows)
     yield headline(report)
 
 
 def markdown(report: Report, repaired: Iterable[Repaired] = ()) -> str:
-    """The same as Markdown, of which no part is longer than its share of LIMIT."""
+    """Return the report as Markdown. No part is longer than its share of LIMIT."""
     rows = []
     for kind, findings in _by_kind(report):
         rows += ["", f"### {kind}", ""]
         rows += [
-            f"- **{escape(one.subject)}**: {escape(one.sentence)}{_place(one)}{_mended(one)}"
-            for one in findings
+            f"- **{escape(finding.subject)}**: {escape(finding.sentence)}"
+            f"{_location(finding)}{_repair_note(finding)}"
+            for finding in findings
         ]
     text = [f"**{escape(headline(report))}**", *_cut(rows, FINDINGS)]
-    text += _part("### Repaired", map(_done, repaired))
-    text += _part("### Not checked", map(_told, report.failures))
-    text += _part("### Explained", map(_told, report.explained))
+    text += _part("### Repaired", map(_repair_line, repaired))
+    text += _part("### Not checked", map(_sentence, report.failures))
+    text += _part("### Explained", map(_sentence, report.explained))
     if report.unchecked:
         text += ["", "<details><summary>Has no check</summary>"]
         text += [*_part("", report.unchecked), "", "</details>"]
@@ -75,7 +79,7 @@ def markdown(report: Report, repaired: Iterable[Repaired] = ()) -> str:
 
 
 def count(number: int, word: str) -> str:
-    """So many of something, in words."""
+    """Return a number and its noun, such as "no checks", "1 check" or "2 checks"."""
     return f"{number} {word}{'' if number == 1 else 's'}" if number else f"no {word}s"
 
 
@@ -87,36 +91,36 @@ def _by_kind(report: Report) -> Iterator[tuple[Kind, Iterator[Finding]]]:
         yield KINDS[index], findings
 
 
-def _part(title: str, told: Iterable[str]) -> Iterator[str]:
-    if rows := [f"- {escape(one)}" for one in told]:
+def _part(title: str, sentences: Iterable[str]) -> Iterator[str]:
+    if rows := [f"- {escape(sentence)}" for sentence in sentences]:
         yield from ("", title, "") if title else ("",)
         yield from _cut(rows, OTHERS)
 
 
 def _cut(rows: Sequence[str], limit: int) -> Iterator[str]:
-    """Whole rows up to so many characters, and how many are left out."""
+    """Return whole rows of up to `limit` characters, and the number of omitted rows."""
     size = 0
     for number, row in enumerate(rows):
         size += len(row) + 1
         if size > limit:
-            yield f"\n{len(rows) - number} lines more. The run's log has them all."
+            yield f"\n{len(rows) - number} more lines. The log of the run has all of them."
             return
         yield row
 
 
-def _told(one: Explained | Failure) -> str:
-    return f"{one.subject}: {one.sentence}"
+def _sentence(entry: Explained | Failure) -> str:
+    return f"{entry.subject}: {entry.sentence}"
 
 
-def _done(repaired: Repaired) -> str:
+def _repair_line(repaired: Repaired) -> str:
     return f"{repaired.repair.action}: {repaired.sentence}{'' if repaired.done else ' (not done)'}"
 
 
-def _mended(finding: Finding) -> str:
+def _repair_note(finding: Finding) -> str:
     return f" (--repair: {finding.repair.action})" if finding.repair else ""
 
 
-def _place(finding: Finding) -> str:
+def _location(finding: Finding) -> str:
     if finding.file is None:
         return ""
     return f" `{finding.file}{f':{finding.line}' if finding.line else ''}`"

@@ -1,4 +1,4 @@
-"""GitHub's API for commands: the repository that a job runs for, and writes that are made once."""
+"""GitHub's API for commands: the repository of a job, and retries of writes."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
@@ -18,26 +18,29 @@ T = TypeVar("T")
 
 
 def repository(environ: Mapping[str, str], option: str) -> "Repository":
-    """The repository that the job runs for, which `option` asks for. Raises ConfigurationError
-    where the environment lacks it or its token."""
+    """Return the repository of the job.
+
+    Raises ConfigurationError if a variable for it is not set; the error names the `option` that
+    needs it.
+    """
     values = {name: environ.get(name, "") for name in ("GITHUB_TOKEN", "GITHUB_REPOSITORY")}
     for name, value in values.items():
         if not value:
             raise ConfigurationError(
                 "the environment variables",
                 f"{name} is not set, which {option} needs",
-                f"Set it, or leave out {option}.",
+                f"Set the variable, or omit {option}.",
             )
     client = github.Github(
         auth=github.Auth.Token(values["GITHUB_TOKEN"]),
         base_url=environ.get("GITHUB_API_URL", "https://api.github.com"),
         per_page=100,
         lazy=True,
-        # A command makes a handful of requests, which need no pauses between them.
+        # A command makes only a few requests, so it needs no pauses between them.
         seconds_between_requests=None,
         seconds_between_writes=None,
-        # Not POST, which is among PyGithub's own: it would write a second time where only the
-        # answer to the first was lost. An update may be repeated.
+        # PyGithub also retries POST by default. This would write twice if only the answer to the
+        # first request was lost. An update may be repeated.
         retry=GithubRetry(
             total=2,
             backoff_factor=0.3,
@@ -48,34 +51,36 @@ def repository(environ: Mapping[str, str], option: str) -> "Repository":
     return client.get_repo(values["GITHUB_REPOSITORY"])
 
 
-def tried(attempt: Callable[[], T], *, where: str, right: str, sleep: Callable[[float], None]) -> T:
-    """What `attempt` comes to, which is made again where its error may pass.
+def retry(
+    attempt: Callable[[], T], *, where: str, permission: str, sleep: Callable[[float], None]
+) -> T:
+    """Return the result of `attempt`, which is repeated after temporary errors.
 
-    An answer that was lost, or an error of GitHub's, does not say that nothing was written: each
-    attempt has to look first. `sleep` pauses before another one, in seconds. Raises
-    RemoteCallError, or ConfigurationError where the token lacks the `right`.
+    After a lost answer or an error of GitHub, the write may have taken effect, so each attempt must
+    first read the present state. `sleep` pauses between attempts, in seconds. Raises
+    RemoteCallError, or ConfigurationError if the token lacks the `permission`.
     """
     for number in range(1, ATTEMPTS + 1):
         try:
             return attempt()
         except (github.GithubException, requests.RequestException) as error:
-            if number == ATTEMPTS or not _may_pass(error):
-                raise _translated(where, right, error) from error
+            if number == ATTEMPTS or not _is_temporary(error):
+                raise _translated(where, permission, error) from error
             sleep(PAUSE * number)
     raise AssertionError("the last attempt returns or raises")
 
 
-def _may_pass(error: Exception) -> bool:
+def _is_temporary(error: Exception) -> bool:
     return not isinstance(error, github.GithubException) or error.status >= 500
 
 
-def _translated(where: str, right: str, error: Exception) -> PhaselineError:
+def _translated(where: str, permission: str, error: Exception) -> PhaselineError:
     if not isinstance(error, github.GithubException):
-        return RemoteCallError(where, f"GitHub was not reached: {error}", "Run it again.")
+        return RemoteCallError(where, f"GitHub was not reached: {error}", "Run the command again.")
     message = error.data.get("message", "") if isinstance(error.data, dict) else ""
-    found = f"GitHub answers {error.status}: {message or 'without a reason'}".rstrip(".")
+    problem = f"GitHub answers {error.status}: {message or 'no reason'}".rstrip(".")
     if error.status in {401, 403, 404}:
         return ConfigurationError(
-            where, found, f"The job needs `permissions: {right}`, and a token of it."
+            where, problem, f"The job needs `permissions: {permission}`, and a token with it."
         )
-    return RemoteCallError(where, found, "Run it again: nothing is written twice.")
+    return RemoteCallError(where, problem, "Run it again: nothing is written twice.")

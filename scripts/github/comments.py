@@ -1,4 +1,4 @@
-"""Comments of an issue or pull request that are found again by a marker."""
+"""Comments of an issue or pull request, each of which begins with a marker."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -16,44 +16,50 @@ Done = Literal["created", "updated", "unchanged"]
 
 @dataclass(frozen=True)
 class Comments:
-    """The comments of one issue or pull request; `right` is what writing them needs, `sleep` pauses
-    before another attempt, in seconds."""
+    """The comments of one issue or pull request.
+
+    Writing them needs the `permission`. `sleep` pauses between attempts, in seconds.
+    """
 
     issue: "Issue"
     where: str
-    right: str
+    permission: str
     sleep: Callable[[float], None] = time.sleep
 
     @classmethod
     def of(cls, environ: Mapping[str, str], pull_request: int) -> "Comments":
-        """Those of a pull request of the repository that the job runs for. Raises
-        ConfigurationError where the environment lacks the repository or its token."""
+        """Return the comments of a pull request of the job's repository.
+
+        Raises ConfigurationError if a variable for the repository is not set.
+        """
         repository = api.repository(environ, "--pull-request")
         where = f"pull request {environ['GITHUB_REPOSITORY']}#{pull_request}"
         return cls(repository.get_issue(pull_request), where, "pull-requests: write")
 
     def put(self, marker: str, body: str) -> Done:
-        """Make `body`, which begins with `marker`, the one comment that does.
+        """Create or update the comment that begins with `marker`, as does `body`.
 
-        A new comment is looked for before it is sent again. Raises RemoteCallError, or
-        ConfigurationError where the token has no rights.
+        A repeated attempt first looks for the comment of the one before. Raises RemoteCallError, or
+        ConfigurationError if the token lacks the permission.
         """
         sent = False
 
         def attempt() -> Done:
             nonlocal sent
-            found = self._find(marker)
-            if found is None:
+            comment = self._find(marker)
+            if comment is None:
                 sent = True
                 self.issue.create_comment(body)
                 return "created"
-            if found.body == body:
+            if comment.body == body:
                 return "created" if sent else "unchanged"
-            found.edit(body)
+            comment.edit(body)
             return "updated"
 
-        return api.tried(attempt, where=self.where, right=self.right, sleep=self.sleep)
+        return api.retry(attempt, where=self.where, permission=self.permission, sleep=self.sleep)
 
     def _find(self, marker: str) -> "IssueComment | None":
         comments = self.issue.get_comments()
-        return next((one for one in comments if (one.body or "").startswith(marker)), None)
+        return next(
+            (comment for comment in comments if (comment.body or "").startswith(marker)), None
+        )

@@ -1,4 +1,4 @@
-"""One open issue about a topic, found again by a marker: opened, kept up to date, closed."""
+"""Opens, updates and closes the one issue about a topic, which begins with a marker."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from github.Repository import Repository
 
 LABEL = "phaseline"
-"""By it the issues are found. GitHub lets nobody set one who may not write, so that no stranger's
-issue is taken for ours. https://docs.github.com/en/rest/issues/issues#create-an-issue
+"""The label of the issues. Only people with write access can set a label, so that an issue of
+somebody else is never mistaken for one of these. https://docs.github.com/en/rest/issues/issues#create-an-issue
 """
-RIGHT = "issues: write"
+PERMISSION = "issues: write"
 DUPLICATE = "duplicate"
 """https://docs.github.com/en/rest/issues/issues#update-an-issue"""
 ENDED = "<!-- phaseline: why this was closed -->"
@@ -25,9 +25,11 @@ Change = Literal["opened", "changed", "unchanged", "recovered"]
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What the issue has to say. `fingerprint` is the same as long as it says the same, and empty
-    where there is nothing to say; `complete` is whether it may be all, `link` leads to who says it.
+class WantedIssue:
+    """The content that the issue should have.
+
+    `fingerprint` changes only if the content does, and is empty if no issue is wanted. An issue is
+    closed only if the check was `complete`. `link` is the page of the run.
     """
 
     title: str
@@ -38,8 +40,8 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What became of the issue, and where it is; None where there is none."""
+class KeptIssue:
+    """The change of the issue, its number and its page. They are None if there is no issue."""
 
     change: Change
     number: int | None = None
@@ -48,7 +50,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Issues:
-    """The issues of one repository; `sleep` pauses before another attempt, in seconds."""
+    """The issues of one repository. `sleep` pauses between attempts, in seconds."""
 
     repository: "Repository"
     where: str
@@ -56,82 +58,84 @@ class Issues:
 
     @classmethod
     def of(cls, environ: Mapping[str, str], option: str) -> "Issues":
-        """Those of the repository that the job runs for, which `option` asks for. Raises
-        ConfigurationError where the environment lacks the repository or its token."""
+        """Return the issues of the job's repository.
+
+        Raises ConfigurationError if a variable for it is not set; the error names the `option` that
+        needs it.
+        """
         repository = api.repository(environ, option)
         return cls(repository, f"the issues of {environ['GITHUB_REPOSITORY']}")
 
-    def keep(self, topic: str, wanted: Wanted) -> Kept:
-        """Make what is `wanted` the one open issue about a topic, or close it where that is
-        nothing; never where it may not be all.
+    def keep(self, topic: str, wanted: WantedIssue) -> KeptIssue:
+        """Open, update or close the issue about a topic.
 
-        What comes back later gets another one, which names the one before. Whatever GitHub does
-        there is one at most: it is looked for before each attempt, and of two the older stays.
-        Raises RemoteCallError, or ConfigurationError where the token has no rights.
+        A later finding opens a new issue, which names the previous one. There is never more than
+        one open issue: each attempt first looks for it, and of two issues the older one stays.
+        Raises RemoteCallError, or ConfigurationError if the token lacks the permission.
         """
         change: Change = "unchanged"
         issue: Issue | None = None
 
-        def attempt() -> Kept:
+        def attempt() -> KeptIssue:
             nonlocal change, issue
-            found = self._only(topic)
-            needed = _needed(topic, wanted, (found.body or "") if found else None)
-            # An earlier attempt may have done it, though its answer was lost.
+            present = self._only(topic)
+            needed = _needed(topic, wanted, (present.body or "") if present else None)
+            # An earlier attempt may have made the change although its answer was lost.
             change = change if needed == "unchanged" else needed
             if needed == "opened":
-                made = self._open(topic, wanted)
-                issue = self._only(topic) or made
-                if issue.number < made.number:
-                    change = "unchanged"  # another run opened it at once, and tells so
+                opened = self._open(topic, wanted)
+                issue = self._only(topic) or opened
+                if issue.number < opened.number:
+                    change = "unchanged"  # another run opened an issue first, and reports it
             else:
-                issue = self._write(topic, wanted, found) or issue
-            return Kept(change, issue.number, issue.html_url) if issue else Kept(change)
+                issue = self._write(topic, wanted, present) or issue
+            return KeptIssue(change, issue.number, issue.html_url) if issue else KeptIssue(change)
 
-        return api.tried(attempt, where=self.where, right=RIGHT, sleep=self.sleep)
+        return api.retry(attempt, where=self.where, permission=PERMISSION, sleep=self.sleep)
 
-    def _write(self, topic: str, wanted: Wanted, found: "Issue | None") -> "Issue | None":
-        """Do what an issue that was found lacks; the issue, if there is one."""
+    def _write(self, topic: str, wanted: WantedIssue, issue: "Issue | None") -> "Issue | None":
+        """Update or close the present issue if necessary, and return it."""
         if not wanted.fingerprint:
-            if found and wanted.complete:
-                self._end(found, _linked("Nothing of it is left.", wanted.link), "completed")
-        elif found and not (found.body or "").startswith(_said(topic, wanted)):
-            found.edit(title=wanted.title, body=self._body(topic, wanted, found))
-        return found
+            if issue and wanted.complete:
+                self._end(issue, _linked("No finding is left.", wanted.link), "completed")
+        elif issue and not (issue.body or "").startswith(_body_start(topic, wanted)):
+            issue.edit(title=wanted.title, body=self._body(topic, wanted, issue))
+        return issue
 
-    def _open(self, topic: str, wanted: Wanted) -> "Issue":
+    def _open(self, topic: str, wanted: WantedIssue) -> "Issue":
         body = self._body(topic, wanted)
         return self.repository.create_issue(wanted.title, body=body, labels=[LABEL])
 
     def _only(self, topic: str) -> "Issue | None":
-        """The open issue about a topic; those that were opened at once with it are closed."""
-        found = sorted(self._about(topic, "open"), key=lambda one: one.number)
-        for one in found[1:]:
-            self._end(one, f"The same as #{found[0].number}.", DUPLICATE)
-        return found[0] if found else None
+        """Return the open issue about a topic, and close newer ones as its duplicates."""
+        issues = sorted(self._about(topic, "open"), key=lambda issue: issue.number)
+        for duplicate in issues[1:]:
+            self._end(duplicate, f"Duplicate of #{issues[0].number}.", DUPLICATE)
+        return issues[0] if issues else None
 
     def _about(self, topic: str, state: str) -> "Iterator[Issue]":
-        for one in self.repository.get_issues(state=state, labels=[LABEL]):
-            if (one.body or "").startswith(_begin(topic)):
-                yield one
+        for issue in self.repository.get_issues(state=state, labels=[LABEL]):
+            if (issue.body or "").startswith(_marker_start(topic)):
+                yield issue
 
-    def _body(self, topic: str, wanted: Wanted, found: "Issue | None" = None) -> str:
-        """The whole text of the issue that was found, or of a new one."""
+    def _body(self, topic: str, wanted: WantedIssue, issue: "Issue | None" = None) -> str:
+        """Return the whole text of an issue, or of a new one."""
         earlier = (
-            f"The one before: #{one.number}."
-            for one in self._about(topic, "closed")
-            if one.state_reason != DUPLICATE and (found is None or one.number < found.number)
+            f"Previous issue: #{closed.number}."
+            for closed in self._about(topic, "closed")
+            if closed.state_reason != DUPLICATE and (issue is None or closed.number < issue.number)
         )
-        return f"{_said(topic, wanted)}\n{_linked(next(earlier, ''), wanted.link)}\n"
+        return f"{_body_start(topic, wanted)}\n{_linked(next(earlier, ''), wanted.link)}\n"
 
     def _end(self, issue: "Issue", note: str, reason: str) -> None:
-        """Say why in a comment, and close the issue."""
-        comments = Comments(issue, self.where, RIGHT, self.sleep)
+        """Write a comment with the reason, and close the issue."""
+        comments = Comments(issue, self.where, PERMISSION, self.sleep)
         comments.put(ENDED, f"{ENDED}\n{note}")
         issue.edit(state="closed", state_reason=reason)
 
 
-def _needed(topic: str, wanted: Wanted, body: str | None) -> Change:
-    """What has to become of an open issue with this body, or of none."""
+def _needed(topic: str, wanted: WantedIssue, body: str | None) -> Change:
+    """Return the change that an open issue with this body needs; None means no open issue."""
     if not wanted.fingerprint:
         return "recovered" if body is not None and wanted.complete else "unchanged"
     if body is None:
@@ -139,16 +143,16 @@ def _needed(topic: str, wanted: Wanted, body: str | None) -> Change:
     return "unchanged" if body.startswith(_marker(topic, wanted.fingerprint)) else "changed"
 
 
-def _begin(topic: str) -> str:
+def _marker_start(topic: str) -> str:
     return f"<!-- {topic} fingerprint="
 
 
 def _marker(topic: str, fingerprint: str) -> str:
-    return f"{_begin(topic)}{fingerprint} -->"
+    return f"{_marker_start(topic)}{fingerprint} -->"
 
 
-def _said(topic: str, wanted: Wanted) -> str:
-    """The issue's text up to who said it."""
+def _body_start(topic: str, wanted: WantedIssue) -> str:
+    """Return the text of the issue without the link to the run."""
     return f"{_marker(topic, wanted.fingerprint)}\n{wanted.text}\n"
 
 

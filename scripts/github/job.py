@@ -1,4 +1,4 @@
-"""What a command tells the GitHub Actions job that it runs in: outputs and the job's summary.
+"""The outputs and the summary of a step of GitHub Actions.
 
 https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions
 """
@@ -9,12 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 SUMMARY_LIMIT = 1024 * 1024
-"""Bytes of a step's summary; GitHub drops a longer one altogether."""
+"""Bytes of a step's summary. GitHub drops a longer summary entirely."""
 
 
 def write_outputs(environ: Mapping[str, str], values: Mapping[str, str]) -> None:
-    """Set the step's outputs, if this is a step. A value may hold any text, line breaks included:
-    what ends it is chosen at random, so that no value can end itself and set another output."""
+    """Set the outputs of the step; outside GitHub Actions, do nothing.
+
+    A value may contain any text. Its delimiter is random, so that no value can contain it and set
+    another output.
+    """
     if not (path := environ.get("GITHUB_OUTPUT")):
         return
     lines = []
@@ -25,26 +28,26 @@ def write_outputs(environ: Mapping[str, str], values: Mapping[str, str]) -> None
 
 
 def write_summary(environ: Mapping[str, str], markdown: str) -> None:
-    """Add to the step's summary, if this is a step."""
+    """Append to the summary of the step; outside GitHub Actions, do nothing."""
     if path := environ.get("GITHUB_STEP_SUMMARY"):
         _append(path, markdown.encode()[: SUMMARY_LIMIT // 2].decode(errors="ignore"))
 
 
 def escape(text: str) -> str:
-    """`text` on one line and without a meaning to Markdown, HTML or a table."""
+    """Return text on one line, escaped for Markdown, HTML and tables."""
     return re.sub(r"([\\`*_\[\]<>&|#~@])", r"\\\1", " ".join(text.split()))
 
 
 def link(label: str, url: str | None) -> str:
-    """`label`, leading to `url` where that is an address."""
+    """Return a Markdown link, or only the label if the URL is not a web address."""
     if not url or not url.startswith(("https://", "http://")):
         return escape(label)
-    safe = re.sub(r"[\s()<>\[\]|\\]", lambda found: f"%{ord(found[0]):02X}", url)
+    safe = re.sub(r"[\s()<>\[\]|\\]", lambda match: f"%{ord(match[0]):02X}", url)
     return f"[{escape(label)}]({safe})"
 
 
 def fenced(text: str, language: str) -> list[str]:
-    """`text` as a block of code that nothing in it can end."""
+    """Return the lines of a code block whose fence does not occur in the text."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return [f"{fence}{language}", *text.splitlines(), fence] if text else []

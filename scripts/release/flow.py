@@ -1,6 +1,6 @@
-"""A release, step by step: metadata, execution, invalidation, proof and report.
+"""The flow of a release: metadata, execution, invalidation, website and report.
 
-Each step looks first whether it is done, and adopts what another one did.
+Each step first checks whether its work is done, and adopts the work of others.
 """
 
 import time
@@ -17,7 +17,8 @@ from phaseline.pipeline.executions import SOURCES
 from phaseline.site import live, manifests, proof
 from phaseline.site.manifests import ServedManifest
 from phaseline.slack import rendering
-from scripts import services, slack
+from scripts import slack
+from scripts.cli import invocation
 from scripts.cli.console import Console
 from scripts.release import invalidation, journal, pipeline
 from scripts.release.follow import follow
@@ -26,19 +27,19 @@ from scripts.release.subject import Subject
 from scripts.services import Services
 
 VERIFY_TIMEOUT = 600.0
-"""Seconds until visitors must get what was published: the cache was invalidated before."""
+"""Seconds to wait until visitors are served the publication, after the cache was invalidated."""
 PIPELINE = "Pipeline"
-"""The step whose failure the pipeline tells by itself."""
+"""The step whose failure the pipeline reports to Slack itself."""
 UNVERIFIED = "slack#unverified"
-"""The claim of a message about an execution that went well without its release being proved."""
+"""The claim of a message about an execution that succeeded, but whose release was not verified."""
 
 
 @dataclass(frozen=True)
 class Release:
-    """One release: `make` writes or finds the documents' versions, the journal keeps what is done,
-    `timeout` bounds the pipeline, in seconds."""
+    """One release. `make` writes or finds the document versions, `journal` records the steps, and
+    `timeout` limits the wait for the pipeline, in seconds."""
 
-    known: Services
+    services: Services
     console: Console
     journal: Journal
     make: Callable[[], tuple[Subject, ...]]
@@ -48,28 +49,30 @@ class Release:
     fetch: Callable[[str], ServedManifest] = manifests.fetch
 
     def preview(self) -> None:
-        """Say what would be done, and change nothing."""
+        """Record the changes that a run would make, and change nothing."""
         subjects = self._ensure_metadata()
         with self.console.step("Differences") as step:
-            shown = self.journal.differences = self._differences(subjects)
-            step.result = f"documents: {len(shown.documents)}, website: {len(shown.website)}"
+            differences = self.journal.differences = self._differences(subjects)
+            step.result = (
+                f"documents: {len(differences.documents)}, website: {len(differences.website)}"
+            )
         for subject in subjects:
             with self.console.step("Pipeline execution") as step:
-                step.result = self._foresee(subject)
+                step.result = self._predict(subject)
         self.journal.outcome = journal.DRY_RUN
 
     def _differences(self, subjects: tuple[Subject, ...]) -> Differences:
-        """What would change, on the website also by what is not served yet of earlier changes."""
+        """Return the changes; on the website, also those of earlier releases not served yet."""
         after = {subject.type: subject.after for subject in subjects}
         for type_ in TYPES:
             if type_ not in after:
-                after[type_] = self.known.documents.read(type_).document
+                after[type_] = self.services.documents.read(type_).document
         try:
-            shown = self.fetch(self.known.environment.site_url)
+            manifest = self.fetch(self.services.environment.site_url)
         except (RemoteCallError, InputError) as error:
-            website: tuple[str, ...] = (f"it shows nothing to compare with: {error.found}",)
+            website: tuple[str, ...] = (f"it could not be compared: {error.found}",)
         else:
-            website = tuple(map(str, diff.compare_website(shown.versions, after.values())))
+            website = tuple(map(str, diff.compare_website(manifest.versions, after.values())))
         return Differences(
             documents=tuple(
                 str(difference)
@@ -80,60 +83,60 @@ class Release:
             text="".join(diff.unified_diff(subject.before, subject.after) for subject in subjects),
         )
 
-    def _foresee(self, subject: Subject) -> str:
+    def _predict(self, subject: Subject) -> str:
         if subject.document_version is None:
-            return "the new version of the document would start one"
-        newest = self.known.executions.newest()
+            return "the new document version would start one"
+        newest = self.services.executions.newest()
         carried = carrier(SOURCES[subject.type], subject.document_version, newest, None)
         if isinstance(carried, Adopted):
             self._adopt(carried.execution)
             return f"{carried.execution} would be adopted"
-        return "one would be started, unless its event does"
+        return "one would be started, unless the event of the document starts it first"
 
     def run(self) -> None:
-        """Every step, in order; each may find itself done."""
-        started = services.now()
+        """Take all steps in order."""
+        started = invocation.now()
         subjects = self._ensure_metadata()
-        shown = [self._see_through(subject) for subject in subjects]
-        self.journal.outcome = journal.DONE if self.journal.did else journal.ALREADY_DONE
-        if not all(shown):
+        are_shown = [self._release(subject) for subject in subjects]
+        self.journal.outcome = journal.DONE if self.journal.did_work else journal.ALREADY_DONE
+        if not all(are_shown):
             self.journal.outcome = journal.SUPERSEDED
         with self.console.step("Report") as step:
             self._stamp(subjects, started)
-            step.result = "nothing to tell"
+            step.result = "nothing to report"
             if self.journal.outcome == journal.DONE:
-                step.result = self.tell(None).note
+                step.result = self.report(None).note
 
-    def _see_through(self, subject: Subject) -> bool:
-        """From the document's version to the proof; False where something newer is shown."""
+    def _release(self, subject: Subject) -> bool:
+        """Take a document version to the website. Return False if a newer version is shown."""
         execution, done = self._ensure_execution(subject)
         self._follow(execution, done=done)
         self._ensure_invalidation(execution)
         return self._verify(subject)
 
     def _stamp(self, subjects: tuple[Subject, ...], started: str) -> None:
-        """Note in the ledger which workflow run saw the releases through."""
-        run = services.run_url()
+        """Record in the ledger which workflow run followed the releases."""
+        run = invocation.run_url()
         for release in (release for subject in subjects for release in subject.releases):
             if run:
-                self.known.ledger.stamp(
-                    release, "workflow", at=services.now(), started=started, link=run
+                self.services.ledger.stamp(
+                    release, "workflow", at=invocation.now(), started=started, link=run
                 )
 
     def _ensure_metadata(self) -> tuple[Subject, ...]:
         with self.console.step("Metadata") as step:
-            self.journal.site_url = self.known.environment.site_url
+            self.journal.site_url = self.services.environment.site_url
             subjects = self.journal.subjects = self.make()
-            self.journal.did |= any(subject.changed for subject in subjects)
+            self.journal.did_work |= any(subject.changed for subject in subjects)
             step.result = "; ".join(subject.note for subject in subjects)
         return subjects
 
     def _ensure_execution(self, subject: Subject) -> tuple[str, bool]:
         with self.console.step("Pipeline execution") as step:
             ensured = pipeline.ensure(
-                self.known, subject.type, str(subject.document_version), subject.revision
+                self.services, subject.type, str(subject.document_version), subject.revision
             )
-            self.journal.did |= not ensured.done
+            self.journal.did_work |= not ensured.done
             step.url = self._adopt(ensured.execution)
             step.result = f"{ensured.execution}: {pipeline.describe(ensured)}"
             self.console.progress(f"  {step.url}")
@@ -141,7 +144,7 @@ class Release:
 
     def _adopt(self, execution: str) -> str:
         self.journal.execution = execution
-        self.journal.execution_url = self.known.executions.url(execution)
+        self.journal.execution_url = self.services.executions.url(execution)
         return self.journal.execution_url
 
     def _follow(self, execution: str, *, done: bool) -> None:
@@ -149,18 +152,18 @@ class Release:
             if done:
                 step.result = "already done"
             else:
-                ended = follow(self.known, self.console, execution, self.timeout)
+                ended = follow(self.services, self.console, execution, self.timeout)
                 step.result = f"succeeded, {len(ended)} actions"
 
     def _ensure_invalidation(self, execution: str) -> None:
         with self.console.step("Invalidation") as step:
-            invalidated = invalidation.ensure(self.known, execution)
-            self.journal.did |= invalidated.id is not None and not invalidated.found
+            invalidated = invalidation.ensure(self.services, execution)
+            self.journal.did_work |= invalidated.id is not None and not invalidated.found
             step.result = invalidation.describe(invalidated)
 
     def _verify(self, subject: Subject) -> bool:
-        """Wait for the proof and close the releases it proves; False where newer is shown."""
-        site_url = self.known.environment.site_url
+        """Wait for the proof, and close releases. Return False if a newer version is shown."""
+        site_url = self.services.environment.site_url
         with self.console.step("Website") as step:
             step.url = site_url
             manifest = proof.wait(
@@ -172,54 +175,56 @@ class Release:
                 sleep=self.sleep,
                 limit=VERIFY_TIMEOUT,
             )
-            ledger = self.known.ledger
+            ledger = self.services.ledger
             open_releases = ledger.open_releases(subject.type)
-            verdict = proof.close(ledger, manifest, open_releases, at=services.now(), link=site_url)
-            self.journal.did |= bool(verdict.verified or verdict.superseded)
-            self.known.lives.record(live.of(manifest, times.instant(datetime.now(UTC))))
+            verdict = proof.close(
+                ledger, manifest, open_releases, at=invocation.now(), link=site_url
+            )
+            self.journal.did_work |= bool(verdict.verified or verdict.superseded)
+            self.services.lives.record(live.of(manifest, times.instant(datetime.now(UTC))))
             document = manifest.documents[subject.type]
             shown = _is_shown(subject, document.versions)
             step.result = f"{subject.type} revision {document.revision} is served"
             if not shown and document.revision == subject.revision:
                 raise DeploymentError(
                     f"{site_url}/{manifests.NAME}",
-                    f"it was built from revision {subject.revision} and shows other versions",
-                    "Look at the frontend's build: its manifest must name what it was built from.",
+                    f"it was built from revision {subject.revision}, but names other versions",
+                    "Correct the frontend's build: its manifest must name the documents' versions.",
                 )
         return shown
 
-    def tell(self, error: Exception | None) -> slack.Told:
-        """Tell Slack how the release ended, where the pipeline's own messages do not."""
-        kept = self.journal
-        request = next(iter(kept.moves), None)
+    def report(self, error: Exception | None) -> slack.PostResult:
+        """Report to Slack how the release ended, unless the pipeline's messages do."""
+        record = self.journal
+        request = next(iter(record.moves), None)
         message = rendering.reported(
-            environment=kept.environment,
+            environment=record.environment,
             succeeded=error is None,
-            title=kept.request if error is None else f"{kept.request} failed",
-            what=kept.sentence,
+            title=record.request if error is None else f"{record.request} failed",
+            what=record.sentence,
             facts={
                 "Who": request.who if request else None,
                 "Why": request.reason if request else None,
             },
             links={
-                "Website": kept.site_url,
-                "Pipeline": kept.execution_url,
-                "Run": services.run_url(),
+                "Website": record.site_url,
+                "Pipeline": record.execution_url,
+                "Run": invocation.run_url(),
             },
         )
         claim = slack.PUBLISHED
         if error is not None:
-            of_pipeline = isinstance(error, DeploymentError) and kept.steps[-1].step == PIPELINE
+            of_pipeline = isinstance(error, DeploymentError) and record.steps[-1].step == PIPELINE
             claim = slack.FAILED if of_pipeline else UNVERIFIED
-        return slack.tell(
-            self.known,
+        return slack.post(
+            self.services,
             message,
-            execution=kept.execution,
+            execution=record.execution,
             claim=claim,
-            revisions=[(subject.type, subject.revision) for subject in kept.subjects],
+            revisions=[(subject.type, subject.revision) for subject in record.subjects],
         )
 
 
 def _is_shown(subject: Subject, versions: Mapping[str, str]) -> bool:
-    """Whether the website shows what the subject made active."""
+    """Return whether the website shows the versions that the subject made active."""
     return all(versions.get(move.algorithm) == move.after for move in subject.moves)

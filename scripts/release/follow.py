@@ -1,4 +1,4 @@
-"""An execution of the pipeline, told to a person action by action, and recorded."""
+"""Follows an execution of the pipeline, prints its actions and records it."""
 
 from contextlib import suppress
 
@@ -10,26 +10,30 @@ from scripts.cli.console import Console, duration
 from scripts.services import Services
 
 FOLLOW_TIMEOUT = 3600.0
-"""Seconds for an execution's end, unless told otherwise."""
+"""Seconds to wait for the end of an execution, by default."""
 
 
-def follow(known: Services, console: Console, execution: str, timeout: float) -> list[Action]:
-    """Tell each action of an execution as it starts and ends, and record it; those that ended."""
+def follow(services: Services, console: Console, execution: str, timeout: float) -> list[Action]:
+    """Print each action when it starts and ends, record the execution, return the ended actions.
+
+    Raises DeploymentError if the execution fails, and TimedOutError after `timeout` seconds.
+    """
     ended = []
     try:
-        for action in pipeline_follow.follow(known.executions, execution, limit=timeout):
+        for action in pipeline_follow.follow(services.executions, execution, limit=timeout):
             console.progress(f"  {line(action)}", "red" if action.state == FAILED else "")
             if action.seconds is not None:
                 ended.append(action)
     finally:
-        # Its event records it too, unless AWS loses that; nothing here may hide why it failed.
+        # The event of its end records it too, unless AWS loses the event. An error of the
+        # recorder must not hide why the execution failed.
         with suppress(BotoCoreError, ClientError):
-            known.recorder.record(execution)
+            services.recorder.record(execution)
     return ended
 
 
 def line(action: Action) -> str:
-    """The present state of an action, on one line."""
+    """Return the state of an action on one line."""
     text = f"{action.stage} / {action.action}: {action.state}"
     if action.seconds is not None:
         text += f" after {duration(action.seconds)}"

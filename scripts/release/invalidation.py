@@ -1,32 +1,39 @@
-"""The invalidation of an execution's publication, for an environment."""
+"""The invalidation of the files that an execution published."""
 
 from phaseline.site import invalidation
 from phaseline.site.invalidation import Invalidated
 from scripts.services import Services
 
 
-def look(known: Services, execution: str) -> Invalidated:
-    """What the invalidation of an execution's publication is or would be."""
+def look(services: Services, execution: str) -> Invalidated:
+    """Return the finished invalidation of an execution, or the paths to invalidate."""
     return invalidation.look(
-        execution, codepipeline=known.codepipeline, name=known.environment.pipeline, s3=known.s3
+        execution,
+        codepipeline=services.codepipeline,
+        name=services.environment.pipeline,
+        s3=services.s3,
     )
 
 
-def ensure(known: Services, execution: str) -> Invalidated:
-    """See to the invalidation of an execution's publication."""
+def ensure(services: Services, execution: str) -> Invalidated:
+    """Invalidate the files that an execution published, and wait until this is complete."""
     return invalidation.ensure(
         execution,
-        codepipeline=known.codepipeline,
-        name=known.environment.pipeline,
-        s3=known.s3,
-        cdn_=known.cdn,
+        codepipeline=services.codepipeline,
+        name=services.environment.pipeline,
+        s3=services.s3,
+        cdn_=services.cdn,
     )
 
 
-def describe(found: Invalidated) -> str:
-    """What came of it, in a few words."""
-    if found.found:
-        return f"{found.id}: already done by the pipeline"
-    if found.id is None:
-        return f"would invalidate {', '.join(found.paths)}" if found.paths else "nothing to do"
-    return f"{found.id}: completed, {len(found.paths)} paths"
+def describe(invalidated: Invalidated) -> str:
+    """Return the result in a few words."""
+    if invalidated.found:
+        return f"{invalidated.id}: already done by the pipeline"
+    if invalidated.id is None:
+        return (
+            f"would invalidate {', '.join(invalidated.paths)}"
+            if invalidated.paths
+            else "nothing to do"
+        )
+    return f"{invalidated.id}: completed, {len(invalidated.paths)} paths"

@@ -1,4 +1,4 @@
-"""What a release did, step by step, as data, as a job's summary and as a step's outputs."""
+"""The journal of a release: its steps as JSON, as a job's summary and as a step's outputs."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,13 +22,13 @@ SIGNS = {
 MOVES_SHOWN = 20
 SENTENCES_SHOWN = 50
 DIFF_SHOWN = 20_000
-"""Characters of a diff in a summary, of which GitHub takes a mebibyte; --json has the whole."""
+"""Characters of the diff in a summary, which GitHub limits to 1 MiB. --json has the whole diff."""
 
 
 @dataclass(frozen=True)
 class Differences:
-    """What a dry run found: what would change in the documents and on the website, in sentences,
-    and the documents' text as a unified diff."""
+    """The changes that a dry run predicts: in the documents and on the website in sentences, and
+    of the documents' text as a unified diff."""
 
     documents: tuple[str, ...]
     website: tuple[str, ...]
@@ -37,9 +37,9 @@ class Differences:
 
 @dataclass
 class Journal:
-    """What is known of a release so far; it is filled as the release goes on.
+    """The record of a release in progress, which the steps complete.
 
-    `did` is set by the first step that found something left to do; `steps` are the console's.
+    `did_work` is True once a step had something left to do. `steps` are the console's.
     """
 
     environment: str
@@ -51,7 +51,7 @@ class Journal:
     execution_url: str | None = None
     site_url: str | None = None
     outcome: str = INTERRUPTED
-    did: bool = False
+    did_work: bool = False
     differences: Differences | None = None
     error: PhaselineError | None = None
 
@@ -59,7 +59,7 @@ class Journal:
         self._started = self.clock()
 
     def fail(self, error: PhaselineError) -> None:
-        """Note that the release ended with an error."""
+        """Record that the release ended with an error."""
         self.error = error
         self.outcome = REFUSED if isinstance(error, RefusedError | InputError) else FAILED
 
@@ -73,21 +73,23 @@ class Journal:
 
     @property
     def sentence(self) -> str:
-        """What came of it."""
+        """The result in one sentence."""
         if self.error:
             return str(self.error)
         changes = "; ".join(str(move) for move in self.moves[:MOVES_SHOWN]) or self.request
         endings = {
-            DONE: "visitors get it",
-            ALREADY_DONE: "already done, visitors get it",
-            SUPERSEDED: "visitors get something newer",
-            DRY_RUN: "would be done, nothing was changed",
+            DONE: "visitors are served it",
+            ALREADY_DONE: "already done, visitors are served it",
+            SUPERSEDED: "visitors are served a newer version",
+            DRY_RUN: "dry run, nothing was changed",
         }
         return f"{changes}: {endings.get(self.outcome, self.outcome)}"
 
     def outputs(self) -> dict[str, str]:
-        """The outputs of a step of GitHub Actions."""
-        versions = [one.document_version for one in self.subjects if one.document_version]
+        """Return the outputs of the step on GitHub Actions. Unknown values are empty."""
+        versions = [
+            subject.document_version for subject in self.subjects if subject.document_version
+        ]
         return {
             "outcome": self.outcome,
             "release-id": ",".join(move.release for move in self.moves if move.release),
@@ -98,7 +100,7 @@ class Journal:
         }
 
     def data(self) -> dict[str, Any]:
-        """What --json prints."""
+        """Return the journal as --json prints it."""
         return {
             "environment": self.environment,
             "outcome": self.outcome,
@@ -114,7 +116,7 @@ class Journal:
         }
 
     def lines(self) -> Iterator[str]:
-        """What is printed for people."""
+        """Return the lines that people read."""
         yield self.sentence
         if self.differences:
             yield from (f"document: {line}" for line in self.differences.documents)
@@ -123,7 +125,7 @@ class Journal:
         yield from (url for url in (self.execution_url, self.site_url) if url)
 
     def markdown(self) -> str:
-        """The job's summary: what, from and to, who, why, result, links; then the steps."""
+        """Return the job's summary: the result, the change with who and why, and the steps."""
         links = [
             link(label, url)
             for label, url in (("website", self.site_url), ("pipeline", self.execution_url))

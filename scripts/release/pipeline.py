@@ -1,4 +1,4 @@
-"""The pipeline execution of a release: ensured, or foreseen by a dry run."""
+"""The pipeline execution of a release: the one that a run ensures or that a dry run predicts."""
 
 from collections.abc import Callable
 
@@ -7,32 +7,35 @@ from phaseline.pipeline.ensure import Adopted, Ensured
 from scripts.services import Services
 
 
-def foresee(known: Services, type_: str | None, version: str | None) -> str:
-    """What would be done, in a sentence; nothing is changed."""
+def predict(services: Services, type_: str | None, version: str | None) -> str:
+    """Return in one sentence which execution a run would start or adopt."""
     if type_ is None or version is None:
-        return "would start an execution with the newest of everything"
-    revision = known.documents.read_version(type_, version).document.revision
-    found = pipeline_ensure.look(
-        known.executions, type_, version, covered_by(known, type_, revision)
+        return "would start an execution of the newest commit and documents"
+    revision = services.documents.read_version(type_, version).document.revision
+    decision = pipeline_ensure.look(
+        services.executions, type_, version, covered_by(services, type_, revision)
     )
-    if isinstance(found, Adopted):
-        ended = "has done it already" if found.done else "would be adopted"
-        return f"execution {found.execution} {ended}"
+    if isinstance(decision, Adopted):
+        effect = "has published it already" if decision.done else "would be adopted"
+        return f"execution {decision.execution} {effect}"
     return f"would start an execution pinned to {type_} {version}"
 
 
-def ensure(known: Services, type_: str, version: str, revision: int) -> Ensured:
-    """The execution that takes a version of a document to the website."""
+def ensure(services: Services, type_: str, version: str, revision: int) -> Ensured:
+    """Return the execution that takes a document version to the website; start one if necessary."""
     return pipeline_ensure.ensure(
-        known.executions, type_, version, covered_by(known, type_, revision)
+        services.executions, type_, version, covered_by(services, type_, revision)
     )
 
 
-def covered_by(known: Services, type_: str, revision: int) -> Callable[[], str | None]:
-    """Finds the execution whose verified publication shows this revision or a later one."""
+def covered_by(services: Services, type_: str, revision: int) -> Callable[[], str | None]:
+    """Return a function that finds the execution whose verified publication has the revision.
+
+    A later revision counts too.
+    """
 
     def find() -> str | None:
-        published = known.site.published()[0]
+        published = services.site.published()[0]
         if published is None or published.revisions.get(type_, -1) < revision:
             return None
         return published.execution
@@ -40,8 +43,8 @@ def covered_by(known: Services, type_: str, revision: int) -> Callable[[], str |
     return find
 
 
-def describe(found: Ensured) -> str:
-    """What came of it, in a few words."""
-    if found.started:
+def describe(ensured: Ensured) -> str:
+    """Return the result in a few words."""
+    if ensured.started:
         return "started"
-    return "already done" if found.done else "under way already, adopted"
+    return "already done" if ensured.done else "already running, adopted"

@@ -1,4 +1,4 @@
-"""A person's request: made of a command's options, and carried out on the documents."""
+"""A person's request: created from the options of a command, and applied to the documents."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,38 +6,40 @@ from typing import Any
 from phaseline.algorithms.names import TYPES
 from phaseline.promotion.carry_out import Outcome, carry_out
 from phaseline.promotion.request import Request, check_request
-from scripts import services
+from scripts.cli import invocation
 from scripts.cli.options import ALL
 from scripts.services import Services
 
 
-def requested(*, type_: str, **asked: Any) -> tuple[Request, ...]:
-    """The requests of this invocation, one for each document; `asked` are `request_options`.
+def requests_of(*, type_: str, **options: Any) -> tuple[Request, ...]:
+    """Return the requests of a command, one for each document, from its `request_options`.
 
-    Raises InputError for one that is malformed, before any is carried out.
+    Raises InputError for a malformed request, before any is applied.
     """
     requests = [
         Request(
-            type=each,
+            type=name,
             who="",
-            at=services.now(),
-            id=services.invocation(),
-            run_url=services.run_url(),
-            **asked,
+            at=invocation.now(),
+            id=invocation.invocation_id(),
+            run_url=invocation.run_url(),
+            **options,
         )
-        for each in (TYPES if type_ == ALL else (type_,))
+        for name in (TYPES if type_ == ALL else (type_,))
     ]
     for request in requests:
         check_request(request)
-    who = services.who()
+    who = invocation.who()
     return tuple(replace(request, who=who) for request in requests)
 
 
-def update(known: Services, requests: tuple[Request, ...], *, dry_run: bool) -> tuple[Outcome, ...]:
-    """Carry out requests on an environment's documents; none of them where one is refused."""
+def update(
+    services: Services, requests: tuple[Request, ...], *, dry_run: bool
+) -> tuple[Outcome, ...]:
+    """Apply requests to the documents of an environment: all of them, or none if one is refused."""
     if len(requests) > 1 and not dry_run:
-        update(known, requests, dry_run=True)
+        update(services, requests, dry_run=True)
     return tuple(
-        carry_out(request, documents=known.documents, sources=known.sources, dry_run=dry_run)
+        carry_out(request, documents=services.documents, sources=services.sources, dry_run=dry_run)
         for request in requests
     )

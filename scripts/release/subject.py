@@ -1,4 +1,4 @@
-"""What is released: a version of a document, and the active versions that it changes."""
+"""The subject of a release: a document version, and the active versions that it changes."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -13,12 +13,12 @@ from phaseline.slack.rendering import TEST_FLOW
 from scripts.services import Services
 
 MOVES_LIMIT = 100
-"""Algorithms of one document's version that are looked up in the ledger and told."""
+"""Number of algorithms of a document version that are read from the ledger and printed."""
 
 
 @dataclass(frozen=True)
 class Move:
-    """One algorithm's active version, before and after; None where there is none."""
+    """The change of an algorithm's active version. None means no version."""
 
     algorithm: str
     before: str | None
@@ -35,10 +35,10 @@ class Move:
 
 @dataclass(frozen=True)
 class Subject:
-    """What is released: a version of a document, `after`, and what it changes of the one `before`.
+    """A document version, `after`, and the changes that it makes to the one `before`.
 
-    `changed` is set where this run has written it; `document_version` is None where a dry run would
-    have. `releases` are those of the ledger that it is about.
+    `changed` is True if this run wrote it. `document_version` is its S3 version ID, or None in a
+    dry run that would write it. `releases` are its releases in the ledger.
     """
 
     before: Document
@@ -58,7 +58,7 @@ class Subject:
         return self.after.revision
 
     def data(self) -> dict[str, Any]:
-        """What --json prints of it."""
+        """Return the subject as --json prints it."""
         return {
             "type": self.type,
             "document_version": self.document_version,
@@ -70,7 +70,7 @@ class Subject:
 
 
 def of_request(request: Request, outcome: Outcome, *, dry_run: bool) -> Subject:
-    """What a request made, or found made already."""
+    """Return the document version that a request wrote or found."""
     stored = outcome.document
     return Subject(
         before=outcome.before.document,
@@ -85,21 +85,23 @@ def of_request(request: Request, outcome: Outcome, *, dry_run: bool) -> Subject:
     )
 
 
-def of_version(known: Services, type_: str, version_id: str) -> Subject:
-    """What a version of a document changed, by the version before it. Raises RefusedError for one
-    that does not exist."""
-    stored = known.documents.read_version(type_, version_id)
-    earlier = known.documents.before(stored)
+def of_version(services: Services, type_: str, version_id: str) -> Subject:
+    """Return a document version, and its changes to the version before it.
+
+    Raises RefusedError if the version does not exist.
+    """
+    stored = services.documents.read_version(type_, version_id)
+    earlier = services.documents.before(stored)
     before = earlier.document if earlier else Document(type_)
-    found = list(_moves(known.ledger, before, stored.document))
+    moves = list(_moves(services.ledger, before, stored.document))
     return Subject(
         before=before,
         after=stored.document,
         document_version=version_id,
-        moves=tuple(move for move, _ in found),
+        moves=tuple(move for move, _ in moves),
         changed=False,
         note=f"document {type_}, revision {stored.document.revision}",
-        releases=tuple(release for _, release in found if release),
+        releases=tuple(release for _, release in moves if release),
     )
 
 

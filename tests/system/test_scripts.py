@@ -187,8 +187,8 @@ def test_dry_run_of_the_steps(system: System, scripts: Scripts) -> None:
         scripts.run("invalidate-cache", "--execution", newest, "--dry-run").out,
         scripts.run("report", "--outcome", "success", "--dry-run").out,
     ]
-    assert foreseen[0] == "would start an execution with the newest of everything"
-    assert foreseen[1] == f"execution {newest} has done it already"
+    assert foreseen[0] == "would start an execution of the newest commit and documents"
+    assert foreseen[1] == f"execution {newest} has published it already"
     assert "already done by the pipeline" in foreseen[2]
     assert foreseen[3].startswith("would post: ")
     after = (len(executions(system)), system.slack_messages(), written(system, scripts))
@@ -273,7 +273,7 @@ def test_out_of_time(system: System, scripts: Scripts, good_build: str, tmp_path
     assert "Run this again" in ran.err
     again = scripts.run("release", *arguments, "--timeout", "1")
     assert again.code == 6
-    assert "under way already, adopted" in again.err
+    assert "already running, adopted" in again.err
     held.unlink()
     last = scripts.run("release", *arguments)
     assert last.code == 0, last.err

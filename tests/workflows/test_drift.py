@@ -75,7 +75,7 @@ def issues(system: System) -> list[dict[str, Any]]:
 def told(system: System) -> list[str]:
     """What Slack was told about drift, oldest first."""
     texts = [message["text"] for message in system.slack_messages()]
-    return [text for text in texts if "difference" in text or "is the same again" in text]
+    return [text for text in texts if "difference" in text or "agree again" in text]
 
 
 def found(run: dict[str, Any]) -> dict[str, int]:
@@ -224,7 +224,7 @@ def test_releases_that_went_astray(system: System) -> None:
     assert states == ["verified", "verified"], run["summary"]
     _, changed, recovered = told(system)[len(before) :]
     assert "old-site" in changed
-    assert "is the same again" in recovered
+    assert "agree again" in recovered
     asked = ("--type", "out", "--algorithm", NAMES["out"], "--reason", "It is told again")
     scripts(system, "release", "--action", "resume", *asked)
     settle(system)

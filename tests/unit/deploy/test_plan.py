@@ -573,7 +573,7 @@ def test_silent_step_prints_a_heartbeat() -> None:
     err = io.StringIO()
     shown = console.Console(total=1, err=err, environ={}, heartbeat=0.01)
     with shown.step("Wait"):
-        eventually(lambda: "[1/1] Wait: still going" in err.getvalue())
+        eventually(lambda: "[1/1] Wait: still running" in err.getvalue())
 
 
 @pytest.mark.parametrize("as_json", [True, False])

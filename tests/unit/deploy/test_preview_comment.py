@@ -10,9 +10,9 @@ from phaseline.deploy import preview_comment
 from phaseline.deploy.change_sets import ResourceChange, StackResult
 from phaseline.deploy.execute import DeployResult
 from phaseline.errors import ConfigurationError, DeploymentError, RemoteCallError
-from scripts.commands.preview import told
+from scripts.cli.invocation import run_url
+from scripts.commands.preview import stack_texts
 from scripts.github.comments import Comments
-from scripts.services import run_url
 from tests.github_comments import NUMBER
 from tests.github_comments import Comments as Served
 
@@ -90,7 +90,9 @@ def test_stack_without_preview_shows_its_error() -> None:
     outcome = DeployResult(
         {"site": StackResult(STACK, "update"), "registry": StackResult("r", "none")}
     )
-    texts = told("demo", outcome, {STACK: DeploymentError("stack s", "it failed", "Mend it.")}, "")
+    texts = stack_texts(
+        "demo", outcome, {STACK: DeploymentError("stack s", "it failed", "Mend it.")}, ""
+    )
     assert "    stack s: it failed. Mend it." in texts[STACK]
     assert "No changes" in texts["r"]
 

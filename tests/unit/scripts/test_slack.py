@@ -18,7 +18,7 @@ from phaseline.slack.channel import SlackChannel
 from phaseline.slack.rendering import Message
 from scripts import slack
 from scripts.services import Services
-from scripts.slack import GivenToken, Told
+from scripts.slack import PostResult, TokenVariable
 from tests.builders.calls import Calls
 from tests.builders.environments import DEMO
 from tests.builders.executions import E1, summary
@@ -65,7 +65,7 @@ def token(monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture
-def known(httpserver: HTTPServer) -> Iterator[Services]:
+def services(httpserver: HTTPServer) -> Iterator[Services]:
     """An environment whose execution E1 has succeeded with the version v7 of a document."""
     with mock_aws():
         found = Services("demo")
@@ -83,84 +83,88 @@ def known(httpserver: HTTPServer) -> Iterator[Services]:
         yield found
 
 
-def released(known: Services) -> None:
+def released(services: Services) -> None:
     """Revision 7 holds a release that was verified, and Slack's message stands for it already."""
     one = release(document_version="v7")
-    known.ledger.record([one], at=AT)
-    tell(known)
-    known.ledger.stamp(one, VERIFIED, at=AT, state=VERIFIED)
+    services.ledger.record([one], at=AT)
+    tell(services)
+    services.ledger.stamp(one, VERIFIED, at=AT, state=VERIFIED)
 
 
-def tell(known: Services, claim: str | None = slack.PUBLISHED, **about: Any) -> Told:
+def tell(services: Services, claim: str | None = slack.PUBLISHED, **about: Any) -> PostResult:
     """Tell the message about the execution E1."""
-    return slack.tell(known, MESSAGE, **({"execution": E1, "claim": claim} | about))
+    return slack.post(services, MESSAGE, **({"execution": E1, "claim": claim} | about))
 
 
-def test_told_once(known: Services, token: str, server: Slack) -> None:
-    """Where the pipeline tells nothing, one message for one claim, however often it is told."""
-    assert tell(known, revisions=REVISION) == Told(True, "posted as 1.1")
-    assert not tell(known, revisions=REVISION).posted
-    assert tell(known, slack.FAILED, revisions=REVISION).posted
+def test_message_with_a_claim_is_posted_once(services: Services, token: str, server: Slack) -> None:
+    """If the pipeline has no message."""
+    assert tell(services, revisions=REVISION) == PostResult(True, "posted as 1.1")
+    assert not tell(services, revisions=REVISION).posted
+    assert tell(services, slack.FAILED, revisions=REVISION).posted
     assert server.texts == ["text", "text"]
 
 
-def test_a_request_of_its_own(known: Services, token: str, server: Slack) -> None:
-    """A hold is told although its execution carries releases which have a message."""
-    released(known)
-    assert tell(known, revisions=[("opt", 8)]).posted
+def test_request_of_another_revision_is_posted(
+    services: Services, token: str, server: Slack
+) -> None:
+    """A hold is posted although its execution carries releases that have a message."""
+    released(services)
+    assert tell(services, revisions=[("opt", 8)]).posted
     assert server.texts[-1] == "text"
 
 
-def test_without_an_execution(known: Services, token: str, server: Slack) -> None:
-    """What failed before there was one is a message of its own, without a claim each time."""
+def test_message_without_execution_and_claim_is_posted_each_time(
+    services: Services, token: str, server: Slack
+) -> None:
     for _ in range(2):
-        assert slack.tell(known, MESSAGE).posted
+        assert slack.post(services, MESSAGE).posted
     assert server.texts == ["text", "text"]
 
 
 @pytest.mark.parametrize("about", [{"revisions": REVISION}, {}])
-def test_the_pipeline_tells_it(
-    known: Services, token: str, server: Slack, about: dict[str, Any]
+def test_message_of_the_pipeline_is_updated_instead(
+    services: Services, token: str, server: Slack, about: dict[str, Any]
 ) -> None:
-    """Its message about the release is brought up to date, and nothing is posted beside it."""
-    released(known)
+    """Nothing is posted beside it."""
+    released(services)
     assert "waits" in server.texts[0]
-    assert not tell(known, **about).posted
+    assert not tell(services, **about).posted
     shown = [fields for fields in server.asked if "thread_ts" not in fields]
     assert [fields["text"].rpartition(" 1.0.0 ")[2] for fields in shown][-1] == "is live"
     assert "text" not in server.texts
 
 
-def test_what_the_pipeline_does_not_tell(known: Services, token: str, server: Slack) -> None:
-    """Another outcome is a reply in the release's thread, once."""
-    released(known)
-    assert tell(known, "slack#unverified", revisions=REVISION).posted
+def test_other_result_is_one_reply_in_the_thread(
+    services: Services, token: str, server: Slack
+) -> None:
+    released(services)
+    assert tell(services, "slack#unverified", revisions=REVISION).posted
     assert server.asked[-1]["thread_ts"] == "1.1"
-    assert not tell(known, "slack#unverified", revisions=REVISION).posted
+    assert not tell(services, "slack#unverified", revisions=REVISION).posted
     assert server.texts.count("text") == 1
 
 
-def test_a_claim_that_lapses(known: Services, token: str, server: Slack) -> None:
-    """What another has claimed is left to it, until its claim lapses unsettled."""
+def test_claim_is_respected_until_it_expires(services: Services, token: str, server: Slack) -> None:
     scope, now = message_record.of_revision("opt", 7), time.time()
-    known.ledger.claim(scope, slack.PUBLISHED, now=now, lease=30)
-    assert not tell(known, revisions=REVISION).posted
-    known.ledger.claim(scope, slack.FAILED, now=now - 60, lease=30)
-    assert tell(known, slack.FAILED, revisions=REVISION).posted
+    services.ledger.claim(scope, slack.PUBLISHED, now=now, lease=30)
+    assert not tell(services, revisions=REVISION).posted
+    services.ledger.claim(scope, slack.FAILED, now=now - 60, lease=30)
+    assert tell(services, slack.FAILED, revisions=REVISION).posted
 
 
-def test_slack_refuses(known: Services, token: str, server: Slack) -> None:
-    """A refusal is told by Slack's code, and is no error."""
+def test_refusal_is_noted_with_its_code(services: Services, token: str, server: Slack) -> None:
     refusal = json.dumps({"ok": False, "error": "channel_not_found"})
     server.answer = Response(refusal, content_type="application/json")
-    assert tell(known) == Told(False, "no message could be posted (channel_not_found)")
+    assert tell(services) == PostResult(False, "no message could be posted (channel_not_found)")
 
 
 @pytest.mark.parametrize("code", ["message_not_found", "channel_not_found"])
-def test_an_edit_that_slack_refuses(known: Services, token: str, server: Slack, code: str) -> None:
-    """A message that is gone is no error of the channel's: each is told by its code."""
-    where = known.environment
-    channel = SlackChannel(where.slack_channel, where.slack_api_url, GivenToken(token), UNTIL)
+def test_refused_edit_of_a_deleted_message_is_no_error(
+    services: Services, token: str, server: Slack, code: str
+) -> None:
+    """Any other refusal is an error."""
+    where = services.environment
+    channel = SlackChannel(where.slack_channel, where.slack_api_url, TokenVariable(token), UNTIL)
     refusal = json.dumps({"ok": False, "error": code})
     server.answer = Response(refusal, content_type="application/json")
     posted = message_record.Posted("C1", "1.1")
@@ -172,18 +176,16 @@ def test_an_edit_that_slack_refuses(known: Services, token: str, server: Slack, 
 
 
 @pytest.mark.parametrize("status", [500, 302, 200])
-def test_slack_answers_nonsense(
-    known: Services, token: str, httpserver: HTTPServer, server: Slack, status: int
+def test_malformed_answer_is_noted_without_the_token(
+    services: Services, token: str, httpserver: HTTPServer, server: Slack, status: int
 ) -> None:
-    """Nor is an answer that is none of Slack's."""
     server.answer = Response(
         "<html>", status=status, headers={"Location": httpserver.url_for("/away")}
     )
-    told = tell(known)
+    told = tell(services)
     assert not told.posted
     assert token not in told.note
 
 
-def test_no_token(known: Services) -> None:
-    """Without a token nothing is posted, and the note says where it was looked for."""
-    assert TOKEN_ARN in tell(known).note
+def test_missing_token_is_noted_with_its_secret(services: Services) -> None:
+    assert TOKEN_ARN in tell(services).note

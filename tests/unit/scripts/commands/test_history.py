@@ -1,4 +1,4 @@
-"""What the history command reads, from a ledger and documents that are written down here."""
+"""The history command, with a ledger and documents that the tests write."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -28,12 +28,12 @@ from tests.builders.stores import make_table, rewrite
 
 @pytest.fixture
 def pipeline() -> Pipeline:
-    """A pipeline of which nothing is known."""
+    """A pipeline without executions."""
     return Pipeline("Succeeded", [])
 
 
 @pytest.fixture
-def known(pipeline: Pipeline) -> Iterator[Services]:
+def services(pipeline: Pipeline) -> Iterator[Services]:
     """An environment whose first documents, which are empty, are live."""
     with mock_aws():
         found = Services("demo")
@@ -50,7 +50,7 @@ def known(pipeline: Pipeline) -> Iterator[Services]:
 
 
 def activate(
-    known: Services, second: int, versions: dict[str, str], *, asked: int | None = None
+    services: Services, second: int, versions: dict[str, str], *, asked: int | None = None
 ) -> tuple[Release, ...]:
     """Make versions of `opt` active in one write at a second, and verify them 60 seconds later."""
 
@@ -78,23 +78,25 @@ def activate(
         revised = document.revise(algorithms={**document.algorithms, **entries})
         return Merged(revised, releases, ())
 
-    read = known.documents.read("opt")
+    read = services.documents.read("opt")
     made = merge(read.document)
-    stored = known.documents.write(made.document, over=read)
+    stored = services.documents.write(made.document, over=read)
     assert stored
-    merged = commit.record(known.ledger, stored, made, at=at(second + 1))
+    merged = commit.record(services.ledger, stored, made, at=at(second + 1))
     for release in merged.releases:
-        known.ledger.stamp(release, VERIFIED, at=at(second + 60), link="https://x", state=VERIFIED)
+        services.ledger.stamp(
+            release, VERIFIED, at=at(second + 60), link="https://x", state=VERIFIED
+        )
     return merged.releases
 
 
-def go_live(known: Services, second: int, frontend: str) -> None:
-    """Let visitors get what the documents hold now."""
-    stored = {type_: known.documents.read(type_) for type_ in TYPES}
+def go_live(services: Services, second: int, frontend: str) -> None:
+    """Record that the present documents are live."""
+    stored = {type_: services.documents.read(type_) for type_ in TYPES}
     documents = {
         type_: LiveDocument(one.version_id, one.document.revision) for type_, one in stored.items()
     }
-    known.lives.record(Live(at(second), f"execution-{second}", frontend, documents))
+    services.lives.record(Live(at(second), f"execution-{second}", frontend, documents))
 
 
 def summaries(pipeline: Pipeline, *told: tuple[str, str]) -> None:
@@ -110,14 +112,14 @@ def summaries(pipeline: Pipeline, *told: tuple[str, str]) -> None:
 # ---- What was live ------------------------------------------------------------------------
 
 
-def test_what_was_live(known: Services) -> None:
-    """Commit, execution and the versions of each type at a time: not what was active then."""
-    activate(known, 100, {"a": "1.0.0"})
-    value, lines = history.live_at(known, TYPES, None, at(150))
+def test_live_versions_are_those_of_the_publication(services: Services) -> None:
+    """Not those that were active at the time."""
+    activate(services, 100, {"a": "1.0.0"})
+    value, lines = history.live_at(services, TYPES, None, at(150))
     assert value["live"]["documents"]["opt"]["versions"] == {}
-    go_live(known, 160, "c1")
-    activate(known, 200, {"a": "2.0.0"})
-    value, lines = history.live_at(known, TYPES, None, at(210))
+    go_live(services, 160, "c1")
+    activate(services, 200, {"a": "2.0.0"})
+    value, lines = history.live_at(services, TYPES, None, at(210))
     assert value["live"]["commit"] == "c1"
     assert {k: one["versions"] for k, one in value["live"]["documents"].items()} == {
         "in": {},
@@ -129,21 +131,20 @@ def test_what_was_live(known: Services) -> None:
     assert "  a 1.0.0" in text
 
 
-def test_before_anything_was_live(known: Services) -> None:
-    """It says so."""
-    value, lines = history.live_at(known, TYPES, None, at(-1))
+def test_time_before_the_first_publication_has_nothing_live(services: Services) -> None:
+    value, lines = history.live_at(services, TYPES, None, at(-1))
     assert value["live"] is None
     assert list(lines) == [f"{at(-1)}: nothing was live yet"]
 
 
-def test_a_few_reads_however_many_algorithms(known: Services) -> None:
-    """One query and a read of each document, for a thousand algorithms as for one."""
+def test_number_of_reads_is_independent_of_algorithms(services: Services) -> None:
+    """One query, and one read of each document."""
     many = {f"a{n}": Entry("1.0.0", {}, f"r{n}", "1", at(100)) for n in range(1000)}
-    rewrite(known.documents, "opt", lambda document: document.revise(algorithms=many))
-    go_live(known, 200, "c1")
-    queries = Calls(known.ledger.client, Query=lambda _: None, GetItem=lambda _: None)
-    reads = Calls(known.s3, GetObject=lambda _: None)
-    value, _ = history.live_at(known, TYPES, "a7", at(300))
+    rewrite(services.documents, "opt", lambda document: document.revise(algorithms=many))
+    go_live(services, 200, "c1")
+    queries = Calls(services.ledger.client, Query=lambda _: None, GetItem=lambda _: None)
+    reads = Calls(services.s3, GetObject=lambda _: None)
+    value, _ = history.live_at(services, TYPES, "a7", at(300))
     assert value["live"]["documents"]["opt"]["versions"] == {"a7": "1.0.0"}
     assert (len(queries.asked), len(reads.asked)) == (1, 3)
 
@@ -151,15 +152,14 @@ def test_a_few_reads_however_many_algorithms(known: Services) -> None:
 # ---- What changed -------------------------------------------------------------------------
 
 
-def test_what_changed(known: Services) -> None:
-    """The net difference for visitors, and each release of it with who and why."""
-    activate(known, 100, {"a": "1.0.0", "b": "1.0.0"})
-    go_live(known, 160, "c1")
-    activate(known, 200, {"a": "1.5.0"})
-    activate(known, 300, {"a": "2.0.0"})
-    go_live(known, 360, "c1")
-    activate(known, 400, {"b": "9.9.9"})
-    value, lines = history.changes(known, TYPES, None, at(160), at(380))
+def test_changes_are_net_differences_with_their_releases(services: Services) -> None:
+    activate(services, 100, {"a": "1.0.0", "b": "1.0.0"})
+    go_live(services, 160, "c1")
+    activate(services, 200, {"a": "1.5.0"})
+    activate(services, 300, {"a": "2.0.0"})
+    go_live(services, 360, "c1")
+    activate(services, 400, {"b": "9.9.9"})
+    value, lines = history.changes(services, TYPES, None, at(160), at(380))
     (one,) = value["differences"]
     assert (one["algorithm"], one["before"], one["after"]) == ("a", "1.0.0", "2.0.0")
     assert [(r["version"], r["who"], r["reason"]) for r in value["releases"]] == [
@@ -172,31 +172,28 @@ def test_what_changed(known: Services) -> None:
     assert "commit" not in text
 
 
-def test_what_was_asked_for_long_before(known: Services) -> None:
-    """A release that waited is among those of the change, whenever it was asked for."""
-    activate(known, 100, {"a": "1.0.0"})
-    go_live(known, 160, "c1")
-    activate(known, 5000, {"a": "2.0.0"}, asked=110)
-    go_live(known, 5060, "c2")
-    value, lines = history.changes(known, TYPES, None, at(4000), at(6000))
+def test_release_that_waited_is_among_the_changes(services: Services) -> None:
+    activate(services, 100, {"a": "1.0.0"})
+    go_live(services, 160, "c1")
+    activate(services, 5000, {"a": "2.0.0"}, asked=110)
+    go_live(services, 5060, "c2")
+    value, lines = history.changes(services, TYPES, None, at(4000), at(6000))
     assert [r["version"] for r in value["releases"]] == ["2.0.0"]
     assert "  commit: c1 -> c2" in list(lines)
 
 
-def test_nothing_changed(known: Services) -> None:
-    """It says so, and reads no document."""
-    reads = Calls(known.s3, GetObject=lambda _: None)
-    value, lines = history.changes(known, TYPES, None, at(10), at(20))
+def test_period_without_changes_reads_no_document(services: Services) -> None:
+    reads = Calls(services.s3, GetObject=lambda _: None)
+    value, lines = history.changes(services, TYPES, None, at(10), at(20))
     assert value["differences"] == value["releases"] == []
     assert list(lines)[1:] == ["  nothing changed", "no release"]
     assert reads.asked == []
 
 
-def test_since_before_the_first(known: Services) -> None:
-    """All that is live came since."""
-    activate(known, 100, {"a": "1.0.0"})
-    go_live(known, 160, "c1")
-    value, _ = history.changes(known, ("opt",), "a", at(-10), at(200))
+def test_everything_live_changed_since_before_the_first_publication(services: Services) -> None:
+    activate(services, 100, {"a": "1.0.0"})
+    go_live(services, 160, "c1")
+    value, _ = history.changes(services, ("opt",), "a", at(-10), at(200))
     assert [(one["before"], one["after"]) for one in value["differences"]] == [(None, "1.0.0")]
     assert value["commits"] == [None, "c1"]
 
@@ -204,13 +201,13 @@ def test_since_before_the_first(known: Services) -> None:
 # ---- The newest, and one ------------------------------------------------------------------
 
 
-def test_the_newest(known: Services) -> None:
-    """Of all types or of one algorithm, newest first, as many as asked for."""
+def test_newest_releases_are_limited_and_in_order(services: Services) -> None:
+    """Of all types, or of one algorithm."""
     for second in (100, 200, 300):
-        activate(known, second, {"a": f"{second}.0.0", "b": f"{second}.0.0"})
-    value, _ = history.newest(known, TYPES, None, 3)
+        activate(services, second, {"a": f"{second}.0.0", "b": f"{second}.0.0"})
+    value, _ = history.newest(services, TYPES, None, 3)
     assert [r["version"] for r in value["releases"]] == ["300.0.0", "300.0.0", "200.0.0"]
-    value, lines = history.newest(known, ("opt",), "b", 2)
+    value, lines = history.newest(services, ("opt",), "b", 2)
     assert [r["release_id"] for r in value["releases"]] == [
         "opt-b-300.0.0-0123abcd",
         "opt-b-200.0.0-0123abcd",
@@ -228,19 +225,20 @@ def run(pipeline: Pipeline, version: str) -> None:
 
 
 @pytest.mark.parametrize("recorded", [True, False])
-def test_the_course_of_a_release(known: Services, pipeline: Pipeline, *, recorded: bool) -> None:
-    """Its steps with those of its execution: as it is kept, or from CodePipeline where the event
-    of its end was lost."""
-    (release,) = activate(known, 1, {"a": "1.0.0"})
+def test_release_has_its_steps_and_those_of_its_execution(
+    services: Services, pipeline: Pipeline, *, recorded: bool
+) -> None:
+    """From the record, or from CodePipeline if the event of its end was lost."""
+    (release,) = activate(services, 1, {"a": "1.0.0"})
     run(pipeline, str(release.document_version))
     summaries(pipeline, (E1, "Succeeded"))
     if recorded:
-        known.recorder.record(E1)
+        services.recorder.record(E1)
     asked = len(pipeline.calls.asked)
     key = {"pk": {"S": message_record.of_revision("opt", 1)}, "sk": {"S": "slack"}}
     item: Any = key | {"channel": {"S": "C1"}, "ts": {"S": "1795600841.000100"}}
-    known.ledger.client.put_item(TableName="ledger", Item=item)
-    value, lines = history.course(known, release.release_id)
+    services.ledger.client.put_item(TableName="ledger", Item=item)
+    value, lines = history.release_steps(services, release.release_id)
     assert (len(pipeline.calls.asked) == asked) is recorded
     steps = [step["name"] for step in value["timeline"]["steps"]]
     assert steps[:5] == ["asked", "document", "wait for Source", "Source", "wait for Build"]
@@ -252,37 +250,36 @@ def test_the_course_of_a_release(known: Services, pipeline: Pipeline, *, recorde
     assert slowest == f"  {at(8)[:-1]}.000Z  Build: 30.0 s, the slowest, https://log"
 
 
-def test_a_stage_that_is_retried_now(known: Services, pipeline: Pipeline) -> None:
-    """An execution that is kept as failed and runs again is told as it is now."""
-    (release,) = activate(known, 1, {"a": "1.0.0"})
+def test_retried_execution_is_read_from_codepipeline(
+    services: Services, pipeline: Pipeline
+) -> None:
+    (release,) = activate(services, 1, {"a": "1.0.0"})
     run(pipeline, str(release.document_version))
     pipeline.state = "Failed"
-    known.recorder.record(E1)
+    services.recorder.record(E1)
     pipeline.state = "InProgress"
     pipeline.actions.append(detail("Verify", "Verify", 70, 70, "InProgress"))
     summaries(pipeline, (E1, "InProgress"))
-    value, _ = history.course(known, release.release_id)
+    value, _ = history.release_steps(services, release.release_id)
     assert [s["ended"] for s in value["timeline"]["steps"] if s["name"] == "Verify"][-1] is None
 
 
-def test_an_unknown_release(known: Services) -> None:
-    """It is refused, and the message says where ids are."""
+def test_unknown_release_is_refused(services: Services) -> None:
     with pytest.raises(RefusedError, match="has no such release"):
-        history.course(known, "opt-a-1.0.0-ffffffff")
+        history.release_steps(services, "opt-a-1.0.0-ffffffff")
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["--until", "2026-11-25T10:00:00Z"], "--until needs --since"),
-        (["--at", "2026-11-25T10:00:00Z", "--release", "x"], "exclude each other"),
+        (["--at", "2026-11-25T10:00:00Z", "--release", "x"], "cannot be combined"),
         (["--at", "2026-11-25T10:00:00"], "2026-11-2"),
         (["--limit", "0"], "--limit"),
-        (["--since", "2099-01-01T00:00:00Z"], "--since 2099-01-01T00:00:00Z is after"),
+        (["--since", "2099-01-01T00:00:00Z"], "--since 2099-01-01T00:00:00Z is after --until"),
     ],
 )
-def test_usage(arguments: list[str], said: str) -> None:
-    """What can't be meant is a usage error."""
+def test_wrong_usage_exits_with_2(arguments: list[str], said: str) -> None:
     ran = CliRunner().invoke(history.command, ["--environment", "demo", *arguments])
     assert ran.exit_code == 2
     assert said in ran.output

@@ -1,4 +1,4 @@
-"""What the status command tells of what it has read."""
+"""The lines of the status command."""
 
 from dataclasses import asdict
 from typing import Any
@@ -7,8 +7,7 @@ from phaseline.documents.document import Hold
 from scripts.commands import status
 
 
-def test_a_hold_of_what_is_not_active() -> None:
-    """An algorithm that was taken off the website is told as long as it is on hold."""
+def test_withdrawn_algorithm_on_hold_is_listed() -> None:
     document: dict[str, Any] = {
         "revision": 7,
         "versions": {"a": "1.0"},

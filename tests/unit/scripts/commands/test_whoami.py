@@ -1,4 +1,4 @@
-"""whoami: what is expected of a job's identity, what is found, and what is never shown."""
+"""The whoami command: the expected and actual claims of a job, and its secrets."""
 
 import base64
 import json
@@ -15,7 +15,7 @@ from local.system import ROOT
 from phaseline.errors import ConfigurationError, PhaselineError, RemoteCallError
 from phaseline.github import trust
 from phaseline.github.trust import ExpectedClaim, by_name, by_policy, compare_claims, hints
-from scripts.commands.whoami import asked_by, claims_of, command, token
+from scripts.commands.whoami import claims_of, command, expected_by, request_token
 from tests.builders.roles import IMMUTABLE, MAIN, ROLES, assumed, claims, template_of
 
 ROLE = "arn:aws:iam::111122223333:role/phaseline-production-github-DeployRole-AbCdEf123456"
@@ -28,8 +28,8 @@ def differing(role: str, found: dict[str, str]) -> list[str]:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_the_right_job_differs_in_nothing(role: str) -> None:
-    """By the trust policy as by the role's name."""
+def test_right_job_matches_all_claims(role: str) -> None:
+    """By the trust policy, and by the role's name."""
     assert differing(role, claims(role)) == []
     arn = ROLE.replace("DeployRole", role)
     assert all(row.matches for row in compare_claims(by_name(arn, claims(role)), claims(role)))
@@ -67,10 +67,10 @@ def test_the_right_job_differs_in_nothing(role: str) -> None:
         ),
     ],
 )
-def test_what_differs_is_named_with_its_usual_cause(
+def test_difference_is_named_with_its_usual_cause(
     changes: dict[str, str], wrong: list[str], words: str
 ) -> None:
-    """And it is what IAM refuses."""
+    """IAM refuses the same claims."""
     found = claims("DeployRole", **changes)
     assert differing("DeployRole", found) == wrong
     assert not assumed("DeployRole", found)
@@ -80,8 +80,7 @@ def test_what_differs_is_named_with_its_usual_cause(
     assert words in " ".join(told)
 
 
-def test_an_old_trust_policy_is_told_as_that() -> None:
-    """The token has the new subject by then."""
+def test_old_trust_policy_is_named_as_the_cause() -> None:
     wanted = [ExpectedClaim("sub", ("repo:acme/automation:environment:production",))]
     [told] = hints(compare_claims(wanted, claims("DeployRole")))
     assert "the role trusts the old one" in told
@@ -102,23 +101,22 @@ def test_an_old_trust_policy_is_told_as_that() -> None:
         ("PreviewRole", {"sub": "repo:acme/automation:pull_request"}, ["sub"]),
     ],
 )
-def test_a_roles_name_says_what_it_is_for(
+def test_role_name_gives_environment_subject_and_workflow(
     role: str, changes: dict[str, str], wrong: list[str]
 ) -> None:
-    """Where nothing may be read yet: environment, form of the subject, workflow."""
+    """For a job that cannot read the trust policy."""
     found = claims(role, **changes)
     rows = compare_claims(by_name(ROLE.replace("DeployRole", role), found), found)
     assert [row.claim for row in rows if not row.matches] == wrong
 
 
-def test_of_another_role_only_the_audience_is_known() -> None:
-    """Its trust is not ours to guess."""
+def test_foreign_role_expects_only_the_audience() -> None:
     arn = "arn:aws:iam::111122223333:role/admin"
     assert by_name(arn, claims("DeployRole")) == [ExpectedClaim("aud", ("sts.amazonaws.com",))]
 
 
-def test_a_claim_that_the_token_lacks_is_shown_as_nothing() -> None:
-    """It is no match."""
+def test_missing_claim_is_shown_as_nothing() -> None:
+    """It does not match."""
     [row] = [
         row for row in compare_claims([ExpectedClaim("enterprise_id", ("1",))], {}) if row.expected
     ]
@@ -148,42 +146,44 @@ def served(httpserver: HTTPServer, answer: Any, status: int = 200) -> dict[str, 
     }
 
 
-def test_the_token_is_asked_for_as_the_job_may(httpserver: HTTPServer) -> None:
-    """For AWS's audience, with the job's own request token."""
-    assert token(served(httpserver, {"value": "a.b.c"})) == "a.b.c"
+def test_token_is_requested_for_the_audience_of_aws(httpserver: HTTPServer) -> None:
+    """With the job's own request token."""
+    assert request_token(served(httpserver, {"value": "a.b.c"})) == "a.b.c"
 
 
-def test_a_job_without_the_permission_is_told_so() -> None:
-    """And that a fork never has it."""
+def test_missing_permission_is_named() -> None:
+    """The error also says that a fork cannot have it."""
     with pytest.raises(ConfigurationError, match="id-token: write"):
-        token({})
+        request_token({})
 
 
 @pytest.mark.parametrize(("answer", "status"), [({}, 200), ([], 200), ({"value": "x"}, 500)])
-def test_an_answer_without_a_token(httpserver: HTTPServer, answer: Any, status: int) -> None:
-    """Is told by its status, never by its content."""
+def test_answer_without_a_token_is_named_by_its_status(
+    httpserver: HTTPServer, answer: Any, status: int
+) -> None:
+    """Its content is not shown."""
     with pytest.raises(RemoteCallError, match=f"it answers {status} without a token"):
-        token(served(httpserver, answer, status))
+        request_token(served(httpserver, answer, status))
 
 
-def test_an_address_that_is_not_reached_is_not_shown() -> None:
-    """It belongs to the job alone."""
+def test_unreachable_url_is_not_shown() -> None:
+    """It is secret to the job."""
     url = "http://127.0.0.1:9/secret-path"
     with pytest.raises(RemoteCallError) as caught:
-        token({"ACTIONS_ID_TOKEN_REQUEST_URL": url, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "REQUEST"})
+        request_token(
+            {"ACTIONS_ID_TOKEN_REQUEST_URL": url, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "REQUEST"}
+        )
     assert "secret-path" not in str(caught.value)
 
 
 @pytest.mark.parametrize("value", ["", "x", "a.b.c", "a.W10.c", f"a.{'A' * 9}.c"])
-def test_what_is_no_token_is_not_shown(value: str) -> None:
-    """As little as what is one."""
+def test_malformed_token_is_not_shown(value: str) -> None:
     with pytest.raises(PhaselineError) as caught:
         claims_of(value)
     assert value == "" or value not in str(caught.value)
 
 
 def test_only_known_claims_are_read() -> None:
-    """Whatever else a token holds."""
     assert claims_of(jwt({"sub": "s", "jti": "j", "other": "o"})) == {"sub": "s"}
 
 
@@ -197,8 +197,8 @@ def run(httpserver: HTTPServer, found: dict[str, str], *more: str, **environ: st
     return CliRunner().invoke(command, ["--role-arn", ROLE, *more], env=environ)
 
 
-def test_a_difference_is_exit_code_3(httpserver: HTTPServer, tmp_path: Path) -> None:
-    """Expected beside found, in the summary too; the token nowhere."""
+def test_difference_exits_with_3(httpserver: HTTPServer, tmp_path: Path) -> None:
+    """Output and summary show both values, and never the token."""
     summary = tmp_path / "summary.md"
     subject = "repo:acme/automation:environment:production"
     found = claims("DeployRole", sub=subject)
@@ -227,10 +227,8 @@ def test_a_difference_is_exit_code_3(httpserver: HTTPServer, tmp_path: Path) -> 
         ("x.yml", "docs/workflows.md"),
     ],
 )
-def test_without_a_role_the_variable_is_named(
-    httpserver: HTTPServer, file: str, variable: str
-) -> None:
-    """By the workflow file that the job is in; the file does take the role from it."""
+def test_missing_role_names_its_variable(httpserver: HTTPServer, file: str, variable: str) -> None:
+    """The workflow file of the job does read the role from this variable."""
     reference = f"acme/automation/.github/workflows/{file}@{MAIN}"
     found = claims("DeployRole", job_workflow_ref=reference)
     result = run(httpserver, found, "--role-arn", "")
@@ -241,31 +239,28 @@ def test_without_a_role_the_variable_is_named(
         assert f"vars.{variable.partition(' ')[0]}" in path.read_text()
 
 
-def test_nothing_differs(httpserver: HTTPServer, tmp_path: Path) -> None:
-    """Exit code 0, and what else to look at, in the summary too."""
+def test_matching_claims_exit_with_0_and_a_hint(httpserver: HTTPServer, tmp_path: Path) -> None:
     summary = tmp_path / "summary.md"
     result = run(httpserver, claims("DeployRole"), GITHUB_STEP_SUMMARY=str(summary))
     assert result.exit_code == 0, result.exception
     for text in (result.output, summary.read_text()):
         assert "Does the role exist" in text
-        assert "compare what is found with Repository" in text
+        assert "compare the claims with Repository" in text
     assert "from the role's name" in result.output
 
 
-def test_the_trust_policy_is_read_where_it_may_be() -> None:
-    """It knows more than the name: the repository, and the workflow's version."""
+def test_trust_policy_takes_precedence_over_the_name() -> None:
     policy = template_of("DeployRole").properties("DeployRole")["AssumeRolePolicyDocument"]
     with mock_aws():
         boto3.client("iam").create_role(
             RoleName="deploys", AssumeRolePolicyDocument=json.dumps(policy)
         )
-        wanted, source = asked_by("arn:aws:iam::111122223333:role/deploys", {})
+        wanted, source = expected_by("arn:aws:iam::111122223333:role/deploys", {})
     assert source == "its trust policy"
     assert {one.claim for one in wanted} == {"aud", "sub", "repository_id", "job_workflow_ref"}
 
 
-def test_what_is_given_is_expected_too(httpserver: HTTPServer) -> None:
-    """With * for anything."""
+def test_given_claims_are_expected_with_wildcards(httpserver: HTTPServer) -> None:
     fits = run(httpserver, claims("DeployRole"), "--expect", "ref=refs/heads/*")
     assert fits.exit_code == 0
     differs = run(httpserver, claims("DeployRole"), "--expect", "actor=bob", "--json")
@@ -276,7 +271,6 @@ def test_what_is_given_is_expected_too(httpserver: HTTPServer) -> None:
     ]
 
 
-def test_every_shown_claim_is_in_the_table() -> None:
-    """In one order."""
+def test_table_has_each_known_claim_in_order() -> None:
     rows = compare_claims([], claims("DeployRole"))
     assert [row.claim for row in rows] == list(trust.SHOWN)

@@ -1,4 +1,4 @@
-"""One issue about a topic, whatever GitHub does."""
+"""The one issue about a topic, also after errors of GitHub."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,18 +6,18 @@ from typing import Any
 import pytest
 
 from phaseline.errors import ConfigurationError, RemoteCallError
-from scripts.github.issues import LABEL, Issues, Kept, Wanted
+from scripts.github.issues import LABEL, Issues, KeptIssue, WantedIssue
 from tests.builders.issues import NAME, GitHub
 from tests.builders.issues import served as served  # a fixture
 
 TOPIC = "phaseline-drift environment=demo"
-ONE = Wanted("demo is not as declared", "f1", "- one", link="https://x/1")
-TWO = Wanted("demo is not as declared", "f2", "- one\n- two", link="https://x/2")
-NOTHING = Wanted("demo is not as declared", "", "", link="https://x/3")
+ONE = WantedIssue("demo is not as declared", "f1", "- one", link="https://x/1")
+TWO = WantedIssue("demo is not as declared", "f2", "- one\n- two", link="https://x/2")
+NOTHING = WantedIssue("demo is not as declared", "", "", link="https://x/3")
 
 
-def test_an_issue_is_opened_kept_up_to_date_and_closed(served: GitHub) -> None:
-    """In place, found again by its first line, which does not show; with a note at the end."""
+def test_issue_is_opened_updated_and_closed(served: GitHub) -> None:
+    """It is found by its first line, an HTML comment, and closed with a note."""
     opened = served.issues.keep(TOPIC, ONE)
     assert (opened.change, opened.number) == ("opened", 1)
     assert str(opened.url).endswith("/issues/1")
@@ -35,39 +35,38 @@ def test_an_issue_is_opened_kept_up_to_date_and_closed(served: GitHub) -> None:
 
     assert served.issues.keep(TOPIC, NOTHING) == replace(opened, change="recovered")
     assert served.states() == {1: "closed"}
-    note = "Nothing of it is left. [The run that found this](https://x/3)"
+    note = "No finding is left. [The run that found this](https://x/3)"
     assert served.said() == [(1, note)]
-    assert served.issues.keep(TOPIC, NOTHING) == Kept("unchanged")
+    assert served.issues.keep(TOPIC, NOTHING) == KeptIssue("unchanged")
 
 
-def test_what_is_said_otherwise_is_no_change(served: GitHub) -> None:
-    """The issue says it as it is now, and nobody is told."""
+def test_new_text_with_the_same_fingerprint_is_no_change(served: GitHub) -> None:
+    """The issue gets the new text, and the change is not reported."""
     served.issues.keep(TOPIC, ONE)
     again = replace(ONE, text="- one, explained")
     assert served.issues.keep(TOPIC, again).change == "unchanged"
     assert "explained" in served.body()
 
 
-def test_the_run_alone_changes_nothing(served: GitHub) -> None:
-    """Another run that finds the same leaves the issue as it is."""
+def test_new_link_alone_changes_nothing(served: GitHub) -> None:
     served.issues.keep(TOPIC, ONE)
     before = served.body()
     assert served.issues.keep(TOPIC, replace(ONE, link="https://x/9")).change == "unchanged"
     assert served.body() == before
 
 
-def test_what_comes_back_has_another_issue(served: GitHub) -> None:
-    """That names the one before it, also after it was edited."""
+def test_returning_finding_opens_a_new_issue(served: GitHub) -> None:
+    """It names the previous issue, also after an update."""
     served.issues.keep(TOPIC, ONE)
     served.issues.keep(TOPIC, NOTHING)
     assert served.issues.keep(TOPIC, ONE).number == 2
     served.issues.keep(TOPIC, TWO)
     assert served.states() == {1: "closed", 2: "open"}
-    assert "The one before: #1." in served.body(2)
+    assert "Previous issue: #1." in served.body(2)
 
 
-def test_nothing_is_closed_by_who_does_not_know_all(served: GitHub) -> None:
-    """Finding nothing then says nothing; finding something else does."""
+def test_incomplete_check_closes_no_issue(served: GitHub) -> None:
+    """It updates the issue if it finds something else."""
     served.issues.keep(TOPIC, ONE)
     assert served.issues.keep(TOPIC, replace(NOTHING, complete=False)).change == "unchanged"
     assert served.states() == {1: "open"}
@@ -75,9 +74,8 @@ def test_nothing_is_closed_by_who_does_not_know_all(served: GitHub) -> None:
     assert served.issues.keep(TOPIC, replace(TWO, complete=False)).change == "changed"
 
 
-def test_others_are_not_touched(served: GitHub) -> None:
-    """Another environment's, a stranger's with our marker but not our label, and what only quotes
-    the marker."""
+def test_issues_of_others_are_not_touched(served: GitHub) -> None:
+    """Such as another environment's, one without the label, and one that quotes the marker."""
     begin = f"<!-- {TOPIC} fingerprint=f1 -->"
     served.open(begin.replace("demo", "demo2"), LABEL)
     served.open(begin)
@@ -88,8 +86,8 @@ def test_others_are_not_touched(served: GitHub) -> None:
 
 
 @pytest.mark.parametrize("fault", [{"drop": True}, {"status": 502}])
-def test_a_lost_answer_opens_no_second_issue(served: GitHub, fault: dict[str, Any]) -> None:
-    """It is looked for before it is sent again; and it is told that it was opened."""
+def test_lost_answer_opens_no_second_issue(served: GitHub, fault: dict[str, Any]) -> None:
+    """The opening is still reported."""
     served.fails(method="POST", path="/issues", **fault)
     opened = served.issues.keep(TOPIC, ONE)
     assert (opened.change, opened.number) == ("opened", 1)
@@ -97,7 +95,7 @@ def test_a_lost_answer_opens_no_second_issue(served: GitHub, fault: dict[str, An
 
 
 @pytest.mark.parametrize("fault", [{"drop": True}, {"status": 502, "count": 3}])
-def test_a_lost_answer_ends_no_issue_twice(served: GitHub, fault: dict[str, Any]) -> None:
+def test_lost_answer_closes_the_issue_once(served: GitHub, fault: dict[str, Any]) -> None:
     """There is one note, and one recovery."""
     served.issues.keep(TOPIC, ONE)
     served.fails(method="PATCH", path="/issues/1", **fault)
@@ -106,24 +104,23 @@ def test_a_lost_answer_ends_no_issue_twice(served: GitHub, fault: dict[str, Any]
     assert len(served.said()) == 1
 
 
-def test_of_two_the_older_stays(served: GitHub) -> None:
-    """As two runs at once leave them. The other names it, and is no one's predecessor."""
+def test_newer_of_two_issues_is_closed_as_duplicate(served: GitHub) -> None:
+    """It is never named as the previous issue."""
     served.issues.keep(TOPIC, ONE)
     served.open(served.body(), LABEL)
     assert served.issues.keep(TOPIC, ONE) == replace(
         served.issues.keep(TOPIC, ONE), change="unchanged", number=1
     )
     assert served.states() == {1: "open", 2: "closed"}
-    assert served.said() == [(2, "The same as #1.")]
+    assert served.said() == [(2, "Duplicate of #1.")]
     served.issues.keep(TOPIC, NOTHING)
     served.issues.keep(TOPIC, ONE)
-    assert "The one before: #1." in served.body(3)
+    assert "Previous issue: #1." in served.body(3)
 
 
-def test_of_two_that_open_at_once_one_tells(
+def test_only_the_older_of_two_simultaneous_issues_is_reported(
     served: GitHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The run whose issue stays; for the other nothing has changed."""
     repository = served.issues.repository
     create = repository.create_issue
 
@@ -137,16 +134,14 @@ def test_of_two_that_open_at_once_one_tells(
     assert served.states() == {1: "open", 2: "closed"}
 
 
-def test_an_outage_is_an_error_of_ours(served: GitHub) -> None:
-    """After a few attempts, with GitHub's words."""
+def test_outage_is_a_remote_call_error_after_retries(served: GitHub) -> None:
     served.fails(method="POST", path="/issues", status=502, count=9)
     with pytest.raises(RemoteCallError, match="GitHub answers 502: Ordered fault"):
         served.issues.keep(TOPIC, ONE)
     assert served.states() == {}
 
 
-def test_a_token_without_rights_is_told_as_that(served: GitHub) -> None:
-    """With the permission that the job needs."""
+def test_missing_permission_is_named(served: GitHub) -> None:
     environ = {
         "GITHUB_TOKEN": "reader",
         "GITHUB_REPOSITORY": NAME,
@@ -156,7 +151,6 @@ def test_a_token_without_rights_is_told_as_that(served: GitHub) -> None:
         Issues.of(environ, "--report").keep(TOPIC, ONE)
 
 
-def test_a_missing_variable_is_named() -> None:
-    """With the option that needs it."""
+def test_missing_variable_is_named_with_its_option() -> None:
     with pytest.raises(ConfigurationError, match="GITHUB_TOKEN is not set, which --report needs"):
         Issues.of({"GITHUB_REPOSITORY": NAME}, "--report")

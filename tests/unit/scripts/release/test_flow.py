@@ -36,7 +36,7 @@ SUBJECT = Subject(
 
 
 @pytest.fixture
-def known(httpserver: HTTPServer) -> Iterator[Services]:
+def services(httpserver: HTTPServer) -> Iterator[Services]:
     """An environment whose execution E1 has carried version v7 and seen to its invalidation; the
     ledger has its release open. Slack is the test's server."""
     with mock_aws():
@@ -59,13 +59,13 @@ def known(httpserver: HTTPServer) -> Iterator[Services]:
         yield found
 
 
-def run(known: Services, subject: Subject, revision: int, version: str) -> Journal:
+def run(services: Services, subject: Subject, revision: int, version: str) -> Journal:
     """Release `subject` where visitors get a revision with this version of the algorithm `a`."""
     timer, console = Timer(), Console(total=6, err=io.StringIO(), environ={})
     kept = Journal("demo", "release opt v7 (demo)", console.steps)
     shown = manifest(revision=revision, versions={"a": version})
     Release(
-        known,
+        services,
         console,
         kept,
         make=lambda: (subject,),
@@ -77,18 +77,18 @@ def run(known: Services, subject: Subject, revision: int, version: str) -> Journ
     return kept
 
 
-def state(known: Services) -> str:
+def state(services: Services) -> str:
     """The state of the release in the ledger."""
-    return next(known.ledger.releases("opt", "a")).state
+    return next(services.ledger.releases("opt", "a")).state
 
 
-def test_it_closes_what_it_proved(known: Services) -> None:
-    """A release that the pipeline left open is verified; the next run finds nothing to do."""
-    assert run(known, SUBJECT, 7, "1.0.0").outcome == journal.DONE
-    assert state(known) == VERIFIED
-    assert (seen := known.lives.newest())
+def test_release_left_open_is_verified_once(services: Services) -> None:
+    """A second run has nothing left to do."""
+    assert run(services, SUBJECT, 7, "1.0.0").outcome == journal.DONE
+    assert state(services) == VERIFIED
+    assert (seen := services.lives.newest())
     assert seen.documents["opt"].revision == 7
-    again = run(known, SUBJECT, 7, "1.0.0")
+    again = run(services, SUBJECT, 7, "1.0.0")
     assert again.outcome == journal.ALREADY_DONE
     assert [step.step for step in again.steps] == [
         "Metadata",
@@ -100,49 +100,45 @@ def test_it_closes_what_it_proved(known: Services) -> None:
     ]
 
 
-def test_a_newer_one_is_shown(known: Services) -> None:
-    """Where a later revision shows another version, this release is superseded."""
-    assert run(known, SUBJECT, 9, "2.0.0").outcome == journal.SUPERSEDED
-    assert state(known) == SUPERSEDED
+def test_release_is_superseded_by_a_newer_version(services: Services) -> None:
+    """A later revision shows another version."""
+    assert run(services, SUBJECT, 9, "2.0.0").outcome == journal.SUPERSEDED
+    assert state(services) == SUPERSEDED
 
 
-def test_a_newer_one_shows_the_same(known: Services) -> None:
-    """A later revision that still shows the version proves it too."""
-    assert run(known, SUBJECT, 9, "1.0.0").outcome == journal.DONE
-    assert state(known) == VERIFIED
+def test_later_revision_with_the_same_version_verifies_the_release(services: Services) -> None:
+    assert run(services, SUBJECT, 9, "1.0.0").outcome == journal.DONE
+    assert state(services) == VERIFIED
 
 
-def test_built_from_it_and_shows_another(known: Services) -> None:
-    """A frontend that shows something else than its documents say is a failure."""
-    with pytest.raises(DeploymentError, match="built from revision 7 and shows other versions"):
-        run(known, SUBJECT, 7, "0.9.0")
+def test_manifest_that_contradicts_its_documents_fails(services: Services) -> None:
+    with pytest.raises(DeploymentError, match="built from revision 7, but names other versions"):
+        run(services, SUBJECT, 7, "0.9.0")
 
 
-def test_it_never_arrives(known: Services) -> None:
-    """An older revision that stays is told after the bound."""
+def test_website_that_stays_old_times_out(services: Services) -> None:
+    """The error names both revisions, and the release stays open."""
     with pytest.raises(TimedOutError, match=r"expected revision 7 .*found revision 6"):
-        run(known, SUBJECT, 6, "0.9.0")
-    assert state(known) == "open"
+        run(services, SUBJECT, 6, "0.9.0")
+    assert state(services) == "open"
 
 
-def test_a_withdrawal(known: Services) -> None:
-    """An algorithm that leaves the website is proved by its absence."""
+def test_withdrawal_is_proved_by_absence(services: Services) -> None:
     gone = replace(SUBJECT, moves=(replace(MOVE, algorithm="b", before="1", after=None),))
-    assert run(known, gone, 7, "1.0.0").outcome == journal.DONE
+    assert run(services, gone, 7, "1.0.0").outcome == journal.DONE
 
 
-def test_an_order_with_itself(known: Services) -> None:
-    """An environment that would take its versions from itself is a mistake of its parameters."""
-    vars(known)["environment"] = replace(known.environment, promotes_from="demo")
-    with pytest.raises(ConfigurationError, match="PromotesFrom is the environment itself"):
-        _ = known.upstream
+def test_environment_that_promotes_from_itself_is_refused(services: Services) -> None:
+    vars(services)["environment"] = replace(services.environment, promotes_from="demo")
+    with pytest.raises(ConfigurationError, match="PromotesFrom names the environment itself"):
+        _ = services.upstream
 
 
-def test_none_where_one_is_refused(known: Services) -> None:
-    """Of the requests for several documents none is carried out where one would be refused."""
-    known.documents.create_missing()
+def test_one_refused_request_stops_all_requests(services: Services) -> None:
+    """No document is changed if the request for one of them is refused."""
+    services.documents.create_missing()
     hold = Request("hold", "in", (), "why", "ana", AT, "run-1")
     refused = Request("rollback", "opt", ("a",), "why", "ana", AT, "run-1", version="9.9.9")
     with pytest.raises(RefusedError):
-        update(known, (hold, refused), dry_run=False)
-    assert known.documents.read("in").document.freeze is None
+        update(services, (hold, refused), dry_run=False)
+    assert services.documents.read("in").document.freeze is None

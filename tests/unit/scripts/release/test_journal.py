@@ -1,4 +1,4 @@
-"""What a release tells: its journal as data, summary and outputs, and a job's files."""
+"""The journal of a release as JSON, summary and outputs, and the usage of the commands."""
 
 import io
 import os
@@ -58,12 +58,11 @@ def journal(**facts: Any) -> Journal:
 
 
 def quiet(timer: Timer) -> Console:
-    """A console that nobody sees."""
+    """Return a console whose output is discarded."""
     return Console(total=1, err=io.StringIO(), environ={}, clock=timer.clock)
 
 
-def test_summary() -> None:
-    """What, from and to, who, why, result and links stand before the steps."""
+def test_summary_has_the_change_before_the_steps() -> None:
     assert journal().markdown().splitlines() == [
         "## \N{WHITE HEAVY CHECK MARK} promote opt/route-planner 2.1.0 (demo)",
         "",
@@ -83,8 +82,7 @@ def test_summary() -> None:
 
 
 @given(st.text())
-def test_no_text_breaks_the_summary(text: str) -> None:
-    """Whatever a person gives as the reason, the tables keep their rows and their columns."""
+def test_reason_cannot_break_the_tables_of_the_summary(text: str) -> None:
     kept = journal(subjects=(replace(SUBJECT, moves=(replace(MOVE, reason=text, who=text),)),))
     rows = [line for line in kept.markdown().split("\n") if line.startswith("|")]
     plain = [line.replace("\\\\", "").replace("\\|", "") for line in rows]
@@ -92,8 +90,8 @@ def test_no_text_breaks_the_summary(text: str) -> None:
     assert [line.count("|") for line in plain] == [3] * facts + [4] * 3
 
 
-def test_outputs() -> None:
-    """The outputs that workflows use; what is not known is empty."""
+def test_outputs_name_the_release_and_its_execution() -> None:
+    """Unknown values are empty."""
     assert journal().outputs() == {
         "outcome": "done",
         "release-id": "opt-route-planner-2.1.0-1a2b",
@@ -108,14 +106,13 @@ def test_outputs() -> None:
 @pytest.mark.parametrize(
     ("outcome", "sentence"),
     [
-        (DONE, "route-planner 2.0.3 -> 2.1.0: visitors get it"),
-        (ALREADY_DONE, "route-planner 2.0.3 -> 2.1.0: already done, visitors get it"),
-        (SUPERSEDED, "route-planner 2.0.3 -> 2.1.0: visitors get something newer"),
-        (DRY_RUN, "route-planner 2.0.3 -> 2.1.0: would be done, nothing was changed"),
+        (DONE, "route-planner 2.0.3 -> 2.1.0: visitors are served it"),
+        (ALREADY_DONE, "route-planner 2.0.3 -> 2.1.0: already done, visitors are served it"),
+        (SUPERSEDED, "route-planner 2.0.3 -> 2.1.0: visitors are served a newer version"),
+        (DRY_RUN, "route-planner 2.0.3 -> 2.1.0: dry run, nothing was changed"),
     ],
 )
-def test_sentence(outcome: str, sentence: str) -> None:
-    """Each outcome in a sentence."""
+def test_sentence_states_the_outcome(outcome: str, sentence: str) -> None:
     kept = journal(outcome=outcome)
     assert kept.sentence == sentence
     assert next(kept.lines()) == sentence
@@ -130,8 +127,7 @@ def test_sentence(outcome: str, sentence: str) -> None:
         ("1", "1", "a stays at 1"),
     ],
 )
-def test_move(before: str | None, after: str | None, text: str) -> None:
-    """A change of a version in words."""
+def test_move_names_both_versions(before: str | None, after: str | None, text: str) -> None:
     assert str(Move("a", before, after, None, "ana", "why")) == text
 
 
@@ -139,8 +135,9 @@ def test_move(before: str | None, after: str | None, text: str) -> None:
     ("kind", "outcome"),
     [(DeploymentError, FAILED), (RefusedError, REFUSED), (InputError, REFUSED)],
 )
-def test_failure(kind: type[PhaselineError], outcome: str) -> None:
-    """An error is the sentence; a step that raised is kept as failed, with its duration."""
+def test_error_becomes_the_sentence_and_its_step_fails(
+    kind: type[PhaselineError], outcome: str
+) -> None:
     console = quiet(Timer())
     kept = Journal("demo", "x", console.steps)
 
@@ -157,22 +154,21 @@ def test_failure(kind: type[PhaselineError], outcome: str) -> None:
 
 
 @given(st.dictionaries(st.sampled_from(["a", "b-c"]), st.text(ALPHABET)))
-def test_outputs_of_a_step(values: dict[str, str]) -> None:
-    """GitHub reads back what was set, line breaks included, and no other output."""
+def test_output_values_are_read_back_unchanged(values: dict[str, str]) -> None:
+    """Line breaks included; no value sets another output."""
     with tempfile.NamedTemporaryFile() as file:
         job.write_outputs({"GITHUB_OUTPUT": file.name}, values)
         assert read_outputs(Path(file.name).read_bytes().decode()) == values
 
 
-def test_outside_of_a_job(tmp_path: Path) -> None:
-    """Where there is no job, nothing is written."""
+def test_nothing_is_written_outside_of_a_job(tmp_path: Path) -> None:
     job.write_outputs({}, {"a": "b"})
     job.write_summary({}, "# x")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_summary_is_added_to(tmp_path: Path) -> None:
-    """Several summaries of one step stand one after the other; a long one is cut, not dropped."""
+def test_summaries_are_appended_and_cut(tmp_path: Path) -> None:
+    """GitHub would drop a summary that is too long."""
     environ = {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}
     job.write_summary(environ, "one")
     job.write_summary(environ, "two")
@@ -190,8 +186,7 @@ def test_a_summary_is_added_to(tmp_path: Path) -> None:
         ("a", None, "a"),
     ],
 )
-def test_link(label: str, url: str | None, text: str) -> None:
-    """A link leads to a web address only, and ends where it should."""
+def test_link_leads_only_to_a_web_address(label: str, url: str | None, text: str) -> None:
     assert job.link(label, url) == text
 
 
@@ -216,8 +211,8 @@ RELEASE = ["release", "--environment", "demo", "--type", "opt"]
         ["status"],
     ],
 )
-def test_usage(arguments: list[str]) -> None:
-    """What can't be meant is refused before anything is asked of AWS."""
+def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
+    """Before any call of AWS."""
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 2, result.output
     assert "Error:" in result.stderr
@@ -227,8 +222,7 @@ COMMANDS = main.list_commands(click.Context(main))
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_options_are_variables(name: str) -> None:
-    """Every option of every command is the variable PHASELINE_<OPTION>."""
+def test_each_option_has_its_variable(name: str) -> None:
     command = main.get_command(click.Context(main), name)
     assert command
     for option in command.params:
@@ -237,16 +231,15 @@ def test_options_are_variables(name: str) -> None:
         assert option.envvar == f"PHASELINE_{longest.replace('-', '_').upper()}"
 
 
-def test_an_empty_variable_is_none() -> None:
-    """A workflow's empty input is an option that was not given."""
+def test_empty_variable_counts_as_missing_option() -> None:
+    """It is a workflow's empty input."""
     variables = {"PHASELINE_ENVIRONMENT": "demo", "PHASELINE_TYPE": "opt", "PHASELINE_ACTION": ""}
     result = CliRunner(env=variables).invoke(main, ["release"])
     assert result.exit_code == 2
     assert "Give --action" in result.stderr
 
 
-def test_completion() -> None:
-    """A shell that completes the program `phaseline` gets the commands' names."""
+def test_shell_completes_the_names_of_commands() -> None:
     found = subprocess.run(
         [sys.executable, "-m", "scripts"],
         env=os.environ

@@ -15,10 +15,10 @@ from phaseline.algorithms.schema import Schema
 from phaseline.algorithms.table import AlgorithmsTable
 from phaseline.aws import jitter
 from phaseline.deploy.environment import PREFIX
+from phaseline.documents.commit import Commits
 from phaseline.documents.document import Entry
 from phaseline.documents.store import Documents
 from phaseline.drift.releases import ReleaseCheck
-from phaseline.github.outbox import Outbox
 from phaseline.pipeline.executions import Executions
 from phaseline.releases.ledger import Ledger
 from phaseline.site import manifests
@@ -87,7 +87,7 @@ class Algorithms:
             for _ in pool.map(lambda batch: self._write(client, batch), _batches(items)):
                 pass
         entries = {
-            name(number): Entry(active(number), {}, f"release-{number}", "1", SINCE)
+            name(number): Entry(active(number), {}, f"release-{number}", "", "1", SINCE)
             for number in range(end)
         }
 
@@ -134,10 +134,8 @@ class Algorithms:
         found = ReleaseCheck(
             environment="demo",
             promotes_from=None,
-            documents=self._documents,
+            commits=Commits(self._documents, Ledger(dynamodb, self.ledger)),
             registry=AlgorithmsTable(dynamodb, self.table, Schema()),
-            ledger=Ledger(dynamodb, self.ledger),
-            outbox=Outbox(dynamodb, self.ledger),
             site=Site(s3, site["SiteBucketName"], site["MetadataBucketName"]),
             site_url=self.system.edge_url,
             # Asked only where the website differs from the documents, which it does not.

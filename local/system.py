@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from time import sleep
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,6 +30,9 @@ from local.github import repositories
 from local.parts import PartError, end
 from local.waiting import PATIENCE, until
 from local.workflows.runner import Settings
+from phaseline.deploy.environment import PREFIX
+from phaseline.documents.document import Document
+from phaseline.documents.store import Documents
 from phaseline.errors import ConfigurationError, RefusedError, RemoteCallError
 from phaseline.releases.ledger import Ledger
 
@@ -130,6 +134,11 @@ class System:
     def ledger(self) -> Ledger:
         """The releases ledger."""
         return Ledger(self.client("dynamodb"), self.output("registry", "LedgerTableName"))
+
+    def document(self, type_: str) -> Document:
+        """Return the newest metadata document of a type."""
+        bucket = self.output("site", "MetadataBucketName")
+        return Documents(self.client("s3"), bucket, PREFIX, sleep).read(type_).document
 
     @property
     def table(self) -> str:

@@ -11,6 +11,7 @@ from phaseline.aws import jitter
 from phaseline.aws.secret import Secret
 from phaseline.deploy import environment
 from phaseline.deploy.environment import PREFIX, Environment
+from phaseline.documents.commit import Commits
 from phaseline.documents.store import Documents
 from phaseline.errors import ConfigurationError
 from phaseline.pipeline.executions import Executions
@@ -54,6 +55,10 @@ class Services:
     @cached_property
     def ledger(self) -> Ledger:
         return Ledger(aws.client("dynamodb"), self.environment.ledger_table)
+
+    @property
+    def commits(self) -> Commits:
+        return Commits(self.documents, self.ledger)
 
     @cached_property
     def registry(self) -> AlgorithmsTable:

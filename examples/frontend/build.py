@@ -25,7 +25,7 @@ TYPES = {
     "opt": ("Optimisation", "Search for the best plan within the given limits."),
     "out": ("Output", "Format and deliver the result."),
 }
-SCHEMA = 1
+DOCUMENT_SCHEMA, MANIFEST_SCHEMA = 2, 1
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 KINDS = {dict: "an object", str: "a string", int: "a whole number"}
 
@@ -111,8 +111,10 @@ def read_document(type_: str, environment: Mapping[str, str]) -> Document:
     where = f"{path}: "
     if not isinstance(content, dict):
         raise BuildError(f"{where}expected an object, found {json.dumps(content)[:80]}.")
-    if (schema := field(where, content, "schema", int)) != SCHEMA:
-        raise BuildError(f"{where}schema: this build reads schema {SCHEMA}, found {schema}.")
+    if (schema := field(where, content, "schema", int)) != DOCUMENT_SCHEMA:
+        raise BuildError(
+            f"{where}schema: this build reads schema {DOCUMENT_SCHEMA}, found {schema}."
+        )
     if (found := field(where, content, "type", str)) != type_:
         raise BuildError(f"{where}type: expected {type_!r}, found {found!r}.")
     entries = field(where, content, "algorithms", dict)
@@ -262,7 +264,7 @@ def copy_assets(source: Path, target: Path) -> dict[str, str]:
 def manifest(documents: Sequence[Document], environment: Mapping[str, str]) -> dict[str, Any]:
     """`phaseline.json`: the commit, the execution and the documents that this site shows."""
     return {
-        "schema": SCHEMA,
+        "schema": MANIFEST_SCHEMA,
         "commit": setting(environment, "FRONTEND_COMMIT"),
         "execution": setting(environment, "PIPELINE_EXECUTION_ID"),
         "documents": {

@@ -11,6 +11,7 @@ import boto3
 from phaseline import times
 from phaseline.aws import jitter, metrics
 from phaseline.aws.config import config
+from phaseline.documents.commit import Commits
 from phaseline.documents.store import Documents
 from phaseline.errors import InputError, RefusedError
 from phaseline.pipeline.executions import Executions
@@ -24,6 +25,7 @@ METRIC = "AutomaticRollback"
 
 _CONFIG = config(connections=WRITERS)
 _DYNAMODB = boto3.client("dynamodb", config=_CONFIG)
+_LEDGER = Ledger(_DYNAMODB, os.environ["LEDGER_TABLE"])
 _LIVES = Lives(_DYNAMODB, os.environ["LEDGER_TABLE"])
 _ROLLBACK = AutomaticRollback(
     executions=Executions(
@@ -32,14 +34,17 @@ _ROLLBACK = AutomaticRollback(
         clock=time.monotonic,
         sleep=time.sleep,
     ),
-    documents=Documents(
-        boto3.client("s3", config=_CONFIG),
-        os.environ["METADATA_BUCKET"],
-        os.environ["METADATA_PREFIX"],
-        jitter.pause,
+    commits=Commits(
+        Documents(
+            boto3.client("s3", config=_CONFIG),
+            os.environ["METADATA_BUCKET"],
+            os.environ["METADATA_PREFIX"],
+            jitter.pause,
+        ),
+        _LEDGER,
     ),
     sources=Sources(
-        ledger=Ledger(_DYNAMODB, os.environ["LEDGER_TABLE"]),
+        ledger=_LEDGER,
         tested=lambda algorithm, version: None,  # noqa: ARG005 - nothing is promoted here
         lives=_LIVES,
     ),

@@ -2,6 +2,7 @@
 
 import os
 import time
+from functools import partial
 from typing import Any
 
 import boto3
@@ -15,6 +16,9 @@ from phaseline.site.bucket import Site
 from phaseline.site.cdn import Cdn
 from phaseline.site.live import Lives
 from phaseline.site.verifier import Verification
+
+FETCH_TIMEOUT = 5.0
+"""Seconds for the manifest. CodePipeline invokes the function again if the proof takes longer."""
 
 _CONFIG = config(connections=WRITERS)
 _DYNAMODB = boto3.client("dynamodb", config=_CONFIG)
@@ -34,7 +38,7 @@ _VERIFICATION = Verification(
         pause=jitter.pause,
         clock=time.time,
     ),
-    fetch=manifests.fetch,
+    fetch=partial(manifests.fetch, timeout=FETCH_TIMEOUT),
     pause=time.sleep,
     clock=time.time,
 )

@@ -13,7 +13,7 @@ from typing import Any
 
 from local.system import System
 from local.waiting import until
-from phaseline.releases.release import OPEN, WAITING, Release
+from phaseline.releases.release import OPEN, Release
 
 ENDED = {"Succeeded", "Failed", "Stopped", "Superseded"}
 
@@ -90,14 +90,16 @@ class Watch:
         yield from self._look_at_slack(self._release)
 
     def _look_at_ledger(self) -> Iterator[tuple[str, str, bool]]:
-        newest = next(iter(self.system.ledger.releases(self.type, self.algorithm)), None)
+        document = self.system.document(self.type)
+        for change in document.waiting():
+            if (change.algorithm, change.version) == (self.algorithm, self.version):
+                yield "listener", f"release {change.release_id}", False
+                yield "hold", "it waits until the hold ends, or somebody resumes it", True
+        newest = next(self.system.ledger.releases(self.type, self.algorithm), None)
         if newest is None or newest.version != self.version:
             return
         self._release = newest
         yield "listener", f"release {newest.release_id}", False
-        if newest.state == WAITING:
-            yield "hold", "it waits until the hold ends, or somebody resumes it", True
-            return
         yield "document", f"{self.type} revision {newest.revision}", False
         if newest.state != OPEN:
             yield newest.state, "the served manifest names it", False

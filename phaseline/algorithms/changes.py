@@ -37,9 +37,12 @@ class Change:
     requested_at: str
 
     @property
-    def order(self) -> int:
-        """The position among the changes of the same item; a later change has a greater one."""
-        return int(self.sequence)
+    def position(self) -> tuple[str, int]:
+        """The position among the changes of an algorithm; a later change has a greater one.
+
+        Labels of streams are times, so records of a table's newer stream are later.
+        """
+        return self.stream.rpartition("/")[2], int(self.sequence)
 
     @cached_property
     def release_id(self) -> str:

@@ -1,82 +1,196 @@
-"""Keeps the ledger in step with the metadata documents.
+"""Writes documents, and records what follows from each write.
 
-A writer always stores the document first, because the compare-and-swap of the document decides
-which of several writers wins. A writer may die before it writes the ledger. In this case either its
-retry writes the ledger, or `settle_waiting` does, which finds releases that wait in the ledger but
-no longer in a document.
+The ledger, the outbox and the messages are projections of the documents. The write of a document
+contains all that follows from it (`Write`), so the compare-and-swap decides everything at once::
+
+    read document N -> settle N -> decide -> write N+1 -> settle N+1
+
+To settle a revision is to record its releases in the ledger and its dispatch in the outbox. A
+writer may die before it settles its own write. Then the next writer, the listener's schedule or a
+drift check settles it, and nobody writes the next revision before that. Every step is conditional
+or idempotent, so two writers may settle the same revision at once.
 """
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import islice
 
 from phaseline.algorithms.changes import Change
+from phaseline.documents.document import Document, Write
 from phaseline.documents.merge import Fallbacks, Merged
-from phaseline.documents.store import Stored
-from phaseline.releases.ledger import Ledger
-from phaseline.releases.release import OPEN, SUPERSEDED, Release
+from phaseline.documents.store import Documents, Stored
+from phaseline.errors import RemoteCallError
+from phaseline.github.outbox import Dispatch, Outbox, Settled
+from phaseline.releases.ledger import WRITERS, Ledger
+from phaseline.releases.release import OPEN, Release, RequestRecord
 
 
-def record(ledger: Ledger, stored: Stored, merged: Merged, *, at: str) -> Merged:
-    """Record the releases of a document that was stored `at` a time (ISO 8601, UTC).
+@dataclass(frozen=True)
+class Attempt:
+    """An attempt to write a document: the version that was read, and what is settled."""
 
-    Returns `merged` with releases that name the stored version of the document.
+    stored: Stored
+    settled: Settled
+
+    @property
+    def document(self) -> Document:
+        """The document that was read."""
+        return self.stored.document
+
+
+@dataclass(frozen=True)
+class Committed:
+    """A version of a document that is settled.
+
+    `releases` are the releases that the write started, and `superseded` those that it superseded;
+    both are empty if the document was not changed. `owed` is the dispatch that is still owed.
     """
-    carried = tuple(carry(release, stored) for release in merged.releases)
-    ledger.record((*merged.not_carried, *carried), at=at)
-    return replace(merged, releases=carried)
+
+    stored: Stored
+    releases: tuple[Release, ...]
+    superseded: tuple[Release, ...]
+    owed: Dispatch | None
 
 
-def carry(release: Release, stored: Stored) -> Release:
-    """Return the release, open, with the version and revision of the document that carries it."""
-    return replace(
-        release, document_version=stored.version_id, revision=stored.document.revision, state=OPEN
-    )
+@dataclass(frozen=True)
+class Commits:
+    """Writes the documents of one environment, and records what follows from them."""
 
+    documents: Documents
+    ledger: Ledger
 
-def settle_waiting(
-    ledger: Ledger, stored: Stored, merged: Merged, waiting: Iterable[Release], *, at: str
-) -> Merged:
-    """Record waiting releases whose writer died before it updated the ledger.
+    @property
+    def outbox(self) -> Outbox:
+        """The outbox, which is part of the ledger table."""
+        return Outbox(self.ledger.client, self.ledger.table)
 
-    These are the releases of `waiting` that are neither part of `merged` nor wait in the stored
-    document. Each becomes open if the document carries it, and superseded otherwise. Returns
-    `merged` with the open ones added to its releases.
+    def attempts(self, type_: str) -> Iterator[Attempt]:
+        """Yield the newest version, settled, once for each attempt to write it.
 
-    Read `waiting` from the ledger before you read the document. A release waits in a document
-    before it waits in the ledger, so a release that is missing from the document no longer waits.
-    """
-    document = stored.document
-    accounted = {release.release_id for release in (*merged.releases, *merged.not_carried)}
-    accounted |= {change.release_id for change in document.waiting()}
-    entries = {
-        entry.release: entry
-        for entry in (*document.withdrawn.values(), *document.algorithms.values())
-    }
-    carried, superseded = [], []
-    for release in (release for release in waiting if release.release_id not in accounted):
-        if entry := entries.get(release.release_id):
-            # The version that a withdrawal restores was unknown while the withdrawal waited.
-            completed = replace(
-                release, version=entry.version, display=entry.display, previous=entry.previous
-            )
-            carried.append(carry(completed, stored))
-        else:
-            superseded.append(replace(release, state=SUPERSEDED))
-    ledger.record((*carried, *superseded), at=at)
-    return replace(merged, releases=(*merged.releases, *carried))
+        Another writer may change the document between a read and its write. So the caller decides
+        again in each attempt::
 
+            for attempt in commits.attempts("opt"):
+                if committed := commits.write(decide(attempt.document), over=attempt, at=now):
+                    return committed
+            raise commits.contended("opt")
+        """
+        for stored in self.documents.attempts(type_):
+            yield _attempt(stored, self.settle(stored))
 
-def fallbacks(ledger: Ledger, changes: Iterable[Change]) -> Fallbacks:
-    """Return the older releases to which each withdrawal of `changes` may return.
+    def preview(self, type_: str) -> Attempt:
+        """Return the newest version without settling it, for a decision that is not written."""
+        return _attempt(self.documents.read(type_), self.outbox.read(type_))
 
-    The keys are the release ids of the withdrawals; the releases are sorted newest first.
-    """
-    return {
-        change.release_id: [
-            release
-            for release in ledger.releases(change.type, change.algorithm)
-            if release.can_return and int(release.sequence) < change.order
+    def contended(self, type_: str) -> RemoteCallError:
+        """Return the error to raise when all attempts to write have failed."""
+        return self.documents.contended(type_)
+
+    def write(
+        self, merged: Merged, *, over: Attempt, at: str, request: RequestRecord | None = None
+    ) -> Committed | None:
+        """Store the document of `merged` and settle it.
+
+        `at` is the present time (ISO 8601, UTC). `request` is the request that this carries out.
+        Returns None if another writer was faster. An equal document is not written.
+        """
+        document = merged.document
+        if document == over.document:
+            revision = document.revision + 1
+            self._withdraw(document.type, merged.withdrawn, revision=revision, at=at)
+            return Committed(over.stored, (), (), over.settled.owed)
+        releases = (*merged.releases, *merged.superseded)
+        started = tuple(
+            replace(release, display={}, revision=document.revision) for release in releases
+        )
+        write = Write(at, document.revision, started, merged.withdrawn, request)
+        stored = self.documents.write(replace(document, write=write), over=over.stored)
+        if stored is None:
+            return None
+        settled = self.settle(stored, over.settled)
+        recorded = _releases(stored, write)
+        return Committed(
+            stored,
+            releases=tuple(release for release in recorded if release.state == OPEN),
+            superseded=tuple(release for release in recorded if release.state != OPEN),
+            owed=settled.owed,
+        )
+
+    def settle(self, stored: Stored, settled: Settled | None = None) -> Settled:
+        """Record what follows from the newest write of a document, unless that was done.
+
+        `settled` is the state that is known already.
+        """
+        document, write = stored.document, stored.document.write
+        settled = settled or self.outbox.read(document.type)
+        if write is None or write.revision <= settled.revision:
+            return settled
+        releases = _releases(stored, write)
+        self.ledger.record(releases, at=write.at)
+        self._withdraw(document.type, write.withdrawn, revision=write.revision, at=write.at)
+        if write.request:
+            self.ledger.record_request(document.type, write.request, revision=write.revision)
+        # A person's workflow follows its own releases; it needs no dispatch.
+        tested = [
+            release.release_id
+            for release in releases
+            if release.state == OPEN and release.who is None
         ]
-        for change in changes
-        if change.action == "withdraw"
-    }
+        following = settled.following(document.type, stored.version_id, write.revision, tested)
+        self.outbox.settle(document.type, following)
+        return following
+
+    def _withdraw(
+        self, type_: str, withdrawn: Iterable[tuple[str, str]], *, revision: int, at: str
+    ) -> None:
+        """Record that versions left their phase, so that no rollback returns to them."""
+
+        def record(each: tuple[str, str]) -> None:
+            self.ledger.withdraw(type_, *each, revision=revision, at=at)
+
+        with ThreadPoolExecutor(WRITERS) as pool:
+            list(pool.map(record, withdrawn))
+
+    def fallbacks(self, document: Document, changes: Iterable[Change]) -> Fallbacks:
+        """Return the releases to which each withdrawal of `changes` may return, newest first.
+
+        The keys are the release ids of the withdrawals. Only the newest releases are read: as many
+        as the withdrawals of the same algorithm can exclude, and one more.
+        """
+        withdrawals = [change for change in changes if change.action == "withdraw"]
+        counts = Counter(change.algorithm for change in withdrawals)
+
+        def find(change: Change) -> tuple[Release, ...]:
+            known = self.ledger.releases(change.type, change.algorithm)
+            good = (
+                release
+                for release in known
+                if release.can_return
+                and release.version != change.version
+                and not document.mark(change.algorithm, release.version)
+            )
+            return tuple(islice(good, counts[change.algorithm] + 1))
+
+        with ThreadPoolExecutor(WRITERS) as pool:
+            ids = (change.release_id for change in withdrawals)
+            return dict(zip(ids, pool.map(find, withdrawals), strict=True))
+
+
+def _attempt(stored: Stored, settled: Settled) -> Attempt:
+    # Revisions never go back, also if somebody has restored an older version of the object.
+    revision = max(stored.document.revision, settled.revision)
+    return Attempt(replace(stored, document=replace(stored.document, revision=revision)), settled)
+
+
+def _releases(stored: Stored, write: Write) -> tuple[Release, ...]:
+    """Return the releases of the newest write, with the version of the document and displays."""
+    document = stored.document
+
+    def complete(release: Release) -> Release:
+        entry = document.entry(release.algorithm)
+        display = entry.display if entry and entry.release == release.release_id else {}
+        return replace(release, document_version=stored.version_id, display=display)
+
+    return tuple(map(complete, write.releases))

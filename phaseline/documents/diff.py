@@ -161,7 +161,7 @@ def _entries(before: Document, after: Document) -> Iterator[tuple[str, Any, Any]
     An entry is the value of an algorithm within a part of the document, or a part without
     algorithms, such as `freeze`.
     """
-    for part in sorted(vars(after).keys() - {"type", "revision"}):
+    for part in sorted(vars(after).keys() - {"type", "revision", "write"}):
         old, new = getattr(before, part), getattr(after, part)
         if not isinstance(new, Mapping):
             old, new, prefix = {part: old}, {part: new}, ""

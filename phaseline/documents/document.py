@@ -11,6 +11,8 @@ from typing import Any
 
 from phaseline.algorithms.changes import Change
 from phaseline.documents import windows
+from phaseline.errors import InputError
+from phaseline.releases.release import Release, RequestRecord
 
 
 @dataclass(frozen=True)
@@ -18,19 +20,34 @@ class Entry:
     """The entry of one algorithm: its active version, or None after a withdrawal.
 
     `display` holds the values that the website shows. `release` is the id of the release that wrote
-    the entry. `sequence` is the sequence number of its stream record; a record with a lower one is
-    stale. `since` is the time of the change in the table or of the request (ISO 8601, UTC). `who`
-    made the request; None stands for the table's stream. `previous` is the version that was active
-    before, or None.
+    the entry. `stream` and `sequence` are the position of the last stream record that the entry
+    takes into account; an entry that no record preceded has an empty stream. `since` is the time of
+    the change in the table or of the request (ISO 8601, UTC). `who` made the request; None stands
+    for the table's stream. `previous` is the version that was active before, or None.
     """
 
     version: str | None
     display: Mapping[str, Any]
     release: str
+    stream: str
     sequence: str
     since: str
     who: str | None = None
     previous: str | None = None
+
+    def is_newer_than(self, change: Change) -> bool:
+        """Return whether the entry takes a change of its algorithm into account already.
+
+        Sequence numbers are compared within one stream only. Of two streams of one table, the one
+        with the later label is newer. The records of another table, such as a restored one, are
+        newer than the entry: that table takes the place of the former one.
+        https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_StreamRecord.html
+        """
+        table, _, label = self.stream.rpartition("/")
+        change_table, _, change_label = change.stream.rpartition("/")
+        if table != change_table:
+            return False
+        return (change_label, int(change.sequence)) <= (label, int(self.sequence))
 
 
 @dataclass(frozen=True)
@@ -52,16 +69,28 @@ class Hold:
     waiting: tuple[Change, ...] = ()
 
     def ended(self, at: datetime) -> bool:
-        """Return whether the hold has passed its end."""
-        return self.until is not None and datetime.fromisoformat(self.until) <= at
+        """Return whether the hold has passed its end.
+
+        A hold whose end is malformed lasts until a person resumes the algorithm or type.
+        """
+        try:
+            return self.until is not None and datetime.fromisoformat(self.until) <= at
+        except (ValueError, TypeError):
+            return False
 
     def in_force(self, at: datetime) -> bool:
-        """Return whether the hold keeps changes back at this time."""
+        """Return whether the hold keeps changes back at this time.
+
+        A hold whose window is malformed is in force at any time: the document stays readable, and
+        no change becomes active that somebody wanted to keep back.
+        """
         if self.ended(at):
             return False
-        if self.window is None:
+        try:
+            window = self.window and windows.parse(self.window, "a hold", self.zone)
+        except (InputError, TypeError, AttributeError):
             return True
-        return windows.parse(self.window, "a hold", self.zone).is_open(at)
+        return not window or window.is_open(at)
 
 
 @dataclass(frozen=True)
@@ -74,13 +103,32 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class Write:
+    """What follows from the newest write of a document by Phaseline, `at` a time (ISO 8601, UTC).
+
+    The write itself stores it, so that nothing is lost if the writer dies after it: the next writer
+    records it first (see documents/commit.py). `releases` became open or were superseded, without
+    a display, which the entries hold. `withdrawn` are algorithms with versions that left their
+    phase. `request` is the request that was carried out. `revision` is the revision that the write
+    gave the document; a version that somebody edited may have another one.
+    """
+
+    at: str
+    revision: int
+    releases: tuple[Release, ...] = ()
+    withdrawn: tuple[tuple[str, str], ...] = ()
+    request: RequestRecord | None = None
+
+
+@dataclass(frozen=True)
 class Document:
-    """A metadata document. `revision` grows by one with each write and orders the versions.
+    """A metadata document. `revision` grows with each write and orders the versions.
 
     `algorithms` maps the names of algorithms to their active entries. `withdrawn` maps them to
     entries without a version, which make older stream records stale. `freeze` holds all algorithms
     of the type, and `holds` maps the names of single algorithms to their holds. `bad` maps
-    algorithms and versions to the marks of bad versions, which nothing makes active.
+    algorithms and versions to the marks of bad versions, which nothing makes active. `write`
+    describes the newest write; documents that differ in nothing else are equal.
     """
 
     type: str
@@ -90,6 +138,7 @@ class Document:
     holds: Mapping[str, Hold] = field(default_factory=dict)
     freeze: Hold | None = None
     bad: Mapping[str, Mapping[str, Mark]] = field(default_factory=dict)
+    write: Write | None = field(default=None, compare=False)
 
     def entry(self, algorithm: str) -> Entry | None:
         """Return the active or withdrawn entry of the algorithm, or None."""
@@ -123,7 +172,7 @@ class Document:
         holds = [*self.holds.values(), *([self.freeze] if self.freeze else [])]
         # A change that was delivered twice may wait behind both.
         changes = {change.release_id: change for hold in holds for change in hold.waiting}
-        return tuple(sorted(changes.values(), key=lambda change: change.order))
+        return tuple(sorted(changes.values(), key=lambda change: change.position))
 
     def revise(self, **parts: Any) -> "Document":
         """Return the document with other fields and the next revision.

@@ -7,30 +7,42 @@ unzips each of its input artifacts, so plain JSON would break the build.
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
-from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 from phaseline import archive
 from phaseline.algorithms.changes import Change
-from phaseline.documents.document import Document, Entry, Hold, Mark
-from phaseline.errors import DocumentError, InputError
+from phaseline.documents.document import Document, Entry, Hold, Mark, Write
+from phaseline.errors import DocumentError
+from phaseline.releases.release import Release, RequestRecord, Step
 
-SCHEMA = 1
+SCHEMA = 2
 NO_VERSION: Mapping[str, Any] = {"version": None, "display": {}}
 """The fields that are not stored for a withdrawn entry, with their values."""
 
 
 def render(document: Document) -> bytes:
     """Return the zip archive of a document. Equal documents give equal bytes."""
-    body = {"schema": SCHEMA} | asdict(document)
-    body["withdrawn"] = {
-        name: {key: value for key, value in entry.items() if key not in NO_VERSION}
-        for name, entry in body["withdrawn"].items()
+    body = vars(document) | {
+        "schema": SCHEMA,
+        "withdrawn": {
+            name: {key: value for key, value in vars(entry).items() if key not in NO_VERSION}
+            for name, entry in document.withdrawn.items()
+        },
     }
-    text = json.dumps(body, sort_keys=True, ensure_ascii=False, indent=1)
+    # Compact JSON is written by the fast encoder, indented JSON by the slow one.
+    text = json.dumps(
+        body, default=_fields, sort_keys=True, ensure_ascii=False, separators=(",", ":")
+    )
     return archive.pack({f"{document.type}.json": text.encode()})
+
+
+def _fields(value: Entry | Hold | Mark | Change | Write | Release | RequestRecord | Step) -> Any:
+    """Return the fields of a part of a document that are stored."""
+    if isinstance(value, Change):
+        return {name: vars(value)[name] for name in Change.__dataclass_fields__}  # no cached value
+    return vars(value)
 
 
 def parse(data: bytes, type_: str, where: str) -> Document:
@@ -57,10 +69,12 @@ def parse(data: bytes, type_: str, where: str) -> Document:
                 name: {version: Mark(**mark) for version, mark in marks.items()}
                 for name, marks in body.get("bad", {}).items()
             },
+            write=_write(body["write"]) if body.get("write") else None,
         )
         _check(document, body["schema"], body["type"])
     except (
-        zipfile.BadZipFile, KeyError, TypeError, ValueError, AttributeError, InputError,
+        zipfile.BadZipFile, zlib.error, EOFError, RuntimeError,  # of the archive
+        KeyError, TypeError, ValueError, AttributeError,  # of its content
     ) as error:  # fmt: skip
         raise DocumentError(
             where,
@@ -73,11 +87,25 @@ def parse(data: bytes, type_: str, where: str) -> Document:
 
 def _hold(body: Mapping[str, Any]) -> Hold:
     waiting = tuple(Change(**change) for change in body["waiting"])
-    hold = Hold(**{**body, "waiting": waiting})
-    if hold.window and not hold.zone:
-        raise ValueError("a window without the data of its time zone")
-    hold.in_force(datetime.fromisoformat(hold.since))  # raises if a time or window is malformed
-    return hold
+    return Hold(**{**body, "waiting": waiting})
+
+
+def _write(body: Mapping[str, Any]) -> Write:
+    request = body["request"]
+    if request:
+        request = RequestRecord(**{**request, "algorithms": tuple(request["algorithms"])})
+    return Write(
+        at=body["at"],
+        revision=body["revision"],
+        releases=tuple(map(_release, body["releases"])),
+        withdrawn=tuple((algorithm, version) for algorithm, version in body["withdrawn"]),
+        request=request,
+    )
+
+
+def _release(body: Mapping[str, Any]) -> Release:
+    steps = {name: Step(**step) for name, step in body["steps"].items()}
+    return Release(**{**body, "steps": steps})
 
 
 def _check(document: Document, schema: object, type_: object) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from phaseline.algorithms.changes import Change
 from phaseline.algorithms.versions import version_order
 from phaseline.documents.document import Document, Entry, Hold
-from phaseline.releases.release import SUPERSEDED, WAITING, Release
+from phaseline.releases.release import SUPERSEDED, WAITING, Release, Step
 
 Fallbacks = Mapping[str, Sequence[Release]]
 """Maps the release id of a withdrawal to the releases to which it may return, newest first."""
@@ -20,18 +20,19 @@ Fallbacks = Mapping[str, Sequence[Release]]
 
 @dataclass(frozen=True)
 class Merged:
-    """The document after a batch of changes or a request, and the resulting releases.
+    """The document after a batch of changes or a request, and what follows from it.
 
-    `releases` are the releases that the document carries, at most one for each algorithm. They
-    include releases that an earlier delivery of the same record wrote already. `not_carried` are
-    the releases that wait behind a hold or were superseded. `skipped` holds each change without
-    effect, with the reason.
+    `releases` are the releases that the document starts, at most one for each algorithm.
+    `superseded` are the releases that were replaced before they became active. `skipped` holds each
+    change without effect, with the reason. `withdrawn` are algorithms with versions that left their
+    phase, also those that were not active.
     """
 
     document: Document
     releases: tuple[Release, ...] = ()
+    superseded: tuple[Release, ...] = ()
     skipped: tuple[tuple[Change, str], ...] = ()
-    not_carried: tuple[Release, ...] = ()
+    withdrawn: tuple[tuple[str, str], ...] = ()
 
 
 class Draft:
@@ -56,8 +57,8 @@ def merge(
 ) -> Merged:
     """Apply the due changes of `document`, and then `changes` in their order.
 
-    - A change that is older than the entry of its algorithm is skipped.
-    - A change that the document contains already changes nothing.
+    - A change that the entry of its algorithm takes into account already is skipped.
+    - The promotion of the active version is no release.
     - Of several changes of one algorithm, only the last one is a release.
     - A change of an algorithm that is on hold `at` this time waits in the document.
     - The promotion of a version that is marked bad is skipped.
@@ -113,36 +114,41 @@ class _Batch:
         self._behind_hold: defaultdict[str, list[Change]] = defaultdict(list)
         self._behind_freeze: list[Change] = []
         self._effective: dict[str, tuple[Change, Release]] = {}
-        self._not_carried: dict[str, Release] = {}
         self._overtaken: list[Change] = []
         self._skipped: list[tuple[Change, str]] = []
+        self._withdrawn: dict[tuple[str, str], None] = {}
 
     def apply(self, change: Change) -> None:
         """Apply one change, or record the reason why it has no effect."""
         name = change.algorithm
         entry = self._draft.entry(name)
-        mark = self._before.mark(name, change.version) if change.action == "promote" else None
-        if entry and entry.release == change.release_id:
-            self._add_release(change, entry)
-        elif mark:
-            self._skip(
-                change,
-                f"refused: {change.version} was marked bad by {mark.who}, {mark.since}:"
-                f" {mark.reason}",
-            )
-        elif entry and change.order <= int(entry.sequence):
-            self._skip(change, f"stale: {entry.release} is newer")
-            self._overtaken.append(change)
-        elif name in self._held:
-            self._wait(change, self._holds[name], self._behind_hold[name])
-        elif self._freeze and self._is_frozen:
-            self._wait(change, self._freeze, self._behind_freeze)
-        elif change.action == "withdraw" and (entry is None or entry.version != change.version):
-            self._skip(change, "the withdrawn version is not the active one")
+        if entry and entry.is_newer_than(change):
+            self._skip(change, f"already taken into account: {entry.release} is not older")
+        elif change.action == "promote":
+            self._promote(change, entry)
         else:
-            new = _entry(change, self._fallback(change), self._before.version(name))
-            self._draft.put(name, new)
-            self._add_release(change, new)
+            self._withdrawn[name, change.version] = None
+            if self._waits(change):
+                return
+            if entry is None or entry.version != change.version:
+                self._skip(change, "the withdrawn version is not the active one")
+            else:
+                self._put(change, self._fallback(change))
+
+    def _promote(self, change: Change, entry: Entry | None) -> None:
+        name, version = change.algorithm, change.version
+        self._withdrawn.pop((name, version), None)
+        if mark := self._before.mark(name, version):
+            reason = f"{version} was marked bad by {mark.who}, {mark.since}: {mark.reason}"
+            self._skip(change, f"refused: {reason}")
+        elif not self._waits(change):
+            if entry and (entry.version, entry.display) == (version, change.display):
+                # Somebody else made it active. Later records are compared with this position.
+                advanced = replace(entry, stream=change.stream, sequence=change.sequence)
+                self._draft.put(name, advanced)
+                self._skip(change, "the version is active already")
+            else:
+                self._put(change, None)
 
     def merged(self, due: Iterable[Change]) -> Merged:
         """Return the result. A `due` change that the document does not carry is superseded."""
@@ -151,32 +157,43 @@ class _Batch:
             for name, changes in self._behind_hold.items()
         }
         document = self._before.revise(
-            **vars(self._draft),
+            algorithms=self._draft.algorithms,
+            withdrawn=self._draft.withdrawn,
             holds=self._holds | holds,
             freeze=_with_waiting(self._freeze, self._behind_freeze) if self._freeze else None,
         )
-        effective = {release.release_id for _, release in self._effective.values()}
+        waiting = {change.release_id for change in document.waiting()}
+        was_waiting = {change.release_id for change in due}
+        effective = {change.release_id for change, _ in self._effective.values()}
         # Without a record in the ledger, an overtaken higher version would look like a lost one.
-        for change in (*due, *filter(self._looks_lost, self._overtaken)):
-            if change.release_id not in effective:
-                superseded = self._release_not_carried(change, SUPERSEDED)
-                self._not_carried.setdefault(change.release_id, superseded)
-        releases = tuple(release for _, release in self._effective.values())
-        return Merged(document, releases, tuple(self._skipped), tuple(self._not_carried.values()))
+        superseded = {
+            change.release_id: replace(self._release(change, None), state=SUPERSEDED)
+            for change in (*due, *filter(self._looks_lost, self._overtaken))
+            if change.release_id not in effective | waiting
+        }
+        releases = tuple(
+            _with_wait(release, change) if change.release_id in was_waiting else release
+            for change, release in self._effective.values()
+        )
+        return Merged(
+            document, releases, tuple(superseded.values()), tuple(self._skipped),
+            tuple(self._withdrawn),
+        )  # fmt: skip
+
+    def _put(self, change: Change, fallback: Release | None) -> None:
+        entry = _entry(change, fallback, self._before.algorithms.get(change.algorithm))
+        self._draft.put(change.algorithm, entry)
+        if change.algorithm in self._effective:
+            self._overtaken.append(self._effective[change.algorithm][0])
+        self._effective[change.algorithm] = change, _release(change, entry)
 
     def _fallback(self, change: Change) -> Release | None:
         """Return the release to which a withdrawal returns, or None."""
         for release in self._fallbacks.get(change.release_id, ()):
-            is_bad = self._before.mark(change.algorithm, release.version)
-            if release.version != change.version and not is_bad:
+            name, version = change.algorithm, str(release.version)
+            if (name, version) not in self._withdrawn and not self._before.mark(name, version):
                 return release
         return None
-
-    def _add_release(self, change: Change, entry: Entry) -> None:
-        earlier, _ = self._effective.get(change.algorithm, (change, None))
-        if earlier is not change:
-            self._overtaken.append(earlier)
-        self._effective[change.algorithm] = change, _release(change, entry)
 
     def _looks_lost(self, change: Change) -> bool:
         """Return whether an overtaken version is higher than the version that is active now."""
@@ -185,14 +202,22 @@ class _Batch:
             active is None or version_order(str(active.version)) < version_order(change.version)
         )
 
-    def _wait(self, change: Change, hold: Hold, behind: list[Change]) -> None:
+    def _waits(self, change: Change) -> bool:
+        """Return whether a hold keeps the change back; then it waits behind the hold."""
+        name = change.algorithm
+        if name in self._held:
+            hold, behind = self._holds[name], self._behind_hold[name]
+        elif self._freeze and self._is_frozen:
+            hold, behind = self._freeze, self._behind_freeze
+        else:
+            return False
         behind.append(change)
-        self._not_carried[change.release_id] = self._release_not_carried(change, WAITING)
         self._skip(change, f"on hold by {hold.who}: it waits")
+        return True
 
-    def _release_not_carried(self, change: Change, state: str) -> Release:
-        entry = _entry(change, None, self._before.version(change.algorithm))
-        return replace(_release(change, entry), state=state)
+    def _release(self, change: Change, fallback: Release | None) -> Release:
+        active = self._before.algorithms.get(change.algorithm)
+        return _release(change, _entry(change, fallback, active))
 
     def _skip(self, change: Change, reason: str) -> None:
         self._skipped.append((change, reason))
@@ -201,22 +226,33 @@ class _Batch:
 def _with_waiting(hold: Hold, changes: Iterable[Change]) -> Hold:
     """Add `changes` to the changes that wait behind `hold`, each once and in order."""
     waiting = {change.release_id: change for change in (*hold.waiting, *changes)}
-    in_order = sorted(waiting.values(), key=lambda change: change.order)
+    in_order = sorted(waiting.values(), key=lambda change: change.position)
     return replace(hold, waiting=tuple(in_order))
 
 
-def _entry(change: Change, fallback: Release | None, active: str | None) -> Entry:
+def _with_wait(release: Release, change: Change) -> Release:
+    return replace(release, steps={WAITING: Step(change.requested_at)})
+
+
+def _entry(change: Change, fallback: Release | None, active: Entry | None) -> Entry:
     """Return the entry that a change writes.
 
     A promotion makes its version active. A withdrawal makes the version of `fallback` active, or
-    no version if there is no fallback. `active` is the version that was active before the batch.
+    no version if there is no fallback. `active` is the entry before the batch.
     """
-    entry = Entry(None, {}, change.release_id, change.sequence, change.requested_at)
+    entry = Entry(None, {}, change.release_id, change.stream, change.sequence, change.requested_at)
     if change.action == "promote":
-        return replace(entry, version=change.version, display=change.display, previous=active)
-    if fallback:
+        entry = replace(entry, version=change.version, display=change.display)
+    elif fallback:
         entry = replace(entry, version=fallback.version, display=fallback.display)
-    return replace(entry, previous=change.version)
+    return replace(entry, previous=replaced_version(active, entry.version))
+
+
+def replaced_version(active: Entry | None, version: str | None) -> str | None:
+    """Return the version that `version` replaces, which is never the same version."""
+    if active is None:
+        return None
+    return active.previous if active.version == version else active.version
 
 
 def _release(change: Change, entry: Entry) -> Release:

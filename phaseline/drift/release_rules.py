@@ -1,15 +1,14 @@
 """Pure: compares the documents with Phaseline's own writes, the ledger and GitHub."""
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from phaseline.documents import commit, diff
+from phaseline.documents import diff
 from phaseline.documents.document import Document
-from phaseline.documents.merge import release_of
 from phaseline.documents.store import Stored
 from phaseline.drift.report import Explained, Finding, Repair
-from phaseline.github.outbox import Dispatch
+from phaseline.github.outbox import Dispatch, Settled
 from phaseline.releases.release import Release
 from phaseline.site import manifests
 from phaseline.site.manifests import ServedManifest
@@ -77,34 +76,20 @@ def unclosed(manifest: ServedManifest, releases: Iterable[Release]) -> Iterator[
         )
 
 
-def carried(stored: Stored) -> Iterator[Release]:
-    """The releases that are in effect by a document, as far as it knows them."""
-    document = stored.document
-    for name, entry in (*document.algorithms.items(), *document.withdrawn.items()):
-        release = release_of(
-            entry,
-            document.type,
-            name,
-            action="promote" if entry.version else "withdraw",
-            reason="not known: its writer died before the ledger had it",
-        )
-        yield commit.carry(release, stored)
-
-
-def unrecorded(stored: Stored, known: Container[str], since: str) -> Iterator[Finding]:
-    """The releases of a document from `since` on that are not among those `known` to the ledger."""
-    for release in carried(stored):
-        if release.requested_at < since or release.release_id in known:
-            continue
-        yield Finding(
-            kind="open-release",
-            subject=f"{release.type}/{release.algorithm}",
-            found=f"{release.release_id} is not recorded",
-            sentence=f"Release {release.release_id} is in the document, and the ledger does not"
-            " know it: its writer died in between. Record it, so that it can be closed.",
-            # What somebody wrote by hand is not made a release of ours.
-            repair=None if stored.edited else _close(release),
-        )
+def unsettled(stored: Stored, settled: Settled) -> Iterator[Finding]:
+    """What follows from the newest write of a document and was not recorded."""
+    document, write = stored.document, stored.document.write
+    if write is None or write.revision <= settled.revision:
+        return
+    ids = [release.release_id for release in write.releases]
+    yield Finding(
+        kind="unsettled-document",
+        subject=f"document {document.type}",
+        found=f"revision {write.revision}",
+        sentence=f"Revision {write.revision} of the document was written, but the ledger does"
+        f" not have its releases ({listed(ids)}): the writer died in between. Record them.",
+        repair=Repair("settle", {"type": document.type}),
+    )
 
 
 def _close(release: Release) -> Repair:

@@ -16,8 +16,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from phaseline import times
 from phaseline.algorithms.names import TYPES
 from phaseline.algorithms.table import AlgorithmsTable
+from phaseline.documents.commit import Commits
 from phaseline.documents.document import Document
-from phaseline.documents.store import Documents, Stored
+from phaseline.documents.store import Stored
 from phaseline.drift import release_rules, table_rules, website_rules
 from phaseline.drift.report import Explained, Failure, Finding, Report
 from phaseline.drift.table_rules import Unreleased, Untested
@@ -29,9 +30,9 @@ from phaseline.errors import (
     RefusedError,
     RemoteCallError,
 )
-from phaseline.github.outbox import Dispatch, Outbox
+from phaseline.github.outbox import Dispatch
 from phaseline.pipeline.executions import ENDED, Executions
-from phaseline.releases.ledger import WRITERS, Ledger
+from phaseline.releases.ledger import WRITERS
 from phaseline.site import manifests, publication
 from phaseline.site.bucket import Site
 from phaseline.site.manifests import ServedFile, ServedManifest
@@ -41,8 +42,6 @@ SETTLE = 60.0
 CloudFront keeps a manifest for a minute."""
 OVERDUE = timedelta(minutes=15)
 """After which a dispatch is late: the listener's schedule sends it within five minutes."""
-RECENT = timedelta(days=3)
-"""How old a release may be that the ledger is asked for: the stream keeps its records for a day."""
 PAGES = 50
 """Pages that are fetched as visitors get them, beside the manifest."""
 FETCHES = 8
@@ -62,10 +61,8 @@ class ReleaseCheck:
 
     environment: str
     promotes_from: str | None
-    documents: Documents
+    commits: Commits
     registry: AlgorithmsTable
-    ledger: Ledger
-    outbox: Outbox
     site: Site
     site_url: str
     executions: Executions
@@ -118,7 +115,7 @@ class ReleaseCheck:
 
     def newest(self) -> dict[str, Stored]:
         """The documents as they are now. Raises DocumentError where one can't be read."""
-        return {type_: self.documents.read(type_) for type_ in TYPES}
+        return {type_: self.commits.documents.read(type_) for type_ in TYPES}
 
     def _document(self, type_: str, newest: dict[str, Stored]) -> list[Result]:
         """What is wrong with a document; a readable one is put into `newest`."""
@@ -126,7 +123,7 @@ class ReleaseCheck:
 
         def check() -> Iterator[Result]:
             try:
-                stored = newest[type_] = self.documents.read(type_)
+                stored = newest[type_] = self.commits.documents.read(type_)
             except DocumentError as error:
                 yield Finding("unreadable-document", subject, error.found, str(error))
                 yield Failure(subject, "nothing is compared with it, because it can't be read")
@@ -142,39 +139,36 @@ class ReleaseCheck:
             if version is None:
                 return
             try:
-                made = self.documents.read_version(type_, version)
+                made = self.commits.documents.read_version(type_, version)
             except RefusedError:
                 return
-            base = self.documents.last_own(type_, version)
+            base = self.commits.documents.last_own(type_, version)
             if found := release_rules.edited(stored, made, base):
                 yield found
             version = base.edited if base else None
 
     def _dispatch(self, type_: str) -> list[Result]:
         def check() -> Iterator[Result]:
-            dispatch = self.outbox.newest(type_)
-            if dispatch and not dispatch.sent and self._is_overdue(dispatch):
+            dispatch = self.commits.outbox.read(type_).owed
+            if dispatch and self._is_overdue(dispatch):
                 yield release_rules.owed(dispatch)
 
         return _tried(f"dispatch of {type_}", check)
 
     def _is_overdue(self, dispatch: Dispatch) -> bool:
         """Whether the first of its releases has been in the document for long."""
-        first = next(filter(None, map(self.ledger.find, dispatch.releases)), None)
+        first = next(filter(None, map(self.commits.ledger.find, dispatch.releases)), None)
         if first is None or "document" not in first.steps:
             return True
         return self.now() - datetime.fromisoformat(first.steps["document"].at) > OVERDUE
 
     def _records(self, stored: Stored) -> list[Result]:
-        """The newest releases of a document that the ledger never got: one question for all."""
-        type_, now = stored.document.type, self.now()
-        since, until = map(times.second, (now - RECENT, now + RECENT))
-
-        def check() -> Iterator[Result]:
-            known = {one.release_id for one in self.ledger.between(type_, since, until)}
-            yield from release_rules.unrecorded(stored, known, since)
-
-        return _tried(f"releases of {type_}", check)
+        """What follows from a document and was never recorded."""
+        type_ = stored.document.type
+        return _tried(
+            f"releases of {type_}",
+            lambda: release_rules.unsettled(stored, self.commits.outbox.read(type_)),
+        )
 
     def _table(self, documents: Mapping[str, Document]) -> list[Result]:
         """What the algorithms table has otherwise than the `documents` that can be read."""
@@ -187,7 +181,7 @@ class ReleaseCheck:
         at = self.now()
 
         def promotion(found: Unreleased) -> Result:
-            releases = self.ledger.releases(found.type, found.algorithm)
+            releases = self.commits.ledger.releases(found.type, found.algorithm)
             return table_rules.promotion(found, documents[found.type], releases, at)
 
         def withdrawal(found: Untested) -> Result | None:
@@ -257,7 +251,9 @@ class ReleaseCheck:
                 sources[type_] = stored.document
                 continue
             try:
-                sources[type_] = self.documents.read_version(type_, shown.version_id).document
+                sources[type_] = self.commits.documents.read_version(
+                    type_, shown.version_id
+                ).document
             except (RefusedError, DocumentError):
                 continue  # there is a newer one, which is a finding
         return sources
@@ -265,7 +261,7 @@ class ReleaseCheck:
     def _unclosed(self, shown: ServedManifest | InputError | None) -> Iterator[Finding]:
         if isinstance(shown, ServedManifest):
             for type_ in shown.documents:
-                yield from release_rules.unclosed(shown, self.ledger.open_releases(type_))
+                yield from release_rules.unclosed(shown, self.commits.ledger.open_releases(type_))
 
     def _explained(self, findings: Sequence[Finding]) -> Iterator[Result]:
         """Yield the findings, explained if an execution in progress will fix them."""

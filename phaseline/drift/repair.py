@@ -6,30 +6,28 @@ writes a document only by a promotion, and never overwrites other changes.
 """
 
 import hashlib
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from phaseline import times
-from phaseline.documents import commit
 from phaseline.documents.document import Entry
 from phaseline.documents.store import Stored
-from phaseline.drift import release_rules, table_rules
+from phaseline.drift import table_rules
 from phaseline.drift.releases import ReleaseCheck
 from phaseline.drift.report import Action, Explained, Failure, Finding, Repair, Report
 from phaseline.errors import InputError, PhaselineError
 from phaseline.pipeline.ensure import ensure
-from phaseline.promotion.carry_out import apply_request
+from phaseline.promotion.apply import apply_request
 from phaseline.promotion.request import Request
 from phaseline.releases.ledger import WRITERS
-from phaseline.releases.release import OPEN, Release
 from phaseline.site import proof
 from phaseline.site.cdn import EVERYTHING, Cdn, Completed, Progress
 
 WHO = "phaseline drift"
-ORDER: tuple[Action, ...] = ("redeploy", "close", "release", "build", "invalidate")
+ORDER: tuple[Action, ...] = ("redeploy", "settle", "close", "release", "build", "invalidate")
 """Functions first, which the others need; then what is live is noted, before the others replace it.
 """
 
@@ -81,6 +79,8 @@ class Repairs:
                 return [self._build(group[0])]
             case "invalidate":
                 return [self._invalidate(group[0], report)]
+            case "settle":
+                return self._settle(group)
             case "close":
                 return self._close(group)
 
@@ -98,17 +98,17 @@ class Repairs:
         }
         refused: dict[str, str | None] = {}
 
-        for read in self.check.documents.attempts(type_):
+        for attempt in self.check.commits.attempts(type_):
+            document = attempt.document
             for name, (made, after) in lost.items():
-                refused[name] = table_rules.why_not(read.document, name, made, after, now)
+                refused[name] = table_rules.why_not(document, name, made, after, now)
             targets = {name: made for name, (made, _) in lost.items() if refused[name] is None}
-            merged = apply_request(_request(type_, targets, at), read.document, targets, {})
-            if stored := self.check.documents.write(merged.document, over=read):
-                commit.record(self.check.ledger, stored, merged, at=at)
+            merged = apply_request(_request(type_, targets, at), document, targets, {})
+            if committed := self.check.commits.write(merged, over=attempt, at=at):
                 break
         else:
-            raise self.check.documents.contended(type_)
-        execution, note = self._ensure(stored) if merged.releases else (None, "")
+            raise self.check.commits.contended(type_)
+        execution, note = self._ensure(committed.stored) if committed.releases else (None, "")
         results = []
         for repair, entry in zip(group, found, strict=True):
             name = f"{type_}/{repair.target['algorithm']}"
@@ -123,7 +123,7 @@ class Repairs:
     def _lost(self, repair: Repair, at: str) -> Entry | str:
         """The entry that promotes a lost version, or why it is not lost any more."""
         type_, name, version = (repair.target[key] for key in ("type", "algorithm", "version"))
-        decided = table_rules.decided(self.check.ledger.releases(type_, name), version)
+        decided = table_rules.decided(self.check.commits.ledger.releases(type_, name), version)
         if decided:
             return f"{version} was released meanwhile ({decided.release_id})"
         try:
@@ -135,7 +135,8 @@ class Repairs:
         # After the same release the same id: of two runs, at once or not, one makes a release.
         known = f"drift {version} after {repair.target['after']}"
         digest = hashlib.sha256(known.encode()).hexdigest()[:8]
-        return Entry(version, item.display, f"{type_}-{name}-{version}-{digest}", "0", at, WHO)
+        release = f"{type_}-{name}-{version}-{digest}"
+        return Entry(version, item.display, release, "", "0", at, WHO)
 
     def _ensure(self, stored: Stored) -> tuple[str | None, str]:
         """Return the execution that carries a document's version, and a phrase about it."""
@@ -182,43 +183,42 @@ class Repairs:
             return Repaired(repair, f"not needed now: {running.sentence}", done=False)
         return Repaired(repair, "no longer needed: the website is correct")
 
+    def _settle(self, group: Sequence[Repair]) -> Sequence[Repaired]:
+        """Record what follows from documents, and end the releases that visitors are served."""
+        commits, at = self.check.commits, times.second(self.check.now())
+        manifest = self.check.fetch(self.check.site_url)
+        results = []
+        for repair in group:
+            type_ = repair.target["type"]
+            stored = commits.documents.read(type_)
+            commits.settle(stored)
+            releases = commits.ledger.open_releases(type_)
+            proof.close(commits.ledger, manifest, releases, at=at, link=self.check.site_url)
+            sentence = f"revision {stored.document.revision} of the document {type_} is recorded"
+            results.append(Repaired(repair, sentence))
+        return results
+
     def _close(self, group: Sequence[Repair]) -> Sequence[Repaired]:
-        """End the open releases that visitors are served, or that were overtaken; those that the
-        ledger never got are recorded first."""
+        """End the open releases that visitors are served, or that were overtaken."""
+        ledger = self.check.commits.ledger
         manifest = self.check.fetch(self.check.site_url)
         wanted = {repair.target["release"] for repair in group}
-        types = {repair.target["type"]: None for repair in group}
         still = [
             release
-            for type_ in types
-            for release in self.check.ledger.open_releases(type_)
+            for type_ in {repair.target["type"]: None for repair in group}
+            for release in ledger.open_releases(type_)
             if release.release_id in wanted
         ]
         at = times.second(self.check.now())
-        recorded = self._recorded(types, wanted - {one.release_id for one in still}, at)
-        verdict = proof.close(
-            self.check.ledger, manifest, [*still, *recorded], at=at, link=self.check.site_url
-        )
-        ended = {release.release_id: "recorded" for release in recorded}
-        for releases, state in verdict.ends:
-            ended |= {release.release_id: state for release in releases}
+        verdict = proof.close(ledger, manifest, still, at=at, link=self.check.site_url)
+        ended = {
+            release.release_id: state for releases, state in verdict.ends for release in releases
+        }
         return [
             Repaired(repair, f"{name} is {ended.get(name, 'not open and served any more')}")
             for repair in group
             for name in [repair.target["release"]]
         ]
-
-    def _recorded(self, types: Iterable[str], wanted: Container[str], at: str) -> list[Release]:
-        """The open releases among those `wanted` that the documents carry; the ledger has them."""
-        ledger = self.check.ledger
-        carried = [
-            release
-            for type_ in types
-            for release in release_rules.carried(self.check.documents.read(type_))
-            if release.release_id in wanted
-        ]
-        ledger.record(carried, at=at)
-        return [one for one in ledger.read(one.key for one in carried) if one.state == OPEN]
 
 
 def _groups(report: Report) -> list[list[Repair]]:

@@ -16,6 +16,7 @@ Kind = Literal[
     "lost-withdrawal",
     "edited-document",
     "unreadable-document",
+    "unsettled-document",
     "old-site",
     "old-cache",
     "wrong-site",
@@ -29,7 +30,7 @@ Kind = Literal[
     "pipeline",
     "connection",
 ]
-Action = Literal["release", "build", "invalidate", "redeploy", "close"]
+Action = Literal["release", "build", "invalidate", "redeploy", "settle", "close"]
 
 
 @dataclass(frozen=True)

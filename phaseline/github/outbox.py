@@ -1,9 +1,13 @@
 """The outbox keeps a dispatch until GitHub accepts it: one item per type in the ledger table.
 
+The same item says up to which revision of the document everything that follows from it was recorded
+(documents/commit.py), so that a dispatch is never missing for a recorded release.
+
 A dispatch is written before it is sent, and marked afterwards, so that a dispatch that GitHub did
 not accept is sent again. The dispatch for a newer document replaces that for an older one.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,20 +18,58 @@ from phaseline.aws.dynamodb import plain, serialize, unless_condition_failed
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+RELEASES_IN_A_DISPATCH = 150
+"""The number of release ids that a dispatch lists; the ledger has the others. With the longest
+names they fit into the 65,535 characters of a payload (github/dispatch.py)."""
+
 
 @dataclass(frozen=True)
 class Dispatch:
     """The repository_dispatch for the newest version of a document.
 
-    `document_version` is its S3 object version id, and `releases` are the ids of the releases that
-    it announces.
+    `document_version` is its S3 object version id. `releases` are the ids of the newest of the
+    `release_count` releases that it announces.
     """
 
     type: str
     document_version: str
     revision: int
     releases: tuple[str, ...]
-    sent: bool
+    release_count: int
+    sent: bool = False
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Everything that follows from the document up to `revision` was recorded.
+
+    `dispatch` is the newest dispatch, or None before the first one. `parked` says that changes wait
+    for a document that cannot be read (promotion/parking.py).
+    """
+
+    revision: int
+    dispatch: Dispatch | None
+    parked: str | None = None
+
+    @property
+    def owed(self) -> Dispatch | None:
+        """The dispatch that GitHub has not accepted yet, or None."""
+        return self.dispatch if self.dispatch and not self.dispatch.sent else None
+
+    def following(
+        self, type_: str, document_version: str, revision: int, releases: Sequence[str]
+    ) -> "Settled":
+        """Return the state after a document with these releases, whose dispatch is owed.
+
+        The dispatch also announces the releases of a dispatch that is still owed. Without
+        `releases`, the dispatch stays as it is.
+        """
+        if not releases:
+            return Settled(revision, self.dispatch, self.parked)
+        owed, count = (self.owed.releases, self.owed.release_count) if self.owed else ((), 0)
+        newest = (*owed, *releases)[-RELEASES_IN_A_DISPATCH:]
+        dispatch = Dispatch(type_, document_version, revision, newest, count + len(releases))
+        return Settled(revision, dispatch, self.parked)
 
 
 @dataclass(frozen=True)
@@ -37,45 +79,65 @@ class Outbox:
     client: "DynamoDBClient"
     table: str
 
-    def newest(self, type_: str) -> Dispatch | None:
-        """Return the newest dispatch of a type, or None before its first release."""
+    def read(self, type_: str) -> Settled:
+        """Return the state of a type; revision -1 stands for a document that was never settled."""
         response = self.client.get_item(TableName=self.table, Key=_key(type_), ConsistentRead=True)
-        if "Item" not in response:
-            return None
-        item = plain(response["Item"])
-        return Dispatch(
-            type=type_,
-            document_version=item["document_version"],
-            revision=int(item["revision"]),
-            releases=tuple(item["releases"]),
-            sent=item["sent"],
-        )
+        item = plain(response.get("Item", {}))
+        dispatch = None
+        if "document_version" in item:
+            dispatch = Dispatch(
+                type=type_,
+                document_version=item["document_version"],
+                revision=int(item["revision"]),
+                releases=tuple(item["releases"]),
+                release_count=int(item["release_count"]),
+                sent=item["sent"],
+            )
+        return Settled(int(item.get("settled", -1)), dispatch, item.get("parked"))
 
-    def owe(self, dispatch: Dispatch) -> None:
-        """Put a dispatch in the outbox, unless that for a newer document is there already."""
-        self._put(dispatch, "attribute_not_exists(pk) OR revision < :revision")
+    def settle(self, type_: str, settled: Settled) -> None:
+        """Record the state after a document, unless a newer document was settled already."""
+        fields: dict[str, Any] = {"settled": settled.revision}
+        if settled.dispatch:
+            fields |= vars(settled.dispatch)
+            del fields["type"]
+            fields["releases"] = list(settled.dispatch.releases)
+        self._update(type_, fields, "attribute_not_exists(#settled) OR #settled < :settled")
 
     def mark_sent(self, dispatch: Dispatch) -> None:
         """Mark a dispatch as sent, unless a newer one has replaced it meanwhile."""
-        self._put(dispatch, "revision = :revision")
+        fields = {"sent": True, "revision": dispatch.revision}
+        self._update(dispatch.type, fields, "#revision = :revision")
 
-    def _put(self, dispatch: Dispatch, condition: str) -> None:
-        item = {
-            "document_version": serialize(dispatch.document_version),
-            "revision": serialize(dispatch.revision),
-            "releases": serialize(list(dispatch.releases)),
-            "sent": serialize(dispatch.sent),
-        }
+    def mark_parked(self, type_: str, mark: str) -> None:
+        """Record that changes of a document are parked (promotion/parking.py)."""
+        self._update(type_, {"parked": mark}, "attribute_not_exists(#parked) OR #parked <> :parked")
+
+    def remove_parked(self, type_: str, mark: str) -> None:
+        """Record that no changes are parked any more, unless the mark has changed meanwhile."""
+        self._update(type_, {"parked": None}, "#parked = :mark", {":mark": serialize(mark)})
+
+    def _update(
+        self,
+        type_: str,
+        fields: Mapping[str, Any],
+        condition: str,
+        operands: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Set `fields` of the item of a type, unless the condition is false."""
+        values = {f":{name}": serialize(value) for name, value in fields.items()}
         try:
-            self.client.put_item(
+            self.client.update_item(
                 TableName=self.table,
-                Item=_key(dispatch.type) | item,
+                Key=_key(type_),
+                UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in fields),
+                ExpressionAttributeNames={f"#{name}": name for name in fields},
+                ExpressionAttributeValues=values | dict(operands or {}),
                 ConditionExpression=condition,
-                ExpressionAttributeValues={":revision": item["revision"]},
             )
         except ClientError as error:
             unless_condition_failed(error)
 
 
 def _key(type_: str) -> dict[str, Any]:
-    return {"pk": {"S": f"dispatch#{type_}"}, "sk": {"S": "latest"}}
+    return {"pk": {"S": f"document#{type_}"}, "sk": {"S": "settled"}}

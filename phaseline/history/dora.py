@@ -67,7 +67,7 @@ def delivery_metrics(
     executions since its beginning, both in any order. `deployments` is the number of publications
     that became live in the period.
     """
-    in_order = sorted(releases, key=lambda release: (release.requested_at, int(release.sequence)))
+    in_order = sorted(releases, key=lambda release: release.revision or 0)
     lead_times = [
         seconds(release.requested_at, release.steps[VERIFIED].at)
         for release in in_order

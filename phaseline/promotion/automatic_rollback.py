@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from phaseline import times
+from phaseline.documents.commit import Commits
 from phaseline.documents.document import Document
-from phaseline.documents.store import Documents, Stored
+from phaseline.documents.store import Stored
 from phaseline.errors import RefusedError
 from phaseline.pipeline import actions
 from phaseline.pipeline.actions import FAILED, Action
@@ -127,7 +128,7 @@ class AutomaticRollback:
     """Rolls back the promotions of failed executions. `now` returns the present time."""
 
     executions: Executions
-    documents: Documents
+    commits: Commits
     sources: Sources
     lives: Lives
     now: Callable[[], datetime]
@@ -168,8 +169,8 @@ class AutomaticRollback:
         live = self.lives.newest()
         changed = changed_documents(failed, live, now=self.now())
         for type_, (carried_version, live_version) in changed.items():
-            carried = self.documents.read_version(type_, carried_version)
-            live_document = self.documents.read_version(type_, live_version).document
+            carried = self.commits.documents.read_version(type_, carried_version)
+            live_document = self.commits.documents.read_version(type_, live_version).document
             open_releases = self.sources.ledger.open_releases(type_)
             releases = {release.release_id: release for release in open_releases}
             if names := promoted_algorithms(failed, carried.document, live_document, releases):
@@ -201,7 +202,7 @@ class AutomaticRollback:
     def _carry_out(self, request: Request, carried: Stored, *, dry_run: bool) -> Outcome:
         return carry_out(
             request,
-            documents=self.documents,
+            commits=self.commits,
             sources=self.sources,
             seen=carried.document,
             dry_run=dry_run,

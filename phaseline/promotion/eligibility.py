@@ -40,25 +40,34 @@ def eligible_entries(
 ) -> dict[str, Entry | None]:
     """Return the entries that a promotion or rollback makes active, by algorithm.
 
-    None stands for no version. Other requests have no entries. Raises RefusedError if a version is
-    not known to be good, and InputError if a promotion needs a version and names none.
+    None stands for no version. Other requests have no entries. The `document` must be settled (see
+    documents/commit.py), so that the ledger knows whether the request was carried out before.
+    Raises RefusedError if a version is not known to be good, or if the request was carried out and
+    another change has followed. Raises InputError if a promotion needs a version and names none.
     """
     if request.action not in {"promote", "rollback"}:
         return {}
     if request.as_of is not None:
         return _entries_at(request, request.as_of, document, documents, sources)
-    return {name: _target(request, name, document, sources) for name in request.algorithms}
+    was_carried_out = sources.ledger.request(request.type, request.record.key) is not None
+    return {
+        name: _target(request, name, document, sources, was_carried_out=was_carried_out)
+        for name in request.algorithms
+    }
 
 
-def _target(request: Request, name: str, document: Document, sources: Sources) -> Entry:
+def _target(
+    request: Request, name: str, document: Document, sources: Sources, *, was_carried_out: bool
+) -> Entry:
     """Return the entry that a promotion or rollback of one algorithm makes active."""
     active = document.algorithms.get(name)
     if active and _is_result_of(request, name, active.version, active.release):
         return active  # the request was carried out: a repeated rollback must not go back further
-    releases = list(sources.ledger.releases(request.type, name))
-    _refuse_overtaken(request, name, document.version(name), releases)
+    if was_carried_out:
+        raise overtaken(request, name, document.version(name))
     if request.action == "rollback":
         _refuse_rolled_back(request, name, document)
+        releases = sources.ledger.releases(request.type, name)
         release = _rollback_release(request, name, document, releases)
         return _entry(request, name, str(release.version), release.display)
     return _promotion_entry(request, name, sources)
@@ -113,13 +122,15 @@ def _entries_at(
             f" {ALGORITHMS_LIMIT} at most",
             "Name some of the algorithms in each request.",
         )
+    was_carried_out = sources.ledger.request(request.type, request.record.key) is not None
     for name, target in targets.items():
         entry = document.entry(name)
         if entry and entry.release == release_id_of(request, name, target):
             continue
-        releases = list(sources.ledger.releases(request.type, name))
-        _refuse_overtaken(request, name, document.version(name), releases)
+        if was_carried_out:
+            raise overtaken(request, name, document.version(name))
         if target:
+            releases = sources.ledger.releases(request.type, name)
             _rollback_release(replace(request, version=target.version), name, document, releases)
     return targets
 
@@ -131,18 +142,14 @@ def _is_result_of(request: Request, name: str, version: str | None, release: str
     return release == _release_id(request, name, version)
 
 
-def _refuse_overtaken(
-    request: Request, name: str, active: str | None, releases: Iterable[Release]
-) -> None:
-    """Refuse a repeated workflow run that would undo later changes of other people."""
-    for release in releases:
-        if _is_result_of(request, name, release.version, release.release_id):
-            raise RefusedError(
-                f"{request.type}/{name} {release.version or ''}".rstrip(),
-                f"this {request.action} was carried out before, and"
-                f" {active or 'a withdrawal'} has taken its place since",
-                "To repeat the request, start a new run.",
-            )
+def overtaken(request: Request, name: str, active: str | None) -> RefusedError:
+    """Return the error for a repeated request that would undo later changes of other people."""
+    return RefusedError(
+        f"{request.type}/{name} {request.version or ''}".rstrip(),
+        f"this {request.action} was carried out before, and"
+        f" {active or 'a withdrawal'} has taken its place since",
+        "To repeat the request, start a new run.",
+    )
 
 
 def _refuse_rolled_back(request: Request, name: str, document: Document) -> None:
@@ -217,17 +224,15 @@ def _rollback_release(
     if request.version:
         _refuse_bad(request, name, request.version, document)
     active = document.version(name)
-    candidates = [
-        release
-        for release in releases
-        if release.can_return and not document.mark(name, release.version)
-    ]
-    for release in candidates:
-        if request.version == release.version:
+    good: dict[str, None] = {}
+    for release in releases:
+        version = str(release.version)
+        if not release.can_return or document.mark(name, version):
+            continue
+        if request.version == version or (request.version is None and version != active):
             return release
-        if request.version is None and release.version != active:
-            return release
-    versions = ", ".join(dict.fromkeys(str(release.version) for release in candidates)) or "none"
+        good[version] = None
+    versions = ", ".join(good) or "none"
     raise RefusedError(
         f"{request.type}/{name}",
         f"{request.version or 'an earlier version'} is not known as verified, or was withdrawn or"
@@ -237,9 +242,8 @@ def _rollback_release(
 
 
 def _entry(request: Request, name: str, version: str, display: Mapping[str, Any]) -> Entry:
-    return Entry(
-        version, display, _release_id(request, name, version), "0", request.at, request.who
-    )
+    release = _release_id(request, name, version)
+    return Entry(version, display, release, "", "0", request.at, request.who)
 
 
 def _release_id(request: Request, name: str, version: str | None) -> str:

@@ -1,13 +1,12 @@
-"""Processes a batch of stream records: updates the documents and the ledger, and notifies GitHub.
+"""Processes a batch of stream records: updates the documents, and notifies GitHub.
 
-The order of the effects makes each step repeatable. The document comes first (a compare-and-swap,
-in which a record that the document contains changes nothing), then the ledger (whose first stamp
-stays), then the outbox and the dispatch. After a crash between two steps, Lambda delivers the
-records again, and the missing steps follow.
+The write of a document contains everything that follows from it (documents/commit.py). After a
+crash, Lambda delivers the records again; a record that the document takes into account already
+changes nothing, and what its writer did not settle is settled first.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -17,17 +16,15 @@ from phaseline.algorithms.changes import Change, Ignored, changes_of
 from phaseline.algorithms.names import TYPES
 from phaseline.algorithms.records import sequence_number
 from phaseline.algorithms.schema import Schema
-from phaseline.documents import commit
+from phaseline.documents.commit import Commits, Committed
 from phaseline.documents.merge import Merged, due_changes, merge
-from phaseline.documents.store import Documents, Stored
-from phaseline.errors import PhaselineError, RemoteCallError
-from phaseline.github.outbox import Dispatch, Outbox
-from phaseline.releases.ledger import Ledger
+from phaseline.errors import DocumentError, PhaselineError, RemoteCallError
+from phaseline.github.outbox import Dispatch
+from phaseline.promotion.parking import Parking
 from phaseline.releases.release import Release
 
-RELEASES_IN_A_DISPATCH = 150
-"""The number of release ids that a dispatch lists; the ledger has the others. With the longest
-names they fit into the 65,535 characters of a payload (github/dispatch.py)."""
+PARKED = "parked: its document cannot be read"
+"""The reason why a change that waits in the parking has no effect yet."""
 
 
 class Send(Protocol):
@@ -87,120 +84,107 @@ def batch_changes(records: Sequence[object], schema: Schema, now: str) -> BatchC
 class Listener:
     """Processes batches of stream records. `now` returns the present time (ISO 8601, UTC)."""
 
-    documents: Documents
-    ledger: Ledger
-    outbox: Outbox
+    commits: Commits
     send: Send
     now: Callable[[], str]
+
+    @property
+    def parking(self) -> Parking:
+        """The parking, which is part of the ledger table."""
+        return Parking(self.commits.outbox)
 
     def process(self, records: Sequence[Mapping[str, Any]], schema: Schema) -> BatchResult:
         """Carry out the changes that `records` request.
 
         Each document that changes is read once and written once, unless writers conflict. Errors
-        are part of the result: a failed record or document does not stop the other documents.
-        Raises InputError if a record has no sequence number (see `records_in`).
+        are part of the result: a failed record or document does not stop the other documents. The
+        changes of a document that cannot be read are parked until it can, so that the records
+        behind them do not wait for it. Raises InputError if a record has no sequence number (see
+        `records_in`).
         """
         batch = batch_changes(records, schema, self.now())
         failures = [batch.failure] if batch.failure else []
         skipped = [(item.sequence, item.reason) for item in batch.ignored]
-        releases: list[Release] = []
-        written: list[tuple[Stored, tuple[Release, ...]]] = []
+        results: list[BatchResult] = []
         sound = records[: batch.failure[0]] if batch.failure else records
         positions = {sequence_number(record): position for position, record in enumerate(sound)}
         for type_, changes in _by_type(batch.changes).items():
             try:
-                stored, merged = self._write(type_, changes)
+                results.append(self._apply(type_, changes))
             except (PhaselineError, BotoCoreError, ClientError) as error:
                 failure = _phaseline_error(type_, error, "Its records are delivered again.")
                 failures.append((positions[changes[0].sequence], failure))
-                continue
-            releases += merged.releases
-            skipped += [(change.sequence, reason) for change, reason in merged.skipped]
-            if merged.releases:
-                written.append((stored, merged.releases))
-        dispatch_errors = [self._dispatch(*each) for each in written]
         first = min((position for position, _ in failures), default=None)
         return BatchResult(
-            releases=tuple(releases),
-            skipped=tuple(skipped),
-            errors=tuple(error for _, error in failures),
-            undelivered=tuple(error for error in dispatch_errors if error),
+            releases=tuple(each for result in results for each in result.releases),
+            skipped=(*skipped, *(each for result in results for each in result.skipped)),
+            errors=(
+                *(error for _, error in failures),
+                *(error for result in results for error in result.errors),
+            ),
+            undelivered=tuple(error for result in results for error in result.undelivered),
             failed=None
             if first is None
             else sequence_number(records[first], f"record {first + 1} of {len(records)}"),
         )
 
+    def _apply(self, type_: str, changes: Sequence[Change]) -> BatchResult:
+        """Apply the due changes, the parked changes and `changes` to the document of a type."""
+        try:
+            committed, merged = self._write(type_, changes)
+        except DocumentError as error:
+            self.parking.park(type_, changes)
+            skipped = tuple((change.sequence, PARKED) for change in changes)
+            return BatchResult((), skipped, (error,), (), None)
+        undelivered = self._send(committed.owed) if committed.owed else None
+        return BatchResult(
+            releases=committed.releases,
+            skipped=tuple((change.sequence, reason) for change, reason in merged.skipped),
+            errors=(),
+            undelivered=(undelivered,) if undelivered else (),
+            failed=None,
+        )
+
+    def _write(self, type_: str, changes: Sequence[Change]) -> tuple[Committed, Merged]:
+        now = self.now()
+        at = datetime.fromisoformat(now)
+        for attempt in self.commits.attempts(type_):
+            document, mark = attempt.document, attempt.settled.parked
+            parked = self.parking.read(type_) if mark else ()
+            arrived = (*parked, *changes)
+            fallbacks = self.commits.fallbacks(document, (*due_changes(document, at), *arrived))
+            merged = merge(document, arrived, fallbacks, at)
+            if committed := self.commits.write(merged, over=attempt, at=now):
+                if mark:
+                    self.parking.empty(type_, parked, mark)
+                return committed, merged
+        raise self.commits.contended(type_)
+
     def apply_due(self) -> tuple[PhaselineError, ...]:
-        """Apply the due changes of each document, and put their dispatches in the outbox.
+        """Apply the due and the parked changes of each document, and settle each document.
 
         Returns the errors of the types for which this failed.
         """
-        return tuple(error for type_ in TYPES if (error := self._apply_due(type_)))
-
-    def _apply_due(self, type_: str) -> PhaselineError | None:
-        try:
-            waiting = list(self.ledger.waiting(type_))
-            stored, merged = self._write(type_, ())
-            settled = commit.settle_waiting(self.ledger, stored, merged, waiting, at=self.now())
-            if settled.releases:
-                self._owe(stored, settled.releases)
-        except (PhaselineError, BotoCoreError, ClientError) as error:
-            return _phaseline_error(type_, error, "It is tried again every few minutes.")
-        return None
-
-    def _write(self, type_: str, changes: Sequence[Change]) -> tuple[Stored, Merged]:
-        """Apply the due changes and `changes` to the document of a type; record the releases."""
-        for change in changes:
-            if change.action == "withdraw":
-                self.ledger.withdraw(
-                    change.type,
-                    change.algorithm,
-                    change.version,
-                    before=change.order,
-                    at=change.requested_at,
-                )
-        now = self.now()
-        at = datetime.fromisoformat(now)
-        for read in self.documents.attempts(type_):
-            due = due_changes(read.document, at)
-            fallbacks = commit.fallbacks(self.ledger, (*due, *changes))
-            merged = merge(read.document, changes, fallbacks, at)
-            if stored := self.documents.write(merged.document, over=read):
-                return stored, commit.record(self.ledger, stored, merged, at=now)
-        raise self.documents.contended(type_)
-
-    def _dispatch(self, stored: Stored, releases: Iterable[Release]) -> PhaselineError | None:
-        """Send the dispatch for one version of a document, unless it was sent already."""
-        dispatch = self._owe(stored, releases)
-        return self._send(dispatch) if dispatch else None
-
-    def _owe(self, stored: Stored, releases: Iterable[Release]) -> Dispatch | None:
-        """Add a dispatch with these and all unsent releases to the outbox, unless it was sent."""
-        type_ = stored.document.type
-        previous = self.outbox.newest(type_)
-        if previous and previous.sent and previous.document_version == stored.version_id:
-            return None
-        unsent = previous.releases if previous and not previous.sent else ()
-        ids = dict.fromkeys([*unsent, *(release.release_id for release in releases)])
-        dispatch = Dispatch(type_, stored.version_id, stored.document.revision, tuple(ids), False)
-        self.outbox.owe(dispatch)
-        return dispatch
+        errors = []
+        for type_ in TYPES:
+            try:
+                self._write(type_, ())
+            except (PhaselineError, BotoCoreError, ClientError) as error:
+                remedy = "It is tried again every few minutes."
+                errors.append(_phaseline_error(type_, error, remedy))
+        return tuple(errors)
 
     def send_owed(self) -> tuple[PhaselineError, ...]:
         """Send the dispatches that are still in the outbox, and return the errors of the others."""
-        dispatches = [self.outbox.newest(type_) for type_ in TYPES]
-        return tuple(
-            error
-            for dispatch in dispatches
-            if dispatch and not dispatch.sent and (error := self._send(dispatch))
-        )
+        owed = [self.commits.outbox.read(type_).owed for type_ in TYPES]
+        return tuple(error for dispatch in owed if dispatch and (error := self._send(dispatch)))
 
     def _send(self, dispatch: Dispatch) -> PhaselineError | None:
         try:
             self.send(payload(dispatch))
         except PhaselineError as error:
             return error
-        self.outbox.mark_sent(replace(dispatch, sent=True))
+        self.commits.outbox.mark_sent(dispatch)
         return None
 
 
@@ -211,8 +195,8 @@ def payload(dispatch: Dispatch) -> dict[str, Any]:
         "type": dispatch.type,
         "document_version": dispatch.document_version,
         "revision": dispatch.revision,
-        "releases": list(dispatch.releases[:RELEASES_IN_A_DISPATCH]),
-        "release_count": len(dispatch.releases),
+        "releases": list(dispatch.releases),
+        "release_count": dispatch.release_count,
     }
 
 

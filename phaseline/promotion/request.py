@@ -4,12 +4,15 @@ A request names one algorithm, several algorithms or a whole type. `eligibility`
 and checks whether they may become active, and `carry_out` carries the request out.
 """
 
+import hashlib
+import json
 from dataclasses import dataclass
 
 from phaseline import times
 from phaseline.algorithms.names import NAME_PATTERN, TYPES
 from phaseline.documents import windows
 from phaseline.errors import InputError
+from phaseline.releases.release import RequestRecord
 
 ACTIONS = ("promote", "rollback", "hold", "resume", "clear")
 ALGORITHMS_LIMIT = 100
@@ -46,6 +49,22 @@ class Request:
     def subject(self) -> str:
         """The type, or the type and algorithms, of the request: "opt/route-planner"."""
         return f"{self.type}/{', '.join(self.algorithms)}" if self.algorithms else self.type
+
+    @property
+    def record(self) -> RequestRecord:
+        """The record of the request, once it is carried out."""
+        asked = (
+            self.id, self.action, self.type, *self.algorithms, self.version, self.as_of,
+            self.until, self.window,
+        )  # fmt: skip
+        return RequestRecord(
+            key=hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:32],
+            action=self.action,
+            algorithms=self.algorithms,
+            who=self.who,
+            reason=self.reason,
+            at=self.at,
+        )
 
 
 def check_request(request: Request) -> None:

@@ -3,33 +3,41 @@
 Table layout (infra/registry.yaml)::
 
     pk                          sk                              item
-    algorithm#<type>#<name>     release#<time>#<sequence>#<id>  a release; `open` is <type> until it
-                                                                is verified or superseded, and
-                                                                waiting#<type> behind a hold
-    dispatch#<type>             latest                          the outbox (github/outbox.py)
+    algorithm#<type>#<name>     release#<revision>#<id>         a release; `open` is <type> until it
+                                                                is verified or superseded
+    algorithm#<type>#<name>     withdrawn#<version>             a version that was withdrawn
+    request#<type>#<key>        request                         a request that was carried out
+    document#<type>             settled                         the outbox (github/outbox.py)
     live                        <time>#<execution>              a publication (site/live.py)
     executions                  <started>#<id>                  a pipeline execution that ended
                                                                 (pipeline/recorder.py)
     message#<type>#<revision>   slack                           a message (slack/message_record.py)
     any of these                slack#<action>                  a claim on an action
 
-Index `time` (type, sk) contains only releases. Index `open` (open, sk) contains unfinished releases
-and the Slack messages that may still change.
+Index `time` (type, at) contains only releases, by the time at which their document was stored.
+Index `open` (open, sk) contains unfinished releases and the Slack messages that may still change.
 
-Every write is conditional or idempotent, so a step that runs twice, or concurrently with itself,
-changes nothing the second time.
+The ledger is a projection of the documents (documents/commit.py). Every write is conditional or
+idempotent, so a step that runs twice, or concurrently with itself, changes nothing the second time.
 """
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from phaseline.aws.dynamodb import plain, serialize, unless_condition_failed
-from phaseline.releases.release import OPEN, WAITING, Release, Step
+from phaseline.releases.release import (
+    DOCUMENT,
+    OPEN,
+    WITHDRAWN,
+    Release,
+    RequestRecord,
+    Step,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -37,9 +45,11 @@ if TYPE_CHECKING:
 CLAIM_LIFETIME = 30 * 24 * 3600
 """Seconds until DynamoDB deletes a claim. AWS delivers an event again for 24 hours at most."""
 NEWEST_PAGE = 50
-"""The page size of `newest`, whose callers need few releases."""
+"""The page size of queries whose callers often need only the newest releases."""
 WRITERS = 16
 """Concurrent requests to the ledger, which fit into the connection pool of a small function."""
+END = "~"
+"""This character sorts after every character of a time."""
 
 
 @dataclass(frozen=True)
@@ -53,62 +63,85 @@ class Ledger:
         """Write each of `releases` once.
 
         `at` (ISO 8601, UTC) is the time at which their document was stored. A release that the
-        ledger has already stays unchanged, except for a waiting one, which takes its new state.
+        ledger has already stays unchanged.
         """
         with ThreadPoolExecutor(WRITERS) as pool:
             list(pool.map(lambda release: self._record(release, at), releases))
 
     def _record(self, release: Release, at: str) -> None:
         fields = {name: value for name, value in vars(release).items() if value is not None}
-        del fields["steps"]
-        fields["display"] = json.dumps(release.display, sort_keys=True)
-        stamp = {"at": at}
-        if release.document_version:
-            stamp["link"] = release.document_version
-        if release.state in {OPEN, WAITING}:
-            fields["open"] = _index_key(release.type, release.state)
-        step = "step_document" if release.state == OPEN else f"step_{release.state}"
-        assignments = [f"#{name} = :{name}" for name in fields]
-        assignments.append(f"#{step} = if_not_exists(#{step}, :{step})")
-        item = fields | {step: stamp}
-        self._update(
-            release,
-            f"SET {', '.join(assignments)}" + ("" if "open" in fields else " REMOVE #open"),
-            "attribute_not_exists(pk) OR #state = :waiting",
-            {f"#{name}": name for name in item} | {"#open": "open"},
-            {f":{name}": serialize(value) for name, value in item.items()}
-            | {":waiting": {"S": WAITING}},
-        )
+        steps = {
+            name: {"at": step.at, "link": step.link} for name, step in fields.pop("steps").items()
+        }
+        is_open = release.state == OPEN
+        steps[DOCUMENT if is_open else release.state] = {"at": at, "link": release.document_version}
+        fields["display"] = json.dumps(release.display, sort_keys=True, ensure_ascii=False)
+        fields["at"] = at
+        if is_open:
+            fields["open"] = release.type
+        fields |= {
+            f"step_{name}": {key: value for key, value in step.items() if value is not None}
+            for name, step in steps.items()
+        }
+        self._put_new(release.key, fields)
+
+    def _put_new(self, key: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
+        """Write an item unless the table has one with this key."""
+        try:
+            self.client.put_item(
+                TableName=self.table,
+                Item={**key, **{name: serialize(value) for name, value in fields.items()}},
+                ConditionExpression="attribute_not_exists(pk)",
+            )
+        except ClientError as error:
+            unless_condition_failed(error)
+
+    def record_request(self, type_: str, request: RequestRecord, *, revision: int) -> None:
+        """Write a request that was carried out, once. `revision` is that of its document then."""
+        fields = {**vars(request), "algorithms": list(request.algorithms), "revision": revision}
+        self._put_new(_request_key(type_, request.key), fields)
+
+    def request(self, type_: str, key: str) -> RequestRecord | None:
+        """Return the request with this key if it was carried out, otherwise None."""
+        attributes = plain(self._get(_request_key(type_, key)))
+        if not attributes:
+            return None
+        names = RequestRecord.__dataclass_fields__
+        fields: dict[str, Any] = {name: attributes[name] for name in names}
+        return RequestRecord(**{**fields, "algorithms": tuple(fields["algorithms"])})
 
     def open_releases(self, type_: str) -> Iterator[Release]:
         """Return the releases of a type that are not verified yet, oldest first."""
-        return self._unfinished(type_, OPEN)
-
-    def waiting(self, type_: str) -> Iterator[Release]:
-        """Return the releases of a type that wait behind a hold, oldest first."""
-        return self._unfinished(type_, WAITING)
-
-    def _unfinished(self, type_: str, state: str) -> Iterator[Release]:
         items = self._query(
             IndexName="open",
             KeyConditionExpression="#open = :open",
             ExpressionAttributeNames={"#open": "open"},
-            ExpressionAttributeValues={":open": {"S": _index_key(type_, state)}},
+            ExpressionAttributeValues={":open": {"S": type_}},
         )
         return map(_release, items)
 
     def releases(self, type_: str, algorithm: str) -> Iterator[Release]:
-        """Return the releases of an algorithm, newest first."""
+        """Return the releases of an algorithm, newest first.
+
+        A release whose version was withdrawn later has the step WITHDRAWN.
+        """
         items = self._query(
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+            KeyConditionExpression="pk = :pk AND sk > :before",
             ExpressionAttributeValues={
                 ":pk": {"S": f"algorithm#{type_}#{algorithm}"},
-                ":prefix": {"S": "release#"},
+                ":before": {"S": "release#"},
             },
             ScanIndexForward=False,
             ConsistentRead=True,
+            PaginationConfig={"PageSize": NEWEST_PAGE},
         )
-        return map(_release, items)
+        withdrawn: dict[str, tuple[int, Step]] = {}
+        for item in items:
+            if item["sk"]["S"].startswith("withdrawn#"):  # they precede the releases
+                mark = plain(item)
+                withdrawn[mark["version"]] = int(mark["revision"]), Step(mark["at"])
+            elif item["sk"]["S"].startswith("release#"):
+                yield _with_withdrawal(_release(item), withdrawn)
 
     def read(self, keys: Iterable[Mapping[str, Any]]) -> list[Release]:
         """Read the releases with these primary keys (`Release.key`), in the order of the keys.
@@ -124,24 +157,25 @@ class Ledger:
         return response.get("Item", {})
 
     def between(self, type_: str, since: str, until: str) -> Iterator[Release]:
-        """Return the releases of a type that were requested in a period, oldest first.
+        """Return the releases of a type whose documents were stored in a period, oldest first.
 
         `since` and `until` (ISO 8601, UTC) are both included.
         """
         items = self._query(
             IndexName="time",
-            KeyConditionExpression="#type = :type AND sk BETWEEN :since AND :until",
-            ExpressionAttributeNames={"#type": "type"},
+            KeyConditionExpression="#type = :type AND #at BETWEEN :since AND :until",
+            ExpressionAttributeNames={"#type": "type", "#at": "at"},
             ExpressionAttributeValues={
                 ":type": {"S": type_},
-                ":since": {"S": f"release#{since}"},
-                ":until": {"S": f"release#{until}$"},  # "$" is the character after "#"
+                # A time in whole seconds sorts before the fractions of that second so.
+                ":since": {"S": since.removesuffix("Z")},
+                ":until": {"S": until.removesuffix("Z") + END},
             },
         )
         return map(_release, items)
 
     def newest(self, type_: str) -> Iterator[Release]:
-        """Return the releases of a type, newest first."""
+        """Return the releases of a type, those of the newest documents first."""
         items = self._query(
             IndexName="time",
             KeyConditionExpression="#type = :type",
@@ -165,15 +199,23 @@ class Ledger:
                     return release
         return None
 
-    def withdraw(self, type_: str, algorithm: str, version: str, *, before: int, at: str) -> None:
-        """Mark the releases of `version` as withdrawn, so that no rollback returns to them.
+    def withdraw(self, type_: str, algorithm: str, version: str, *, revision: int, at: str) -> None:
+        """Record that `version` was withdrawn, so that no rollback returns to its releases.
 
-        Only releases with a sequence number lower than `before` are marked: the others are newer
-        than the withdrawal. `at` is the time of the withdrawal (ISO 8601, UTC).
+        This applies to the releases with a lower `revision`: the others are newer than the
+        withdrawal. `at` is the time of the withdrawal (ISO 8601, UTC).
         """
-        for release in self.releases(type_, algorithm):
-            if release.version == version and int(release.sequence) < before:
-                self.stamp(release, "withdrawn", at=at)
+        key = {"pk": f"algorithm#{type_}#{algorithm}", "sk": f"withdrawn#{version}"}
+        fields = {"version": version, "revision": revision, "at": at}
+        try:
+            self.client.put_item(
+                TableName=self.table,
+                Item={name: serialize(value) for name, value in (key | fields).items()},
+                ConditionExpression="attribute_not_exists(pk) OR revision < :revision",
+                ExpressionAttributeValues={":revision": serialize(revision)},
+            )
+        except ClientError as error:
+            unless_condition_failed(error)
 
     def _query(self, **query: Any) -> Iterator[dict[str, Any]]:
         pages = self.client.get_paginator("query").paginate(TableName=self.table, **query)
@@ -200,7 +242,8 @@ class Ledger:
         values = {
             ":stamp": serialize({name: value for name, value in stamp.items() if value is not None})
         }
-        expression, condition = "SET #step = :stamp", "attribute_not_exists(#step)"
+        expression = "SET #step = :stamp"
+        condition = "attribute_exists(pk) AND attribute_not_exists(#step)"
         if state is not None:
             names |= {"#state": "state", "#open": "open"}
             values[":state"] = {"S": state}
@@ -271,9 +314,15 @@ class Ledger:
         )
 
 
-def _index_key(type_: str, state: str) -> str:
-    """Return the partition key of an unfinished release in the index `open`."""
-    return type_ if state == OPEN else f"{state}#{type_}"
+def _request_key(type_: str, key: str) -> dict[str, Any]:
+    return {"pk": {"S": f"request#{type_}#{key}"}, "sk": {"S": "request"}}
+
+
+def _with_withdrawal(release: Release, withdrawn: Mapping[str, tuple[int, Step]]) -> Release:
+    revision, step = withdrawn.get(release.version or "", (0, None))
+    if step is None or (release.revision or 0) >= revision:
+        return release
+    return replace(release, steps={**release.steps, WITHDRAWN: step})
 
 
 def _release(item: Mapping[str, Any]) -> Release:

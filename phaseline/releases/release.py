@@ -5,9 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-WAITING, OPEN, VERIFIED, SUPERSEDED = "waiting", "open", "verified", "superseded"
-"""The states of a release: it waits behind a hold, a metadata document carries it, visitors were
-served its version, or a newer release replaced it before that.
+OPEN, VERIFIED, SUPERSEDED = "open", "verified", "superseded"
+"""The states of a release: a metadata document carries it, visitors were served its version, or a
+newer release replaced it before that.
+"""
+WAITING, DOCUMENT, WITHDRAWN = "waiting", "document", "withdrawn"
+"""The names of steps: the release waited behind a hold, a document was stored with it, and its
+version was withdrawn later.
 """
 
 
@@ -32,7 +36,8 @@ class Release:
     time of the change in the table or of the request (ISO 8601, UTC). `who` made the request; None
     stands for the table's stream. `run_url` is the workflow run that carried the request.
     `document_version` (an S3 object version id) and `revision` identify the metadata document that
-    carries the release. `steps` are the recorded steps by name.
+    carries the release, or that superseded it. The revision orders the releases of a type: times
+    come from several clocks. `steps` are the recorded steps by name.
     """
 
     release_id: str
@@ -58,16 +63,35 @@ class Release:
 
         The metadata document holds the versions that are marked bad; check them as well.
         """
-        return self.state == VERIFIED and bool(self.version) and "withdrawn" not in self.steps
+        return self.state == VERIFIED and bool(self.version) and WITHDRAWN not in self.steps
 
     @property
     def key(self) -> dict[str, Any]:
-        """The primary key in the ledger table, as DynamoDB attribute values."""
+        """The primary key in the ledger table, as DynamoDB attribute values.
+
+        Raises ValueError for a release that no document carries or superseded yet.
+        """
+        if self.revision is None:
+            raise ValueError(f"release {self.release_id} has no revision")
         return {
             "pk": {"S": f"algorithm#{self.type}#{self.algorithm}"},
-            # Stream times are whole seconds. The sequence number orders releases of one second.
-            "sk": {"S": f"release#{self.requested_at}#{self.sequence:0>40}#{self.release_id}"},
+            "sk": {"S": f"release#{self.revision:012}#{self.release_id}"},
         }
+
+
+@dataclass(frozen=True)
+class RequestRecord:
+    """A request that was carried out. `key` identifies the request and all that it asks for.
+
+    `at` is the time of the request (ISO 8601, UTC), and `algorithms` are those that it named.
+    """
+
+    key: str
+    action: str
+    algorithms: tuple[str, ...]
+    who: str
+    reason: str
+    at: str
 
 
 def identify(type_: str, algorithm: str, version: str, cause: str) -> str:

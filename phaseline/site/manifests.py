@@ -18,7 +18,7 @@ SCHEMA = 1
 SIZE_LIMIT = 16 * 1024 * 1024
 """The most bytes of a manifest. 50,000 algorithms need 4 MiB if names and versions have 40
 characters, and 13 MiB if they have 128, which is their limit."""
-TIMEOUT = 5.0
+TIMEOUT = 30.0
 """Seconds for the whole response."""
 
 

@@ -4,7 +4,7 @@ Prints the active and the served version of each algorithm with its hold, the ba
 and the open releases, and the newest executions of the pipeline.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -13,7 +13,6 @@ import click
 from phaseline.algorithms.names import TYPES
 from phaseline.documents.store import Stored
 from phaseline.errors import PhaselineError
-from phaseline.releases.release import Release
 from phaseline.site import manifests
 from scripts.cli.console import Console, json_option
 from scripts.cli.options import environment_option
@@ -27,13 +26,20 @@ EXECUTIONS_SHOWN = 5
 @json_option
 def command(environment: str, as_json: bool) -> None:
     services = Services(environment)
+    documents = {type_: services.documents.read(type_) for type_ in TYPES}
     status = {
         "environment": environment,
         "site_url": services.environment.site_url,
-        "documents": {type_: _document(services.documents.read(type_)) for type_ in TYPES},
+        "documents": {type_: _document(stored) for type_, stored in documents.items()},
         "served": _served(services.environment.site_url),
-        "waiting": _releases(services.ledger.waiting),
-        "open_releases": _releases(services.ledger.open_releases),
+        "waiting": [
+            asdict(change) | {"release_id": change.release_id}
+            for stored in documents.values()
+            for change in stored.document.waiting()
+        ],
+        "open_releases": [
+            asdict(release) for type_ in TYPES for release in services.ledger.open_releases(type_)
+        ],
         "executions": [
             {
                 "id": execution.id,
@@ -46,10 +52,6 @@ def command(environment: str, as_json: bool) -> None:
         ],
     }
     Console(as_json=as_json).result(status, lines(status))
-
-
-def _releases(find: Callable[[str], Iterator[Release]]) -> list[dict[str, Any]]:
-    return [asdict(release) for type_ in TYPES for release in find(type_)]
 
 
 def _document(stored: Stored) -> dict[str, Any]:

@@ -47,5 +47,5 @@ def as_data(outcome: Outcome, *, dry_run: bool) -> dict[str, Any]:
         "type": document.document.type,
         "revision": document.document.revision,
         "document_version": None if dry_run and outcome.changed else document.version_id,
-        "releases": [asdict(release) for release in (*outcome.releases, *outcome.not_carried)],
+        "releases": [asdict(release) for release in (*outcome.releases, *outcome.superseded)],
     }

@@ -19,7 +19,6 @@ from phaseline.drift.releases import ReleaseCheck
 from phaseline.drift.repair import Repaired, Repairs
 from phaseline.drift.report import Failure, Report, together
 from phaseline.errors import DriftError, PhaselineError, RemoteCallError
-from phaseline.github.outbox import Outbox
 from phaseline.slack import rendering
 from scripts import slack
 from scripts.cli import aws, invocation
@@ -107,10 +106,8 @@ class DriftCheck:
         return ReleaseCheck(
             environment=services.name,
             promotes_from=services.environment.promotes_from,
-            documents=services.documents,
+            commits=services.commits,
             registry=services.registry,
-            ledger=services.ledger,
-            outbox=Outbox(services.ledger.client, services.ledger.table),
             site=services.site,
             site_url=services.environment.site_url,
             executions=services.executions,

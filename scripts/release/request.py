@@ -40,6 +40,6 @@ def update(
     if len(requests) > 1 and not dry_run:
         update(services, requests, dry_run=True)
     return tuple(
-        carry_out(request, documents=services.documents, sources=services.sources, dry_run=dry_run)
+        carry_out(request, commits=services.commits, sources=services.sources, dry_run=dry_run)
         for request in requests
     )

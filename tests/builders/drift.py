@@ -14,12 +14,12 @@ from phaseline import archive
 from phaseline.algorithms.names import TYPES
 from phaseline.algorithms.schema import Schema
 from phaseline.algorithms.table import AlgorithmsTable
+from phaseline.documents.commit import Commits
 from phaseline.documents.store import Documents, Stored
 from phaseline.drift.releases import ReleaseCheck
 from phaseline.drift.repair import Repaired, Repairs
 from phaseline.drift.report import Report
 from phaseline.errors import RemoteCallError
-from phaseline.github.outbox import Outbox
 from phaseline.pipeline.executions import Executions
 from phaseline.promotion.carry_out import Outcome, carry_out
 from phaseline.promotion.eligibility import Sources
@@ -65,7 +65,6 @@ class World:
         self.documents = Documents(s3, METADATA, "metadata/", never)
         self.documents.create_missing()
         self.ledger = Ledger(dynamodb, "ledger")
-        self.outbox = Outbox(dynamodb, "ledger")
         self.registry = AlgorithmsTable(dynamodb, "algorithms", Schema())
         self.lives = Lives(dynamodb, "ledger")
         self.site = Site(s3, SITE, METADATA)
@@ -88,6 +87,10 @@ class World:
         )
         self.cdn_calls = Calls(self.cloudfront, CreateInvalidation=self._invalidate)
         self.redeployed: list[dict[str, str]] = []
+
+    @property
+    def commits(self) -> Commits:
+        return Commits(self.documents, self.ledger)
 
     # What teams and the stream do.
 
@@ -128,7 +131,7 @@ class World:
             if self.github_is_down:
                 raise RemoteCallError("GitHub", "it does not answer", "Wait.")
 
-        return Listener(self.documents, self.ledger, self.outbox, send, lambda: self.at)
+        return Listener(self.commits, send, lambda: self.at)
 
     @property
     def at(self) -> str:
@@ -139,7 +142,7 @@ class World:
         known = {"type": "opt", "algorithms": ("a",), "at": self.at, "id": f"run {action}"}
         return carry_out(
             Request(action, reason="why", who="ana", version=version, **(known | fields)),
-            documents=self.documents,
+            commits=self.commits,
             sources=Sources(self.ledger, self.registry.tested, self.lives),
         )
 
@@ -250,7 +253,7 @@ class World:
 
     def upload(self, body: dict[str, Any]) -> str:
         """Store the JSON of a document `opt` as a person would; the object's new version."""
-        data = archive.pack({"opt.json": json.dumps({"schema": 1} | body).encode()})
+        data = archive.pack({"opt.json": json.dumps({"schema": 2} | body).encode()})
         answer = self.s3.put_object(Bucket=METADATA, Key="metadata/opt.zip", Body=data)
         return str(answer["VersionId"])
 
@@ -273,10 +276,8 @@ class World:
         return ReleaseCheck(
             environment="demo",
             promotes_from=self.promotes_from,
-            documents=self.documents,
+            commits=self.commits,
             registry=self.registry,
-            ledger=self.ledger,
-            outbox=self.outbox,
             site=self.site,
             site_url="https://example.com",
             executions=Executions(

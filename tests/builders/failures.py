@@ -11,9 +11,9 @@ from moto import mock_aws
 
 from phaseline.algorithms.names import TYPES
 from phaseline.algorithms.schema import AlgorithmVersion, Schema
+from phaseline.documents.commit import Commits
 from phaseline.documents.document import Document
 from phaseline.documents.store import Documents
-from phaseline.github.outbox import Outbox
 from phaseline.pipeline.executions import SOURCES, Executions
 from phaseline.promotion.automatic_rollback import AutomaticRollback
 from phaseline.promotion.carry_out import Outcome, carry_out
@@ -71,9 +71,7 @@ class World:
     def process(self, *records: dict[str, Any]) -> None:
         """Process a batch of stream records."""
         Listener(
-            self.documents,
-            self.ledger,
-            Outbox(self.ledger.client, self.ledger.table),
+            Commits(self.documents, self.ledger),
             lambda payload: None,
             lambda: "2026-11-24T20:00:00Z",
         ).process(records, Schema())
@@ -85,7 +83,7 @@ class World:
             Request(
                 action, reason="why", who="ana", id=f"run {action}", version=version, **request
             ),
-            documents=self.documents,
+            commits=Commits(self.documents, self.ledger),
             sources=self.sources,
         )
 
@@ -122,7 +120,7 @@ class World:
         """Handle the failure of an execution some minutes later."""
         return AutomaticRollback(
             Executions(self.codepipeline, "phaseline-demo", lambda: 0.0, lambda _: None),
-            self.documents,
+            Commits(self.documents, self.ledger),
             self.sources,
             self.lives,
             lambda: FAILED_AT + timedelta(minutes=minutes),

@@ -1,13 +1,14 @@
 """Requests of people, and the stream records that precede them."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from moto import mock_aws
 
 from phaseline.algorithms.schema import AlgorithmVersion, Schema
-from phaseline.github.outbox import Outbox
+from phaseline.documents.commit import Commits
 from phaseline.promotion.carry_out import Outcome, carry_out
 from phaseline.promotion.eligibility import Sources
 from phaseline.promotion.listener import Listener
@@ -27,13 +28,7 @@ def listener() -> Iterator[Listener]:
     """The listener of an empty environment."""
     with mock_aws():
         documents, ledger = make_stores()
-        yield Listener(
-            documents,
-            ledger,
-            Outbox(ledger.client, ledger.table),
-            lambda payload: None,
-            lambda: AT,
-        )
+        yield Listener(Commits(documents, ledger), lambda payload: None, lambda: AT)
 
 
 def release(listener: Listener, *versions: str, algorithm: str = NAME) -> None:
@@ -46,18 +41,19 @@ def release(listener: Listener, *versions: str, algorithm: str = NAME) -> None:
 
 def verify(listener: Listener) -> None:
     """Mark the open releases as verified, and record the publication that is live then."""
-    for each in list(listener.ledger.open_releases("opt")):
-        listener.ledger.stamp(each, "verified", at=each.requested_at, state=VERIFIED)
-    stored = listener.documents.read("opt")
+    for each in list(listener.commits.ledger.open_releases("opt")):
+        listener.commits.ledger.stamp(each, "verified", at=each.requested_at, state=VERIFIED)
+    stored = listener.commits.documents.read("opt")
     document = LiveDocument(stored.version_id, stored.document.revision)
     at = f"2026-11-24T20:{stored.document.revision:02}:00Z"
     live = Live(at, f"execution-{stored.document.revision}", "c0ffee", {"opt": document})
-    Lives(listener.ledger.client, "ledger").record(live)
+    Lives(listener.commits.ledger.client, "ledger").record(live)
 
 
 def ask(listener: Listener, action: str, version: str | None = None, **fields: Any) -> Outcome:
     """Carry out a request of Ana for the algorithm."""
-    dry_run, documents = fields.pop("dry_run", False), fields.pop("documents", listener.documents)
+    dry_run, documents = fields.pop("dry_run", False), fields.pop("documents", None)
+    commits = replace(listener.commits, documents=documents or listener.commits.documents)
     upstream = fields.pop("upstream", None)
     defaults: dict[str, Any] = {
         "type": "opt", "reason": "because", "id": "run-1", "at": LATER, "algorithms": (NAME,),
@@ -70,8 +66,16 @@ def ask(listener: Listener, action: str, version: str | None = None, **fields: A
             AlgorithmVersion("opt", name, version, {"of": name}) if version != "untested" else None
         )
 
-    sources = Sources(listener.ledger, tested, Lives(listener.ledger.client, "ledger"), upstream)
-    return carry_out(request, documents=documents, sources=sources, dry_run=dry_run)
+    sources = Sources(
+        listener.commits.ledger, tested, Lives(listener.commits.ledger.client, "ledger"), upstream
+    )
+    return carry_out(request, commits=commits, sources=sources, dry_run=dry_run)
+
+
+def live_times(listener: Listener) -> list[str]:
+    """Return the times at which publications became live, oldest first."""
+    lives = Lives(listener.commits.ledger.client, "ledger")
+    return [live.at for live in lives.between("2026", "2027")]
 
 
 def moved(outcome: Outcome) -> dict[str, tuple[str | None, str | None]]:
@@ -81,4 +85,4 @@ def moved(outcome: Outcome) -> dict[str, tuple[str | None, str | None]]:
 
 def now(listener: Listener) -> str | None:
     """Return the active version of the algorithm."""
-    return listener.documents.read("opt").document.versions().get(NAME)
+    return listener.commits.documents.read("opt").document.versions().get(NAME)

@@ -23,7 +23,9 @@ def make_table(client: Any, name: str) -> None:
     client.create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": n} | text for n in ("pk", "sk", "open", "type")],
+        AttributeDefinitions=[
+            {"AttributeName": n} | text for n in ("pk", "sk", "open", "type", "at")
+        ],
         KeySchema=[
             {"AttributeName": "pk", "KeyType": "HASH"},
             {"AttributeName": "sk", "KeyType": "RANGE"},
@@ -33,11 +35,11 @@ def make_table(client: Any, name: str) -> None:
                 "IndexName": name,
                 "KeySchema": [
                     {"AttributeName": attribute, "KeyType": "HASH"},
-                    {"AttributeName": "sk", "KeyType": "RANGE"},
+                    {"AttributeName": order, "KeyType": "RANGE"},
                 ],
                 "Projection": {"ProjectionType": "ALL"},
             }
-            for name, attribute in (("open", "open"), ("time", "type"))
+            for name, attribute, order in (("open", "open", "sk"), ("time", "type", "at"))
         ],
     )
 

@@ -111,8 +111,10 @@ def test_the_frontend_is_not_mended_by_a_rollback(careful: System) -> None:
     good = careful.read_frontend("buildspec.yml")
     careful.commit_frontend({"buildspec.yml": BROKEN_BUILD}, "Break the build")
     try:
-        eventually(lambda: executions(careful)[0]["status"] == "Failed")
-        line = decision(careful, executions(careful)[0]["pipelineExecutionId"])
+        failed = eventually(
+            lambda: [one for one in executions(careful)[:1] if one["status"] == "Failed"]
+        )
+        line = decision(careful, failed[0]["pipelineExecutionId"])
         assert "it is the first with the frontend's commit" in line
     finally:
         careful.commit_frontend({"buildspec.yml": good}, "Mend the build")

@@ -90,7 +90,7 @@ def test_nothing_is_pending(system: System, scripts: Scripts) -> None:
 def test_from_another_environment(system: System, scripts: Scripts, other: Documents) -> None:
     """What the other one's documents hold otherwise."""
     promote(system, "opt", "both", "1.0.0")
-    entry = Entry("1.1.0", {}, "opt-both-1.1.0", "10", "2026-11-24T20:00:00Z")
+    entry = Entry("1.1.0", {}, "opt-both-1.1.0", "", "10", "2026-11-24T20:00:00Z")
 
     rewrite(other, "opt", lambda document: document.revise(algorithms={"both": entry}))
     ran = scripts.run("diff", "--from", OTHER)

@@ -97,7 +97,7 @@ def test_stacks_that_are_not_there_hide_nothing(account: Account) -> None:
     assert looked.returncode == 5, looked.stderr
     for short in ("listener", "publish", "slack", "watch", "pipeline"):
         assert (
-            f"The stack phaseline-{ENVIRONMENT}-{short} is declared and does not" in looked.stdout
+            f"The stack phaseline-{ENVIRONMENT}-{short} is declared but does not" in looked.stdout
         )
     assert f"not checked:\n  releases: stack phaseline-{ENVIRONMENT}-listener" in looked.stdout
 

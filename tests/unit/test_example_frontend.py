@@ -54,7 +54,7 @@ class Build:
 
     def document(self, type_: str, **changes: Any) -> Path:
         """Write one document, with changes to its sample."""
-        content = {"schema": 1, "type": type_, "algorithms": DOCUMENTS[type_], "withdrawn": {}}
+        content = {"schema": 2, "type": type_, "algorithms": DOCUMENTS[type_], "withdrawn": {}}
         path = self.folder / f"{type_.capitalize()}Metadata" / f"{type_}.json"
         path.write_text(json.dumps(content | changes), encoding="utf-8")
         return path
@@ -260,7 +260,7 @@ def test_style_change_changes_its_name(build: Build) -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"schema": 2}, "schema: this build reads schema 1, found 2"),
+        ({"schema": 1}, "schema: this build reads schema 2, found 1"),
         ({"schema": True}, "schema: expected a whole number, found true"),
         ({"type": "in"}, "type: expected 'opt', found 'in'"),
         ({"algorithms": []}, "algorithms: expected an object, found []"),

@@ -163,7 +163,7 @@ def test_a_release_by_another_repository(
     assert run["conclusion"] == "failure"
     assert "Not authorized" in run["annotations"][0]["message"]
     assert f"| repository |  | {CALLER} |" in run["summary"]
-    assert "compare what is found with Repository" in run["summary"]
+    assert "compare the claims with Repository" in run["summary"]
     assert versions(system, algorithm) == (shown, wanted)
 
     mine = {"version": wanted, "role-arn": roles["PromoteRoleArn"]}

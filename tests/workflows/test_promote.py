@@ -83,9 +83,9 @@ def test_a_freeze(system: System) -> None:
     window = f"0 {datetime.now(UTC).hour} * * * for 23h in UTC"
     ask(system, "hold", type="all", until="2999-01-01T00:00:00Z", window=window)
     system.write_algorithm(name, "4.0.0", type_="out", phase=COMPLETE, title=name, summary="4.0.0")
-    eventually(lambda: [*system.ledger.waiting("out")])
+    eventually(lambda: system.document("out").waiting())
     assert "on hold" in refused(system, "promote", name, "4.0.0")
     assert shown(system)[name] != "4.0.0"
     ask(system, "resume", type="all")
     assert shown(system)[name] == "4.0.0"
-    assert [*system.ledger.waiting("out")] == []
+    assert system.document("out").waiting() == ()

@@ -37,7 +37,7 @@ def test_entering_the_phase_promotes_and_leaving_it_withdraws(
     record = stream_record(7, event_name=event_name, old_phase=old_phase, phase=phase)
     (change,) = requested(record)
     assert (change.action, change.type, change.algorithm) == (action, "opt", "route-planner")
-    assert (change.version, change.order) == ("2.1.0", 7)
+    assert (change.version, change.sequence) == ("2.1.0", "7")
     assert change.requested_at == "2026-11-24T20:00:00Z"
 
 
@@ -374,4 +374,4 @@ def test_whatever_arrives_is_changes_or_ignored_or_an_error_of_phaseline(
         assert changes
         for change in changes:
             json.dumps(asdict(change), ensure_ascii=False, allow_nan=False).encode()
-            assert change.order == int(change.sequence)
+            assert change.position[1] == int(change.sequence)

@@ -15,11 +15,12 @@ from tests.builders.counting import calls
 
 STREAM = "algorithms/2026-11-01T08:00:00.000"
 SINCE = "2026-11-24T20:00:00Z"
+STREAM = "algorithms/2026-11-01T08:00:00.000"
 
 
 def entry(version: str, **display: Any) -> Entry:
     """An algorithm's active version."""
-    return Entry(version, display, f"opt-a-{version}", "10", SINCE)
+    return Entry(version, display, f"opt-a-{version}", STREAM, "10", SINCE)
 
 
 def hold(*versions: str, action: str = "promote", **fields: Any) -> Hold:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phaseline.documents.document import Document, Hold, Mark
+from phaseline.documents.document import Document, Entry, Hold, Mark
 from phaseline.documents.merge import merge
-from phaseline.releases.release import SUPERSEDED, WAITING, Release
+from phaseline.releases.release import SUPERSEDED, Release
 from tests.builders.changes import NOW, change
 from tests.builders.counting import calls
 
@@ -38,30 +38,68 @@ def test_only_the_last_promotion_of_a_batch_is_a_release() -> None:
     assert [(r.version, r.previous) for r in merged.releases] == [("1.1.0", "0.9.0")]
 
 
-def test_repeated_change_keeps_the_document_and_returns_its_release() -> None:
+def test_repeated_change_changes_nothing() -> None:
     first = merge(Document("opt"), [change(10)], {}, NOW)
     again = merge(first.document, [change(10)], {}, NOW)
     assert again.document is first.document
-    assert again.releases == first.releases
+    assert again.releases == ()
 
 
 def test_change_older_than_the_entry_is_skipped() -> None:
     before = merge(Document("opt"), [change(10, "2.0.0")], {}, NOW).document
     merged = merge(before, [change(9, "1.0.0")], {}, NOW)
     assert merged.document is before
-    assert "stale" in merged.skipped[0][1]
+    assert "already taken into account" in merged.skipped[0][1]
 
 
-def test_higher_version_that_was_overtaken_is_superseded_at_each_delivery() -> None:
-    """A lower version that was overtaken needs no record."""
+@pytest.mark.parametrize(
+    ("stream", "is_applied"),
+    [
+        ("algorithms/2026-11-20T08:00:00.000", True),  # the stream was enabled again
+        ("algorithms/2026-10-01T08:00:00.000", False),  # the former stream of the table
+        ("restored/2026-11-20T08:00:00.000", True),
+        ("restored/2026-10-01T08:00:00.000", True),
+    ],
+)
+def test_sequence_numbers_are_compared_within_one_stream(stream: str, is_applied: bool) -> None:
+    before = merge(Document("opt"), [change(900, "1.0.0")], {}, NOW).document
+    merged = merge(before, [change(3, "2.0.0", stream=stream)], {}, NOW)
+    assert merged.document.versions() == {"a": "2.0.0" if is_applied else "1.0.0"}
+    assert [release.previous for release in merged.releases] == ["1.0.0"] * is_applied
+
+
+def test_record_of_a_version_that_a_person_promoted_is_no_second_release() -> None:
+    """Later records are compared with its position."""
+    entry = Entry("2.0.0", {"title": "2.0.0"}, "r", "", "0", "t", "ana", previous="1.0.0")
+    merged = merge(Document("opt", algorithms={"a": entry}), [change(7, "2.0.0")], {}, NOW)
+    assert merged.releases == ()
+    advanced = merged.document.algorithms["a"]
+    assert (advanced.release, advanced.who, advanced.sequence) == ("r", "ana", "7")
+    assert merge(merged.document, [change(6, "1.5.0")], {}, NOW).document is merged.document
+
+
+def test_no_release_replaces_its_own_version() -> None:
+    """The same version with another display replaces the version before it."""
+    entry = Entry("2.0.0", {"title": "old"}, "r", "", "0", "t", "ana", previous="1.0.0")
+    merged = merge(Document("opt", algorithms={"a": entry}), [change(7, "2.0.0")], {}, NOW)
+    assert [release.previous for release in merged.releases] == ["1.0.0"]
+
+
+def test_higher_version_that_was_overtaken_in_a_batch_is_superseded() -> None:
+    """A lower version that was overtaken needs no record, and a repetition records nothing."""
     batch = [change(9, "0.9.0"), change(10, "2.0.0"), change(11, "1.0.0")]
-    first = merge(Document("opt"), batch, {}, NOW)
-    again = merge(first.document, batch, {}, NOW)
-    for merged in (first, again):
-        assert merged.document.versions() == {"a": "1.0.0"}
-        assert [(release.version, release.state) for release in merged.not_carried] == [
-            ("2.0.0", SUPERSEDED)
-        ]
+    merged = merge(Document("opt"), batch, {}, NOW)
+    assert merged.document.versions() == {"a": "1.0.0"}
+    assert [(release.version, release.state) for release in merged.superseded] == [
+        ("2.0.0", SUPERSEDED)
+    ]
+    assert merge(merged.document, batch, {}, NOW).superseded == ()
+
+
+def test_late_record_of_a_higher_version_is_not_recorded_as_superseded() -> None:
+    """So a drift check still sees that the version was lost."""
+    before = merge(Document("opt"), [change(10, "1.0.0")], {}, NOW).document
+    assert merge(before, [change(9, "2.0.0")], {}, NOW).superseded == ()
 
 
 def test_withdrawal_makes_the_fallback_active() -> None:
@@ -105,9 +143,10 @@ def test_bad_version_is_refused() -> None:
     before = merge(Document("opt", bad=bad), [change(5, "1.0.0")], {}, NOW).document
     merged = merge(before, [change(4, "2.0.0"), change(9, "2.0.0")], {}, NOW)
     assert merged.document is before
-    assert {reason for _, reason in merged.skipped} == {
+    assert "already taken into account" in merged.skipped[0][1]
+    assert merged.skipped[1][1] == (
         "refused: 2.0.0 was marked bad by ana, 2026-11-24T20:00:00Z: crashes"
-    }
+    )
 
 
 HOLDS = [
@@ -131,7 +170,8 @@ def test_change_waits_only_while_a_hold_or_freeze_is_in_force(
     assert [waiting.version for waiting in merged.document.waiting()] == (
         ["1.0.0"] if waits else []
     )
-    assert [release.state for release in merged.not_carried] == ([WAITING] if waits else [])
+    assert merged.superseded == ()
+    assert [release.version for release in merged.releases] == ([] if waits else ["1.0.0"])
     assert merged.document.versions() == ({} if waits else {"a": "1.0.0"})
 
 
@@ -146,7 +186,7 @@ def test_end_of_a_hold_releases_the_newest_change_and_supersedes_the_others(
     merged = merge(before, [], {}, NOW)
     assert merged.document.versions() == {"a": "2.0", "b": "9.0"}
     assert [release.version for release in merged.releases] == ["2.0", "9.0"]
-    assert [(release.version, release.state) for release in merged.not_carried] == [
+    assert [(release.version, release.state) for release in merged.superseded] == [
         ("1.0", SUPERSEDED)
     ]
     kept = merged.document.freeze
@@ -160,7 +200,7 @@ def test_change_from_behind_a_freeze_waits_behind_the_hold_of_its_algorithm() ->
     before = Document("opt", freeze=over, holds={"a": Hold("r", "bo", "t")})
     merged = merge(before, [], {}, NOW)
     assert [waiting.sequence for waiting in merged.document.holds["a"].waiting] == ["1"]
-    assert [release.state for release in merged.not_carried] == [WAITING]
+    assert (merged.releases, merged.superseded) == ((), ())
 
 
 def test_equal_sequence_numbers_of_two_algorithms_are_kept_apart() -> None:

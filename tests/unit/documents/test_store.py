@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import boto3
@@ -224,3 +225,42 @@ def test_last_own_version_skips_corrupt_ones_and_may_be_missing(
     assert own
     assert own.version_id == first
     assert documents.last_own("opt", last) is None
+
+
+def test_version_far_back_is_preceded_by_another_one(documents: Documents) -> None:
+    for number in range(60):
+        rewrite(documents, "opt", promote(number + 1, f"a{number}"))
+    first = rewrite(documents, "opt", lambda document: document)
+    while first.document.revision > 1:
+        earlier = documents.before(first)
+        assert earlier
+        assert earlier.document.revision == first.document.revision - 1
+        first = earlier
+
+
+def test_object_whose_key_begins_with_the_key_of_a_document_is_another_object(s3: Any) -> None:
+    s3.put_object(Bucket=BUCKET, Key="metadata/opt.zip.bak", Body=render(Document("opt", 9)))
+    documents = Documents(s3, BUCKET, "metadata/", never)
+    assert documents.create_missing() == [f"metadata/{type_}.zip" for type_ in ("in", "opt", "out")]
+    s3.delete_object(Bucket=BUCKET, Key="metadata/opt.zip.bak")
+    first = documents.read("opt")
+    assert documents.before(first) is None
+    s3.put_object(Bucket=BUCKET, Key="metadata/opt.zip", Body=b"broken")
+    with pytest.raises(
+        DocumentError, match=f"last good version of the object is {first.version_id}"
+    ):
+        documents.read("opt")
+
+
+def test_sixteen_writers_at_once_all_succeed(documents: Documents) -> None:
+    """A writer fails an attempt only because another one succeeded."""
+    ready = threading.Barrier(16)
+
+    def write(number: int) -> None:
+        ready.wait()
+        rewrite(documents, "opt", promote(1, f"a{number}"))
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(write, range(16)))
+    document = documents.read("opt").document
+    assert (len(document.algorithms), document.revision) == (16, 16)

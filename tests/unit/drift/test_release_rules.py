@@ -33,7 +33,7 @@ def test_versions_have_one_order(one: str, other: str) -> None:
 
 
 def test_newest_unmarked_version_of_each_algorithm_is_kept() -> None:
-    entry = Entry("1.0", {}, "r", "1", "2026-11-24T20:00:00Z")
+    entry = Entry("1.0", {}, "r", "", "1", "2026-11-24T20:00:00Z")
     bad = {"a": {"3.0": Mark("slow", "ana", "2026-11-24T20:00:00Z")}}
     document = Document("opt", algorithms={"a": entry}, bad=bad)
     items = [AlgorithmVersion("opt", "a", version, {}) for version in ("1.0", "2.10", "3.0", "2.9")]

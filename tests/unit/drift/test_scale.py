@@ -57,7 +57,7 @@ class Items:
 def document(algorithms: int, version: str, *, lost: int = 0) -> Document:
     """A document of so many algorithms in a version, the first of which have an older one."""
     entries = {
-        f"a{number}": Entry("1.0" if number < lost else version, {}, "r", "1", SINCE)
+        f"a{number}": Entry("1.0" if number < lost else version, {}, "r", "", "1", SINCE)
         for number in range(algorithms)
     }
     return Document("opt", revision=1, algorithms=entries)

@@ -8,8 +8,17 @@ import pytest
 from phaseline.algorithms.schema import Schema
 from phaseline.errors import InputError, RefusedError
 from phaseline.promotion.listener import Listener
-from phaseline.site.live import Lives
-from tests.builders.requests import LATER, NAME, WEEKEND, ask, moved, now, release, verify
+from tests.builders.requests import (
+    LATER,
+    NAME,
+    WEEKEND,
+    ask,
+    live_times,
+    moved,
+    now,
+    release,
+    verify,
+)
 from tests.builders.requests import listener as listener  # a fixture
 from tests.builders.stores import AT
 from tests.events import stream_record
@@ -18,7 +27,7 @@ from tests.events import stream_record
 def test_promotion_makes_the_version_active_and_records_who_and_why(listener: Listener) -> None:
     outcome = ask(listener, "promote", "5.0")
     assert (moved(outcome), outcome.changed) == ({NAME: (None, "5.0")}, True)
-    (recorded,) = listener.ledger.open_releases("opt")
+    (recorded,) = listener.commits.ledger.open_releases("opt")
     assert (recorded,) == outcome.releases
     assert (recorded.who, recorded.reason, recorded.version) == ("ana", "because", "5.0")
 
@@ -44,10 +53,10 @@ def test_version_that_is_not_known_to_be_good_is_refused(
     listener: Listener, action: str, version: str | None, fields: dict[str, Any]
 ) -> None:
     listener.process([stream_record(1, version="1.0")], Schema())
-    before = listener.documents.read("opt")
+    before = listener.commits.documents.read("opt")
     with pytest.raises(RefusedError):
         ask(listener, action, version, **fields)
-    assert listener.documents.read("opt") == before
+    assert listener.commits.documents.read("opt") == before
 
 
 @pytest.mark.parametrize(
@@ -101,15 +110,15 @@ def test_changes_during_a_hold_wait_in_order_and_are_applied_on_resume(listener:
     for number, version in ((3, "3.0"), (2, "2.0"), (3, "3.0")):
         listener.process([stream_record(number, version=version)], Schema())
     assert now(listener) == "1.0"
-    hold = listener.documents.read("opt").document.holds[NAME]
+    hold = listener.commits.documents.read("opt").document.holds[NAME]
     assert [change.version for change in hold.waiting] == ["2.0", "3.0"]
     with pytest.raises(RefusedError, match="on hold by ana"):
         ask(listener, "promote", "5.0")
     outcome = ask(listener, "resume")
     assert moved(outcome) == {NAME: ("1.0", "3.0")}
     assert [each.previous for each in outcome.releases] == ["1.0"]
-    assert [(each.version, each.state) for each in outcome.not_carried] == [("2.0", "superseded")]
-    assert listener.documents.read("opt").document.holds == {}
+    assert [(each.version, each.state) for each in outcome.superseded] == [("2.0", "superseded")]
+    assert listener.commits.documents.read("opt").document.holds == {}
 
 
 def test_withdrawal_that_waited_returns_to_the_verified_version_on_resume(
@@ -144,7 +153,7 @@ def test_rollback_replaces_a_hold_with_an_end_and_keeps_its_waiting_changes(
     later = replace(listener, now=lambda: "2026-11-25T08:00:00Z")
     later.process([stream_record(4, version="4.0")], Schema())
     assert now(listener) == "1.0"
-    waiting = listener.documents.read("opt").document.waiting()
+    waiting = listener.commits.documents.read("opt").document.waiting()
     assert [change.version for change in waiting] == [*(["3.0"] if "until" in end else []), "4.0"]
 
 
@@ -155,7 +164,7 @@ def test_promotion_supersedes_changes_of_a_hold_that_has_ended(listener: Listene
     ask(listener, "promote", "5.0")
     replace(listener, now=lambda: LATER).apply_due()
     assert now(listener) == "5.0"
-    states = {each.version: each.state for each in listener.ledger.releases("opt", NAME)}
+    states = {each.version: each.state for each in listener.commits.ledger.releases("opt", NAME)}
     assert states == {"5.0": "open", "2.0": "superseded", "1.0": "verified"}
 
 
@@ -170,10 +179,10 @@ def test_resumption_during_a_freeze_names_the_remaining_hold(listener: Listener)
 def test_rollback_of_several_algorithms_is_one_write_or_none(listener: Listener) -> None:
     release(listener, "1.0", "2.0")
     release(listener, "5.0", "6.0", algorithm="other")
-    before = listener.documents.read("opt")
+    before = listener.commits.documents.read("opt")
     with pytest.raises(RefusedError, match="opt/third"):
         ask(listener, "rollback", algorithms=(NAME, "other", "third"))
-    assert listener.documents.read("opt") == before
+    assert listener.commits.documents.read("opt") == before
     outcome = ask(listener, "rollback", algorithms=(NAME, "other"))
     assert moved(outcome) == {NAME: ("2.0", "1.0"), "other": ("6.0", "5.0")}
     assert outcome.document.document.revision == before.document.revision + 1
@@ -186,7 +195,7 @@ def test_rollback_to_a_time_restores_each_live_version_and_removes_new_algorithm
 ) -> None:
     release(listener, "1.0", "2.0", "3.0")
     release(listener, "8.0", algorithm="late")
-    times = [live.at for live in Lives(listener.ledger.client, "ledger").between("2026", "2027")]
+    times = live_times(listener)
     outcome = ask(listener, "rollback", algorithms=(), as_of=times[1])
     assert moved(outcome) == {NAME: ("3.0", "2.0"), "late": ("8.0", None)}
     document = outcome.document.document
@@ -210,7 +219,7 @@ def test_rollback_to_a_time_before_the_first_publication_is_refused(listener: Li
 
 def test_rollback_to_a_time_with_a_bad_version_is_refused(listener: Listener) -> None:
     release(listener, "1.0", "2.0")
-    times = [live.at for live in Lives(listener.ledger.client, "ledger").between("2026", "2027")]
+    times = live_times(listener)
     ask(listener, "rollback")
     with pytest.raises(RefusedError, match="marked bad by ana"):
         ask(listener, "rollback", id="run-2", algorithms=(), as_of=times[-1])
@@ -243,7 +252,7 @@ def test_second_hold_changes_the_end_and_keeps_the_waiting_changes(listener: Lis
     ask(listener, "hold")
     listener.process([stream_record(8, version="8.0")], Schema())
     ask(listener, "hold", until="2026-11-25T08:00:00+01:00", reason="until tomorrow")
-    hold = listener.documents.read("opt").document.holds[NAME]
+    hold = listener.commits.documents.read("opt").document.holds[NAME]
     assert (hold.until, hold.reason) == ("2026-11-25T07:00:00Z", "until tomorrow")
     assert [change.version for change in hold.waiting] == ["8.0"]
 
@@ -254,11 +263,11 @@ def test_dry_run_returns_the_outcome_and_writes_nothing(listener: Listener, acti
     if action == "resume":
         ask(listener, "hold")
         listener.process([stream_record(9, version="9.0")], Schema())
-    before = listener.documents.read("opt")
+    before = listener.commits.documents.read("opt")
     version = "9.0" if action == "promote" else None
     outcome = ask(listener, action, version, dry_run=True)
     expected = {"promote": "9.0", "rollback": "1.0", "hold": "2.0", "resume": "9.0"}
     assert moved(outcome)[NAME][1] == expected[action]
     assert outcome.changed
-    assert listener.documents.read("opt") == before
-    assert list(listener.ledger.open_releases("opt")) == []
+    assert listener.commits.documents.read("opt") == before
+    assert list(listener.commits.ledger.open_releases("opt")) == []

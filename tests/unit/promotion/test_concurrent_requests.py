@@ -1,10 +1,11 @@
 """Requests that conflict with other writers of the document."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from phaseline.algorithms.schema import Schema
+from phaseline.documents.document import Document
 from phaseline.documents.store import Documents, Stored
 from phaseline.errors import RefusedError
 from phaseline.promotion.listener import Listener
@@ -14,19 +15,20 @@ from tests.events import stream_record
 
 
 class Raced(Documents):
-    """Documents to which somebody else writes between a request's read and its write."""
+    """Documents to which somebody else writes between a request's first read and its write."""
 
-    meanwhile: Callable[[], object]
+    meanwhile: list[Callable[[], object]]
 
-    def attempts(self, type_: str) -> Iterator[Stored]:
-        self.meanwhile()
-        return super().attempts(type_)
+    def write(self, document: Document, *, over: Stored) -> Stored | None:
+        while self.meanwhile:
+            self.meanwhile.pop()()
+        return super().write(document, over=over)
 
 
 def raced(listener: Listener, meanwhile: Callable[[], object]) -> Documents:
-    documents = listener.documents
+    documents = listener.commits.documents
     raced_documents = Raced(documents.s3, documents.bucket, documents.prefix, documents.pause)
-    object.__setattr__(raced_documents, "meanwhile", meanwhile)
+    object.__setattr__(raced_documents, "meanwhile", [meanwhile])
     return raced_documents
 
 
@@ -53,7 +55,7 @@ def test_slower_of_two_concurrent_changes_is_refused(
     with pytest.raises(RefusedError, match=f"{who} made {won} active at the same time"):
         ask(listener, action, version, documents=documents)
     assert now(listener) == won
-    assert [each.version for each in listener.ledger.open_releases("opt")] == [won]
+    assert [each.version for each in listener.commits.ledger.open_releases("opt")] == [won]
 
 
 @pytest.mark.parametrize(("action", "version"), [("promote", "5.0"), ("rollback", None)])
@@ -64,7 +66,7 @@ def test_slower_of_two_equal_concurrent_requests_finds_it_done(
     documents = raced(listener, lambda: ask(listener, action, version, id="other"))
     outcome = ask(listener, action, version, documents=documents)
     assert (now(listener), outcome.releases) == (version or "1.0", ())
-    assert len(list(listener.ledger.open_releases("opt"))) == 1
+    assert len(list(listener.commits.ledger.open_releases("opt"))) == 1
 
 
 def test_promotion_is_refused_after_a_concurrent_hold(listener: Listener) -> None:
@@ -76,4 +78,7 @@ def test_promotion_is_refused_after_a_concurrent_hold(listener: Listener) -> Non
 def test_concurrent_changes_of_different_algorithms_both_succeed(listener: Listener) -> None:
     documents = raced(listener, lambda: ask(listener, "promote", "1.0", algorithms=("other",)))
     ask(listener, "promote", "5.0", documents=documents)
-    assert listener.documents.read("opt").document.versions() == {NAME: "5.0", "other": "1.0"}
+    assert listener.commits.documents.read("opt").document.versions() == {
+        NAME: "5.0",
+        "other": "1.0",
+    }

@@ -11,13 +11,15 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from phaseline.algorithms.schema import Schema
+from phaseline.documents.commit import Commits
 from phaseline.documents.document import Hold
 from phaseline.errors import InputError, RemoteCallError
-from phaseline.github.outbox import Outbox
-from phaseline.promotion.listener import RELEASES_IN_A_DISPATCH, Listener
+from phaseline.github.outbox import RELEASES_IN_A_DISPATCH
+from phaseline.promotion.listener import Listener
 from phaseline.releases.ledger import Ledger
 from phaseline.releases.release import VERIFIED, Release
 from tests.builders.calls import Calls
+from tests.builders.requests import ask
 from tests.builders.stores import AT, BUCKET, make_stores, rewrite
 from tests.events import stream_record
 
@@ -56,29 +58,29 @@ def listener(github: Github, calls: Counter[str]) -> Iterator[Listener]:
             client.meta.events.register(
                 "before-call", lambda model, **_: calls.update([model.name])
             )
-        yield Listener(documents, ledger, Outbox(ledger.client, ledger.table), github, lambda: AT)
+        yield Listener(Commits(documents, ledger), github, lambda: AT)
 
 
 def active_in(listener: Listener, type_: str) -> dict[str, str]:
     """Return the active versions of a type."""
-    return listener.documents.read(type_).document.versions()
+    return listener.commits.documents.read(type_).document.versions()
 
 
 def verify(listener: Listener) -> None:
     """Mark each open release of `opt` as verified."""
-    for release in list(listener.ledger.open_releases("opt")):
-        listener.ledger.stamp(release, "verified", at=AT, state=VERIFIED)
+    for release in list(listener.commits.ledger.open_releases("opt")):
+        listener.commits.ledger.stamp(release, "verified", at=AT, state=VERIFIED)
 
 
 def take_all(listener: Listener) -> Calls:
     """Replace the ledger's writes, which are slow in moto, by a response without effect."""
-    return Calls(listener.ledger.client, UpdateItem=lambda _: {})
+    return Calls(listener.commits.ledger.client, PutItem=lambda _: {})
 
 
 def test_each_document_is_read_and_written_once_in_a_batch_of_10000_records(
     listener: Listener, calls: Counter[str], github: Github
 ) -> None:
-    updates = take_all(listener)
+    puts = take_all(listener)
     records = [
         stream_record(
             number,
@@ -92,7 +94,7 @@ def test_each_document_is_read_and_written_once_in_a_batch_of_10000_records(
     assert result.failed is None
     assert len(result.releases) == 1000
     assert (calls["GetObject"], calls["PutObject"]) == (3, 3)
-    assert (len(updates.of("UpdateItem")), calls["PutItem"]) == (1000, 2 * 3)
+    assert (len(puts.of("PutItem")), calls["UpdateItem"], calls["Query"]) == (1000, 2 * 3, 0)
     assert len(github.payloads) == 3
     for type_ in ("in", "opt", "out"):
         assert set(active_in(listener, type_).values()) == {"1.9.0"}
@@ -120,13 +122,41 @@ def test_batch_stops_at_the_first_malformed_record(listener: Listener) -> None:
     assert active_in(listener, "opt") == {"route-planner": "1.0"}
 
 
-def test_corrupt_document_fails_only_its_own_records(listener: Listener) -> None:
-    listener.documents.s3.put_object(Bucket=BUCKET, Key="metadata/in.zip", Body=b"x")
-    records = [stream_record(1, type_="opt"), stream_record(2, type_="in", algorithm="b")]
-    result = listener.process(records, Schema())
-    assert result.failed == "2"
-    assert "in.zip" in str(result.errors[0])
+def test_changes_of_an_unreadable_document_are_parked_until_it_can_be_read(
+    listener: Listener,
+) -> None:
+    """The records behind them do not wait, and the changes are applied in order."""
+    documents = listener.commits.documents
+    good = documents.s3.get_object(Bucket=BUCKET, Key="metadata/in.zip")["Body"].read()
+    documents.s3.put_object(Bucket=BUCKET, Key="metadata/in.zip", Body=b"x")
+    records = [
+        stream_record(1, type_="in", algorithm="b", version="1.0"),
+        stream_record(2, type_="opt"),
+        stream_record(3, type_="in", algorithm="b", version="2.0"),
+    ]
+    for _ in range(2):
+        result = listener.process(records, Schema())
+        assert (result.failed, "in.zip" in str(result.errors[0])) == (None, True)
     assert active_in(listener, "opt") == {"route-planner": "2.1.0"}
+    (error,) = listener.apply_due()
+    assert "in.zip" in str(error)
+    documents.s3.put_object(Bucket=BUCKET, Key="metadata/in.zip", Body=good)
+    result = listener.process([stream_record(4, type_="in", algorithm="c")], Schema())
+    assert active_in(listener, "in") == {"b": "2.0", "c": "2.1.0"}
+    assert {release.version for release in result.releases} == {"2.0", "2.1.0"}
+    assert listener.parking.read("in") == ()
+    assert listener.commits.outbox.read("in").parked is None
+
+
+def test_parked_changes_are_applied_by_the_schedule(listener: Listener) -> None:
+    documents = listener.commits.documents
+    good = documents.s3.get_object(Bucket=BUCKET, Key="metadata/in.zip")["Body"].read()
+    documents.s3.put_object(Bucket=BUCKET, Key="metadata/in.zip", Body=b"x")
+    listener.process([stream_record(1, type_="in", algorithm="b")], Schema())
+    documents.s3.put_object(Bucket=BUCKET, Key="metadata/in.zip", Body=good)
+    assert listener.apply_due() == ()
+    assert active_in(listener, "in") == {"b": "2.1.0"}
+    assert listener.parking.read("in") == ()
 
 
 def test_dispatch_that_github_does_not_accept_is_sent_later(
@@ -142,28 +172,42 @@ def test_dispatch_that_github_does_not_accept_is_sent_later(
     assert listener.send_owed() == ()
     assert listener.send_owed() == ()
     (payload,) = github.payloads
-    assert payload["document_version"] == listener.documents.read("opt").version_id
+    assert payload["document_version"] == listener.commits.documents.read("opt").version_id
     assert [name.rsplit("-", 1)[0] for name in payload["releases"]] == [
         "opt-route-planner-1.0",
         "opt-route-planner-2.0",
     ]
 
 
-def test_redelivery_completes_the_steps_after_a_crash(listener: Listener, github: Github) -> None:
+@pytest.mark.parametrize("step", ["PutItem", "UpdateItem"])
+@pytest.mark.parametrize("next_one", ["redelivery", "another record", "the schedule", "a person"])
+def test_whoever_comes_next_completes_the_steps_after_a_crash(
+    listener: Listener, github: Github, step: str, next_one: str
+) -> None:
 
     def crash(**_: Any) -> None:
         raise KeyboardInterrupt
 
-    events = listener.ledger.client.meta.events
-    events.register("before-call.dynamodb.PutItem", crash)
+    events = listener.commits.ledger.client.meta.events
+    events.register(f"before-call.dynamodb.{step}", crash)
     with pytest.raises(KeyboardInterrupt):
         listener.process([stream_record(1)], Schema())
-    events.unregister("before-call.dynamodb.PutItem", crash)
-    revision = listener.documents.read("opt").document.revision
+    events.unregister(f"before-call.dynamodb.{step}", crash)
+    match next_one:
+        case "redelivery":
+            listener.process([stream_record(1)], Schema())
+        case "another record":
+            listener.process([stream_record(2, version="9.0")], Schema())
+        case "the schedule":
+            assert listener.apply_due() == ()
+        case _:
+            ask(listener, "promote", "9.0", id="other")
+    assert listener.send_owed() == ()
     listener.process([stream_record(1)], Schema())
-    assert listener.documents.read("opt").document.revision == revision
-    assert len(list(listener.ledger.open_releases("opt"))) == 1
-    assert len(github.payloads) == 1
+    recorded = [r for r in listener.commits.ledger.open_releases("opt") if r.version == "2.1.0"]
+    assert [release.revision for release in recorded] == [1]
+    sent = [id_ for payload in github.payloads for id_ in payload["releases"]]
+    assert sent.count(recorded[0].release_id) == 1
 
 
 def test_withdrawal_returns_to_the_version_that_was_verified_before(listener: Listener) -> None:
@@ -211,16 +255,18 @@ def test_dispatch_of_many_releases_stays_within_githubs_limits(
 def frozen(listener: Listener, until: str) -> None:
     """Hold the type `opt` until a time."""
     hold = Hold("release day", "ana", AT, until=until)
-    rewrite(listener.documents, "opt", lambda document: document.revise(freeze=hold))
+    rewrite(listener.commits.documents, "opt", lambda document: document.revise(freeze=hold))
 
 
-def test_changes_during_a_hold_wait_in_the_ledger_and_are_not_dispatched(
+def test_changes_during_a_hold_wait_in_the_document_and_are_not_dispatched(
     listener: Listener, github: Github
 ) -> None:
     frozen(listener, LATER)
     for number, version in ((1, "1.0"), (2, "2.0"), (1, "1.0")):
         listener.process([stream_record(number, version=version)], Schema())
-    assert [each.version for each in listener.ledger.waiting("opt")] == ["1.0", "2.0"]
+    waiting = listener.commits.documents.read("opt").document.waiting()
+    assert [change.version for change in waiting] == ["1.0", "2.0"]
+    assert list(listener.commits.ledger.newest("opt")) == []
     assert (active_in(listener, "opt"), github.payloads) == ({}, [])
 
 
@@ -238,7 +284,7 @@ def test_end_of_a_hold_releases_and_dispatches_the_newest_change(
         assert later.apply_due() == ()
         later.send_owed()
     assert active_in(listener, "opt") == {"route-planner": "2.0"}
-    newest, overtaken = listener.ledger.releases("opt", "route-planner")
+    newest, overtaken = listener.commits.ledger.releases("opt", "route-planner")
     assert (newest.state, overtaken.state) == ("open", "superseded")
     (payload,) = github.payloads
     assert payload["releases"] == [newest.release_id]
@@ -254,8 +300,9 @@ def test_next_call_completes_due_changes_after_a_crash(listener: Listener, githu
             if list(releases):
                 raise RemoteCallError("the ledger", "it was not reached", at)
 
-    ledger = listener.ledger
-    dead = replace(listener, now=lambda: LATER, ledger=Dead(ledger.client, ledger.table))
+    ledger = listener.commits.ledger
+    commits = replace(listener.commits, ledger=Dead(ledger.client, ledger.table))
+    dead = replace(listener, now=lambda: LATER, commits=commits)
     (error,) = dead.apply_due()
     assert "not reached" in str(error)
     assert active_in(listener, "opt") == {"route-planner": "2.0"}
@@ -272,15 +319,15 @@ def test_denied_document_does_not_stop_due_changes_of_others(listener: Listener)
         if params["url_path"].endswith("in.zip"):
             raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject")
 
-    listener.documents.s3.meta.events.register("before-call.s3.GetObject", deny)
+    listener.commits.documents.s3.meta.events.register("before-call.s3.GetObject", deny)
     frozen(listener, AT)
     (error,) = listener.apply_due()
     assert "document 'in'" in str(error)
-    assert listener.documents.read("opt").document.freeze is None
+    assert listener.commits.documents.read("opt").document.freeze is None
 
 
 def test_corrupt_document_does_not_stop_due_changes_of_others(listener: Listener) -> None:
-    documents = listener.documents
+    documents = listener.commits.documents
     documents.s3.put_object(Bucket=BUCKET, Key="metadata/in.zip", Body=b"")
     frozen(listener, AT)
     (error,) = listener.apply_due()

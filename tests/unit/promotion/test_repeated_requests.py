@@ -9,8 +9,7 @@ from phaseline.documents.document import Document
 from phaseline.documents.store import Documents, Stored
 from phaseline.errors import RefusedError
 from phaseline.promotion.listener import Listener
-from phaseline.site.live import Lives
-from tests.builders.requests import LATER, NAME, ask, moved, now, release, verify
+from tests.builders.requests import LATER, NAME, ask, live_times, moved, now, release, verify
 from tests.builders.requests import listener as listener  # a fixture
 from tests.events import stream_record
 
@@ -37,9 +36,9 @@ def test_repeated_request_is_one_release_and_goes_back_once(
     verify(listener)
     again = ask(listener, action, version, at="2026-11-24T23:00:00Z")
     assert (moved(again)[NAME][1], again.changed) == (moved(first)[NAME][1], False)
-    recorded = [each.release_id for each in listener.ledger.releases("opt", NAME)]
+    recorded = [each.release_id for each in listener.commits.ledger.releases("opt", NAME)]
     assert recorded.count(first.releases[0].release_id) == 1
-    assert list(listener.ledger.open_releases("opt")) == []
+    assert list(listener.commits.ledger.open_releases("opt")) == []
 
 
 @pytest.mark.parametrize("action", ["promote", "rollback"])
@@ -50,10 +49,10 @@ def test_repeated_request_is_refused_after_a_newer_one(listener: Listener, actio
     verify(listener)
     ask(listener, "resume")
     ask(listener, "promote", "10.0", id="run-2")
-    before = listener.documents.read("opt")
+    before = listener.commits.documents.read("opt")
     with pytest.raises(RefusedError, match=r"carried out before, and 10\.0 has taken its place"):
         ask(listener, action, version, at="2026-11-24T23:00:00Z")
-    assert listener.documents.read("opt") == before
+    assert listener.commits.documents.read("opt") == before
     assert ask(listener, action, version, id="run-3").changed
 
 
@@ -64,20 +63,59 @@ def test_one_run_can_promote_two_versions_in_turn(listener: Listener) -> None:
 
 def test_later_request_of_the_same_second_is_newer_in_the_ledger(listener: Listener) -> None:
     release(listener, "1.0", "2.0")
-    since = listener.documents.read("opt").document.algorithms[NAME].since
+    since = listener.commits.documents.read("opt").document.algorithms[NAME].since
     for number, version in enumerate(["9.0", "8.0", "7.0"]):
         ask(listener, "promote", version, id=f"run-{number}", at=since)
-    versions = [each.version for each in listener.ledger.releases("opt", NAME)]
+    versions = [each.version for each in listener.commits.ledger.releases("opt", NAME)]
     assert versions[:3] == ["7.0", "8.0", "9.0"]
     ask(listener, "promote", "6.0", id="run-9", at=LATER)
-    assert listener.documents.read("opt").document.algorithms[NAME].since == LATER
+    assert listener.commits.documents.read("opt").document.algorithms[NAME].since == LATER
 
 
-def test_repeated_request_writes_the_missing_ledger_item(listener: Listener) -> None:
-    first = ask(listener, "promote", "9.0")
-    listener.ledger.client.delete_item(TableName="ledger", Key=first.releases[0].key)
-    ask(listener, "promote", "9.0", at="2026-11-24T23:00:00Z")
-    assert tuple(listener.ledger.releases("opt", NAME)) == first.releases
+def test_repeated_request_records_what_its_dead_writer_did_not(listener: Listener) -> None:
+    with pytest.raises(ConnectionError):
+        ask(listener, "promote", "9.0", documents=dying(listener.commits.documents))
+    assert list(listener.commits.ledger.releases("opt", NAME)) == []
+    again = ask(listener, "promote", "9.0", at="2026-11-24T23:00:00Z")
+    assert not again.changed
+    assert tuple(listener.commits.ledger.releases("opt", NAME)) == again.releases
+    assert [release.version for release in again.releases] == ["9.0"]
+
+
+@pytest.mark.parametrize("action", ["promote", "rollback"])
+def test_repeated_request_of_a_dead_writer_does_not_undo_a_newer_one(
+    listener: Listener, action: str
+) -> None:
+    release(listener, "1.0", "2.0")
+    version = "9.0" if action == "promote" else None
+    with pytest.raises(ConnectionError):
+        ask(listener, action, version, documents=dying(listener.commits.documents))
+    ask(listener, "resume", id="other")
+    ask(listener, "promote", "10.0", id="other")
+    with pytest.raises(RefusedError, match=r"carried out before, and 10\.0 has taken its place"):
+        ask(listener, action, version)
+    assert now(listener) == "10.0"
+
+
+@pytest.mark.parametrize("first", ["with a hold", "without a hold"])
+def test_repeated_resumption_does_not_end_a_later_hold(listener: Listener, first: str) -> None:
+    release(listener, "1.0")
+    if first == "with a hold":
+        ask(listener, "hold", id="run-0")
+    ask(listener, "resume")
+    ask(listener, "hold", id="run-2", who="bo")
+    with pytest.raises(RefusedError, match="resume was carried out before"):
+        ask(listener, "resume")
+    assert listener.commits.documents.read("opt").document.holds[NAME].who == "bo"
+    assert ask(listener, "resume", id="run-3").changed
+
+
+def test_repeated_hold_does_not_return_after_a_resumption(listener: Listener) -> None:
+    ask(listener, "hold")
+    ask(listener, "resume", id="run-2")
+    with pytest.raises(RefusedError, match="hold was carried out before"):
+        ask(listener, "hold")
+    assert listener.commits.documents.read("opt").document.holds == {}
 
 
 def test_repeated_resumption_records_released_and_superseded_changes(listener: Listener) -> None:
@@ -86,11 +124,11 @@ def test_repeated_resumption_records_released_and_superseded_changes(listener: L
     for number in (3, 4):
         listener.process([stream_record(number, version=f"{number}.0")], Schema())
     with pytest.raises(ConnectionError):
-        ask(listener, "resume", documents=dying(listener.documents))
+        ask(listener, "resume", documents=dying(listener.commits.documents))
     assert now(listener) == "4.0"
     for _ in range(2):
         assert not ask(listener, "resume", at="2026-11-24T23:00:00Z").changed
-    recorded = listener.ledger.releases("opt", NAME)
+    recorded = listener.commits.ledger.releases("opt", NAME)
     assert [each.state for each in recorded] == ["open", "superseded", "verified"]
 
 
@@ -98,11 +136,11 @@ def test_interrupted_rollback_has_marked_the_version_it_left(listener: Listener)
     """The mark, the hold and the earlier version are one write."""
     release(listener, "1.0", "2.0")
     with pytest.raises(ConnectionError):
-        ask(listener, "rollback", documents=dying(listener.documents))
+        ask(listener, "rollback", documents=dying(listener.commits.documents))
     again = ask(listener, "rollback")
     assert (moved(again), again.changed) == ({NAME: ("1.0", "1.0")}, False)
     verify(listener)
-    assert next(listener.ledger.releases("opt", NAME)).previous == "2.0"
+    assert next(listener.commits.ledger.releases("opt", NAME)).previous == "2.0"
     with pytest.raises(RefusedError, match="marked bad"):
         ask(listener, "rollback", "2.0", id="run-2")
 
@@ -121,7 +159,7 @@ def test_repeated_rollback_does_not_undo_a_resumption(listener: Listener) -> Non
     ask(listener, "rollback")
     ask(listener, "resume", id="run-2")
     assert not ask(listener, "rollback").changed
-    assert listener.documents.read("opt").document.holds == {}
+    assert listener.commits.documents.read("opt").document.holds == {}
 
 
 @pytest.mark.parametrize("action", ["promote", "rollback"])
@@ -131,9 +169,9 @@ def test_repeated_request_records_the_version_that_was_replaced(
     release(listener, "1.0", "2.0")
     version = "9.0" if action == "promote" else None
     with pytest.raises(ConnectionError):
-        ask(listener, action, version, documents=dying(listener.documents))
+        ask(listener, action, version, documents=dying(listener.commits.documents))
     ask(listener, action, version)
-    assert next(listener.ledger.releases("opt", NAME)).previous == "2.0"
+    assert next(listener.commits.ledger.releases("opt", NAME)).previous == "2.0"
 
 
 def test_repeated_resumption_records_the_version_to_which_a_withdrawal_returned(
@@ -144,22 +182,22 @@ def test_repeated_resumption_records_the_version_to_which_a_withdrawal_returned(
     left = stream_record(3, version="2.0", old_phase="PACKAGE_TESTS_COMPLETE", phase="REJECTED")
     listener.process([left], Schema())
     with pytest.raises(ConnectionError):
-        ask(listener, "resume", documents=dying(listener.documents))
+        ask(listener, "resume", documents=dying(listener.commits.documents))
     ask(listener, "resume")
-    newest = next(listener.ledger.releases("opt", NAME))
+    newest = next(listener.commits.ledger.releases("opt", NAME))
     assert (newest.version, newest.previous, newest.state) == ("1.0", "2.0", "open")
 
 
 def test_repeated_rollback_records_a_removed_algorithm(listener: Listener) -> None:
     release(listener, "1.0")
-    times = [live.at for live in Lives(listener.ledger.client, "ledger").between("2026", "2027")]
+    times = live_times(listener)
     release(listener, "8.0", algorithm="late")
     back: dict[str, Any] = {"algorithms": (), "as_of": times[0]}
     with pytest.raises(ConnectionError):
-        ask(listener, "rollback", documents=dying(listener.documents), **back)
+        ask(listener, "rollback", documents=dying(listener.commits.documents), **back)
     for _ in range(2):
         assert not ask(listener, "rollback", **back).changed
-    newest = next(listener.ledger.releases("opt", "late"))
+    newest = next(listener.commits.ledger.releases("opt", "late"))
     assert (newest.version, newest.previous, newest.action) == (None, "8.0", "rollback")
     ask(listener, "resume", algorithms=("late",), id="run-2")
     ask(listener, "promote", "9.0", algorithms=("late",), id="run-3")

@@ -25,8 +25,8 @@ def promote(listener: Listener, number: int, version: str, at: str, **display: A
         "M": {name: {"S": value} for name, value in display.items()}
     }
     listener.process([record], Schema())
-    for each in list(listener.ledger.open_releases("opt")):
-        listener.ledger.stamp(each, "verified", at=at, state=VERIFIED)
+    for each in list(listener.commits.ledger.open_releases("opt")):
+        listener.commits.ledger.stamp(each, "verified", at=at, state=VERIFIED)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def upstream(listener: Listener) -> Upstream:
     promote(listener, 1, "1.0", "2026-11-24T20:30:00Z", title="One")
     promote(listener, 2, "2.0", "2026-11-24T21:30:00Z", title="Two")
     listener.process([stream_record(3, version="3.0")], Schema())
-    return Upstream("staging", listener.documents, listener.ledger, timedelta())
+    return Upstream("staging", listener.commits.documents, listener.commits.ledger, timedelta())
 
 
 @pytest.mark.parametrize(

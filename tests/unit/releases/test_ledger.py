@@ -9,7 +9,7 @@ from moto import mock_aws
 
 from phaseline.github.outbox import Dispatch, Outbox
 from phaseline.releases.ledger import Ledger
-from phaseline.releases.release import SUPERSEDED, VERIFIED, WAITING, Step
+from phaseline.releases.release import SUPERSEDED, VERIFIED, RequestRecord, Step
 from tests.builders.releases import numbered_release
 from tests.builders.stores import AT, make_table
 
@@ -30,13 +30,13 @@ def test_recorded_release_is_open_and_is_read_newest_first(ledger: Ledger) -> No
     assert list(ledger.open_releases("in")) == []
 
 
-def test_releases_of_one_second_are_sorted_by_sequence_number(ledger: Ledger) -> None:
-    same = [
-        replace(numbered_release(n), requested_at=AT, release_id=f"id-{9 - n}") for n in (9, 1, 2)
-    ]
-    same.append(replace(numbered_release(10), requested_at=AT, release_id="id"))
-    ledger.record(same, at=AT)
-    assert [r.sequence for r in ledger.releases("opt", "a")] == ["10", "9", "2", "1"]
+def test_releases_are_sorted_by_revision_whatever_their_times(ledger: Ledger) -> None:
+    clocks = {1: "2026-11-24T20:10:00Z", 2: "2026-11-24T20:00:00Z", 10: "2026-11-24T19:00:00Z"}
+    for number in (10, 1, 2):
+        release = replace(numbered_release(number), requested_at=clocks[number])
+        ledger.record([release], at=clocks[number])
+    assert [each.revision for each in ledger.releases("opt", "a")] == [10, 2, 1]
+    assert [each.revision for each in ledger.open_releases("opt")] == [1, 2, 10]
 
 
 def test_redelivery_keeps_the_first_record(ledger: Ledger) -> None:
@@ -67,7 +67,7 @@ def test_only_verified_releases_that_were_not_withdrawn_can_return(ledger: Ledge
     ledger.record([numbered_release(n, f"{n}.0") for n in (1, 2, 3, 4)], at=AT)
     for n in (1, 2, 4):
         ledger.stamp(numbered_release(n, f"{n}.0"), "verified", at=AT, state=VERIFIED)
-    ledger.withdraw("opt", "a", "4.0", before=5, at=AT)
+    ledger.withdraw("opt", "a", "4.0", revision=5, at=AT)
     assert [each.version for each in ledger.releases("opt", "a") if each.can_return] == [
         "2.0",
         "1.0",
@@ -76,40 +76,60 @@ def test_only_verified_releases_that_were_not_withdrawn_can_return(ledger: Ledge
 
 def test_late_withdrawal_keeps_a_newer_release_of_the_same_version(ledger: Ledger) -> None:
     ledger.record([numbered_release(1, "1.0"), numbered_release(5, "1.0")], at=AT)
-    ledger.withdraw("opt", "a", "1.0", before=3, at=AT)
+    ledger.withdraw("opt", "a", "1.0", revision=3, at=AT)
     newer, older = ledger.releases("opt", "a")
     assert ("withdrawn" in newer.steps, "withdrawn" in older.steps) == (False, True)
 
 
-def test_waiting_release_opens_after_its_hold_and_keeps_the_time_of_its_wait(
-    ledger: Ledger,
-) -> None:
-    waiting = replace(numbered_release(1), state=WAITING, document_version=None, revision=None)
-    ledger.record([waiting], at="first")
-    ledger.record([waiting], at="second")
-    assert list(ledger.open_releases("opt")) == []
-    ledger.record([numbered_release(1)], at="third")
-    ledger.record([waiting], at="fourth")
+def test_withdrawal_is_one_item_whose_highest_revision_stays(ledger: Ledger) -> None:
+    ledger.record([numbered_release(n, "1.0") for n in (1, 2, 3)], at=AT)
+    for revision in (3, 2, 3):
+        ledger.withdraw("opt", "a", "1.0", revision=revision, at=f"at {revision}")
+    releases = list(ledger.releases("opt", "a"))
+    assert ["withdrawn" in each.steps for each in releases] == [False, True, True]
+    assert releases[1].steps["withdrawn"] == Step("at 3")
+    assert ledger.client.scan(TableName="ledger")["Count"] == 4
+
+
+def test_release_that_waited_keeps_the_time_since_when(ledger: Ledger) -> None:
+    waited = replace(numbered_release(1), steps={"waiting": Step("first")})
+    ledger.record([waited], at="second")
     (recorded,) = ledger.open_releases("opt")
-    assert (recorded.state, recorded.revision) == ("open", 1)
-    assert recorded.steps == {"waiting": Step("first"), "document": Step("third", link="v1")}
+    assert recorded.steps == {"waiting": Step("first"), "document": Step("second", link="v1")}
 
 
-def test_waiting_release_that_was_superseded_never_opens(ledger: Ledger) -> None:
-    waiting = replace(numbered_release(1), state=WAITING)
-    ledger.record([waiting], at=AT)
-    ledger.record([replace(waiting, state=SUPERSEDED)], at=AT)
-    ledger.record([numbered_release(1)], at=AT)
+def test_superseded_release_is_not_open(ledger: Ledger) -> None:
+    ledger.record([replace(numbered_release(1), state=SUPERSEDED)], at=AT)
     (recorded,) = ledger.releases("opt", "a")
-    assert (recorded.state, set(recorded.steps)) == (SUPERSEDED, {"superseded", "waiting"})
+    assert (recorded.state, set(recorded.steps)) == (SUPERSEDED, {"superseded"})
     assert list(ledger.open_releases("opt")) == []
+
+
+def test_release_with_a_long_display_in_any_script_fits(ledger: Ledger) -> None:
+    """Escaped as ASCII, these 210 kB would be 420 kB, more than an item may have."""
+    display = {"text": "\u6f22" * 70_000}
+    ledger.record([replace(numbered_release(1), display=display)], at=AT)
+    assert next(ledger.releases("opt", "a")).display == display
+
+
+def test_stamp_creates_no_release(ledger: Ledger) -> None:
+    ledger.stamp(numbered_release(1), "workflow", at=AT)
+    assert list(ledger.releases("opt", "a")) == []
+
+
+def test_request_is_known_once_it_is_recorded(ledger: Ledger) -> None:
+    request = RequestRecord("key", "hold", ("a", "b"), "ana", "slow", AT)
+    assert ledger.request("opt", "key") is None
+    ledger.record_request("opt", request, revision=3)
+    ledger.record_request("opt", replace(request, who="bo"), revision=9)
+    assert ledger.request("opt", "key") == request
+    assert ledger.request("in", "key") is None
 
 
 def test_releases_of_a_period_include_both_ends_oldest_first(ledger: Ledger) -> None:
-    ledger.record([numbered_release(n) for n in (1, 2, 3, 4)], at=AT)
-    releases = ledger.between(
-        "opt", numbered_release(2).requested_at, numbered_release(3).requested_at
-    )
+    for n in (1, 2, 3, 4):
+        ledger.record([numbered_release(n)], at=f"2026-11-24T20:00:0{n}.500000Z")
+    releases = ledger.between("opt", "2026-11-24T20:00:02Z", "2026-11-24T20:00:03Z")
     assert list(releases) == [numbered_release(2), numbered_release(3)]
     assert list(ledger.between("in", "2026", "2027")) == []
 
@@ -133,15 +153,30 @@ def test_claim_succeeds_once_or_again_after_its_lease_until_it_is_settled(ledger
 
 def test_outbox_keeps_the_newest_dispatch_until_it_is_sent(ledger: Ledger) -> None:
     outbox = Outbox(ledger.client, ledger.table)
-    old = Dispatch("opt", "v1", 1, ("r1",), False)
-    new = Dispatch("opt", "v2", 2, ("r1", "r2"), False)
-    assert outbox.newest("opt") is None
-    outbox.owe(new)
-    outbox.owe(old)
-    outbox.mark_sent(replace(old, sent=True))
-    assert outbox.newest("opt") == new
-    outbox.mark_sent(replace(new, sent=True))
-    assert outbox.newest("opt") == replace(new, sent=True)
+    empty = outbox.read("opt")
+    assert (empty.revision, empty.owed) == (-1, None)
+    old = empty.following("opt", "v1", 1, ["r1"])
+    new = old.following("opt", "v2", 2, ["r2"])
+    assert old.owed
+    assert new.owed == Dispatch("opt", "v2", 2, ("r1", "r2"), 2)
+    outbox.settle("opt", new)
+    outbox.settle("opt", old)
+    outbox.mark_sent(old.owed)
+    assert outbox.read("opt") == new
+    outbox.mark_sent(new.owed)
+    assert outbox.read("opt").owed is None
+    outbox.settle("opt", outbox.read("opt").following("opt", "v3", 3, []))
+    assert (outbox.read("opt").revision, outbox.read("opt").owed) == (3, None)
+
+
+def test_outbox_stays_small_while_github_is_down(ledger: Ledger) -> None:
+    state = Outbox(ledger.client, ledger.table).read("opt")
+    for revision in range(3):
+        ids = [f"{revision}-{number}" for number in range(10_000)]
+        state = state.following("opt", "v", revision, ids)
+    assert state.owed
+    assert (len(state.owed.releases), state.owed.release_count) == (150, 30_000)
+    assert state.owed.releases[-1] == "2-9999"
 
 
 def test_releases_are_read_in_the_order_of_their_keys_without_missing_ones(ledger: Ledger) -> None:

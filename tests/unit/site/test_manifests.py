@@ -59,7 +59,7 @@ def test_slow_response_is_a_failed_call(httpserver: HTTPServer) -> None:
     httpserver.expect_request("/phaseline.json").respond_with_handler(_drip)
     ticks = iter(range(0, 1000, 9))
     with pytest.raises(RemoteCallError, match="longer than"):
-        manifests.fetch(httpserver.url_for(""), clock=lambda: next(ticks))
+        manifests.fetch(httpserver.url_for(""), timeout=5.0, clock=lambda: next(ticks))
 
 
 def _drip(_: Request) -> Response:

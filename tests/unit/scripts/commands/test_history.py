@@ -9,7 +9,6 @@ from click.testing import CliRunner
 from moto import mock_aws
 
 from phaseline.algorithms.names import TYPES
-from phaseline.documents import commit
 from phaseline.documents.document import Document, Entry
 from phaseline.documents.merge import Merged
 from phaseline.errors import RefusedError
@@ -72,22 +71,21 @@ def activate(
             for name, version in versions.items()
         )
         entries = {
-            one.algorithm: Entry(str(one.version), {}, one.release_id, one.sequence, begun)
+            one.algorithm: Entry(str(one.version), {}, one.release_id, "", one.sequence, begun)
             for one in releases
         }
         revised = document.revise(algorithms={**document.algorithms, **entries})
-        return Merged(revised, releases, ())
+        return Merged(revised, releases)
 
-    read = services.documents.read("opt")
-    made = merge(read.document)
-    stored = services.documents.write(made.document, over=read)
-    assert stored
-    merged = commit.record(services.ledger, stored, made, at=at(second + 1))
-    for release in merged.releases:
+    attempt = next(services.commits.attempts("opt"))
+    made = merge(attempt.document)
+    committed = services.commits.write(made, over=attempt, at=at(second + 1))
+    assert committed
+    for release in committed.releases:
         services.ledger.stamp(
             release, VERIFIED, at=at(second + 60), link="https://x", state=VERIFIED
         )
-    return merged.releases
+    return committed.releases
 
 
 def go_live(services: Services, second: int, frontend: str) -> None:
@@ -139,7 +137,7 @@ def test_time_before_the_first_publication_has_nothing_live(services: Services) 
 
 def test_number_of_reads_is_independent_of_algorithms(services: Services) -> None:
     """One query, and one read of each document."""
-    many = {f"a{n}": Entry("1.0.0", {}, f"r{n}", "1", at(100)) for n in range(1000)}
+    many = {f"a{n}": Entry("1.0.0", {}, f"r{n}", "", "1", at(100)) for n in range(1000)}
     rewrite(services.documents, "opt", lambda document: document.revise(algorithms=many))
     go_live(services, 200, "c1")
     queries = Calls(services.ledger.client, Query=lambda _: None, GetItem=lambda _: None)

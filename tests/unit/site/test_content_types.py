@@ -11,6 +11,7 @@ OTHERWISE = {
     ".cjs",
     ".opus",
     ".rdf",
+    ".rtf",
     ".vcf",
     ".wav",
     ".xml",

@@ -1,10 +1,14 @@
 """The locked lists of packages: complete, with hashes, and as the files that people edit say."""
 
 import re
+import sys
+from collections.abc import Iterable
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 
+from phaseline.deploy.package import imports
 from requirements.environments import LISTS, LOCKED, ROOT
 
 PIN = re.compile(r"^(?P<name>[\w.-]+)(\[[\w,-]+\])?==(?P<version>\S+)")
@@ -64,3 +68,59 @@ def test_workflows_use_the_locked_installer() -> None:
     (version,) = pins(LISTS / "uv.in")["uv"]
     action = (ROOT / ".github/actions/setup/action.yml").read_text("utf-8")
     assert f'version: "{version}"' in action
+
+
+def modules(start: Iterable[Path]) -> dict[str, Path]:
+    """Return the project's modules that these files are or import, by name."""
+    found: dict[str, Path] = {}
+    waiting = list(start)
+    while waiting:
+        path = waiting.pop()
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        if name not in found:
+            found[name] = path
+            waiting += (file for module in imported(name, path) for file in files(module))
+    return found
+
+
+def imported(name: str, path: Path) -> set[str]:
+    """Return the names of all modules that a module may import when it runs."""
+    source = path.read_text("utf-8")
+    return {one.module for one in imports(source, name, is_package=path.stem == "__init__")}
+
+
+def files(module: str) -> list[Path]:
+    """Return the file of one of the project's modules, or none for other modules."""
+    path = ROOT.joinpath(*module.split("."))
+    candidates = (path.with_suffix(".py"), path / "__init__.py")
+    return [candidate for candidate in candidates if candidate.is_file()]
+
+
+def third_party(start: Iterable[Path]) -> dict[str, str]:
+    """Return the packages outside the project that modules import, each with one of its modules."""
+    own = {path.name for path in ROOT.iterdir()}
+    known = packages_distributions()
+    packages: dict[str, str] = {}
+    for name, path in modules(start).items():
+        for module in imported(name, path):
+            top = module.partition(".")[0]
+            if top not in own | sys.stdlib_module_names and top in known:
+                packages[re.sub(r"[-_.]+", "-", known[top][0]).lower()] = name
+    return packages
+
+
+@pytest.mark.parametrize(
+    ("program", "target"),
+    [
+        (["local/__main__.py"], "requirements/local.txt"),
+        (sorted(ROOT.glob("scripts/**/*.py")), "requirements.txt"),
+    ],
+    ids=["local", "scripts"],
+)
+def test_program_finds_all_that_it_imports_in_its_list(
+    program: list[str | Path], target: str
+) -> None:
+    """The tests' environment has more packages, so only a new clone would show what is missing."""
+    needed = third_party(ROOT / path for path in program)
+    assert "boto3" in needed
+    assert needed.keys() - pins(ROOT / target).keys() == set()

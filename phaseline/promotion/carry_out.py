@@ -100,10 +100,15 @@ class _Run:
         self._request, self._commits, self._ledger = request, commits, sources.ledger
         self._before = first.stored
         self._seen = seen or first.document
-        documents = commits.documents
-        self._targets = eligible_entries(request, first.document, documents, sources)
         carried_out = self._ledger.request(request.type, request.record.key)
         self._was_carried_out = carried_out is not None
+        self._targets = eligible_entries(
+            request,
+            first.document,
+            commits.documents,
+            sources,
+            was_carried_out=self._was_carried_out,
+        )
 
     def preview(self, attempt: Attempt) -> Outcome:
         """Return the outcome that `write` would have."""
@@ -146,9 +151,10 @@ class _Run:
         releases = []
         for name, target in self._targets.items():
             entry, id_ = document.entry(name), release_id_of(self._request, name, target)
-            newest = next(self._ledger.releases(self._request.type, name), None)
-            if entry and newest and entry.release == newest.release_id == id_:
-                releases.append(newest)
+            if entry and entry.release == id_:
+                newest = next(self._ledger.releases(self._request.type, name), None)
+                if newest and newest.release_id == id_:
+                    releases.append(newest)
         return tuple(releases)
 
 

@@ -36,20 +36,32 @@ class Sources:
 
 
 def eligible_entries(
-    request: Request, document: Document, documents: Documents, sources: Sources
+    request: Request,
+    document: Document,
+    documents: Documents,
+    sources: Sources,
+    *,
+    was_carried_out: bool,
 ) -> dict[str, Entry | None]:
     """Return the entries that a promotion or rollback makes active, by algorithm.
 
-    None stands for no version. Other requests have no entries. The `document` must be settled (see
-    documents/commit.py), so that the ledger knows whether the request was carried out before.
+    None stands for no version. Other requests have no entries. `was_carried_out` says whether the
+    ledger has the request. The `document` must be settled (see documents/commit.py), so that the
+    ledger has each request that the document contains.
     Raises RefusedError if a version is not known to be good, or if the request was carried out and
     another change has followed. Raises InputError if a promotion needs a version and names none.
     """
     if request.action not in {"promote", "rollback"}:
         return {}
     if request.as_of is not None:
-        return _entries_at(request, request.as_of, document, documents, sources)
-    was_carried_out = sources.ledger.request(request.type, request.record.key) is not None
+        return _entries_at(
+            request,
+            request.as_of,
+            document,
+            documents,
+            sources,
+            was_carried_out=was_carried_out,
+        )
     return {
         name: _target(request, name, document, sources, was_carried_out=was_carried_out)
         for name in request.algorithms
@@ -94,7 +106,13 @@ def _promotion_entry(request: Request, name: str, sources: Sources) -> Entry:
 
 
 def _entries_at(
-    request: Request, time: str, document: Document, documents: Documents, sources: Sources
+    request: Request,
+    time: str,
+    document: Document,
+    documents: Documents,
+    sources: Sources,
+    *,
+    was_carried_out: bool,
 ) -> dict[str, Entry | None]:
     """Return the entries that were live at a time, of the algorithms that have changed since."""
     live = sources.lives.at(str(in_utc(time)))
@@ -122,7 +140,6 @@ def _entries_at(
             f" {ALGORITHMS_LIMIT} at most",
             "Name some of the algorithms in each request.",
         )
-    was_carried_out = sources.ledger.request(request.type, request.record.key) is not None
     for name, target in targets.items():
         entry = document.entry(name)
         if entry and entry.release == release_id_of(request, name, target):

@@ -29,6 +29,16 @@ def parse(text: object, where: str) -> datetime:
     )
 
 
+def bounds(since: str, until: str) -> tuple[str, str]:
+    """Return the bounds of the texts that begin with a time of a period, both ends included.
+
+    >>> bounds("2026-11-25T10:00:00Z", "2026-11-25T11:00:00Z")
+    ('2026-11-25T10:00:00', '2026-11-25T11:00:00~')
+    """
+    # Without the Z, whole seconds include their fractions. "~" sorts after all that may follow.
+    return since.removesuffix("Z"), f"{until.removesuffix('Z')}~"
+
+
 def second(moment: datetime) -> str:
     """Format a time in whole seconds: `2026-11-25T10:00:00Z`."""
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -23,7 +23,7 @@ from phaseline.documents.merge import Fallbacks, Merged
 from phaseline.documents.store import Documents, Stored
 from phaseline.errors import RemoteCallError
 from phaseline.github.outbox import Dispatch, Outbox, Settled
-from phaseline.releases.ledger import WRITERS, Ledger
+from phaseline.releases.ledger import WRITERS, Ledger, each
 from phaseline.releases.release import OPEN, Release, RequestRecord
 
 
@@ -150,8 +150,7 @@ class Commits:
         def record(each: tuple[str, str]) -> None:
             self.ledger.withdraw(type_, *each, revision=revision, at=at)
 
-        with ThreadPoolExecutor(WRITERS) as pool:
-            list(pool.map(record, withdrawn))
+        each(record, withdrawn)
 
     def fallbacks(self, document: Document, changes: Iterable[Change]) -> Fallbacks:
         """Return the releases to which each withdrawal of `changes` may return, newest first.

@@ -111,7 +111,7 @@ class Outbox:
 
     def mark_parked(self, type_: str, mark: str) -> None:
         """Record that changes of a document are parked (promotion/parking.py)."""
-        self._update(type_, {"parked": mark}, "attribute_not_exists(#parked) OR #parked <> :parked")
+        self._update(type_, {"parked": mark})
 
     def remove_parked(self, type_: str, mark: str) -> None:
         """Record that no changes are parked any more, unless the mark has changed meanwhile."""
@@ -121,10 +121,11 @@ class Outbox:
         self,
         type_: str,
         fields: Mapping[str, Any],
-        condition: str,
+        condition: str | None = None,
         operands: Mapping[str, Any] | None = None,
     ) -> None:
-        """Set `fields` of the item of a type, unless the condition is false."""
+        """Set `fields` of the item of a type, unless there is a condition and it is false."""
+        conditions: Any = {"ConditionExpression": condition} if condition else {}
         values = {f":{name}": serialize(value) for name, value in fields.items()}
         try:
             self.client.update_item(
@@ -133,7 +134,7 @@ class Outbox:
                 UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in fields),
                 ExpressionAttributeNames={f"#{name}": name for name in fields},
                 ExpressionAttributeValues=values | dict(operands or {}),
-                ConditionExpression=condition,
+                **conditions,
             )
         except ClientError as error:
             unless_condition_failed(error)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from phaseline import times
 from phaseline.aws.dynamodb import plain, serialize, unless_condition_failed
 from phaseline.documents.revision import in_summary
 from phaseline.pipeline import actions
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 FRONTEND = "Frontend"
 """The source action of the frontend's repository."""
-END = "~"
-"""Sorts after every character that follows a time in a key."""
 
 
 @dataclass(frozen=True)
@@ -145,14 +144,14 @@ class Recorder:
 
     def between(self, since: str, until: str) -> Iterator[Execution]:
         """Return the stored executions that started from `since` to `until`, oldest first."""
+        first, last = times.bounds(since, until)
         pages = self.dynamodb.get_paginator("query").paginate(
             TableName=self.table,
             KeyConditionExpression="pk = :pk AND sk BETWEEN :since AND :until",
             ExpressionAttributeValues={
                 ":pk": {"S": "executions"},
-                # Without the Z, whole seconds sort before the milliseconds of the same second.
-                ":since": {"S": since.removesuffix("Z")},
-                ":until": {"S": until.removesuffix("Z") + END},
+                ":since": {"S": first},
+                ":until": {"S": last},
             },
             ConsistentRead=True,
         )

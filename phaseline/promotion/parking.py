@@ -8,14 +8,13 @@ a batch needs no query to learn that there are none.
 import json
 import uuid
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from phaseline.algorithms.changes import Change
 from phaseline.aws.dynamodb import plain, serialize
 from phaseline.github.outbox import Outbox
-from phaseline.releases.ledger import WRITERS
+from phaseline.releases.ledger import each
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Parking:
                 Item={**_key(type_, change), "change": serialize(body)},
             )
 
-        _each(store, changes)
+        each(store, changes)
         # The mark comes last and is new, so no reader removes it before it has read the changes.
         self.outbox.mark_parked(type_, str(uuid.uuid4()))
 
@@ -59,13 +58,8 @@ class Parking:
         def remove(change: Change) -> None:
             self.outbox.client.delete_item(TableName=self.outbox.table, Key=_key(type_, change))
 
-        _each(remove, changes)
+        each(remove, changes)
         self.outbox.remove_parked(type_, mark)
-
-
-def _each(act: Any, changes: Iterable[Change]) -> None:
-    with ThreadPoolExecutor(WRITERS) as pool:
-        list(pool.map(act, changes))
 
 
 def _key(type_: str, change: Change) -> dict[str, Any]:

@@ -22,13 +22,14 @@ idempotent, so a step that runs twice, or concurrently with itself, changes noth
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
 
+from phaseline import times
 from phaseline.aws.dynamodb import plain, serialize, unless_condition_failed
 from phaseline.releases.release import (
     DOCUMENT,
@@ -48,8 +49,17 @@ NEWEST_PAGE = 50
 """The page size of queries whose callers often need only the newest releases."""
 WRITERS = 16
 """Concurrent requests to the ledger, which fit into the connection pool of a small function."""
-END = "~"
-"""This character sorts after every character of a time."""
+NEW = "attribute_not_exists(pk)"
+"""The condition that the item does not exist."""
+
+
+T = TypeVar("T")
+
+
+def each(act: Callable[[T], object], items: Iterable[T]) -> None:
+    """Call `act` for each item, WRITERS at a time. Raises the first error after all calls."""
+    with ThreadPoolExecutor(WRITERS) as pool:
+        list(pool.map(act, items))
 
 
 @dataclass(frozen=True)
@@ -65,8 +75,7 @@ class Ledger:
         `at` (ISO 8601, UTC) is the time at which their document was stored. A release that the
         ledger has already stays unchanged.
         """
-        with ThreadPoolExecutor(WRITERS) as pool:
-            list(pool.map(lambda release: self._record(release, at), releases))
+        each(lambda release: self._record(release, at), releases)
 
     def _record(self, release: Release, at: str) -> None:
         fields = {name: value for name, value in vars(release).items() if value is not None}
@@ -83,32 +92,34 @@ class Ledger:
             f"step_{name}": {key: value for key, value in step.items() if value is not None}
             for name, step in steps.items()
         }
-        self._put_new(release.key, fields)
+        self._put({**release.key, **_serialized(fields)}, NEW)
 
-    def _put_new(self, key: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
-        """Write an item unless the table has one with this key."""
+    def _put(
+        self, item: Mapping[str, Any], condition: str, values: Mapping[str, Any] | None = None
+    ) -> bool:
+        """Write an item if `condition` is true, and return whether it is. It names `values`."""
+        operands: Any = {"ExpressionAttributeValues": values} if values else {}
         try:
             self.client.put_item(
-                TableName=self.table,
-                Item={**key, **{name: serialize(value) for name, value in fields.items()}},
-                ConditionExpression="attribute_not_exists(pk)",
+                TableName=self.table, Item=item, ConditionExpression=condition, **operands
             )
         except ClientError as error:
             unless_condition_failed(error)
+            return False
+        return True
 
     def record_request(self, type_: str, request: RequestRecord, *, revision: int) -> None:
         """Write a request that was carried out, once. `revision` is that of its document then."""
         fields = {**vars(request), "algorithms": list(request.algorithms), "revision": revision}
-        self._put_new(_request_key(type_, request.key), fields)
+        self._put({**_request_key(type_, request.key), **_serialized(fields)}, NEW)
 
     def request(self, type_: str, key: str) -> RequestRecord | None:
         """Return the request with this key if it was carried out, otherwise None."""
-        attributes = plain(self._get(_request_key(type_, key)))
-        if not attributes:
+        item = plain(self._get(_request_key(type_, key)))
+        if not item:
             return None
-        names = RequestRecord.__dataclass_fields__
-        fields: dict[str, Any] = {name: attributes[name] for name in names}
-        return RequestRecord(**{**fields, "algorithms": tuple(fields["algorithms"])})
+        fields = {name: item[name] for name in RequestRecord.__dataclass_fields__}
+        return RequestRecord(**fields | {"algorithms": tuple(item["algorithms"])})
 
     def open_releases(self, type_: str) -> Iterator[Release]:
         """Return the releases of a type that are not verified yet, oldest first."""
@@ -161,15 +172,15 @@ class Ledger:
 
         `since` and `until` (ISO 8601, UTC) are both included.
         """
+        first, last = times.bounds(since, until)
         items = self._query(
             IndexName="time",
             KeyConditionExpression="#type = :type AND #at BETWEEN :since AND :until",
             ExpressionAttributeNames={"#type": "type", "#at": "at"},
             ExpressionAttributeValues={
                 ":type": {"S": type_},
-                # A time in whole seconds sorts before the fractions of that second so.
-                ":since": {"S": since.removesuffix("Z")},
-                ":until": {"S": until.removesuffix("Z") + END},
+                ":since": {"S": first},
+                ":until": {"S": last},
             },
         )
         return map(_release, items)
@@ -207,15 +218,11 @@ class Ledger:
         """
         key = {"pk": f"algorithm#{type_}#{algorithm}", "sk": f"withdrawn#{version}"}
         fields = {"version": version, "revision": revision, "at": at}
-        try:
-            self.client.put_item(
-                TableName=self.table,
-                Item={name: serialize(value) for name, value in (key | fields).items()},
-                ConditionExpression="attribute_not_exists(pk) OR revision < :revision",
-                ExpressionAttributeValues={":revision": serialize(revision)},
-            )
-        except ClientError as error:
-            unless_condition_failed(error)
+        self._put(
+            _serialized(key | fields),
+            f"{NEW} OR revision < :revision",
+            {":revision": serialize(revision)},
+        )
 
     def _query(self, **query: Any) -> Iterator[dict[str, Any]]:
         pages = self.client.get_paginator("query").paginate(TableName=self.table, **query)
@@ -284,25 +291,14 @@ class Ledger:
 
         `scope` is the partition key of the claim, and `name` its sort key.
         """
-        try:
-            self.client.put_item(
-                TableName=self.table,
-                Item={
-                    "pk": {"S": scope},
-                    "sk": {"S": name},
-                    "claimed_until": {"N": str(now + lease)},
-                    "expires_at": {"N": str(int(now) + CLAIM_LIFETIME)},
-                },
-                ConditionExpression=(
-                    "attribute_not_exists(pk) OR (attribute_not_exists(settled)"
-                    " AND claimed_until <= :now)"
-                ),
-                ExpressionAttributeValues={":now": {"N": str(now)}},
-            )
-        except ClientError as error:
-            unless_condition_failed(error)
-            return False
-        return True
+        item = {
+            "pk": {"S": scope},
+            "sk": {"S": name},
+            "claimed_until": {"N": str(now + lease)},
+            "expires_at": {"N": str(int(now) + CLAIM_LIFETIME)},
+        }
+        condition = f"{NEW} OR (attribute_not_exists(settled) AND claimed_until <= :now)"
+        return self._put(item, condition, {":now": {"N": str(now)}})
 
     def settle(self, scope: str, name: str, *, detail: str) -> None:
         """Record that a claimed action is done. `detail` describes its result."""
@@ -312,6 +308,10 @@ class Ledger:
             UpdateExpression="SET settled = :detail",
             ExpressionAttributeValues={":detail": {"S": detail}},
         )
+
+
+def _serialized(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: serialize(value) for name, value in fields.items()}
 
 
 def _request_key(type_: str, key: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from phaseline import times
 from phaseline.aws.dynamodb import plain, serialize
 from phaseline.site.manifests import ServedManifest
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 START, END = "0", "~"
-"""START sorts before every time. END sorts after every time, and after all keys with this time."""
+"""START sorts before every time, and END after every time."""
 
 
 @dataclass(frozen=True)
@@ -98,15 +99,15 @@ class Lives:
         """Return what became live from `since` to `until` inclusive, oldest first."""
         return self._query(since, until)
 
-    def _query(self, first: str, last: str, *, newest_first: bool = False) -> Iterator[Live]:
+    def _query(self, since: str, until: str, *, newest_first: bool = False) -> Iterator[Live]:
+        first, last = times.bounds(since, until)
         pages = self.client.get_paginator("query").paginate(
             TableName=self.table,
             KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
             ExpressionAttributeValues={
                 ":pk": {"S": "live"},
-                # Without the Z, whole seconds include the milliseconds of the same second.
-                ":first": {"S": first.removesuffix("Z")},
-                ":last": {"S": last.removesuffix("Z") + END},
+                ":first": {"S": first},
+                ":last": {"S": last},
             },
             ScanIndexForward=not newest_first,
             ConsistentRead=True,

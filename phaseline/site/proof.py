@@ -1,12 +1,11 @@
 """Proves releases: waits for the manifest that visitors are served, and ends its releases."""
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from itertools import repeat
+from functools import partial
 
 from phaseline.aws.wait import poll
 from phaseline.errors import InputError, RemoteCallError, TimedOutError
-from phaseline.releases.ledger import WRITERS, Ledger
+from phaseline.releases.ledger import Ledger, each
 from phaseline.releases.release import Release
 from phaseline.site.manifests import NAME, ServedManifest, Verdict, compare
 
@@ -59,11 +58,6 @@ def close(
     `link` is the page that proves it.
     """
     verdict = compare(manifest, releases)
-
-    def end(release: Release, state: str) -> None:
-        ledger.stamp(release, state, at=at, link=link, state=state)
-
-    with ThreadPoolExecutor(WRITERS) as pool:
-        for ended, state in verdict.ends:
-            list(pool.map(end, ended, repeat(state)))
+    for ended, state in verdict.ends:
+        each(partial(ledger.stamp, step=state, at=at, link=link, state=state), ended)
     return verdict

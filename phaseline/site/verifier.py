@@ -153,11 +153,10 @@ class Verification:
     def _invalidate_pruned(
         self, done: Publication, token: Mapping[str, Any] | None
     ) -> Progress | None:
-        """Make the CDN forget what was deleted, or how far that is.
+        """Invalidate the deleted files; return the progress, or None at the end.
 
-        After it is deleted: before, a visitor would bring it back into the cache for as long as
-        its lifetime. What the plan calls stale is named, not what was deleted just now: an
-        invocation that died between the two leaves nothing behind.
+        They are deleted first, because a visitor would bring them back into the cache. All stale
+        files are named, also those that an earlier invocation deleted before it died.
         """
         paths = cdn.paths([f"/{key}" for key in done.stale])
         if not paths:

@@ -13,7 +13,7 @@ from phaseline.algorithms.versions import version_order
 from phaseline.documents.document import Document, Entry
 from phaseline.drift.report import Explained, Finding, Repair
 from phaseline.errors import InputError
-from phaseline.releases.release import Release
+from phaseline.releases.release import WITHDRAWN, Release
 
 Key = tuple[str, str]
 """An algorithm: its type and its name."""
@@ -129,7 +129,7 @@ def decided(releases: Iterable[Release], version: str) -> Release | None:
     """Return the release of `version` among those of its algorithm; None if there is none since the
     version last entered the phase."""
     for release in releases:
-        if release.version == version and "withdrawn" not in release.steps:
+        if release.version == version and WITHDRAWN not in release.steps:
             return release
     return None
 

@@ -24,7 +24,7 @@ from itertools import islice
 from phaseline.history.timeline import ended, seconds
 from phaseline.pipeline.actions import FAILED
 from phaseline.pipeline.recorder import Execution
-from phaseline.releases.release import VERIFIED, Release
+from phaseline.releases.release import DOCUMENT, VERIFIED, Release
 
 SECOND = len("2026-11-25T10:00:00")
 """The length of the part that times in whole seconds and in milliseconds have in common."""
@@ -117,7 +117,7 @@ def _first_carrier(
     release: Release, executions: Sequence[Execution], starts: Sequence[str]
 ) -> Execution | None:
     """Return the first execution that carried the release, or None."""
-    document = release.steps.get("document")
+    document = release.steps.get(DOCUMENT)
     if document is None:
         return None
     # The Source stage runs one execution at a time, so at most one execution that started before
@@ -145,7 +145,7 @@ def _result(
         return PromotionResult(failure.updated, restored)
     live = ended(release) if release.state == VERIFIED else None
     # A release that waited behind a hold has no document and did not replace this one.
-    successor = next((later for later in following if "document" in later.steps), None)
+    successor = next((later for later in following if DOCUMENT in later.steps), None)
     if live and successor and _rolls_back(successor, release):
         return PromotionResult(live, _first_verified(following, live))
     return PromotionResult() if ended(release) or (first and first.has_ended) else None

@@ -14,7 +14,7 @@ from phaseline import times
 from phaseline.pipeline.actions import RUNNING, Action
 from phaseline.pipeline.executions import SUCCEEDED
 from phaseline.pipeline.recorder import Execution
-from phaseline.releases.release import SUPERSEDED, VERIFIED, WAITING, Release
+from phaseline.releases.release import DOCUMENT, SUPERSEDED, VERIFIED, WAITING, Release
 from phaseline.slack.message_record import Posted
 
 WAIT = 1.0
@@ -63,7 +63,7 @@ def timeline_of(
     """
     end = ended(release)
     steps = [*_own(release, end)]
-    document = release.steps.get("document")
+    document = release.steps.get(DOCUMENT)
     if document:
         steps += _pipeline(release, _carriers(release, executions, end), document.at)
     if message:
@@ -104,15 +104,15 @@ def _own(release: Release, end: str | None) -> Iterator[TimelineStep]:
     started = release.requested_at
     note = f"{release.action} by {who}: {release.reason}"
     yield _step("asked", started, started, link=release.run_url, note=note)
-    waiting, document = release.steps.get(WAITING), release.steps.get("document")
+    waiting, document = release.steps.get(WAITING), release.steps.get(DOCUMENT)
     if waiting:
         yield _step(WAITING, started, document.at if document else end, note="behind a hold")
         started = document.at if document else started
     if document:
         note = f"revision {release.revision}"
-        yield _step("document", document.started or started, document.at, document.link, note)
+        yield _step(DOCUMENT, document.started or started, document.at, document.link, note)
     for name, step in release.steps.items():
-        if name not in {"document", WAITING, VERIFIED, SUPERSEDED}:
+        if name not in {DOCUMENT, WAITING, VERIFIED, SUPERSEDED}:
             yield _step(name, step.started or step.at, step.at, step.link)
 
 

@@ -13,7 +13,7 @@ from phaseline.documents.document import Document
 from phaseline.documents.store import Documents
 from phaseline.errors import RefusedError
 from phaseline.releases.ledger import Ledger
-from phaseline.releases.release import VERIFIED, Release
+from phaseline.releases.release import VERIFIED, WITHDRAWN, Release
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def _live_times(
         if release.state != VERIFIED:
             continue
         since = datetime.fromisoformat(release.steps[VERIFIED].at)
-        good = "withdrawn" not in release.steps and not document.mark(release.algorithm, version)
+        good = WITHDRAWN not in release.steps and not document.mark(release.algorithm, version)
         if release.version == version and good:
             yield release, max(until - since, timedelta())
         until = since

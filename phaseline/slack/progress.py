@@ -13,7 +13,7 @@ from phaseline.pipeline import actions
 from phaseline.pipeline.actions import Action
 from phaseline.pipeline.executions import RUNNING, SOURCES, SUCCEEDED, Execution
 from phaseline.pipeline.recorder import FRONTEND
-from phaseline.releases.release import OPEN, SUPERSEDED, VERIFIED, Release
+from phaseline.releases.release import DOCUMENT, OPEN, SUPERSEDED, VERIFIED, Release
 from phaseline.slack.standing import RELEASES_LIMIT, StageTime, Standing, State
 
 STAGES = ("Source", "Build", "Publish", "Announce", "Verify")
@@ -66,7 +66,7 @@ class Batch:
     def written_at(self) -> str:
         """The time at which the document was written (ISO 8601, UTC)."""
         return min(
-            release.steps["document"].at if "document" in release.steps else release.requested_at
+            release.steps[DOCUMENT].at if DOCUMENT in release.steps else release.requested_at
             for release in self.releases
         )
 

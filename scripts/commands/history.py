@@ -27,7 +27,7 @@ from phaseline.errors import RefusedError
 from phaseline.history import timeline
 from phaseline.history.timeline import Timeline, TimelineStep
 from phaseline.pipeline.recorder import Execution
-from phaseline.releases.release import Release
+from phaseline.releases.release import DOCUMENT, Release
 from phaseline.site.live import Live
 from phaseline.slack import message_record
 from phaseline.slack.message_record import Posted
@@ -252,7 +252,7 @@ def _executions(services: Services, release: Release) -> Iterable[Execution]:
 
     Those without a record, or that were retried since, are read from CodePipeline.
     """
-    document = release.steps.get("document")
+    document = release.steps.get(DOCUMENT)
     if document is None:
         return []
     since = times.parse(document.at, release.release_id) - LOOKBACK

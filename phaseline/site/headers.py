@@ -15,6 +15,7 @@ several match, the last one that sets a header wins.
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -181,8 +182,8 @@ def _rule(where: str, pattern: str, headers: Any) -> Rule:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    if twice := [name for name in names if names.count(name) > 1]:
+    counts = Counter(name for name, _ in pairs)
+    if twice := [name for name, count in counts.items() if count > 1]:
         raise ValueError(f"{twice[0]!r} twice")
     return dict(pairs)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import IO, TYPE_CHECKING
 
 from phaseline.documents import revision
@@ -53,6 +53,7 @@ class Build:
     zipped: zipfile.ZipFile
     where: str
 
+    @cached_property
     def files(self) -> dict[str, File]:
         """The website's objects by their keys.
 
@@ -186,7 +187,7 @@ def _stored_plan(job: Job, site: Site, build: Build, target: Artifact) -> Public
 
 def _begin(execution: str, site: Site, build: Build) -> Publication:
     """A new plan, made from a state in which this execution is noted as the one that publishes."""
-    objects, manifest = build.files(), build.manifest()
+    objects, manifest = build.files, build.manifest()
     digests = {file: build.digest(file) for file in set(objects.values())}
     for _ in range(BEGINNINGS):
         known, etag = site.published()
@@ -218,7 +219,7 @@ def _upload(
     asked whether a later execution has begun: this one may be a second delivery that comes late.
     What is uploaded after that replaces only what was listed.
     """
-    objects = build.files()
+    objects = build.files
     written: set[str] = set()
     with ThreadPoolExecutor(UPLOADS) as pool:
         for _ in range(ROUNDS):

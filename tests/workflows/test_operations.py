@@ -15,8 +15,6 @@ import pytest
 from local import automation, standins
 from local.demo.demo import BROKEN_BUILD
 from local.system import AUTOMATION, ENVIRONMENT, ROOT, System
-from phaseline.documents.document import Document
-from phaseline.documents.store import Documents
 from phaseline.releases.release import Release
 from tests.system.conftest import COMPLETE, executions
 from tests.waiting import a_second, eventually
@@ -113,7 +111,7 @@ def reader(
 def let_go(system: System, environ: Mapping[str, str]) -> None:
     """End the holds that a chapter has left."""
     settle(system)
-    held = document(system)
+    held = system.document(TYPE)
     if held.holds:
         release(environ, "resume", "--algorithm", ",".join(held.holds))
     if held.freeze:
@@ -133,12 +131,6 @@ def scripts(environ: Mapping[str, str], *words: str) -> subprocess.CompletedProc
     """Run a command that is not of the page."""
     command = [sys.executable, "-m", "scripts", *words, "--environment", ENVIRONMENT]
     return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True)
-
-
-def document(system: System, type_: str = TYPE) -> Document:
-    """A document as it is now."""
-    bucket = system.outputs["site"]["MetadataBucketName"]
-    return Documents(system.client("s3"), bucket, "metadata/", lambda _: None).read(type_).document
 
 
 def shown(system: System, algorithm: str = NAME) -> str | None:
@@ -400,9 +392,9 @@ def test_an_aws_event_was_lost(system: System, reader: Reader) -> None:
         pass_tests(system, "3.8.0")
         reader.block()
         assert shown(system) == "3.8.0"
-        promoted = document(system).algorithms[NAME]
-    until(lambda: document(system).algorithms[NAME].sequence != promoted.sequence)
-    assert document(system).algorithms[NAME].release == promoted.release  # no second release
+        promoted = system.document(TYPE).algorithms[NAME]
+    until(lambda: system.document(TYPE).algorithms[NAME].sequence != promoted.sequence)
+    assert system.document(TYPE).algorithms[NAME].release == promoted.release  # no second release
     assert recorded(system, "3.8.0") == []
     assert shown(system) == "3.8.0"
 
@@ -441,8 +433,8 @@ def test_a_freeze_before_a_holiday(system: System, reader: Reader) -> None:
     """Nothing but a rollback changes a version until the freeze is ended; then what waited does."""
     before = shown(system)
     reader.block(until="2999-12-28T08:00:00+01:00")
-    assert document(system).freeze
-    assert all(document(system, type_).freeze for type_ in ("in", "out"))
+    assert system.document(TYPE).freeze
+    assert all(system.document(type_).freeze for type_ in ("in", "out"))
     pass_tests(system, "4.0.0")
     until(lambda: system.document(TYPE).waiting())
     reader.block()

@@ -27,7 +27,7 @@ class FunctionError(Exception):
 
 @dataclass(frozen=True)
 class Redirected:
-    """What a function answers in place of the origin."""
+    """The response of a function, which CloudFront sends in place of the origin's."""
 
     status: int
     headers: tuple[tuple[str, str], ...]

@@ -1,4 +1,4 @@
-"""Which invalidation paths CloudFront takes, and what they name.
+"""The rules of CloudFront for invalidation paths: valid paths, and the files that they match.
 
 https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/invalidation-specifying-objects.html
 """
@@ -13,8 +13,10 @@ https://github.com/aws/aws-sdk/issues/525"""
 
 
 def is_taken(path: str) -> bool:
-    """Whether CreateInvalidation takes a path. It answers InvalidArgument for all paths of a
-    request if it does not take one of them."""
+    """Return whether CreateInvalidation accepts a path.
+
+    It answers InvalidArgument for all paths of a request if one of them is not accepted.
+    """
     plain = re.sub("%[0-9A-Fa-f]{2}", "", path)
     return (
         path.startswith("/")
@@ -25,10 +27,10 @@ def is_taken(path: str) -> bool:
 
 
 def names(pattern: str, path: str) -> bool:
-    """Whether an invalidation path names a cached path. An asterisk at the end is a wildcard.
+    """Return whether an invalidation path matches a cached path.
 
-    The spelling counts: CloudFront does not decode either of them. Nothing with a tilde is named
-    but by a wildcard before it.
+    An asterisk at the end is a wildcard. CloudFront decodes neither path, so both must have the
+    same spelling. Only a wildcard before a tilde matches a path that has one.
     """
     if pattern.endswith("*"):
         return path.startswith(pattern[:-1])

@@ -21,7 +21,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.htm
 
 @dataclass(frozen=True)
 class Identity:
-    """What identifies a version of an algorithm: no two items describe the same one."""
+    """The identity of a version of an algorithm: no two items have the same one."""
 
     type: str
     algorithm: str

@@ -123,9 +123,10 @@ class Commits:
 
         `settled` is the state that is known already.
         """
-        document, write = stored.document, stored.document.write
+        document = stored.document
         settled = settled or self.outbox.read(document.type)
-        if write is None or write.revision <= settled.revision:
+        write = document.write_after(settled.revision)
+        if write is None:
             return settled
         releases = _releases(stored, write)
         self.ledger.record(releases, at=write.at)

@@ -104,13 +104,13 @@ class Mark:
 
 @dataclass(frozen=True)
 class Write:
-    """What follows from the newest write of a document by Phaseline, `at` a time (ISO 8601, UTC).
+    """The newest write of a document by Phaseline, `at` a time (ISO 8601, UTC), and its effects.
 
-    The write itself stores it, so that nothing is lost if the writer dies after it: the next writer
-    records it first (see documents/commit.py). `releases` became open or were superseded, without
-    a display, which the entries hold. `withdrawn` are algorithms with versions that left their
-    phase. `request` is the request that was carried out. `revision` is the revision that the write
-    gave the document; a version that somebody edited may have another one.
+    The write itself stores its effects, so that none is lost if the writer dies after it: the next
+    writer records them first (see documents/commit.py). `releases` became open or were superseded,
+    without a display, which the entries hold. `withdrawn` are algorithms with versions that left
+    their phase. `request` is the request that was carried out. `revision` is the revision that the
+    write gave the document; a version that somebody edited may have another one.
     """
 
     at: str
@@ -152,6 +152,10 @@ class Document:
     def versions(self) -> dict[str, str]:
         """Return the active version of each algorithm by name."""
         return {name: str(entry.version) for name, entry in self.algorithms.items()}
+
+    def write_after(self, revision: int) -> Write | None:
+        """Return the newest write if it is newer than `revision`, otherwise None."""
+        return self.write if self.write and self.write.revision > revision else None
 
     def mark(self, algorithm: str, version: str | None) -> Mark | None:
         """Return the mark of this version if it is bad, otherwise None."""

@@ -167,7 +167,7 @@ class _Batch:
         effective = {change.release_id for change, _ in self._effective.values()}
         # Without a record in the ledger, an overtaken higher version would look like a lost one.
         superseded = {
-            change.release_id: replace(self._release(change, None), state=SUPERSEDED)
+            change.release_id: self._superseded(change)
             for change in (*due, *filter(self._looks_lost, self._overtaken))
             if change.release_id not in effective | waiting
         }
@@ -215,9 +215,9 @@ class _Batch:
         self._skip(change, f"on hold by {hold.who}: it waits")
         return True
 
-    def _release(self, change: Change, fallback: Release | None) -> Release:
-        active = self._before.algorithms.get(change.algorithm)
-        return _release(change, _entry(change, fallback, active))
+    def _superseded(self, change: Change) -> Release:
+        entry = _entry(change, None, self._before.algorithms.get(change.algorithm))
+        return replace(_release(change, entry), state=SUPERSEDED)
 
     def _skip(self, change: Change, reason: str) -> None:
         self._skipped.append((change, reason))

@@ -77,9 +77,10 @@ def unclosed(manifest: ServedManifest, releases: Iterable[Release]) -> Iterator[
 
 
 def unsettled(stored: Stored, settled: Settled) -> Iterator[Finding]:
-    """What follows from the newest write of a document and was not recorded."""
-    document, write = stored.document, stored.document.write
-    if write is None or write.revision <= settled.revision:
+    """Yield a finding if the newest write of a document was not recorded completely."""
+    document = stored.document
+    write = document.write_after(settled.revision)
+    if write is None:
         return
     ids = [release.release_id for release in write.releases]
     yield Finding(

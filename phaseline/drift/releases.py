@@ -33,6 +33,7 @@ from phaseline.errors import (
 from phaseline.github.outbox import Dispatch
 from phaseline.pipeline.executions import ENDED, Executions
 from phaseline.releases.ledger import WRITERS
+from phaseline.releases.release import DOCUMENT
 from phaseline.site import manifests, publication
 from phaseline.site.bucket import Site
 from phaseline.site.manifests import ServedFile, ServedManifest
@@ -158,12 +159,12 @@ class ReleaseCheck:
     def _is_overdue(self, dispatch: Dispatch) -> bool:
         """Whether the first of its releases has been in the document for long."""
         first = next(filter(None, map(self.commits.ledger.find, dispatch.releases)), None)
-        if first is None or "document" not in first.steps:
+        if first is None or DOCUMENT not in first.steps:
             return True
-        return self.now() - datetime.fromisoformat(first.steps["document"].at) > OVERDUE
+        return self.now() - datetime.fromisoformat(first.steps[DOCUMENT].at) > OVERDUE
 
     def _records(self, stored: Stored) -> list[Result]:
-        """What follows from a document and was never recorded."""
+        """Compare the newest write of a document with the ledger."""
         type_ = stored.document.type
         return _tried(
             f"releases of {type_}",

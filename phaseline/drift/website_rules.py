@@ -60,8 +60,10 @@ def _bucket(site: Website, newest: Mapping[str, Stored]) -> Iterator[Finding]:
 
 
 def _rewritten(bucket: Mapping[str, Listed], published: Published) -> list[str]:
-    """What others wrote or deleted since it was verified; with the same content, to change its
-    headers."""
+    """Return the keys of the objects that others have written or deleted since they were verified.
+
+    Whoever changes the headers of an object writes it again with the same content.
+    """
     keys = sorted(bucket.keys() | published.keys.keys())
     return [key for key in keys if not published.is_as_written(key, bucket.get(key))]
 
@@ -136,7 +138,7 @@ def _cache(site: Website, manifest: ServedManifest) -> Iterator[Finding]:
 
 
 def _has_other_headers(site: Website, key: str, page: ServedFile) -> bool:
-    """Whether a page is served with other headers than the bucket is known to have."""
+    """Return whether the headers of a served page differ from those in the bucket."""
     published = site.published
     if published is None or not published.is_as_written(key, site.bucket.get(key)):
         return False

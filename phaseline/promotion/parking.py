@@ -1,8 +1,8 @@
 """Keeps the changes of a document that cannot be read, until it can: one item per change.
 
 A document that somebody has broken must not hold up the records of the other documents, which
-share a shard of the stream. The outbox item of the type says whether there are parked changes, so
-a batch needs no query to learn that there are none.
+share a shard of the stream. The outbox item of each type says whether changes are parked, so a
+batch queries them only if there are some.
 """
 
 import json

@@ -10,6 +10,7 @@ from local import automation
 from local.automation import PARAMETERS
 from local.demo.demo import BROKEN_BUILD
 from local.system import System
+from phaseline.aws.dynamodb import plain
 from phaseline.deploy.plan import STACKS
 from tests.system.conftest import promote
 from tests.waiting import eventually
@@ -57,6 +58,15 @@ def state(system: System, algorithm: str) -> dict[str, Any]:
         "messages": about(algorithm, system.slack_messages()),
         "served": system.served(),
     }
+
+
+def unfinished(system: System, algorithm: str) -> list[dict[str, Any]]:
+    """The records of the messages about an algorithm that an event under way may still edit. A
+    record without digest is one that Slack refused: only an event to come edits it."""
+    table = system.outputs["registry"]["LedgerTableName"]
+    items = map(plain, system.client("dynamodb").scan(TableName=table)["Items"])
+    records = [item for item in items if item["sk"] == "slack" and algorithm in str(item)]
+    return [one for one in records if "holder" in one or ("open" in one and one["digest"])]
 
 
 def about(algorithm: str, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -175,6 +185,7 @@ def test_a_failing_stack(system: System, algorithm: str) -> None:
 
 def test_a_refused_approval(system: System, algorithm: str) -> None:
     """A reviewer who says no ends the run, and nothing was done."""
+    eventually(lambda: not unfinished(system, algorithm))
     before = state(system, algorithm)
     with waiting(system, "promote", algorithm, versions(system, algorithm)[1]) as run:
         ended = review(system, run, approve=False)

@@ -44,11 +44,13 @@ class Services:
 
     @cached_property
     def s3(self) -> "S3Client":
-        return aws.session().client("s3", config=aws.CONFIG)
+        s3: S3Client = client("s3")
+        return s3
 
     @cached_property
     def codepipeline(self) -> "CodePipelineClient":
-        return aws.session().client("codepipeline", config=aws.CONFIG)
+        codepipeline: CodePipelineClient = client("codepipeline")
+        return codepipeline
 
     @cached_property
     def documents(self) -> Documents:
@@ -119,7 +121,7 @@ class Services:
 
 def client(service: Any) -> Any:
     """A client of the commands' one session."""
-    return aws.session().client(service, config=aws.CONFIG)
+    return aws.client(service)
 
 
 def now() -> str:

@@ -5,6 +5,7 @@ answer was lost, or a deploy that runs twice, finds the set that is there and go
 and a set that belongs to an older state is never executed.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,11 +13,12 @@ from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 from botocore.exceptions import ClientError
 
+from phaseline.aws.refusals import Meaning, code_of, meaning, message_of
 from phaseline.aws.wait import poll
 from phaseline.deploy.change_sets import Change, Declared, change_set_name, changes, is_empty
-from phaseline.deploy.stack import find, is_deployed
+from phaseline.deploy.stack import find, is_deployed, is_missing
 from phaseline.deploy.stack_status import Decision, Event, decide, judge
-from phaseline.errors import ConfigurationError, DeploymentError, TimedOutError
+from phaseline.errors import ConfigurationError, DeploymentError, RefusedError, TimedOutError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -263,7 +265,7 @@ class Stacks:
         try:
             return self.client.describe_stack_events(StackName=stack)["StackEvents"][0]["EventId"]
         except ClientError as error:
-            if "does not exist" in error.response["Error"]["Message"]:
+            if is_missing(error):
                 return ""
             raise
 
@@ -281,7 +283,7 @@ class Stacks:
         except ClientError as error:
             # The roles of workflows may not delete stacks, and IAM can't tell a shell from a
             # stack. A shell that stays holds nothing, and the next change set uses it.
-            if error.response["Error"]["Code"] != "AccessDenied":
+            if meaning(error) is not Meaning.DENIED:
                 raise
 
     def _until(self, name: str, look: Callable[[], T | None]) -> T:
@@ -302,11 +304,17 @@ def _refusals(name: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        if error.response["Error"]["Code"] != "ValidationError":
+        if code_of(error) != "ValidationError":
             raise
+        if re.search(r"is in \w+ state", message_of(error)):
+            raise RefusedError(
+                f"stack {name}",
+                f"somebody else changes it at the same time: {message_of(error)}",
+                "Run this again when that has ended.",
+            ) from error
         raise ConfigurationError(
             f"stack {name}",
-            f"CloudFormation refuses it: {error.response['Error']['Message'].rstrip('.')}",
+            f"CloudFormation refuses it: {message_of(error)}",
             "Correct the template or the parameters; the stack is as it was.",
         ) from error
 

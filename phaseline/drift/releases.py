@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from phaseline import times
 from phaseline.algorithms.names import TYPES
 from phaseline.algorithms.table import AlgorithmsTable
+from phaseline.aws.caller import concerns_caller
 from phaseline.documents.document import Document
 from phaseline.documents.store import Documents, Stored
 from phaseline.drift import release_rules, table_rules, website_rules
@@ -289,5 +290,7 @@ def _tried(subject: str, check: Callable[[], Iterable[Result]]) -> list[Result]:
         for result in check():
             results.append(result)
     except (PhaselineError, BotoCoreError, ClientError) as error:
+        if concerns_caller(error):
+            raise
         results.append(Failure(subject, str(error)))
     return results

@@ -18,6 +18,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from phaseline.aws import metrics
+from phaseline.aws.caller import concerns_caller
 from phaseline.deploy.plan import EVERY
 from phaseline.drift import code_check
 from phaseline.drift.deployed import Checkout, Clients, Deployed, checkout
@@ -139,6 +140,8 @@ class Drift:
             try:
                 return together([found, self.releases.run(self.settle)])
             except (PhaselineError, ClientError, BotoCoreError) as error:
+                if concerns_caller(error):
+                    raise
                 return replace(found, failures=(*found.failures, Failure("releases", str(error))))
 
     def _stacks(self) -> Report:

@@ -72,7 +72,7 @@ def command(
     plan = make_plan(environment, parameters_file, overrides, STACKS)
     console = Console(as_json=as_json, total=plan.steps() + bool(comments))
     stacks = make_stacks(console, timeout)
-    executor = Tolerant(stacks, aws.session().client("s3", config=aws.CONFIG))
+    executor = Tolerant(stacks, aws.client("s3"))
     outcome = deploy(plan, executor, stacks, console.step)
     texts = told(environment, outcome, executor.failures, services.run_url() or "")
     done: dict[str, str] = {}

@@ -10,7 +10,6 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
 
 import click
 import urllib3
@@ -110,10 +109,9 @@ def claims_of(encoded: str) -> dict[str, str]:
 
 def asked_by(role_arn: str, claims: Mapping[str, str]) -> tuple[list[ExpectedClaim], str]:
     """What the role asks for, and how that is known."""
-    client: Any = aws.session().client("iam", config=aws.CONFIG)
     try:
-        role = client.get_role(RoleName=role_arn.rsplit("/", 1)[-1])["Role"]
-    except (ClientError, BotoCoreError):
+        role = aws.client("iam").get_role(RoleName=role_arn.rsplit("/", 1)[-1])["Role"]
+    except (ConfigurationError, ClientError, BotoCoreError):
         # No rights yet, as a rule: that is why this runs.
         return trust.by_name(role_arn, claims), NAME
     return trust.by_policy(role["AssumeRolePolicyDocument"]), "its trust policy"

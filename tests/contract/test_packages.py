@@ -22,8 +22,8 @@ LIMITS = {
     "automatic_rollback": (73_000, 45),
     "cache_invalidator": (20_000, 17),
     "execution_recorder": (20_000, 17),
-    "release_verifier": (30_000, 22),
-    "site_publisher": (23_000, 18),
+    "release_verifier": (30_000, 23),
+    "site_publisher": (23_000, 19),
     "slack_notifier": (150_000, 70),
     "stream_listener": (55_000, 40),
 }

@@ -65,7 +65,8 @@ class Deployed:
         name = params["StackName"].removeprefix("phaseline-demo-")
         if name not in self.status:
             message = f"Stack with id {params['StackName']} does not exist"
-            return ClientError({"Error": {"Message": message}}, "DescribeStacks")
+            error = {"Code": "ValidationError", "Message": message}
+            return ClientError({"Error": error}, "DescribeStacks")
         held = self.values[name]
         outputs, parameters = held.get("Outputs", {}), held.get("Parameters", {})
         stack = {
@@ -133,6 +134,16 @@ def test_not_deployed(name: str, state: str) -> None:
         environment.read(deployed.client, "demo")
     assert caught.value.where == f"stack phaseline-demo-{name}"
     assert "python -m scripts deploy --environment demo" in caught.value.remedy
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "InvalidClientTokenId"])
+def test_words_of_another_refusal_are_no_missing_stack(code: str) -> None:
+    """The code decides: a message may quote whatever does not exist."""
+    client = boto3.client("cloudformation")
+    error = {"Code": code, "Message": "The security token does not exist"}
+    Calls(client, DescribeStacks=lambda _: ClientError({"Error": error}, "DescribeStacks"))
+    with pytest.raises(ClientError, match=code):
+        environment.read(client, "demo")
 
 
 def test_any_other_refusal_is_told_as_it_is() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from botocore.stub import Stubber
 from click.testing import CliRunner
 from moto import mock_aws
@@ -26,7 +26,7 @@ from phaseline.deploy.plan import EVERY, FUNCTIONS, STACKS, Plan
 from phaseline.deploy.stacks import Parameters, Result, Stacks
 from phaseline.errors import ConfigurationError, DeploymentError, RefusedError, RemoteCallError
 from scripts.__main__ import main
-from scripts.cli import console
+from scripts.cli import aws_errors, console
 from scripts.commands.deploy import as_data, as_lines, as_markdown
 from tests.waiting import eventually
 
@@ -661,8 +661,10 @@ def test_a_warning_points_at_a_file_on_github_alone() -> None:
         ),
     ],
 )
-def test_aws_errors_have_three_parts_too(error: Exception, code: int, found: str) -> None:
+def test_aws_errors_have_three_parts_too(
+    error: BotoCoreError | ClientError, code: int, found: str
+) -> None:
     """With the exit code of their kind."""
-    translated = console.translated(error)
+    translated = aws_errors.translated(error)
     assert translated.exit_code == code
     assert found in str(translated)

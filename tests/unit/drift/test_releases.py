@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from phaseline.drift.releases import OVERDUE, PAGES
 from phaseline.drift.website_rules import INVALIDATE
@@ -549,6 +550,13 @@ def test_what_can_not_be_looked_at(world: World) -> None:
     (failure,) = report.failures
     assert failure.subject == "algorithms table"
     assert "AccessDenied" in failure.sentence
+
+
+def test_nobody_may_look_with_an_ended_session(world: World) -> None:
+    """It is no failure of the check that meets it first: no other check would fare better."""
+    Calls(world.dynamodb, Scan=lambda _: "ExpiredTokenException")
+    with pytest.raises(ClientError, match="ExpiredTokenException"):
+        world.look()
 
 
 def test_the_ledger_is_asked_only_about_what_differs(world: World) -> None:

@@ -147,6 +147,20 @@ def test_unreachable_secrets_manager_is_a_remote_call_error(token: Secret) -> No
         token.value()
 
 
+@pytest.mark.parametrize("code", ["ThrottlingException", "InternalServiceError"])
+def test_throttled_secret_is_no_missing_secret(token: Secret, code: str) -> None:
+    """It is asked for again at the next use, and nobody is told to create it."""
+    Calls(token.secretsmanager, GetSecretValue=lambda _: code)
+    with pytest.raises(RemoteCallError, match=f"{code}.*asked again at the next use"):
+        token.value()
+
+
+def test_secret_that_may_not_be_read_is_configuration(token: Secret) -> None:
+    Calls(token.secretsmanager, GetSecretValue=lambda _: "AccessDeniedException")
+    with pytest.raises(ConfigurationError, match="AccessDeniedException"):
+        token.value()
+
+
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_redirect_is_an_error_and_the_token_is_not_sent_on(
     httpserver: HTTPServer, token: Secret, status: int

@@ -13,6 +13,7 @@ from phaseline.algorithms.table import AlgorithmsTable
 from phaseline.deploy import environment
 from phaseline.errors import ConfigurationError, InputError
 from tests.builders.calls import Answer, Calls
+from tests.builders.refusals import refusal
 
 VALUES: dict[str, dict[str, dict[str, str]]] = {
     "registry": {"Outputs": {"AlgorithmsTableName": "algorithms", "LedgerTableName": "ledger"}},
@@ -65,8 +66,7 @@ class Deployed:
         name = params["StackName"].removeprefix("phaseline-demo-")
         if name not in self.status:
             message = f"Stack with id {params['StackName']} does not exist"
-            error = {"Code": "ValidationError", "Message": message}
-            return ClientError({"Error": error}, "DescribeStacks")
+            return refusal("ValidationError", message)
         held = self.values[name]
         outputs, parameters = held.get("Outputs", {}), held.get("Parameters", {})
         stack = {
@@ -140,8 +140,7 @@ def test_not_deployed(name: str, state: str) -> None:
 def test_words_of_another_refusal_are_no_missing_stack(code: str) -> None:
     """The code decides: a message may quote whatever does not exist."""
     client = boto3.client("cloudformation")
-    error = {"Code": code, "Message": "The security token does not exist"}
-    Calls(client, DescribeStacks=lambda _: ClientError({"Error": error}, "DescribeStacks"))
+    Calls(client, DescribeStacks=lambda _: refusal(code, "The security token does not exist"))
     with pytest.raises(ClientError, match=code):
         environment.read(client, "demo")
 

@@ -15,12 +15,12 @@ from slack_sdk.http_retry.builtin_handlers import (
 from slack_sdk.http_retry.response import HttpResponse
 
 from phaseline.errors import RemoteCallError
+from phaseline.slack import refusals
 from phaseline.slack.message_record import Posted
 from phaseline.slack.rendering import Message
 
 TIMEOUT = 10.0
 """Seconds for one answer of Slack, where so many are left."""
-REFUSED_TOKENS = {"invalid_auth", "token_revoked", "token_expired", "account_inactive"}
 NOT_EDITABLE = {"message_not_found", "edit_window_closed", "cant_update_message"}
 """Slack's codes for a message that is gone, or may not be edited any more.
 https://docs.slack.dev/reference/methods/chat.update#errors
@@ -36,7 +36,11 @@ class SlackError(RemoteCallError):
         super().__init__(
             f"Slack channel {channel}",
             f"a message could not be posted or edited ({code})",
-            "See docs.slack.dev for the code; check token, channel and the app's membership in it.",
+            refusals.remedy(
+                code,
+                "See docs.slack.dev for the code; check token, channel and the app's membership in"
+                " it.",
+            ),
         )
         self.code = code
 
@@ -86,7 +90,7 @@ class SlackChannel:
         try:
             return self._ask(self.token.value(), method, body)
         except SlackError as error:
-            if error.code not in REFUSED_TOKENS:
+            if error.code not in refusals.TOKENS:
                 raise
         return self._ask(self.token.refetch(), method, body)
 
@@ -138,6 +142,8 @@ def _body(message: Message) -> dict[str, Any]:
 def _code(error: SlackApiError) -> str:
     """Slack's code of an error, or the kind of answer that it gave."""
     response: Any = error.response
+    if getattr(response, "status_code", None) == 429:
+        return refusals.RATE_LIMIT  # whatever the body says, which may be empty
     try:
         return str(response["error"])[:80]
     except (KeyError, TypeError):

@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from phaseline.algorithms.names import TYPES
 from phaseline.deploy import package
 from phaseline.deploy.change_sets import Declared
+from phaseline.deploy.code_key import CodeKey, parse
 from phaseline.deploy.environment import PREFIX
 from phaseline.deploy.package import Package
 from phaseline.deploy.plan import FUNCTIONS, NEEDS, Plan, key_parameter, parameters_of
@@ -38,7 +39,7 @@ class Uploaded:
     """A function's package, its key in the code bucket, and whether it had to be sent."""
 
     package: Package
-    key: str
+    key: CodeKey
     sent: bool
 
 
@@ -84,18 +85,17 @@ class Apply:
         return self.stacks.outputs(site_stack)["ArtifactBucketName"]
 
     def upload(self, bucket: str, built: Package) -> Uploaded:
-        """Send the package, unless its key is there: the key says the content."""
-        key = code_key(built)
-        if _exists(self.s3, bucket, key):
-            return Uploaded(built, key, sent=False)
+        """Send the package, unless one with the same content is there, whatever packed it."""
+        if stored := _stored(self.s3, bucket, built.key):
+            return Uploaded(built, stored, sent=False)
         self.s3.put_object(
             Bucket=bucket,
-            Key=key,
+            Key=str(built.key),
             Body=built.path.read_bytes(),
             ContentType="application/zip",
             ChecksumSHA256=built.code_sha256,
         )
-        return Uploaded(built, key, sent=True)
+        return Uploaded(built, built.key, sent=True)
 
     def documents(self, site_stack: str) -> list[str]:
         """Create those that never existed."""
@@ -136,8 +136,8 @@ class Preview:
 
     def upload(self, bucket: str, built: Package) -> Uploaded:
         """Whether the package would be sent."""
-        key = code_key(built)
-        return Uploaded(built, key, sent=not bucket or not _exists(self.s3, bucket, key))
+        stored = _stored(self.s3, bucket, built.key) if bucket else None
+        return Uploaded(built, stored or built.key, sent=stored is None)
 
     def documents(self, site_stack: str) -> list[str]:
         """Those that would be created."""
@@ -197,7 +197,7 @@ def build(plan: Plan) -> list[Package]:
 
 def _code_parameters(bucket: str, uploaded: Sequence[Uploaded], stack: str) -> dict[str, str]:
     keys = {
-        key_parameter(one.package.name): one.key
+        key_parameter(one.package.name): str(one.key)
         for one in uploaded
         if FUNCTIONS[one.package.name] == stack
     }
@@ -220,9 +220,11 @@ def _deploy_wave(
         return dict(zip(wave, pool.map(one, wave), strict=True))
 
 
-def code_key(built: Package) -> str:
-    """Where a package is in the code bucket: equal content has an equal key."""
-    return f"code/{built.name}/{built.sha256}.zip"
+def _stored(s3: "S3Client", bucket: str, key: CodeKey) -> CodeKey | None:
+    """The key of a package with the same content in the code bucket, or None. Of several, which
+    deploys at once may leave, it is always the first."""
+    found = s3.list_objects_v2(Bucket=bucket, Prefix=key.prefix, MaxKeys=1)
+    return next((parse(one["Key"]) for one in found.get("Contents", [])), None)
 
 
 def _exists(s3: "S3Client", bucket: str, key: str) -> bool:

@@ -1,9 +1,9 @@
 """Builds a Lambda's zip: its handler and exactly the modules that this imports.
 
 The imports are read out of the syntax trees, wherever they stand: those inside a function count,
-those under `if TYPE_CHECKING:` don't. What the Lambda runtime supplies is left out. The zip's bytes
-depend on the files' content alone, so an unchanged function has an unchanged digest, and its
-template parameter doesn't change either.
+those under `if TYPE_CHECKING:` don't. What the Lambda runtime supplies is left out. A package
+is known by the digest of its content, which no compressor changes, so that an unchanged function
+has an unchanged key, and its template parameter doesn't change either.
 """
 
 import ast
@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from phaseline import archive
+from phaseline.deploy import content
+from phaseline.deploy.code_key import CodeKey
 from phaseline.errors import ConfigurationError
 
 SUPPLIED = sys.stdlib_module_names | {"boto3", "botocore"}
@@ -26,13 +28,20 @@ HANDLER = "handler"
 
 @dataclass(frozen=True)
 class Package:
-    """A built zip. `code_sha256` is the digest as Lambda's CodeSha256 shows it; `size` in bytes."""
+    """A built zip. `content` and `sha256` are the digests of its content and of the zip, in hex;
+    `code_sha256` is the latter as Lambda's CodeSha256 shows it; `size` in bytes."""
 
     name: str
     path: Path
+    content: str
     sha256: str
     code_sha256: str
     size: int
+
+    @property
+    def key(self) -> CodeKey:
+        """Where deploy puts this zip in the code bucket."""
+        return CodeKey(self.name, self.content, self.sha256)
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,7 @@ def build(function_dir: Path, search_paths: Sequence[Path], out: Path) -> Packag
     return Package(
         name=function_dir.name,
         path=out,
+        content=content.digest(data),
         sha256=digest.hexdigest(),
         code_sha256=base64.b64encode(digest.digest()).decode(),
         size=len(data),

@@ -23,14 +23,14 @@ def code(deployed: Deployed, stack: Stack, declared: Declared) -> Found:
     place = deployed.place(stack, resource(declared.function))
     findings = []
     if compared.outdated:
-        found = f"declared {compared.declared}, this checkout builds {compared.checkout}"
+        found = f"declared {compared.declared.content}, this checkout builds {compared.checkout}"
         sentence = (
             f"The code of {declared.name} in the stack {stack.name} is not what this checkout"
             f" builds. {deployed.remedy}"
         )
         findings.append(Finding("code", subject, found, sentence, **place))
     if compared.changed:
-        found = f"declared {compared.declared}, found {compared.runs}"
+        found = f"declared {compared.declared.code_sha256}, found {compared.runs}"
         sentence = (
             f"{declared.name} does not run what the stack {stack.name} declares: somebody"
             " changed its code. Redeploy it, which --repair does."

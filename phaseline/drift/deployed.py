@@ -30,7 +30,7 @@ Read = Callable[[str | Mapping[str, Any], str], Template]
 @dataclass(frozen=True)
 class Checkout:
     """What this checkout declares by stack: `templates`, and `parameters` but for the code; and by
-    function the digest of its `code`, in CodeSha256's spelling. `has_parameters` is whether
+    function the digest of its `code`'s content. `has_parameters` is whether
     anything tells the parameters of this environment: a file, or an argument."""
 
     templates: Mapping[str, Template]
@@ -69,7 +69,7 @@ def checkout(plan: Plan, read: Read) -> Checkout:
     return Checkout(
         templates,
         parameters_of(plan, declared, selected=()),
-        {one.name: one.code_sha256 for one in build(plan)},
+        {one.name: one.content for one in build(plan)},
         has_parameters=bool(plan.sections or plan.overrides),
     )
 

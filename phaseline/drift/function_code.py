@@ -1,18 +1,20 @@
 """Whether the functions run the code that was declared for them, and running it again.
 
-A function's key in the code bucket says the digest of what is there, so that nothing has to be
-fetched to compare: CodeSha256 is the same digest, spelled otherwise.
+A function's key in the code bucket says the digests of what is there (deploy/code_key), so that
+nothing has to be fetched to compare: its content with what the checkout builds, whatever compressed
+either, and its zip with CodeSha256.
 """
 
 import base64
 import hashlib
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 from phaseline.aws.wait import poll
+from phaseline.deploy import code_key
+from phaseline.deploy.code_key import CodeKey
 from phaseline.deploy.plan import FUNCTIONS, key_parameter, resource
 from phaseline.errors import ConfigurationError, RefusedError, RemoteCallError, TimedOutError
 
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda.type_defs import FunctionConfigurationTypeDef
     from mypy_boto3_s3 import S3Client
 
-KEY = re.compile(r"code/(?P<function>\w+)/(?P<sha256>[0-9a-f]{64})\.zip")
-"""What deploy calls a package in the code bucket."""
 POLLS = (0.2, 0.5, 1.0, 2.0, 3.0)
 
 
@@ -32,23 +32,24 @@ class _Version(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Code:
-    """One function's code, as digests in CodeSha256's spelling: what this `checkout` builds, what
-    the stack `declared`, what `runs`; None where the function is not there."""
+    """One function's code: the digest of the content that this `checkout` builds, the package that
+    the stack `declared`, and the CodeSha256 of what `runs`; None where the function is not there.
+    """
 
     function: str
     checkout: str
-    declared: str
+    declared: CodeKey
     runs: str | None
 
     @property
     def outdated(self) -> bool:
         """Whether the stack declares another code than this checkout builds."""
-        return self.declared != self.checkout
+        return self.declared.content != self.checkout
 
     @property
     def changed(self) -> bool:
         """Whether somebody gave the function another code than its stack declares."""
-        return self.runs not in {None, self.declared}
+        return self.runs not in {None, self.declared.code_sha256}
 
 
 @dataclass(frozen=True)
@@ -61,17 +62,17 @@ class Declared:
     key: str
 
     @property
-    def sha256(self) -> str:
-        """The code's digest as Lambda spells it. Raises ConfigurationError for a key that deploy
-        did not make."""
-        match = KEY.fullmatch(self.key)
-        if match is None:
+    def code(self) -> CodeKey:
+        """The digests that the key says. Raises ConfigurationError for a key that deploy did not
+        make."""
+        parsed = code_key.parse(self.key)
+        if parsed is None:
             raise ConfigurationError(
                 f"function {self.name}",
                 f"its stack takes its code from {self.key}, which says no digest",
                 "Deploy: python -m scripts deploy.",
             )
-        return base64.b64encode(bytes.fromhex(match["sha256"])).decode()
+        return parsed
 
 
 def compare(client: "LambdaClient", declared: Declared, checkout: str) -> Code:
@@ -84,7 +85,7 @@ def compare(client: "LambdaClient", declared: Declared, checkout: str) -> Code:
         runs = client.get_function(FunctionName=declared.name)["Configuration"]["CodeSha256"]
     except client.exceptions.ResourceNotFoundException:
         runs = None
-    return Code(declared.function, checkout, declared.sha256, runs)
+    return Code(declared.function, checkout, declared.code, runs)
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class Redeployment:
         that is missing or another; TimedOutError; RemoteCallError where Lambda can't use the code.
         """
         found = self._settled(declared)
-        if found["CodeSha256"] == declared.sha256:
+        if found["CodeSha256"] == declared.code.code_sha256:
             return False
         version = self._verified(declared)
         # Refused where somebody else changes the function, or where this landed before and only
@@ -134,7 +135,7 @@ class Redeployment:
                 f"Lambda can't use {declared.key}: {updated.get('LastUpdateStatusReason')}",
                 "Deploy: python -m scripts deploy.",
             )
-        if updated["CodeSha256"] != declared.sha256:
+        if updated["CodeSha256"] != declared.code.code_sha256:
             raise RefusedError(
                 f"function {declared.name}",
                 "somebody else changes its code at the same time",
@@ -169,7 +170,7 @@ class Redeployment:
         except self.s3.exceptions.NoSuchKey as error:
             raise ConfigurationError(where, "it does not exist", remedy) from error
         digest = base64.b64encode(hashlib.sha256(answer["Body"].read()).digest()).decode()
-        if digest != declared.sha256:
+        if digest != declared.code.code_sha256:
             raise ConfigurationError(where, f"its digest is {digest}", remedy)
         version = answer.get("VersionId")
         return {"S3ObjectVersion": version} if version else {}

@@ -140,8 +140,8 @@ def as_data(environment: str, dry_run: bool, outcome: Outcome) -> dict[str, Any]
         "documents": outcome.documents,
         "packages": {
             one.package.name: {
-                "key": one.key,
-                "code_sha256": one.package.code_sha256,
+                "key": str(one.key),
+                "code_sha256": one.key.code_sha256,
                 "size": one.package.size,
                 "sent": one.sent,
             }

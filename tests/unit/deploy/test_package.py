@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from phaseline.deploy import package
+from phaseline.deploy.code_key import parse
 from phaseline.errors import ConfigurationError
+from tests.builders.archives import compress_otherwise
 
 
 def tree(root: Path, files: dict[str, str]) -> Path:
@@ -34,8 +36,30 @@ def test_digest_is_the_one_that_lambda_shows(tmp_path: Path) -> None:
     digest = hashlib.sha256(built.path.read_bytes()).digest()
     assert built.code_sha256 == base64.b64encode(digest).decode()
     assert built.sha256 == digest.hex()
+    assert built.key.code_sha256 == built.code_sha256
+    assert parse(str(built.key)) == built.key
     assert built.size == built.path.stat().st_size
     assert built.name == "f"
+
+
+def test_content_is_known_whatever_compresses_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree(tmp_path, {"f/handler.py": "import json\n" * 99})
+    first = package.build(tmp_path / "f", [], tmp_path / "1.zip")
+    compress_otherwise(monkeypatch)
+    second = package.build(tmp_path / "f", [], tmp_path / "2.zip")
+    assert first.sha256 != second.sha256
+    assert first.content == second.content
+    tree(tmp_path, {"f/handler.py": "import json\n" * 98})
+    assert package.build(tmp_path / "f", [], tmp_path / "3.zip").content != first.content
+
+
+@pytest.mark.parametrize(
+    "key", ["", "mine.zip", f"code/f/{'a' * 64}.zip", f"code/f/{'A' * 64}-{'a' * 64}.zip"]
+)
+def test_key_that_deploy_did_not_make_says_nothing(key: str) -> None:
+    assert parse(key) is None
 
 
 def test_only_what_is_imported_is_packed(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from moto import mock_aws
 
 from phaseline.deploy.change_sets import Change, Declared
-from phaseline.deploy.execute import Apply, Executor, Outcome, Preview, Uploaded, code_key, deploy
+from phaseline.deploy.execute import Apply, Executor, Outcome, Preview, Uploaded, deploy
 from phaseline.deploy.package import Package, build
 from phaseline.deploy.parameters import assign, read
 from phaseline.deploy.plan import EVERY, FUNCTIONS, STACKS, Plan
@@ -28,6 +28,7 @@ from phaseline.errors import ConfigurationError, DeploymentError, RefusedError, 
 from scripts.__main__ import main
 from scripts.cli import aws_errors, console
 from scripts.commands.deploy import as_data, as_lines, as_markdown
+from tests.builders.archives import compress_otherwise
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ class Recorder:
     def upload(self, bucket: str, built: Package) -> Uploaded:
         """Note the package."""
         self.told.append(f"{built.name} to {bucket}")
-        return Uploaded(built, code_key(built), sent=True)
+        return Uploaded(built, built.key, sent=True)
 
     def documents(self, site_stack: str) -> list[str]:
         """Note the call."""
@@ -249,7 +250,8 @@ def test_everything_is_deployed_in_the_order_of_its_needs(repository: Path) -> N
     assert len(titles) == whole.steps() == 7
     publish = recorder.parameters["phaseline-demo-publish"]
     assert publish["CodeBucket"] == "bucket of phaseline-demo-site"
-    assert re.fullmatch(r"code/site_publisher/[0-9a-f]{64}\.zip", publish["SitePublisherCodeKey"])
+    key = publish["SitePublisherCodeKey"]
+    assert re.fullmatch(r"code/site_publisher/[0-9a-f]{64}-[0-9a-f]{64}\.zip", key)
     watch = recorder.parameters["phaseline-demo-watch"]
     assert {name for name in watch if name.endswith("CodeKey")} == set(keys_of("watch").split())
     needs = recorder.needs["phaseline-demo-pipeline"]
@@ -349,9 +351,9 @@ def stack_answer(name: str, status: str = "UPDATE_COMPLETE") -> dict[str, Any]:
     return {"Stacks": [stack]}
 
 
-def package(tmp_path: Path) -> Package:
+def package(tmp_path: Path, text: str = "import json\n" * 99) -> Package:
     """A package of one handler."""
-    (tmp_path / "handler.py").write_text("")
+    (tmp_path / "handler.py").write_text(text)
     return build(tmp_path, [], tmp_path / "out.zip")
 
 
@@ -361,8 +363,50 @@ def test_a_package_is_sent_once(s3: "S3Client", stub: Stubber, tmp_path: Path) -
     executor = Apply(stacks_of(stub), s3)
     first, second = executor.upload("code", built), executor.upload("code", built)
     assert (first.sent, second.sent) == (True, False)
-    stored = s3.get_object(Bucket="code", Key=first.key)["Body"].read()
+    stored = s3.get_object(Bucket="code", Key=str(first.key))["Body"].read()
     assert stored == built.path.read_bytes()
+
+
+@pytest.mark.parametrize("executor", [Apply, Preview])
+def test_package_that_another_compressor_packed_is_not_sent(
+    s3: "S3Client",
+    stub: Stubber,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    executor: type[Apply] | type[Preview],
+) -> None:
+    """A machine with another zlib changes no function: the key stays, and so the parameter."""
+    first = Apply(stacks_of(stub), s3).upload("code", package(tmp_path))
+    compress_otherwise(monkeypatch)
+    built = package(tmp_path)
+    assert built.code_sha256 != first.package.code_sha256
+    second = executor(stacks_of(stub), s3).upload("code", built)
+    assert (second.key, second.sent) == (first.key, False)
+
+
+@pytest.mark.parametrize("executor", [Apply, Preview])
+def test_package_with_other_code_is_sent(
+    s3: "S3Client", stub: Stubber, tmp_path: Path, executor: type[Apply] | type[Preview]
+) -> None:
+    first = Apply(stacks_of(stub), s3).upload("code", package(tmp_path))
+    (tmp_path / "other").mkdir()
+    changed = package(tmp_path / "other", "x = 1\n")
+    second = executor(stacks_of(stub), s3).upload("code", replace(changed, name=first.package.name))
+    assert second.key != first.key
+    assert second.sent
+
+
+def test_of_two_packages_with_the_same_content_each_deploy_takes_one(
+    s3: "S3Client", stub: Stubber, tmp_path: Path
+) -> None:
+    """Two deploys at once, from machines with different compressors, may send both."""
+    built = package(tmp_path)
+    others = [replace(built, sha256=digit * 64) for digit in ("0", "f")]
+    for one in (*others, built):
+        s3.put_object(Bucket="code", Key=str(one.key), Body=b"")
+    uploaded = [Apply(stacks_of(stub), s3).upload("code", one) for one in (*others, built)]
+    assert {one.key for one in uploaded} == {others[0].key}
+    assert not any(one.sent for one in uploaded)
 
 
 def test_a_dry_run_sends_nothing(s3: "S3Client", stub: Stubber, tmp_path: Path) -> None:
@@ -379,12 +423,12 @@ def test_a_dry_run_sends_nothing(s3: "S3Client", stub: Stubber, tmp_path: Path) 
 
 
 def test_a_denied_look_is_no_missing_package(stub: Stubber, tmp_path: Path) -> None:
-    """Only 404 means that an object is missing."""
+    """Only an empty list means that an object is missing."""
     client = boto3.client("s3")
     executor, built = Apply(stacks_of(stub), client), package(tmp_path)
     with Stubber(client) as denied:
-        denied.add_client_error("head_object", "403", http_status_code=403)
-        with pytest.raises(ClientError, match="403"):
+        denied.add_client_error("list_objects_v2", "AccessDenied", http_status_code=403)
+        with pytest.raises(ClientError, match="AccessDenied"):
             executor.upload("code", built)
 
 
@@ -438,7 +482,7 @@ EVENT = {"EventId": "1", "StackId": "i", "StackName": "publish", "Timestamp": 0}
 def outcome() -> Outcome:
     """One changed stack, one as it was, one of a dry run's unknowns."""
     bucket = Change("Modify", "Bucket", "AWS::S3::Bucket", "True", ("Name",))
-    built = Package("site_publisher", Path("p.zip"), "ab", "qw==", 1234)
+    built = Package("site_publisher", Path("p.zip"), "ab", "cd", "zQ==", 1234)
     return Outcome(
         stacks={
             "registry": Result("phaseline-demo-registry", "none", outputs={"Table": "t"}),
@@ -446,7 +490,7 @@ def outcome() -> Outcome:
             "publish": Result("phaseline-demo-publish", "create", note="why"),
         },
         documents=["metadata/in.zip"],
-        packages=[Uploaded(built, "code/site_publisher/ab.zip", sent=True)],
+        packages=[Uploaded(built, built.key, sent=True)],
     )
 
 
@@ -454,7 +498,7 @@ def test_the_outcome_for_people() -> None:
     """What changed, a replacement above all, and the outputs; a dry run says "would be"."""
     assert list(as_lines(False, outcome())) == [
         "metadata/in.zip: created",
-        "code/site_publisher/ab.zip: uploaded, 1,234 B",
+        "code/site_publisher/ab-cd.zip: uploaded, 1,234 B",
         "phaseline-demo-registry: no changes",
         "  Table = t",
         "phaseline-demo-site: updated",
@@ -469,8 +513,8 @@ def test_the_outcome_for_programs() -> None:
     found = json.loads(json.dumps(as_data("demo", True, outcome())))
     assert found["stacks"]["site"]["changes"][0]["resource"] == "Bucket"
     assert found["packages"]["site_publisher"] == {
-        "key": "code/site_publisher/ab.zip",
-        "code_sha256": "qw==",
+        "key": "code/site_publisher/ab-cd.zip",
+        "code_sha256": "zQ==",
         "size": 1234,
         "sent": True,
     }

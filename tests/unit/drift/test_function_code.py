@@ -5,6 +5,7 @@ import hashlib
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -12,13 +13,18 @@ import pytest
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
+from phaseline.deploy.code_key import CodeKey
+from phaseline.deploy.package import build
 from phaseline.drift.function_code import Code, Declared, Redeployment, compare, declared_in
 from phaseline.errors import ConfigurationError, RefusedError, RemoteCallError, TimedOutError
+from tests.builders.archives import compress_otherwise
 
 ZIP = b"a package"
 SHA256 = base64.b64encode(hashlib.sha256(ZIP).digest()).decode()
 OTHER = base64.b64encode(bytes(32)).decode()
-KEY = f"code/site_publisher/{hashlib.sha256(ZIP).hexdigest()}.zip"
+CONTENT, OTHER_CONTENT = "c" * 64, "d" * 64
+CODE = CodeKey("site_publisher", CONTENT, hashlib.sha256(ZIP).hexdigest())
+KEY = str(CODE)
 NAME = "phaseline-demo-functions-SitePublisher-1"
 DECLARED = Declared("site_publisher", NAME, "artifacts", KEY)
 
@@ -87,22 +93,23 @@ def test_what_a_stack_declares_for_its_functions() -> None:
     outputs = {"SitePublisherFunctionName": NAME, "SitePublisherFunctionArn": "arn"}
     parameters = {"SitePublisherCodeKey": KEY, "CodeBucket": "artifacts"}
     assert list(declared_in(outputs, parameters)) == [DECLARED]
-    assert DECLARED.sha256 == SHA256
+    assert DECLARED.code == CODE
+    assert DECLARED.code.code_sha256 == SHA256
 
 
 def test_a_key_that_deploy_did_not_make() -> None:
     """It says nothing of the code, so that nothing can be compared."""
     with pytest.raises(ConfigurationError, match="says no digest"):
-        _ = Declared("site_publisher", NAME, "artifacts", "mine.zip").sha256
+        _ = Declared("site_publisher", NAME, "artifacts", "mine.zip").code
 
 
 @pytest.mark.parametrize(
     ("checkout", "runs", "outdated", "changed"),
     [
-        (SHA256, SHA256, False, False),
-        (OTHER, SHA256, True, False),
-        (SHA256, OTHER, False, True),
-        (OTHER, OTHER, True, True),
+        (CONTENT, SHA256, False, False),
+        (OTHER_CONTENT, SHA256, True, False),
+        (CONTENT, OTHER, False, True),
+        (OTHER_CONTENT, OTHER, True, True),
     ],
 )
 def test_the_two_ways_in_which_code_drifts(
@@ -116,12 +123,32 @@ def test_the_two_ways_in_which_code_drifts(
     assert (found.outdated, found.changed) == (outdated, changed)
 
 
+def test_code_that_another_compressor_packed_is_no_drift(
+    scripted: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The checkout's zip has other bytes than the one that was deployed, and the same content."""
+    (tmp_path / "handler.py").write_text("import json\n" * 99)
+    deployed = build(tmp_path, [], tmp_path / "deployed.zip")
+    compress_otherwise(monkeypatch)
+    checkout = build(tmp_path, [], tmp_path / "checkout.zip")
+    assert checkout.code_sha256 != deployed.code_sha256
+    declared = Declared("site_publisher", NAME, "artifacts", str(deployed.key))
+    functions: Any = scripted.functions.client
+    scripted.runs(deployed.code_sha256)
+    found = compare(functions, declared, checkout.content)
+    assert (found.outdated, found.changed) == (False, False)
+    (tmp_path / "handler.py").write_text("import json\n" * 98)
+    scripted.runs(checkout.code_sha256)
+    found = compare(functions, declared, build(tmp_path, [], tmp_path / "other.zip").content)
+    assert (found.outdated, found.changed) == (True, True)
+
+
 def test_a_function_that_is_gone(scripted: Scripted) -> None:
     """CloudFormation's detection tells that; its code is no matter."""
     scripted.functions.add_client_error("get_function", "ResourceNotFoundException")
     functions: Any = scripted.functions.client
-    found = compare(functions, DECLARED, SHA256)
-    assert found == Code("site_publisher", SHA256, SHA256, None)
+    found = compare(functions, DECLARED, CONTENT)
+    assert found == Code("site_publisher", CONTENT, CODE, None)
     assert not found.changed
 
 

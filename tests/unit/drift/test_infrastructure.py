@@ -20,6 +20,7 @@ from scripts.deploy import templates
 
 DIGEST = "0" * 64
 SHA256 = "A" * 43 + "="
+CONTENT = "c" * 64
 OTHER = "B" * 43 + "="
 ARN = "arn:aws:codeconnections:eu-central-1:111122223333:connection/1"
 STACKS = "arn:aws:cloudformation:eu-central-1:111122223333:stack"
@@ -66,7 +67,7 @@ class Cloud:
         default_factory=lambda: {
             "Channel": "C1",
             "CodeBucket": "artifacts",
-            "SitePublisherCodeKey": f"code/site_publisher/{DIGEST}.zip",
+            "SitePublisherCodeKey": f"code/site_publisher/{CONTENT}-{DIGEST}.zip",
         }
     )
     drifts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -178,7 +179,7 @@ class Cloud:
 
     def look(self, **changes: Any) -> Found:
         """What is found in it."""
-        code = {"site_publisher": SHA256}
+        code = {"site_publisher": CONTENT}
         declared = {short: templates.read(text, short) for short, text in TEXTS.items()}
         parameters: dict[str, dict[str, str]] = {short: {} for short in EVERY}
         parameters["pipeline"] = {"PipelineName": "site"}
@@ -391,7 +392,7 @@ def test_a_template_and_a_parameter_of_another_checkout(cloud: Cloud) -> None:
 
 def test_code_that_was_not_deployed_yet(cloud: Cloud) -> None:
     """A deploy mends that, and nothing else."""
-    cloud.parameters["SitePublisherCodeKey"] = f"code/site_publisher/{'f' * 64}.zip"
+    cloud.parameters["SitePublisherCodeKey"] = f"code/site_publisher/{'f' * 64}-{'f' * 64}.zip"
     cloud.runs = "/" * 42 + "8="
     finding = one(cloud.look())
     assert (finding.kind, finding.subject) == ("code", "function site_publisher")

@@ -1,0 +1,44 @@
+"""The key of a function's package in the code bucket. Pure.
+
+Two digests are in it. The content's (names, modes and bytes of the files) says whether two packages
+are the same code. The zip's says what Lambda shows as CodeSha256 for a function with this object;
+it differs where another compressor packed the same files.
+"""
+
+import base64
+import re
+from dataclasses import dataclass
+
+_KEY = re.compile(r"code/(?P<function>\w+)/(?P<content>[0-9a-f]{64})-(?P<sha256>[0-9a-f]{64})\.zip")
+
+
+@dataclass(frozen=True)
+class CodeKey:
+    """The key of a package: its function, and the digests of its content and its zip, in hex."""
+
+    function: str
+    content: str
+    sha256: str
+
+    def __str__(self) -> str:
+        return f"{self.prefix}{self.sha256}.zip"
+
+    @property
+    def prefix(self) -> str:
+        """The beginning of the keys of all packages with the same content."""
+        return f"code/{self.function}/{self.content}-"
+
+    @property
+    def code_sha256(self) -> str:
+        """The digest of the zip as Lambda's CodeSha256 shows it."""
+        return base64.b64encode(bytes.fromhex(self.sha256)).decode()
+
+
+def parse(key: str) -> CodeKey | None:
+    """Return the parts of a key, or None for a key that deploy did not make.
+
+    >>> parse("mine.zip") is None
+    True
+    """
+    parts = _KEY.fullmatch(key)
+    return CodeKey(**parts.groupdict()) if parts else None

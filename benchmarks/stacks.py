@@ -4,7 +4,6 @@ Each has the stacks and functions of a real one, with templates that have a few 
 nothing that works by itself: a benchmark measures the look, not what pipelines and streams do.
 """
 
-import base64
 import hashlib
 import json
 import time
@@ -13,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from phaseline import archive
+from phaseline.deploy import content
+from phaseline.deploy.code_key import CodeKey
 from phaseline.deploy.plan import EVERY, FUNCTIONS, STACKS, key_parameter, resource
 from phaseline.drift.deployed import Checkout, Clients, Deployed
 from phaseline.drift.infrastructure import InfrastructureCheck
@@ -27,7 +28,7 @@ QUEUES = 5
 
 def key(function: str) -> str:
     """Where a function's package is, as deploy calls it."""
-    return f"code/{function}/{hashlib.sha256(CODE).hexdigest()}.zip"
+    return str(CodeKey(function, content.digest(CODE), hashlib.sha256(CODE).hexdigest()))
 
 
 def template(short: str) -> str:
@@ -134,11 +135,10 @@ def look(session: Any, environments: Sequence[str]) -> None:
 
     Raises RuntimeError where it does not come to what there is: no difference.
     """
-    digest = base64.b64encode(hashlib.sha256(CODE).digest()).decode()
     declared = Checkout(
         {short: templates.read(template(short), short) for short in EVERY},
         {short: parameters(short) for short in EVERY},
-        dict.fromkeys(FUNCTIONS, digest),
+        dict.fromkeys(FUNCTIONS, content.digest(CODE)),
     )
     clients = Clients(
         session.client("cloudformation"),

@@ -25,7 +25,8 @@ from phaseline.errors import (
     RefusedError,
     RemoteCallError,
 )
-from scripts.cli.console import report, translated
+from scripts.cli.aws_errors import translated
+from scripts.cli.console import report
 
 BUILDSPEC = "buildspec.yml"
 

@@ -1,4 +1,4 @@
-"""Creates reproducible zip archives: the bytes depend only on the content."""
+"""Creates zip archives whose bytes depend only on the content and on the version of zlib."""
 
 import io
 import zipfile
@@ -11,7 +11,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 def pack(files: Mapping[str, bytes]) -> bytes:
     """Return a zip archive of `files`, a mapping of names to contents.
 
-    Equal files give equal bytes on every machine.
+    Equal files give equal bytes wherever zlib compresses alike.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as zipped:

@@ -42,11 +42,13 @@ class Services:
 
     @cached_property
     def s3(self) -> "S3Client":
-        return aws.session().client("s3", config=aws.CONFIG)
+        s3: S3Client = aws.client("s3")
+        return s3
 
     @cached_property
     def codepipeline(self) -> "CodePipelineClient":
-        return aws.session().client("codepipeline", config=aws.CONFIG)
+        codepipeline: CodePipelineClient = aws.client("codepipeline")
+        return codepipeline
 
     @cached_property
     def documents(self) -> Documents:

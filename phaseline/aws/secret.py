@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from phaseline.aws.refusals import code_of, may_pass
 from phaseline.errors import ConfigurationError, RemoteCallError
 
 if TYPE_CHECKING:
@@ -51,9 +52,15 @@ class Secret:
                 "The next use tries again. Check the function's network access to the service.",
             ) from error
         except ClientError as error:
+            if may_pass(error):
+                raise RemoteCallError(
+                    self.arn,
+                    f"the service gives no answer of use ({code_of(error)})",
+                    "It is asked again at the next use.",
+                ) from error
             raise ConfigurationError(
                 self.arn,
-                f"the secret can't be read ({error.response['Error']['Code']})",
+                f"the secret can't be read ({code_of(error)})",
                 "Create it, or correct the template's token parameter and deploy again.",
             ) from error
         if not text or not text.isascii() or not text.isprintable() or " " in text:

@@ -11,9 +11,8 @@ from typing import TypeVar
 
 from botocore.exceptions import ClientError
 
-CODES = frozenset(
-    {"RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequestsException"}
-)
+from phaseline.aws.refusals import Meaning, meaning
+
 PAUSES = (1.0, 2.0, 5.0, 10.0)
 """Pauses between two calls in seconds. The last one is repeated."""
 
@@ -37,6 +36,6 @@ def wait_out(
         try:
             return call()
         except ClientError as error:
-            if error.response["Error"]["Code"] not in CODES or clock() >= deadline:
+            if meaning(error) is not Meaning.THROTTLED or clock() >= deadline:
                 raise
         sleep(next(pauses))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from botocore.exceptions import ClientError
 
+from phaseline.aws.refusals import Meaning, meaning
 from phaseline.deploy.change_sets import DeclaredStack, change_set_name, is_empty
 from phaseline.deploy.stack import find
 from phaseline.deploy.stack_status import Decision
@@ -101,7 +102,7 @@ class ChangeSets:
         except ClientError as error:
             # The roles of workflows may not delete stacks, and IAM cannot distinguish an empty
             # stack. An empty stack that remains is harmless: the next change set uses it.
-            if error.response["Error"]["Code"] != "AccessDenied":
+            if meaning(error) is not Meaning.DENIED:
                 raise
 
     def _create(self, declared: DeclaredStack, decision: Decision, name: str) -> str:

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from phaseline.algorithms.names import TYPES
 from phaseline.deploy import package
 from phaseline.deploy.change_sets import DeclaredStack, StackResult
+from phaseline.deploy.code_key import CodeKey, parse
 from phaseline.deploy.environment import PREFIX
 from phaseline.deploy.package import Package
 from phaseline.deploy.plan import FUNCTIONS, NEEDS, Plan, key_parameter, parameters_of
@@ -37,7 +38,7 @@ class Uploaded:
     """A function's package, its key in the code bucket, and whether it was uploaded now."""
 
     package: Package
-    key: str
+    key: CodeKey
     sent: bool
 
 
@@ -89,18 +90,17 @@ class Apply:
         return self.stacks.outputs(site_stack)["ArtifactBucketName"]
 
     def upload(self, bucket: str, built: Package) -> Uploaded:
-        """Upload the package, unless its key exists: the key contains the digest of the content."""
-        key = code_key(built)
-        if _exists(self.s3, bucket, key):
-            return Uploaded(built, key, sent=False)
+        """Upload the package, unless the bucket has one with the same content."""
+        if stored := _stored(self.s3, bucket, built.key):
+            return Uploaded(built, stored, sent=False)
         self.s3.put_object(
             Bucket=bucket,
-            Key=key,
+            Key=str(built.key),
             Body=built.path.read_bytes(),
             ContentType="application/zip",
             ChecksumSHA256=built.code_sha256,
         )
-        return Uploaded(built, key, sent=True)
+        return Uploaded(built, built.key, sent=True)
 
     def documents(self, site_stack: str) -> list[str]:
         """Create the documents that never existed."""
@@ -143,8 +143,8 @@ class Preview:
 
     def upload(self, bucket: str, built: Package) -> Uploaded:
         """Return the package, and whether a deploy would upload it."""
-        key = code_key(built)
-        return Uploaded(built, key, sent=not bucket or not _exists(self.s3, bucket, key))
+        stored = _stored(self.s3, bucket, built.key) if bucket else None
+        return Uploaded(built, stored or built.key, sent=stored is None)
 
     def documents(self, site_stack: str) -> list[str]:
         """Return the keys of the documents that a deploy would create."""
@@ -204,7 +204,7 @@ def build(plan: Plan) -> list[Package]:
 
 def _code_parameters(bucket: str, uploaded: Sequence[Uploaded], stack: str) -> dict[str, str]:
     keys = {
-        key_parameter(upload.package.name): upload.key
+        key_parameter(upload.package.name): str(upload.key)
         for upload in uploaded
         if FUNCTIONS[upload.package.name] == stack
     }
@@ -229,9 +229,13 @@ def _deploy_wave(
         return dict(zip(wave, pool.map(deploy_stack, wave), strict=True))
 
 
-def code_key(built: Package) -> str:
-    """Return the key of a package in the code bucket: equal content has an equal key."""
-    return f"code/{built.name}/{built.sha256}.zip"
+def _stored(s3: "S3Client", bucket: str, key: CodeKey) -> CodeKey | None:
+    """Return the key of a package with the same content in the code bucket, or None.
+
+    Concurrent deploys may upload several. The first one by key is returned, always.
+    """
+    listing = s3.list_objects_v2(Bucket=bucket, Prefix=key.prefix, MaxKeys=1)
+    return next((parse(found["Key"]) for found in listing.get("Contents", [])), None)
 
 
 def _exists(s3: "S3Client", bucket: str, key: str) -> bool:

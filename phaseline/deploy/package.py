@@ -1,9 +1,9 @@
 """Builds the zip of a Lambda function: its handler and exactly the modules that it imports.
 
 The imports are read from the syntax trees. Imports inside a function count; imports under
-`if TYPE_CHECKING:` do not. Modules that the Lambda runtime supplies are left out. The bytes of the
-zip depend only on the content of its files, so that the digest and the template parameter of an
-unchanged function do not change.
+`if TYPE_CHECKING:` do not. Modules that the Lambda runtime supplies are left out. A package
+is identified by the digest of its content, which does not depend on the compressor, so that the
+template parameter of an unchanged function does not change.
 """
 
 import ast
@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from phaseline import archive
+from phaseline.deploy import content
+from phaseline.deploy.code_key import CodeKey
 from phaseline.errors import ConfigurationError
 
 SUPPLIED = sys.stdlib_module_names | {"boto3", "botocore"}
@@ -26,13 +28,23 @@ HANDLER = "handler"
 
 @dataclass(frozen=True)
 class Package:
-    """A built zip of `size` bytes. `code_sha256` is the digest in the format of CodeSha256."""
+    """A built zip of `size` bytes.
+
+    `content` is the digest of its content and `sha256` that of the zip, both in hex. `code_sha256`
+    is the latter in the format of CodeSha256.
+    """
 
     name: str
     path: Path
+    content: str
     sha256: str
     code_sha256: str
     size: int
+
+    @property
+    def key(self) -> CodeKey:
+        """The key that a deploy gives to this zip in the code bucket."""
+        return CodeKey(self.name, self.content, self.sha256)
 
 
 @dataclass(frozen=True)
@@ -62,6 +74,7 @@ def build(function_dir: Path, search_paths: Sequence[Path], out: Path) -> Packag
     return Package(
         name=function_dir.name,
         path=out,
+        content=content.digest(data),
         sha256=digest.hexdigest(),
         code_sha256=base64.b64encode(digest.digest()).decode(),
         size=len(data),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from phaseline.aws.refusals import code_of, message_of
+
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudformation.type_defs import StackTypeDef
@@ -51,9 +53,17 @@ def find(client: "CloudFormationClient", name: str) -> "StackTypeDef | None":
     try:
         return client.describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
-        if "does not exist" in error.response["Error"]["Message"]:
+        if is_missing(error):
             return None
         raise
+
+
+def is_missing(error: ClientError) -> bool:
+    """Return whether CloudFormation says that the stack does not exist.
+
+    It has no error code for this: ValidationError means any invalid request.
+    """
+    return code_of(error) == "ValidationError" and "does not exist" in message_of(error)
 
 
 def is_deployed(stack: "StackTypeDef | None") -> bool:

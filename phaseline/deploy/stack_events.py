@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from phaseline.deploy.stack import is_missing
 from phaseline.deploy.stack_status import Event, judge
 from phaseline.deploy.stack_wait import StackWait
 
@@ -30,7 +31,7 @@ class StackEvents:
         try:
             return self.client.describe_stack_events(StackName=stack)["StackEvents"][0]["EventId"]
         except ClientError as error:
-            if "does not exist" in error.response["Error"]["Message"]:
+            if is_missing(error):
                 return ""
             raise
 

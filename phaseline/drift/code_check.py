@@ -24,14 +24,14 @@ def code(deployed: Deployed, stack: Stack, declared: DeclaredFunction) -> CheckR
     place = deployed.place(stack, resource(declared.function))
     findings = []
     if compared.outdated:
-        found = f"declared {compared.declared}, this checkout builds {compared.checkout}"
+        found = f"declared {compared.declared.content}, this checkout builds {compared.checkout}"
         sentence = (
             f"The stack {stack.name} declares other code for {declared.name} than this checkout"
             f" builds. {deployed.remedy}"
         )
         findings.append(Finding("code", subject, found, sentence, **place))
     if compared.changed:
-        found = f"declared {compared.declared}, found {compared.runs}"
+        found = f"declared {compared.declared.code_sha256}, found {compared.runs}"
         sentence = (
             f"{declared.name} does not run the code that the stack {stack.name} declares: somebody"
             " changed it. Run the drift check with --repair, which redeploys the function."

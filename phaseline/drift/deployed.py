@@ -32,8 +32,8 @@ class Checkout:
     """The declarations of this checkout.
 
     `templates` and `parameters` are by stack; the parameters that locate the code are left out.
-    `code` is the digest of each function's package, in the format of CodeSha256. `has_parameters`
-    says whether a file or an argument gives the parameters of this environment.
+    `code` is the digest of the content of each function's package. `has_parameters` says whether a
+    file or an argument gives the parameters of this environment.
     """
 
     templates: Mapping[str, Template]
@@ -72,7 +72,7 @@ def checkout(plan: Plan, read: Read) -> Checkout:
     return Checkout(
         templates,
         parameters_of(plan, declared, selected=()),
-        {package.name: package.code_sha256 for package in build(plan)},
+        {package.name: package.content for package in build(plan)},
         has_parameters=bool(plan.sections or plan.overrides),
     )
 

@@ -1,18 +1,20 @@
 """Compares the code that functions run with the declared code, and redeploys it.
 
-The key of a package in the code bucket contains its digest, so that the comparison downloads
-nothing: CodeSha256 is the same digest in another format.
+The key of a package in the code bucket contains two digests (deploy/code_key), so that the
+comparison downloads nothing. That of the content is compared with what the checkout builds, and
+that of the zip with CodeSha256.
 """
 
 import base64
 import hashlib
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 from phaseline.aws.wait import poll
+from phaseline.deploy import code_key
+from phaseline.deploy.code_key import CodeKey
 from phaseline.deploy.plan import FUNCTIONS, key_parameter, resource
 from phaseline.errors import ConfigurationError, RefusedError, RemoteCallError, TimedOutError
 
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda.type_defs import FunctionConfigurationTypeDef
     from mypy_boto3_s3 import S3Client
 
-KEY = re.compile(r"code/(?P<function>\w+)/(?P<sha256>[0-9a-f]{64})\.zip")
-"""The key that a deploy gives to a package in the code bucket."""
 POLLS = (0.2, 0.5, 1.0, 2.0, 3.0)
 
 
@@ -32,27 +32,27 @@ class _Version(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class FunctionCode:
-    """The digests of a function's code, in the format of CodeSha256.
+    """The code of a function.
 
-    `checkout` is the digest of the package that this checkout builds, `declared` of the one that
-    the stack declares, and `runs` of the code that the function runs, or None if the function does
-    not exist.
+    `checkout` is the digest of the content that this checkout builds, `declared` the package that
+    the stack declares, and `runs` the CodeSha256 of the code that the function runs, or None if the
+    function does not exist.
     """
 
     function: str
     checkout: str
-    declared: str
+    declared: CodeKey
     runs: str | None
 
     @property
     def outdated(self) -> bool:
         """Whether the stack declares other code than this checkout builds."""
-        return self.declared != self.checkout
+        return self.declared.content != self.checkout
 
     @property
     def changed(self) -> bool:
         """Whether the function runs other code than its stack declares."""
-        return self.runs not in {None, self.declared}
+        return self.runs not in {None, self.declared.code_sha256}
 
 
 @dataclass(frozen=True)
@@ -65,22 +65,20 @@ class DeclaredFunction:
     key: str
 
     @property
-    def sha256(self) -> str:
-        """The digest of the code in the format of CodeSha256. Raises ConfigurationError if the key
-        was not made by a deploy."""
-        match = KEY.fullmatch(self.key)
-        if match is None:
+    def code(self) -> CodeKey:
+        """The digests in the key. Raises ConfigurationError if no deploy made the key."""
+        parsed = code_key.parse(self.key)
+        if parsed is None:
             raise ConfigurationError(
                 f"function {self.name}",
                 f"its stack takes its code from {self.key}, which contains no digest",
                 "Deploy: python -m scripts deploy.",
             )
-        return base64.b64encode(bytes.fromhex(match["sha256"])).decode()
+        return parsed
 
 
 def compare(client: "LambdaClient", declared: DeclaredFunction, checkout: str) -> FunctionCode:
-    """Return the digests of the code that the function runs, its stack declares and the checkout
-    builds.
+    """Return the code that the function runs, its stack declares and the checkout builds.
 
     Calls GetFunction, which allows 100 requests per second; GetFunctionConfiguration allows 15.
     https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -89,7 +87,7 @@ def compare(client: "LambdaClient", declared: DeclaredFunction, checkout: str) -
         runs = client.get_function(FunctionName=declared.name)["Configuration"]["CodeSha256"]
     except client.exceptions.ResourceNotFoundException:
         runs = None
-    return FunctionCode(declared.function, checkout, declared.sha256, runs)
+    return FunctionCode(declared.function, checkout, declared.code, runs)
 
 
 @dataclass(frozen=True)
@@ -117,7 +115,7 @@ class Redeployment:
         Lambda cannot use the code, and TimedOutError.
         """
         function = self._settled(declared)
-        if function["CodeSha256"] == declared.sha256:
+        if function["CodeSha256"] == declared.code.code_sha256:
             return False
         version = self._verified(declared)
         # Lambda refuses the update if somebody else changed the function, or if an earlier attempt
@@ -140,7 +138,7 @@ class Redeployment:
                 f"Lambda can't use {declared.key}: {updated.get('LastUpdateStatusReason')}",
                 "Deploy: python -m scripts deploy.",
             )
-        if updated["CodeSha256"] != declared.sha256:
+        if updated["CodeSha256"] != declared.code.code_sha256:
             raise RefusedError(
                 f"function {declared.name}",
                 "somebody else changes its code at the same time",
@@ -175,7 +173,7 @@ class Redeployment:
         except self.s3.exceptions.NoSuchKey as error:
             raise ConfigurationError(where, "it does not exist", remedy) from error
         digest = base64.b64encode(hashlib.sha256(answer["Body"].read()).digest()).decode()
-        if digest != declared.sha256:
+        if digest != declared.code.code_sha256:
             raise ConfigurationError(where, f"its digest is {digest}", remedy)
         version = answer.get("VersionId")
         return {"S3ObjectVersion": version} if version else {}

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from phaseline.aws.caller import concerns_caller
 from phaseline.aws.throttling import wait_out
 from phaseline.deploy.plan import EVERY, STACKS
 from phaseline.deploy.stack import Stack, describe
@@ -73,6 +74,8 @@ class InfrastructureCheck:
         except UnresolvedError as error:
             reason = f"a value of its template is not known: {error}"
         except (PhaselineError, ClientError, BotoCoreError) as error:
+            if concerns_caller(error):
+                raise
             reason = str(error)
         return CheckResult(failures=(Failure(subject, f"It could not be checked: {reason}"),))
 

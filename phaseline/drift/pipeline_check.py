@@ -14,6 +14,7 @@ CONNECTION_REMEDIES = {
     "ERROR": "Install the connection's app again: Developer Tools, Settings, Connections.",
     "missing": "Create one in Developer Tools, set ConnectionArn to its ARN, and deploy.",
 }
+OTHER_STATUS = "Look at it in the console: Developer Tools, Settings, Connections."
 
 
 def pipeline(deployed: Deployed, stack: Stack, exports: Mapping[str, str]) -> CheckResult:
@@ -68,7 +69,7 @@ def connection(deployed: Deployed, stack: Stack) -> CheckResult:
         return CheckResult()
     sentence = (
         f"The pipeline cannot read the frontend, because the status of its connection to GitHub is"
-        f" {status.lower()}: {arn}. {CONNECTION_REMEDIES[status]}"
+        f" {status.lower()}: {arn}. {CONNECTION_REMEDIES.get(status, OTHER_STATUS)}"
     )
     return CheckResult((Finding("connection", f"connection {arn}", status, sentence),))
 

@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from phaseline import times
 from phaseline.algorithms.names import TYPES
 from phaseline.algorithms.table import AlgorithmsTable
+from phaseline.aws.caller import concerns_caller
 from phaseline.documents.commit import Commits
 from phaseline.documents.document import Document
 from phaseline.documents.store import Stored
@@ -286,5 +287,7 @@ def _tried(subject: str, check: Callable[[], Iterable[Result]]) -> list[Result]:
         for result in check():
             results.append(result)
     except (PhaselineError, BotoCoreError, ClientError) as error:
+        if concerns_caller(error):
+            raise
         results.append(Failure(subject, str(error)))
     return results

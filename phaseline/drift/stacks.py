@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import ClientError
 
+from phaseline.aws.refusals import code_of, message_of
 from phaseline.aws.throttling import wait_out
 from phaseline.aws.wait import poll
 
@@ -89,9 +90,9 @@ def detect(
     try:
         started = ask(partial(client.detect_stack_drift, StackName=stack))
     except ClientError as error:
-        if error.response["Error"]["Code"] != "ValidationError":
+        if code_of(error) != "ValidationError":
             raise
-        return StackDrift(stack, failure=error.response["Error"]["Message"].rstrip("."))
+        return StackDrift(stack, failure=message_of(error))
     describe = partial(
         client.describe_stack_drift_detection_status,
         StackDriftDetectionId=started["StackDriftDetectionId"],

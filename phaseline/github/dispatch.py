@@ -7,6 +7,7 @@ https://docs.github.com/en/rest/repos/repos#create-a-repository-dispatch-event
 
 import http.client
 import json
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -14,23 +15,26 @@ from typing import Any
 
 from phaseline.aws.secret import Secret
 from phaseline.errors import InputError, RemoteCallError
+from phaseline.github import answers
+from phaseline.github.answers import Answer, Kind
 
 EVENT_TYPE_LIMIT = 100
 PAYLOAD_KEYS_LIMIT = 10
 PAYLOAD_LIMIT = 65_535
-ACCEPTED, UNAUTHORIZED = 204, 401
-MOVED = "The repository was renamed or moved: correct its name."
-REMEDIES = {
-    301: MOVED,
-    302: MOVED,
-    307: MOVED,
-    308: MOVED,
-    401: "Store a valid token; it needs contents:write on this repository.",
-    403: "Give the token contents:write on this repository, or wait for its rate limit.",
-    404: "Correct the repository's name, or give the token access to it.",
-    422: "GitHub refuses the payload: compare it with the documented limits.",
-}
+ACCEPTED = 204
+ANSWER_LIMIT = 64 * 1024
+"""Bytes of an answer that are read."""
 PASSING = "The dispatch stays in the ledger's outbox and is sent again."
+REMEDIES = {
+    Kind.ACCEPTED: PASSING,
+    Kind.FAILED: PASSING,
+    Kind.MOVED: "The repository was renamed or moved: correct its name.",
+    Kind.PERMISSION: "Give the token contents:write on this repository.",
+    Kind.REFUSED: "GitHub refuses the payload: compare it with the documented limits.",
+    Kind.THROTTLED: f"Wait: GitHub accepts no requests of this token now. {PASSING}",
+    Kind.UNAUTHORIZED: "Store a valid token; it needs contents:write on this repository.",
+    Kind.UNSEEN: "Correct the repository's name, or give the token access to it.",
+}
 
 
 class DispatchError(RemoteCallError):
@@ -82,19 +86,19 @@ def send(
     check_limits(event_type, payload)
     body = json.dumps({"event_type": event_type, "client_payload": payload}).encode()
     url = f"{api_url.rstrip('/')}/repos/{repository}/dispatches"
-    status = _post(url, body, token.value(), timeout)
-    if status == UNAUTHORIZED:
-        status = _post(url, body, token.refetch(), timeout)
-    if status != ACCEPTED:
+    answer = _post(url, body, token.value(), timeout)
+    if isinstance(answer, Answer) and answer.kind is Kind.UNAUTHORIZED:
+        answer = _post(url, body, token.refetch(), timeout)
+    if not isinstance(answer, Answer) or answer.status != ACCEPTED:
         raise DispatchError(
             f"POST {url} ({event_type})",
-            f"expected status {ACCEPTED}, found {status}",
-            REMEDIES.get(status, PASSING) if isinstance(status, int) else PASSING,
+            f"expected status {ACCEPTED}, found {answer}",
+            REMEDIES[answer.kind] if isinstance(answer, Answer) else PASSING,
         )
 
 
-def _post(url: str, body: bytes, token: str, timeout: float) -> int | str:
-    """Return the status of the response, or the name of the exception that prevented a response."""
+def _post(url: str, body: bytes, token: str, timeout: float) -> Answer | str:
+    """Return the response, or the name of the exception that prevented a response."""
     headers = {
         "Accept": "application/vnd.github+json",
         "Authorization": f"Bearer {token}",
@@ -106,9 +110,18 @@ def _post(url: str, body: bytes, token: str, timeout: float) -> int | str:
     request = urllib.request.Request(url, body, headers)  # noqa: S310
     try:
         with _open(request, timeout=timeout) as response:
-            return int(response.status)
+            return answers.read(response.status, {}, b"", time.time())
     except urllib.error.HTTPError as error:
-        return error.code
+        return answers.read(error.code, dict(error.headers.items()), _body(error), time.time())
     except (OSError, ValueError, http.client.HTTPException) as error:
         # The message of an exception may quote a header with the token, but its type never does.
         return type(error).__name__
+
+
+def _body(error: urllib.error.HTTPError) -> bytes:
+    """Return the body of a response, or nothing if it does not arrive."""
+    with error:
+        try:
+            return error.read(ANSWER_LIMIT)
+        except (OSError, http.client.HTTPException):
+            return b""

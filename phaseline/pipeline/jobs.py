@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from phaseline import archive
+from phaseline.aws.refusals import Meaning, meaning
 from phaseline.errors import ConfigurationError, InputError, PhaselineError
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ MESSAGE_LIMIT = 5_000
 https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_FailureDetails.html
 """
 ANSWERED = {"JobNotFoundException", "InvalidJobStateException"}
-DENIED = {"AccessDenied", "AccessDeniedException"}
 CUT = " [cut]"
 
 
@@ -202,7 +202,7 @@ def _unless_answered(job: str, call: Callable[[], object]) -> None:
 def _kind(error: Exception) -> "FailureTypeType":
     if isinstance(error, ConfigurationError):
         return "ConfigurationError"
-    if isinstance(error, ClientError) and error.response["Error"]["Code"] in DENIED:
+    if isinstance(error, ClientError) and meaning(error) is Meaning.DENIED:
         return "PermissionError"
     return "JobFailed"
 

@@ -15,12 +15,12 @@ from slack_sdk.http_retry.builtin_handlers import (
 from slack_sdk.http_retry.response import HttpResponse
 
 from phaseline.errors import RemoteCallError
+from phaseline.slack import refusals
 from phaseline.slack.message_record import Posted
 from phaseline.slack.rendering import Message
 
 TIMEOUT = 10.0
 """The most seconds to wait for one answer of Slack."""
-REFUSED_TOKENS = {"invalid_auth", "token_revoked", "token_expired", "account_inactive"}
 NOT_EDITABLE = {"message_not_found", "edit_window_closed", "cant_update_message"}
 """Slack's error codes for a message that no longer exists or can no longer be edited.
 https://docs.slack.dev/reference/methods/chat.update#errors
@@ -38,8 +38,7 @@ class SlackError(RemoteCallError):
         super().__init__(
             f"Slack channel {channel}",
             f"a message could not be posted or edited ({code})",
-            "Look up the code on docs.slack.dev. Check the token, the channel, and that the app is"
-            " a member of the channel.",
+            refusals.remedy(code),
         )
         self.code = code
 
@@ -89,7 +88,7 @@ class SlackChannel:
         try:
             return self._ask(self.token.value(), method, body)
         except SlackError as error:
-            if error.code not in REFUSED_TOKENS:
+            if error.code not in refusals.TOKENS:
                 raise
         return self._ask(self.token.refetch(), method, body)
 
@@ -141,6 +140,8 @@ def _body(message: Message) -> dict[str, Any]:
 def _code(error: SlackApiError) -> str:
     """Return Slack's error code, or a note that its answer has none."""
     response: Any = error.response
+    if getattr(response, "status_code", None) == 429:
+        return refusals.RATE_LIMIT  # the body of this answer may be empty
     try:
         return str(response["error"])[:80]
     except (KeyError, TypeError):

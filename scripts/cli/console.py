@@ -17,7 +17,7 @@ from typing import Any, TextIO
 
 import click
 
-from phaseline.errors import ConfigurationError, PhaselineError, RemoteCallError
+from phaseline.errors import PhaselineError
 from scripts.github import job
 
 HEARTBEAT = 30.0
@@ -129,28 +129,11 @@ def run(command: click.Command) -> None:
     except PhaselineError as error:
         failure = error
     except (ClientError, BotoCoreError) as error:
+        from scripts.cli.aws_errors import translated  # slow to import, and rarely needed
+
         failure = translated(error)
     report(failure, sys.stderr, os.environ)
     sys.exit(failure.exit_code)
-
-
-def translated(error: Exception) -> PhaselineError:
-    """Return an error of the AWS library as an error of Phaseline, in three parts."""
-    response = getattr(error, "response", None)
-    if response is not None:
-        code, message = response["Error"].get("Code", "?"), response["Error"].get("Message", "")
-        return RemoteCallError(
-            f"AWS {getattr(error, 'operation_name', 'call')}",
-            f"{code}: {message.rstrip('.')}",
-            "Running it again is safe; for a denied action extend the caller's role.",
-        )
-    if type(error).__name__ in {"NoCredentialsError", "NoRegionError", "ProfileNotFound"}:
-        return ConfigurationError(
-            "the AWS settings",
-            str(error).rstrip("."),
-            "Set AWS_PROFILE, or AWS_DEFAULT_REGION and credentials.",
-        )
-    return RemoteCallError("a call to AWS", str(error).rstrip("."), "Running it again is safe.")
 
 
 def report(error: PhaselineError, err: TextIO, environ: Mapping[str, str]) -> None:

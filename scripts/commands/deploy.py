@@ -74,7 +74,7 @@ def command(
     plan = make_plan(environment, parameters_file, overrides, selected or STACKS, role_arn)
     console = Console(as_json=as_json, total=plan.steps())
     stacks = make_stacks(console, timeout)
-    s3 = aws.session().client("s3", config=aws.CONFIG)
+    s3 = aws.client("s3")
     executor: Executor = Preview(stacks, s3) if dry_run else Apply(stacks, s3)
     outcome = deploy(plan, executor, stacks, console.step)
     data, lines = as_data(environment, dry_run, outcome), list(as_lines(dry_run, outcome))
@@ -107,7 +107,7 @@ def make_plan(
 def make_stacks(console: Console, timeout: float) -> Stacks:
     """Return the account's stacks. The console prints their events."""
     return Stacks(
-        aws.session().client("cloudformation", config=aws.CONFIG),
+        aws.client("cloudformation"),
         clock=time.monotonic,
         sleep=time.sleep,
         progress=lambda event: console.progress(_line(event)),
@@ -142,8 +142,8 @@ def as_data(environment: str, dry_run: bool, outcome: DeployResult) -> dict[str,
         "documents": outcome.documents,
         "packages": {
             upload.package.name: {
-                "key": upload.key,
-                "code_sha256": upload.package.code_sha256,
+                "key": str(upload.key),
+                "code_sha256": upload.key.code_sha256,
                 "size": upload.package.size,
                 "sent": upload.sent,
             }

@@ -74,7 +74,7 @@ def command(
     plan = make_plan(environment, parameters_file, overrides, STACKS)
     console = Console(as_json=as_json, total=plan.steps() + bool(comments))
     stacks = make_stacks(console, timeout)
-    executor = TolerantPreview(stacks, aws.session().client("s3", config=aws.CONFIG))
+    executor = TolerantPreview(stacks, aws.client("s3"))
     outcome = deploy(plan, executor, stacks, console.step)
     texts = stack_texts(environment, outcome, executor.failures, invocation.run_url() or "")
     written: dict[str, str] = {}

@@ -25,7 +25,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from phaseline.algorithms.names import TYPES
 from phaseline.errors import PhaselineError
-from scripts.cli.console import Console, json_option, translated
+from scripts.cli.aws_errors import translated
+from scripts.cli.console import Console, json_option
 from scripts.cli.options import (
     ALL,
     document_version_option,

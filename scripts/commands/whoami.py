@@ -10,7 +10,6 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
 
 import click
 import urllib3
@@ -120,10 +119,9 @@ def claims_of(encoded: str) -> dict[str, str]:
 
 def expected_by(role_arn: str, claims: Mapping[str, str]) -> tuple[list[ExpectedClaim], str]:
     """Return the claims that a role expects, and their source."""
-    client: Any = aws.session().client("iam", config=aws.CONFIG)
     try:
-        role = client.get_role(RoleName=role_arn.rsplit("/", 1)[-1])["Role"]
-    except (ClientError, BotoCoreError):
+        role = aws.client("iam").get_role(RoleName=role_arn.rsplit("/", 1)[-1])["Role"]
+    except (ConfigurationError, ClientError, BotoCoreError):
         # Usually the job has no permissions yet, which is why the command runs.
         return trust.by_name(role_arn, claims), ROLE_NAME
     return trust.by_policy(role["AssumeRolePolicyDocument"]), "its trust policy"

@@ -9,6 +9,7 @@ from functools import cached_property
 from botocore.exceptions import BotoCoreError, ClientError
 
 from phaseline.aws import metrics
+from phaseline.aws.caller import concerns_caller
 from phaseline.deploy.plan import EVERY
 from phaseline.drift import code_check
 from phaseline.drift.deployed import Checkout, Clients, Deployed
@@ -60,6 +61,8 @@ class DriftCheck:
             try:
                 return together([report, self.releases.run(self.settle)])
             except (PhaselineError, ClientError, BotoCoreError) as error:
+                if concerns_caller(error):
+                    raise
                 return replace(report, failures=(*report.failures, Failure("releases", str(error))))
 
     def compare_and_repair(self) -> tuple[Report, tuple[Repaired, ...]]:

@@ -1,19 +1,35 @@
 """GitHub's API for commands: the repository of a job, and retries of writes."""
 
+import json
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 import github
 import requests
-from github.GithubRetry import GithubRetry
+from urllib3 import Retry
 
 from phaseline.errors import ConfigurationError, PhaselineError, RemoteCallError
+from phaseline.github import answers
+from phaseline.github.answers import Answer, Kind
 
 if TYPE_CHECKING:
     from github.Repository import Repository
 
 ATTEMPTS = 3
 PAUSE = 2.0
+"""Seconds before the second attempt, and half of those before the third."""
+LONGEST_WAIT = 120.0
+"""The longest rate limit that is waited for, in seconds. A job has a time limit, and some rate
+limits last for an hour."""
+REMEDIES = {
+    Kind.UNAUTHORIZED: "The job needs `permissions: {permission}`, and a token with it.",
+    Kind.PERMISSION: "The job needs `permissions: {permission}`, and a token with it.",
+    Kind.UNSEEN: "Correct its name, or give the job `permissions: {permission}`, and a token with"
+    " it.",
+    Kind.MOVED: "The repository was renamed or moved. Correct its name.",
+}
+"""The remedies for answers that no repetition changes."""
 T = TypeVar("T")
 
 
@@ -39,13 +55,16 @@ def repository(environ: Mapping[str, str], option: str) -> "Repository":
         # A command makes only a few requests, so it needs no pauses between them.
         seconds_between_requests=None,
         seconds_between_writes=None,
-        # PyGithub also retries POST by default. This would write twice if only the answer to the
-        # first request was lost. An update may be repeated.
-        retry=GithubRetry(
+        # PyGithub's own retries also repeat POST, which writes twice if only the first answer was
+        # lost, and sleep as long as any Retry-After demands. An update may be repeated, and `retry`
+        # waits for rate limits.
+        retry=Retry(
             total=2,
             backoff_factor=0.3,
             allowed_methods=frozenset({"GET", "PATCH"}),
-            max_rate_limit_wait=60,
+            status_forcelist=frozenset(range(500, 600)),
+            respect_retry_after_header=False,
+            raise_on_status=False,
         ),
     )
     return client.get_repo(values["GITHUB_REPOSITORY"])
@@ -57,30 +76,44 @@ def retry(
     """Return the result of `attempt`, which is repeated after temporary errors.
 
     After a lost answer or an error of GitHub, the write may have taken effect, so each attempt must
-    first read the present state. `sleep` pauses between attempts, in seconds. Raises
-    RemoteCallError, or ConfigurationError if the token lacks the `permission`.
+    first read the present state. `sleep` pauses between attempts, in seconds, at least as long as a
+    rate limit demands, up to LONGEST_WAIT. Raises RemoteCallError, or ConfigurationError if the
+    token lacks the `permission`.
     """
     for number in range(1, ATTEMPTS + 1):
         try:
             return attempt()
         except (github.GithubException, requests.RequestException) as error:
-            if number == ATTEMPTS or not _is_temporary(error):
-                raise _translated(where, permission, error) from error
-            sleep(PAUSE * number)
+            answer = _answer(error) if isinstance(error, github.GithubException) else None
+            pause = _pause(answer, number)
+            if number == ATTEMPTS or pause is None:
+                raise _translated(where, permission, answer or error) from error
+            sleep(pause)
     raise AssertionError("the last attempt returns or raises")
 
 
-def _is_temporary(error: Exception) -> bool:
-    return not isinstance(error, github.GithubException) or error.status >= 500
+def _answer(error: github.GithubException) -> Answer:
+    return answers.read(error.status, error.headers or {}, json.dumps(error.data), time.time())
 
 
-def _translated(where: str, permission: str, error: Exception) -> PhaselineError:
-    if not isinstance(error, github.GithubException):
+def _pause(answer: Answer | None, number: int) -> float | None:
+    """Return the seconds to wait after attempt `number`, or None if another attempt cannot succeed.
+
+    `answer` is None if the answer was lost.
+    """
+    if answer is None or answer.kind is Kind.FAILED:
+        return PAUSE * number
+    if answer.kind is Kind.THROTTLED and answer.wait <= LONGEST_WAIT:
+        return max(answer.wait, PAUSE * number)
+    return None
+
+
+def _translated(where: str, permission: str, error: Answer | Exception) -> PhaselineError:
+    if not isinstance(error, Answer):
         return RemoteCallError(where, f"GitHub was not reached: {error}", "Run the command again.")
-    message = error.data.get("message", "") if isinstance(error.data, dict) else ""
-    problem = f"GitHub answers {error.status}: {message or 'no reason'}".rstrip(".")
-    if error.status in {401, 403, 404}:
-        return ConfigurationError(
-            where, problem, f"The job needs `permissions: {permission}`, and a token with it."
-        )
+    problem = f"GitHub answers {error}"
+    if error.kind is Kind.THROTTLED:
+        return RemoteCallError(where, problem, "Run it again after that: nothing is written twice.")
+    if remedy := REMEDIES.get(error.kind):
+        return ConfigurationError(where, problem, remedy.format(permission=permission))
     return RemoteCallError(where, problem, "Run it again: nothing is written twice.")

@@ -25,6 +25,7 @@ from phaseline.drift.report import Finding, Repair
 from phaseline.drift.template_rules import Template
 from scripts.commands.deploy import make_plan
 from scripts.deploy import templates
+from tests.builders.archives import compress_otherwise
 from tests.builders.roles import IMMUTABLE
 from tests.emulator.conftest import Emulator
 from tests.system.account import PARAMETERS, Account
@@ -71,6 +72,13 @@ class Environment:
         return list(found.findings)
 
 
+def checkout(system: System) -> Checkout:
+    """What this checkout declares, with packages that are built now."""
+    given = PARAMETERS | {"SlackTokenArn": system.parameters()["SlackTokenArn"]}
+    plan = make_plan(ENVIRONMENT, None, (given | system.parameters()).items(), EVERY)
+    return drift_deployed.checkout(plan, templates.read)
+
+
 @pytest.fixture(scope="module")
 def environment(system: System) -> Iterator[Environment]:
     """The system with the roles; they are taken away at the end."""
@@ -84,8 +92,7 @@ def environment(system: System) -> Iterator[Environment]:
         {name.removesuffix("Arn"): value for name, value in outputs.items()},
     )
     account.tell_keys()
-    plan = make_plan(ENVIRONMENT, None, (given | system.parameters()).items(), EVERY)
-    yield Environment(system, account, drift_deployed.checkout(plan, templates.read))
+    yield Environment(system, account, checkout(system))
     cloudformation = system.client("cloudformation")
     for name in reversed(ROLES):
         stack = f"phaseline-{ENVIRONMENT}-{name}"
@@ -101,6 +108,15 @@ def test_what_was_just_deployed(environment: Environment) -> None:
     found = environment.look()
     assert (found.findings, found.failures) == ((), ())
     assert any("AWS::S3::BucketPolicy" in name for name in found.unchecked)
+
+
+def test_machine_with_another_compressor_finds_no_drift(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its zips have other bytes than those that were deployed, and the same content."""
+    compress_otherwise(monkeypatch)
+    system = environment.system
+    assert Environment(system, environment.account, checkout(system)).findings() == []
 
 
 def test_a_setting_a_rule_and_a_mapping(environment: Environment) -> None:
@@ -224,7 +240,7 @@ def test_another_checkout(environment: Environment) -> None:
             **environment.declared.parameters,
             "slack": {**environment.declared.parameters["slack"], "SlackChannel": "C2"},
         },
-        {**environment.declared.code, "site_publisher": "A" * 43 + "="},
+        {**environment.declared.code, "site_publisher": "a" * 64},
     )
     found = Environment(environment.system, environment.account, other).findings()
     assert [(one.kind, one.file) for one in found] == [

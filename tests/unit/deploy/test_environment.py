@@ -13,6 +13,7 @@ from phaseline.algorithms.table import AlgorithmsTable
 from phaseline.deploy import environment
 from phaseline.errors import ConfigurationError, InputError
 from tests.builders.calls import Answer, Calls
+from tests.builders.refusals import refusal
 
 VALUES: dict[str, dict[str, dict[str, str]]] = {
     "registry": {"Outputs": {"AlgorithmsTableName": "algorithms", "LedgerTableName": "ledger"}},
@@ -65,7 +66,7 @@ class Deployed:
         name = params["StackName"].removeprefix("phaseline-demo-")
         if name not in self.status:
             message = f"Stack with id {params['StackName']} does not exist"
-            return ClientError({"Error": {"Message": message}}, "DescribeStacks")
+            return refusal("ValidationError", message)
         held = self.values[name]
         outputs, parameters = held.get("Outputs", {}), held.get("Parameters", {})
         stack = {
@@ -129,6 +130,15 @@ def test_missing_or_outdated_stack_is_named_with_its_remedy(name: str, state: st
         environment.read(deployed.client, "demo")
     assert caught.value.where == f"stack phaseline-demo-{name}"
     assert "python -m scripts deploy --environment demo" in caught.value.remedy
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "InvalidClientTokenId"])
+def test_only_a_validation_error_says_that_a_stack_is_missing(code: str) -> None:
+    """The message of any error may contain the words "does not exist"."""
+    client = boto3.client("cloudformation")
+    Calls(client, DescribeStacks=lambda _: refusal(code, "The security token does not exist"))
+    with pytest.raises(ClientError, match=code):
+        environment.read(client, "demo")
 
 
 def test_denied_call_is_not_reported_as_a_missing_stack() -> None:

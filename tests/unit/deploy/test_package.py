@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from phaseline.deploy import package
+from phaseline.deploy.code_key import parse
 from phaseline.errors import ConfigurationError
+from tests.builders.archives import compress_otherwise
 
 
 def tree(root: Path, files: dict[str, str]) -> Path:
@@ -33,8 +35,30 @@ def test_digest_equals_the_code_sha256_of_lambda(tmp_path: Path) -> None:
     digest = hashlib.sha256(built.path.read_bytes()).digest()
     assert built.code_sha256 == base64.b64encode(digest).decode()
     assert built.sha256 == digest.hex()
+    assert built.key.code_sha256 == built.code_sha256
+    assert parse(str(built.key)) == built.key
     assert built.size == built.path.stat().st_size
     assert built.name == "f"
+
+
+def test_content_does_not_depend_on_the_compressor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree(tmp_path, {"f/handler.py": "import json\n" * 99})
+    first = package.build(tmp_path / "f", [], tmp_path / "1.zip")
+    compress_otherwise(monkeypatch)
+    second = package.build(tmp_path / "f", [], tmp_path / "2.zip")
+    assert first.sha256 != second.sha256
+    assert first.content == second.content
+    tree(tmp_path, {"f/handler.py": "import json\n" * 98})
+    assert package.build(tmp_path / "f", [], tmp_path / "3.zip").content != first.content
+
+
+@pytest.mark.parametrize(
+    "key", ["", "mine.zip", f"code/f/{'a' * 64}.zip", f"code/f/{'A' * 64}-{'a' * 64}.zip"]
+)
+def test_key_that_no_deploy_made_has_no_digests(key: str) -> None:
+    assert parse(key) is None
 
 
 def test_package_contains_only_imported_modules(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from botocore.stub import Stubber
 from click.testing import CliRunner
 from moto import mock_aws
@@ -25,7 +25,6 @@ from phaseline.deploy.execute import (
     Executor,
     Preview,
     Uploaded,
-    code_key,
     deploy,
 )
 from phaseline.deploy.package import Package, build
@@ -34,8 +33,9 @@ from phaseline.deploy.plan import EVERY, FUNCTIONS, STACKS, Plan
 from phaseline.deploy.stacks import Stacks
 from phaseline.errors import ConfigurationError, DeploymentError, RefusedError, RemoteCallError
 from scripts.__main__ import main
-from scripts.cli import console
+from scripts.cli import aws_errors, console
 from scripts.commands.deploy import as_data, as_lines, as_markdown
+from tests.builders.archives import compress_otherwise
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ class Recorder:
     def upload(self, bucket: str, built: Package) -> Uploaded:
         """Note the package."""
         self.told.append(f"{built.name} to {bucket}")
-        return Uploaded(built, code_key(built), sent=True)
+        return Uploaded(built, built.key, sent=True)
 
     def documents(self, site_stack: str) -> list[str]:
         """Note the call."""
@@ -255,7 +255,8 @@ def test_stacks_are_deployed_in_the_order_of_their_dependencies(repository: Path
     assert len(titles) == whole.steps() == 7
     publish = recorder.parameters["phaseline-demo-publish"]
     assert publish["CodeBucket"] == "bucket of phaseline-demo-site"
-    assert re.fullmatch(r"code/site_publisher/[0-9a-f]{64}\.zip", publish["SitePublisherCodeKey"])
+    key = publish["SitePublisherCodeKey"]
+    assert re.fullmatch(r"code/site_publisher/[0-9a-f]{64}-[0-9a-f]{64}\.zip", key)
     watch = recorder.parameters["phaseline-demo-watch"]
     assert {name for name in watch if name.endswith("CodeKey")} == set(keys_of("watch").split())
     needs = recorder.needs["phaseline-demo-pipeline"]
@@ -354,9 +355,9 @@ def stack_answer(name: str, status: str = "UPDATE_COMPLETE") -> dict[str, Any]:
     return {"Stacks": [stack]}
 
 
-def package(tmp_path: Path) -> Package:
+def package(tmp_path: Path, text: str = "import json\n" * 99) -> Package:
     """A package of one handler."""
-    (tmp_path / "handler.py").write_text("")
+    (tmp_path / "handler.py").write_text(text)
     return build(tmp_path, [], tmp_path / "out.zip")
 
 
@@ -367,8 +368,50 @@ def test_existing_package_is_not_uploaded_again(
     executor = Apply(stacks_of(stub), s3)
     first, second = executor.upload("code", built), executor.upload("code", built)
     assert (first.sent, second.sent) == (True, False)
-    stored = s3.get_object(Bucket="code", Key=first.key)["Body"].read()
+    stored = s3.get_object(Bucket="code", Key=str(first.key))["Body"].read()
     assert stored == built.path.read_bytes()
+
+
+@pytest.mark.parametrize("executor", [Apply, Preview])
+def test_package_of_another_compressor_is_not_uploaded(
+    s3: "S3Client",
+    stub: Stubber,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    executor: type[Apply] | type[Preview],
+) -> None:
+    """A machine with another zlib changes no function: the key stays, and so the parameter."""
+    first = Apply(stacks_of(stub), s3).upload("code", package(tmp_path))
+    compress_otherwise(monkeypatch)
+    built = package(tmp_path)
+    assert built.code_sha256 != first.package.code_sha256
+    second = executor(stacks_of(stub), s3).upload("code", built)
+    assert (second.key, second.sent) == (first.key, False)
+
+
+@pytest.mark.parametrize("executor", [Apply, Preview])
+def test_package_with_other_code_is_uploaded(
+    s3: "S3Client", stub: Stubber, tmp_path: Path, executor: type[Apply] | type[Preview]
+) -> None:
+    first = Apply(stacks_of(stub), s3).upload("code", package(tmp_path))
+    (tmp_path / "other").mkdir()
+    changed = package(tmp_path / "other", "x = 1\n")
+    second = executor(stacks_of(stub), s3).upload("code", replace(changed, name=first.package.name))
+    assert second.key != first.key
+    assert second.sent
+
+
+def test_each_deploy_takes_the_same_of_two_packages_with_equal_content(
+    s3: "S3Client", stub: Stubber, tmp_path: Path
+) -> None:
+    """Concurrent deploys, from machines with different compressors, may upload both."""
+    built = package(tmp_path)
+    others = [replace(built, sha256=digit * 64) for digit in ("0", "f")]
+    for stored in (*others, built):
+        s3.put_object(Bucket="code", Key=str(stored.key), Body=b"")
+    uploads = [Apply(stacks_of(stub), s3).upload("code", each) for each in (*others, built)]
+    assert {upload.key for upload in uploads} == {others[0].key}
+    assert not any(upload.sent for upload in uploads)
 
 
 def test_dry_run_uploads_nothing(s3: "S3Client", stub: Stubber, tmp_path: Path) -> None:
@@ -385,12 +428,12 @@ def test_dry_run_uploads_nothing(s3: "S3Client", stub: Stubber, tmp_path: Path) 
 
 
 def test_denied_call_is_not_reported_as_a_missing_package(stub: Stubber, tmp_path: Path) -> None:
-    """Only 404 means that an object is missing."""
+    """Only an empty list means that an object is missing."""
     client = boto3.client("s3")
     executor, built = Apply(stacks_of(stub), client), package(tmp_path)
     with Stubber(client) as denied:
-        denied.add_client_error("head_object", "403", http_status_code=403)
-        with pytest.raises(ClientError, match="403"):
+        denied.add_client_error("list_objects_v2", "AccessDenied", http_status_code=403)
+        with pytest.raises(ClientError, match="AccessDenied"):
             executor.upload("code", built)
 
 
@@ -441,7 +484,7 @@ EVENT = {"EventId": "1", "StackId": "i", "StackName": "publish", "Timestamp": 0}
 def outcome() -> DeployResult:
     """One changed stack, one as it was, one of a dry run's unknowns."""
     bucket = ResourceChange("Modify", "Bucket", "AWS::S3::Bucket", "True", ("Name",))
-    built = Package("site_publisher", Path("p.zip"), "ab", "qw==", 1234)
+    built = Package("site_publisher", Path("p.zip"), "ab", "cd", "zQ==", 1234)
     return DeployResult(
         stacks={
             "registry": StackResult("phaseline-demo-registry", "none", outputs={"Table": "t"}),
@@ -449,7 +492,7 @@ def outcome() -> DeployResult:
             "publish": StackResult("phaseline-demo-publish", "create", note="why"),
         },
         documents=["metadata/in.zip"],
-        packages=[Uploaded(built, "code/site_publisher/ab.zip", sent=True)],
+        packages=[Uploaded(built, built.key, sent=True)],
     )
 
 
@@ -457,7 +500,7 @@ def test_result_as_lines_shows_changes_and_outputs() -> None:
     """A dry run says "would be"."""
     assert list(as_lines(False, outcome())) == [
         "metadata/in.zip: created",
-        "code/site_publisher/ab.zip: uploaded, 1,234 B",
+        "code/site_publisher/ab-cd.zip: uploaded, 1,234 B",
         "phaseline-demo-registry: no changes",
         "  Table = t",
         "phaseline-demo-site: updated",
@@ -471,8 +514,8 @@ def test_result_as_data_is_plain_json() -> None:
     found = json.loads(json.dumps(as_data("demo", True, outcome())))
     assert found["stacks"]["site"]["changes"][0]["resource"] == "Bucket"
     assert found["packages"]["site_publisher"] == {
-        "key": "code/site_publisher/ab.zip",
-        "code_sha256": "qw==",
+        "key": "code/site_publisher/ab-cd.zip",
+        "code_sha256": "zQ==",
         "size": 1234,
         "sent": True,
     }
@@ -658,8 +701,10 @@ def test_warning_names_a_file_only_on_github() -> None:
         ),
     ],
 )
-def test_aws_error_has_place_problem_and_remedy(error: Exception, code: int, found: str) -> None:
+def test_aws_error_has_place_problem_and_remedy(
+    error: BotoCoreError | ClientError, code: int, found: str
+) -> None:
     """With the exit code of its kind."""
-    translated = console.translated(error)
+    translated = aws_errors.translated(error)
     assert translated.exit_code == code
     assert found in str(translated)

@@ -13,7 +13,7 @@ from botocore.stub import ANY, Stubber
 from phaseline.deploy.change_sets import DeclaredStack, ResourceChange, change_set_name
 from phaseline.deploy.stack_status import NEXT, Event, decide
 from phaseline.deploy.stacks import Stacks
-from phaseline.errors import ConfigurationError, DeploymentError, TimedOutError
+from phaseline.errors import ConfigurationError, DeploymentError, RefusedError, TimedOutError
 
 NAME = "phaseline-demo-site"
 STACK_ID = f"arn:aws:cloudformation:us-east-1:000000000000:stack/{NAME}/1"
@@ -416,6 +416,16 @@ def test_refused_request_is_a_configuration_error(scripted: Scripted) -> None:
     message = "Parameter 'Environment' must match pattern"
     scripted.stub.add_client_error("create_change_set", "ValidationError", message)
     with pytest.raises(ConfigurationError, match="must match pattern"):
+        scripted.stacks.deploy(DECLARED)
+
+
+def test_stack_that_somebody_else_changes_is_no_wrong_template(scripted: Scripted) -> None:
+    """CloudFormation has one code for both; between the look and the change set another deploy may
+    have begun."""
+    scripted.settled("CREATE_COMPLETE")
+    message = "Stack:arn:aws:1 is in UPDATE_IN_PROGRESS state and can not be updated."
+    scripted.stub.add_client_error("create_change_set", "ValidationError", message)
+    with pytest.raises(RefusedError, match="another operation changes it at the same time"):
         scripted.stacks.deploy(DECLARED)
 
 

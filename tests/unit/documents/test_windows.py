@@ -1,5 +1,6 @@
 """Windows: their text, and the times at which they are open."""
 
+import importlib.resources
 import itertools
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -9,9 +10,11 @@ import pytest
 from hypothesis import example, given, reject, settings
 from hypothesis import strategies as st
 
-from phaseline.documents import zones
+from phaseline.documents import format, zones
+from phaseline.documents.document import Document, Hold
 from phaseline.documents.windows import Window, parse
 from phaseline.errors import InputError
+from phaseline.promotion.request import Request, check_request
 
 BERLIN = ZoneInfo("Europe/Berlin")
 WEEKEND = "0 18 * * 5 for 2d14h in Europe/Berlin"
@@ -48,12 +51,73 @@ def test_zone_data_replaces_the_time_zone_database() -> None:
     assert again.ends(start) == window.ends(start)
 
 
-@pytest.mark.parametrize("name", ["localtime", "right/Europe/Berlin", "../zones", "", "Europe"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "localtime",
+        "posixrules",
+        "right/Europe/Berlin",
+        "posix/Europe/Berlin",
+        "europe/berlin",
+        "EUROPE/BERLIN",
+        "CET-1CEST",
+        "../zones",
+        "../UTC",
+        "Europe/../UTC",
+        "./UTC",
+        "Europe/Berlin/",
+        "Europe\\Berlin",
+        "/etc/localtime",
+        "/usr/share/zoneinfo/UTC",
+        "tzdata.zi",
+        "zone.tab",
+        "Europe",
+        "UTC\0",
+        "",
+    ],
+)
 def test_zone_that_the_database_lacks_is_refused(name: str) -> None:
-    """Files of the operating system are not used."""
+    """Files of the operating system are not used, on whichever file system."""
     assert zones.find(name) is None
-    with pytest.raises(InputError):
+    with pytest.raises(InputError) as caught:
         parse(f"0 18 * * 5 for 2d in {name}", "here")
+    assert "for 2d in" in caught.value.found
+    assert WEEKEND in caught.value.remedy
+
+
+@pytest.mark.parametrize("name", ["localtime", "right/Europe/Berlin", "../UTC", "europe/berlin"])
+def test_request_for_a_hold_in_an_unknown_zone_is_refused(name: str) -> None:
+    """Before anything is written, with what was found."""
+    at = "2026-11-24T10:00:00Z"
+    window = f"0 18 * * 5 for 2d in {name}"
+    request = Request("hold", "opt", (), "because", "ana", at, "run-1", window=window)
+    with pytest.raises(InputError, match=f"there is no such time zone, found '{name}'"):
+        check_request(request)
+
+
+def test_hold_in_any_zone_that_is_accepted_is_read_without_a_database(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a document, as a function reads it that has no zones. Factory, the database's name for a
+    zone that is not set, is one of them, and means UTC."""
+    names = (importlib.resources.files(zones.PACKAGE) / "zones").read_text("utf-8").split()
+    assert {"Factory", "UTC", "Europe/Berlin"} < set(names)
+    texts = [f"0 18 * * 5 for 2d in {name}" for name in names]
+    windows = {text: parse(text, "here") for text in texts}
+    holds = {
+        f"a{number}": Hold("r", "ana", "2026-11-24T10:00:00Z", window=text, zone=window.zone_data)
+        for number, (text, window) in enumerate(windows.items())
+    }
+    data = format.render(Document("opt", holds=holds))
+    parse.cache_clear()
+    monkeypatch.setattr(zones, "find", lambda name: pytest.fail(f"{name} was looked up"))
+    read = format.parse(data, "opt", "here")
+    friday = datetime(2026, 11, 27, 12, tzinfo=UTC)
+    for name, hold in holds.items():
+        assert read.holds[name] == hold
+        for hours in range(0, 72, 5):
+            at = friday + timedelta(hours=hours)
+            assert read.holds[name].in_force(at) is windows[str(hold.window)].is_open(at)
 
 
 def test_malformed_zone_data_is_an_error_that_names_its_place() -> None:

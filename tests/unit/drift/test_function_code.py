@@ -5,6 +5,7 @@ import hashlib
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -12,6 +13,8 @@ import pytest
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
+from phaseline.deploy.code_key import CodeKey
+from phaseline.deploy.package import build
 from phaseline.drift.function_code import (
     DeclaredFunction,
     FunctionCode,
@@ -20,11 +23,14 @@ from phaseline.drift.function_code import (
     declared_in,
 )
 from phaseline.errors import ConfigurationError, RefusedError, RemoteCallError, TimedOutError
+from tests.builders.archives import compress_otherwise
 
 ZIP = b"a package"
 SHA256 = base64.b64encode(hashlib.sha256(ZIP).digest()).decode()
 OTHER = base64.b64encode(bytes(32)).decode()
-KEY = f"code/site_publisher/{hashlib.sha256(ZIP).hexdigest()}.zip"
+CONTENT, OTHER_CONTENT = "c" * 64, "d" * 64
+CODE = CodeKey("site_publisher", CONTENT, hashlib.sha256(ZIP).hexdigest())
+KEY = str(CODE)
 NAME = "phaseline-demo-functions-SitePublisher-1"
 DECLARED = DeclaredFunction("site_publisher", NAME, "artifacts", KEY)
 
@@ -93,21 +99,22 @@ def test_declared_functions_come_from_outputs_and_parameters() -> None:
     outputs = {"SitePublisherFunctionName": NAME, "SitePublisherFunctionArn": "arn"}
     parameters = {"SitePublisherCodeKey": KEY, "CodeBucket": "artifacts"}
     assert list(declared_in(outputs, parameters)) == [DECLARED]
-    assert DECLARED.sha256 == SHA256
+    assert DECLARED.code == CODE
+    assert DECLARED.code.code_sha256 == SHA256
 
 
 def test_key_without_a_digest_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="contains no digest"):
-        _ = DeclaredFunction("site_publisher", NAME, "artifacts", "mine.zip").sha256
+        _ = DeclaredFunction("site_publisher", NAME, "artifacts", "mine.zip").code
 
 
 @pytest.mark.parametrize(
     ("checkout", "runs", "outdated", "changed"),
     [
-        (SHA256, SHA256, False, False),
-        (OTHER, SHA256, True, False),
-        (SHA256, OTHER, False, True),
-        (OTHER, OTHER, True, True),
+        (CONTENT, SHA256, False, False),
+        (OTHER_CONTENT, SHA256, True, False),
+        (CONTENT, OTHER, False, True),
+        (OTHER_CONTENT, OTHER, True, True),
     ],
 )
 def test_outdated_and_changed_code_are_distinguished(
@@ -119,12 +126,32 @@ def test_outdated_and_changed_code_are_distinguished(
     assert (found.outdated, found.changed) == (outdated, changed)
 
 
+def test_code_of_another_compressor_is_no_drift(
+    scripted: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The zip of the checkout has other bytes than the deployed one, and the same content."""
+    (tmp_path / "handler.py").write_text("import json\n" * 99)
+    deployed = build(tmp_path, [], tmp_path / "deployed.zip")
+    compress_otherwise(monkeypatch)
+    checkout = build(tmp_path, [], tmp_path / "checkout.zip")
+    assert checkout.code_sha256 != deployed.code_sha256
+    declared = DeclaredFunction("site_publisher", NAME, "artifacts", str(deployed.key))
+    functions: Any = scripted.functions.client
+    scripted.runs(deployed.code_sha256)
+    found = compare(functions, declared, checkout.content)
+    assert (found.outdated, found.changed) == (False, False)
+    (tmp_path / "handler.py").write_text("import json\n" * 98)
+    scripted.runs(checkout.code_sha256)
+    found = compare(functions, declared, build(tmp_path, [], tmp_path / "other.zip").content)
+    assert (found.outdated, found.changed) == (True, True)
+
+
 def test_deleted_function_has_no_changed_code(scripted: Scripted) -> None:
     """CloudFormation's detection reports it."""
     scripted.functions.add_client_error("get_function", "ResourceNotFoundException")
     functions: Any = scripted.functions.client
-    found = compare(functions, DECLARED, SHA256)
-    assert found == FunctionCode("site_publisher", SHA256, SHA256, None)
+    found = compare(functions, DECLARED, CONTENT)
+    assert found == FunctionCode("site_publisher", CONTENT, CODE, None)
     assert not found.changed
 
 

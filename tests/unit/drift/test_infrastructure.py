@@ -18,6 +18,7 @@ from phaseline.drift.report import Finding, Repair
 from phaseline.errors import ConfigurationError, RefusedError
 from scripts.deploy import templates
 
+CONTENT = "c" * 64
 DIGEST = "0" * 64
 SHA256 = "A" * 43 + "="
 OTHER = "B" * 43 + "="
@@ -66,7 +67,7 @@ class Cloud:
         default_factory=lambda: {
             "Channel": "C1",
             "CodeBucket": "artifacts",
-            "SitePublisherCodeKey": f"code/site_publisher/{DIGEST}.zip",
+            "SitePublisherCodeKey": f"code/site_publisher/{CONTENT}-{DIGEST}.zip",
         }
     )
     drifts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -178,7 +179,7 @@ class Cloud:
 
     def look(self, **changes: Any) -> CheckResult:
         """What is found in it."""
-        code = {"site_publisher": SHA256}
+        code = {"site_publisher": CONTENT}
         declared = {short: templates.read(text, short) for short, text in TEXTS.items()}
         parameters: dict[str, dict[str, str]] = {short: {} for short in EVERY}
         parameters["pipeline"] = {"PipelineName": "site"}
@@ -384,7 +385,7 @@ def test_other_template_and_parameter_are_found_with_their_lines(cloud: Cloud) -
 
 def test_outdated_code_is_found_without_repair(cloud: Cloud) -> None:
     """Only a deploy can fix it."""
-    cloud.parameters["SitePublisherCodeKey"] = f"code/site_publisher/{'f' * 64}.zip"
+    cloud.parameters["SitePublisherCodeKey"] = f"code/site_publisher/{'f' * 64}-{'f' * 64}.zip"
     cloud.runs = "/" * 42 + "8="
     finding = one(cloud.look())
     assert (finding.kind, finding.subject) == ("code", "function site_publisher")
@@ -435,7 +436,7 @@ def test_stack_without_outputs_is_a_failure(cloud: Cloud) -> None:
     assert "(ROLLBACK_COMPLETE): it has no output PipelineName" in found.failures[0].sentence
 
 
-@pytest.mark.parametrize("status", ["PENDING", "ERROR", "missing"])
+@pytest.mark.parametrize("status", ["PENDING", "ERROR", "missing", "A_NEW_STATUS"])
 def test_unavailable_connection_is_found(cloud: Cloud, status: str) -> None:
     cloud.status = status
     finding = one(cloud.look())

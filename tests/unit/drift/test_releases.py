@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from phaseline.drift.releases import OVERDUE, PAGES
 from phaseline.drift.website_rules import BUILD, INVALIDATE
@@ -546,6 +547,13 @@ def test_denied_call_is_a_failure_and_the_others_are_checked(world: World) -> No
     (failure,) = report.failures
     assert failure.subject == "algorithms table"
     assert "AccessDenied" in failure.sentence
+
+
+def test_ended_session_ends_the_check(world: World) -> None:
+    """It is no failure of one check, because no other check could succeed."""
+    Calls(world.dynamodb, Scan=lambda _: "ExpiredTokenException")
+    with pytest.raises(ClientError, match="ExpiredTokenException"):
+        world.look()
 
 
 def test_ledger_is_read_only_for_differing_algorithms(world: World) -> None:

@@ -68,6 +68,36 @@ def test_other_status_is_an_error_after_one_request(
     assert len(httpserver.log) == 1
 
 
+@pytest.mark.parametrize(
+    ("status", "headers", "message"),
+    [
+        (403, {"Retry-After": "60"}, "You have exceeded a secondary rate limit"),
+        (429, {"Retry-After": "60"}, "You have exceeded a secondary rate limit"),
+        (403, {"x-ratelimit-remaining": "0"}, "API rate limit exceeded for user ID 1"),
+        (403, {}, "You have exceeded a secondary rate limit and have been temporarily blocked"),
+    ],
+)
+def test_rate_limit_is_no_missing_permission(
+    httpserver: HTTPServer, token: Secret, status: int, headers: dict[str, str], message: str
+) -> None:
+    """The outbox keeps the dispatch, and sends it again later."""
+    httpserver.expect_request(PATH).respond_with_json({"message": message}, status, headers)
+    with pytest.raises(DispatchError, match="a rate limit, for 60 seconds") as caught:
+        dispatch(httpserver, token)
+    assert "outbox" in caught.value.remedy
+    assert "contents:write" not in str(caught.value)
+    assert message in caught.value.found
+    assert len(httpserver.log) == 1
+
+
+def test_missing_permission_is_no_rate_limit(httpserver: HTTPServer, token: Secret) -> None:
+    body = {"message": "Resource not accessible by personal access token"}
+    headers = {"x-ratelimit-remaining": "4999", "x-accepted-github-permissions": "contents=write"}
+    httpserver.expect_request(PATH).respond_with_json(body, 403, headers)
+    with pytest.raises(DispatchError, match=r"it needs contents=write.*Give the token contents"):
+        dispatch(httpserver, token)
+
+
 def test_late_response_is_an_error_and_nothing_is_sent_again(token: Secret) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         with pytest.raises(DispatchError, match="TimeoutError"):
@@ -144,6 +174,20 @@ def test_unreachable_secrets_manager_is_a_remote_call_error(token: Secret) -> No
     """So the dispatch stays in the outbox."""
     Calls(token.secretsmanager, GetSecretValue=lambda _: EndpointConnectionError(endpoint_url="x"))
     with pytest.raises(RemoteCallError, match="EndpointConnectionError"):
+        token.value()
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "InternalServiceError"])
+def test_throttled_secret_is_no_missing_secret(token: Secret, code: str) -> None:
+    """It is asked for again at the next use, and nobody is told to create it."""
+    Calls(token.secretsmanager, GetSecretValue=lambda _: code)
+    with pytest.raises(RemoteCallError, match=f"{code}.*asked again at the next use"):
+        token.value()
+
+
+def test_secret_that_may_not_be_read_is_configuration(token: Secret) -> None:
+    Calls(token.secretsmanager, GetSecretValue=lambda _: "AccessDeniedException")
+    with pytest.raises(ConfigurationError, match="AccessDeniedException"):
         token.value()
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from phaseline.errors import ConfigurationError, RemoteCallError
 from scripts.github.issues import LABEL, Issues, KeptIssue, WantedIssue
-from tests.builders.issues import NAME, GitHub
+from tests.builders.issues import NAME, TOKEN, GitHub
 from tests.builders.issues import served as served  # a fixture
 
 TOPIC = "phaseline-drift environment=demo"
@@ -148,6 +148,51 @@ def test_missing_permission_is_named(served: GitHub) -> None:
         "GITHUB_API_URL": served.url,
     }
     with pytest.raises(ConfigurationError, match="issues: write"):
+        Issues.of(environ, "--report").keep(TOPIC, ONE)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/issues"), ("GET", "/issues"), ("PATCH", "/issues/1")]
+)
+@pytest.mark.parametrize("status", [403, 429])
+def test_rate_limit_is_waited_for(served: GitHub, method: str, path: str, status: int) -> None:
+    """As long as GitHub demands, whatever the request; nothing is written twice."""
+    slept: list[float] = []
+    issues = replace(served.issues, sleep=slept.append)
+    if method == "PATCH":
+        issues.keep(TOPIC, TWO)
+    served.fails(method=method, path=path, status=status, headers={"Retry-After": "37"})
+    issues.keep(TOPIC, ONE)
+    assert slept == [37.0]
+    assert served.states() == {1: "open"}
+    assert "fingerprint=f1" in served.body()
+
+
+def test_lasting_rate_limit_is_not_reported_as_a_missing_permission(served: GitHub) -> None:
+    slept: list[float] = []
+    issues = replace(served.issues, sleep=slept.append)
+    served.fails(method="POST", path="/issues", status=403, count=9, headers={"Retry-After": "60"})
+    with pytest.raises(RemoteCallError, match=r"a rate limit, for 60 seconds.*Run it again"):
+        issues.keep(TOPIC, ONE)
+    assert slept == [60.0, 60.0]
+
+
+def test_rate_limit_of_an_hour_is_not_waited_for(served: GitHub) -> None:
+    slept: list[float] = []
+    issues = replace(served.issues, sleep=slept.append)
+    served.fails(method="GET", path="/issues", status=403, headers={"Retry-After": "3600"})
+    with pytest.raises(RemoteCallError, match="a rate limit, for 3600 seconds"):
+        issues.keep(TOPIC, ONE)
+    assert slept == []
+
+
+def test_repository_that_the_token_may_not_see_is_named(served: GitHub) -> None:
+    environ = {
+        "GITHUB_TOKEN": TOKEN,
+        "GITHUB_REPOSITORY": "acme/elsewhere",
+        "GITHUB_API_URL": served.url,
+    }
+    with pytest.raises(ConfigurationError, match=r"the token may not see it.*Correct its name"):
         Issues.of(environ, "--report").keep(TOPIC, ONE)
 
 

@@ -1,4 +1,4 @@
-"""The files that documents, docstrings and workflows name are there."""
+"""The files and tests that documents, docstrings and workflows name exist."""
 
 import re
 import subprocess
@@ -9,6 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FOLDERS = "benchmarks|docs|examples|infra|lambdas|local|phaseline|requirements|scripts|tests"
 NAMED = re.compile(rf"(?<![\w./-])((?:{FOLDERS})/[\w./-]*\.(?:py|md|ya?ml|json|txt|in|sh))\b")
+TEST = re.compile(r"\b(tests/[\w./-]*\.py)::(test_\w+)")
 MADE_BY_READERS = {
     "infra/parameters/demo.json",
     "infra/parameters/production.json",
@@ -28,8 +29,14 @@ def readable() -> list[str]:
 
 
 def missing(text: str) -> set[str]:
-    """The files that a text names and that are not there."""
-    return {path for path in NAMED.findall(text) if not (ROOT / path).exists()} - MADE_BY_READERS
+    """Return the files and tests that a text names and that do not exist."""
+    files = {path for path in NAMED.findall(text) if not (ROOT / path).exists()}
+    tests = {
+        f"{path}::{name}"
+        for path, name in TEST.findall(text)
+        if path not in files and f"def {name}(" not in (ROOT / path).read_text("utf-8")
+    }
+    return (files | tests) - MADE_BY_READERS
 
 
 @pytest.mark.parametrize("path", readable())
@@ -38,6 +45,7 @@ def test_named_files_exist(path: str) -> None:
     assert missing((ROOT / path).read_text("utf-8")) == set()
 
 
-def test_a_moved_file_is_noticed() -> None:
-    """The rule is able to fail."""
+def test_moved_file_and_renamed_test_are_noticed() -> None:
+    here = "tests/contract/test_paths.py"
+    assert missing(f"{here}::test_named_files_exist, {here}::test_x") == {f"{here}::test_x"}
     assert missing("See `phaseline/transition.py` and README.md.") == {"phaseline/transition.py"}

@@ -15,6 +15,7 @@ from phaseline.documents.format import render
 from phaseline.documents.merge import merge
 from phaseline.documents.store import ATTEMPTS, Documents, Stored
 from phaseline.errors import DocumentError, RefusedError, RemoteCallError
+from tests.builders.calls import Calls
 from tests.builders.changes import NOW, change
 from tests.builders.stores import BUCKET, never, rewrite
 
@@ -104,6 +105,28 @@ def test_write_whose_response_is_lost_is_not_repeated(documents: Documents, s3: 
     assert stored.document.versions() == {"a": "1.0.0"}
     assert stored.document.revision == 1
     assert versions(s3) == before + 1
+
+
+@pytest.mark.parametrize("code", ["PreconditionFailed", "ConditionalRequestConflict"])
+def test_refused_conditional_write_is_repeated_on_the_newest_document(
+    documents: Documents, s3: Any, code: str
+) -> None:
+    """412 means that another writer was faster, and 409 that it writes at this moment."""
+    rival = Documents(boto3.client("s3"), BUCKET, "metadata/", never)
+    refused = iter([code])
+
+    def overtaken(_: dict[str, Any]) -> str | None:
+        answer = next(refused, None)
+        if answer:
+            rewrite(rival, "opt", promote(1, "rival"))
+        return answer
+
+    Calls(s3, PutObject=overtaken)
+    pauses: list[float] = []
+    stored = rewrite(Documents(s3, BUCKET, "metadata/", pauses.append), "opt", promote(1, "a"))
+    assert len(pauses) == 1
+    assert stored.document.versions() == {"a": "1.0.0", "rival": "1.0.0"}
+    assert stored.document.revision == 2
 
 
 def test_writer_that_always_loses_fails_after_a_limited_time(documents: Documents, s3: Any) -> None:

@@ -6,7 +6,7 @@ or out of order changes nothing, and the next event makes up for a lost one.
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain, takewhile
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ from phaseline.pipeline.executions import RUNNING, SUCCEEDED, Execution, Executi
 from phaseline.releases.ledger import Ledger
 from phaseline.releases.release import OPEN, VERIFIED, Release
 from phaseline.site.outcomes import PUBLISHED
-from phaseline.slack import message_record, progress, rendering
+from phaseline.slack import looks, message_record, progress, rendering
 from phaseline.slack.message_record import Key, Record, View
 from phaseline.slack.messages import Messages
 from phaseline.slack.progress import Batch, News
@@ -116,28 +116,22 @@ class OpenReleases:
 
 @dataclass(frozen=True)
 class LedgerState:
-    """The state of the ledger during one update: open releases, records of messages, and the
-    releases of these messages, each by the name of the message.
+    """The state of the ledger at the beginning of an update, each by the name of the message: the
+    open releases of all messages, and the records and the releases of those to look at.
 
-    `rolled_back` are the names of the messages about versions that a rollback replaced.
+    The batches do not have their `newer` releases, which are read only for the message in turn.
     """
 
     open_releases: Mapping[str, OpenReleases]
     records: Mapping[str, Record]
     batches: Mapping[str, Batch]
-    rolled_back: Iterable[str]
 
     @property
     def names(self) -> Iterable[str]:
-        """The messages that may need an update, the newest releases first.
-
-        The message about a replaced version comes before that of its rollback. Once the rollback's
-        message is finished, no update looks for the replaced version again.
-        """
+        """The messages to look at, the newest releases first."""
         written = {name: batch.written_at for name, batch in self.batches.items()}
         newest = sorted(written, key=written.__getitem__, reverse=True)
-        rolled_back = [name for name in self.rolled_back if name in written]
-        return dict.fromkeys([*rolled_back, *newest, *self.records])
+        return dict.fromkeys([*newest, *self.records])
 
 
 @dataclass(frozen=True)
@@ -155,12 +149,10 @@ class Notifier:
 
         An error of one message does not stop the update of the others.
         """
-        # The records are read first, because Messages.show needs a view that is newer than its
-        # record.
-        ledger = self._read_ledger(message_record.of_execution(news.execution))
+        ledger = self._read_ledger(news)
         pipeline = PipelineState(self.executions, news)
         edited, errors = 0, []
-        for name in ledger.names:
+        for name in self._in_turn(ledger):
             if edited == MESSAGES_LIMIT:
                 _LOG.info("The message is left to the next event", extra={"record": name})
                 break
@@ -170,57 +162,72 @@ class Notifier:
                 errors.append(error)
         return Updated(edited, tuple(errors))
 
+    def _in_turn(self, ledger: LedgerState) -> Iterator[str]:
+        """Yield the messages to look at, each after those about versions that it rolled back.
+
+        Once the message of a rollback is finished, no update looks for the replaced version again.
+        """
+        yielded: set[str] = set()
+        for name in ledger.names:
+            batch = ledger.batches.get(name)
+            for each in [*(self._rolled_back(batch) if batch else ()), name]:
+                if each not in yielded:
+                    yielded.add(each)
+                    yield each
+
     def _update_message(self, name: str, ledger: LedgerState, pipeline: PipelineState) -> bool:
         """Show the current view of one message. Return whether Slack was called."""
-        batch = ledger.batches.get(name)
-        if batch is None and not self._needs_message(ledger.records[name], ledger, pipeline):
+        record = ledger.records.get(name) or self.messages.read(name)
+        batch = ledger.batches.get(name) or self._batch(record, ledger.open_releases)
+        if batch is None and not self._needs_message(record, ledger, pipeline):
             return False
 
         def look_again() -> View:
-            batches = self._batches([self.messages.read(name)], ledger.open_releases)
-            return self._view(
-                name, batches.get(name), PipelineState(self.executions, pipeline.news)
-            )
+            batch = self._batch(self.messages.read(name), ledger.open_releases)
+            return self._view(name, batch, PipelineState(self.executions, pipeline.news))
 
-        view = self._view(name, batch, pipeline)
-        return self.messages.show(ledger.records[name], view, look_again)
+        return self.messages.show(record, self._view(name, batch, pipeline), look_again)
 
-    def _read_ledger(self, own: str) -> LedgerState:
-        """Read the ledger. `own` is the name of the message about the event's execution."""
+    def _read_ledger(self, news: News) -> LedgerState:
+        """Read the state of the messages to look at.
+
+        The records are read first, because Messages.show needs a view that is newer than its
+        record.
+        """
         open_releases = self._open_releases()
-        names = [*open_releases, *self.messages.unfinished(), own]
-        records = {name: self.messages.read(name) for name in dict.fromkeys(names)}
-        batches = self._batches(records.values(), open_releases)
-        rolled_back = {
-            name: self.messages.read(name) for name in self._rolled_back(batches.values())
+        own = message_record.of_execution(news.execution)
+        closed = [name for name in self.messages.unfinished() if name not in open_releases]
+        names = looks.chosen([own, *closed, *open_releases], news)
+        records = {name: self.messages.read(name) for name in names}
+        batches = {
+            name: batch
+            for name, record in records.items()
+            if (batch := self._batch(record, open_releases))
         }
-        batches = self._batches(rolled_back.values(), open_releases) | batches
-        return LedgerState(open_releases, rolled_back | records, batches, list(rolled_back))
+        return LedgerState(open_releases, records, batches)
 
     def _open_releases(self) -> dict[str, OpenReleases]:
-        """Return the open releases by the name of their message."""
+        """Return the open releases by the name of their message, the newest request first."""
         by_name: dict[str, OpenReleases] = {}
-        for release in chain.from_iterable(map(self.ledger.open_releases, TYPES)):
+        releases = chain.from_iterable(map(self.ledger.open_releases, TYPES))
+        for release in sorted(releases, key=lambda each: each.requested_at, reverse=True):
             if release.revision is not None:
                 name = message_record.of_revision(release.type, release.revision)
                 by_name[name] = by_name.get(name, OpenReleases()).with_(release)
         return by_name
 
-    def _batches(
-        self, records: Iterable[Record], open_releases: Mapping[str, OpenReleases]
-    ) -> dict[str, Batch]:
-        """Return the releases of the messages of these records, as the ledger has them now."""
-        batches = {}
-        for record in records:
-            subject = message_record.subject(record.name)
-            open_ = open_releases.get(record.name, OpenReleases())
-            keys = [*record.keys, *(key for key in open_.keys if key not in record.keys)]
-            releases = self.ledger.read(keys[:RELEASES_LIMIT])
-            if releases and not isinstance(subject, str):
-                count = max(record.count, open_.count, len(releases))
-                newer = {release.release_id: self._newer(release) for release in releases}
-                batches[record.name] = Batch(*subject, releases, count, newer)
-        return batches
+    def _batch(self, record: Record, open_releases: Mapping[str, OpenReleases]) -> Batch | None:
+        """Return the releases of a record's message as the ledger has them now, without `newer`.
+
+        Return None if the message is about an execution, or if it has no releases.
+        """
+        subject = message_record.subject(record.name)
+        open_ = open_releases.get(record.name, OpenReleases())
+        keys = [*record.keys, *(key for key in open_.keys if key not in record.keys)]
+        releases = self.ledger.read(keys[:RELEASES_LIMIT])
+        if not releases or isinstance(subject, str):
+            return None
+        return Batch(*subject, releases, max(record.count, open_.count, len(releases)), {})
 
     def _newer(self, release: Release) -> list[Release]:
         """Return the later releases of the algorithm, oldest first, if this one has ended."""
@@ -229,9 +236,9 @@ class Notifier:
         releases = self.ledger.releases(release.type, release.algorithm)
         return list(takewhile(lambda other: _is_before(release, other), releases))[::-1]
 
-    def _rolled_back(self, batches: Iterable[Batch]) -> Iterator[str]:
+    def _rolled_back(self, batch: Batch) -> Iterator[str]:
         """Yield the names of the messages about versions that a verified rollback replaced."""
-        for release in chain.from_iterable(batch.releases for batch in batches):
+        for release in batch.releases:
             if release.action == "rollback" and release.state == VERIFIED:
                 releases = self.ledger.releases(release.type, release.algorithm)
                 before = next((other for other in releases if _is_before(other, release)), None)
@@ -257,6 +264,8 @@ class Notifier:
 
     def _view(self, name: str, batch: Batch | None, pipeline: PipelineState) -> View:
         if batch:
+            newer = {release.release_id: self._newer(release) for release in batch.releases}
+            batch = replace(batch, newer=newer)
             execution = progress.carrier(pipeline.all, batch)
             ran = pipeline.ran(execution)
             standing = progress.of_batch(batch, execution, ran, pipeline.news)

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,7 @@ from local.waiting import PATIENCE
 from phaseline.errors import InputError, PhaselineError
 from phaseline.releases.ledger import Ledger
 from phaseline.releases.release import SUPERSEDED, VERIFIED, Release
-from phaseline.slack import message_record, notifier
+from phaseline.slack import looks, message_record, notifier
 from phaseline.slack.message_record import View
 from phaseline.slack.rendering import Message
 from tests.builders.calls import Answer, Calls, JobAnswers
@@ -493,6 +494,37 @@ def test_many_messages_are_edited_in_turns(
     assert [line["record"] for line in fields(caplog)] == ["message#opt#7"]
     invoke(lambda_, changed("STARTED"))
     assert [text.split()[1] for text in slack.texts] == ["9", "8", "7"]
+
+
+def test_work_of_an_event_does_not_grow_with_the_open_revisions(
+    lambda_: ModuleType, slack: Slack, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An event looks at a bounded number of messages, and in the end each message is posted."""
+    monkeypatch.setattr(looks, "LIMIT", 6)
+    reads: Counter[str] = Counter()
+    lambda_._LEDGER.client.meta.events.register(
+        "before-call.dynamodb", lambda model, **_: reads.update([model.name])
+    )
+    pipeline.execution()
+
+    def cost(second: int) -> int:
+        before = reads.total()
+        event = changed("STARTED") | {"time": f"2026-11-24T20:00:{second:02}Z"}
+        invoke(lambda_, event)
+        return reads.total() - before
+
+    costs = []
+    for count in (10, 20):
+        for revision in range(count - 10, count):
+            record_release(
+                f"1.{revision}",
+                revision=revision,
+                algorithm=f"a{revision}",
+                requested_at=f"2026-11-24T20:00:{revision:02}Z",
+            )
+        costs.append([cost(second) for second in range(30)])
+    assert max(costs[1]) <= max(costs[0])
+    assert {text.split()[1] for text in slack.texts} == {f"1.{number}" for number in range(20)}
 
 
 def test_what_slack_refuses_hinders_no_other(

@@ -5,6 +5,11 @@ PutJobFailureResult is called, or until 20 minutes have passed. So this module a
 even if its work raises an error. The job also contains `artifactCredentials`, which are not read:
 artifacts are read with the function's own role.
 https://docs.aws.amazon.com/codepipeline/latest/userguide/actions-invoke-lambda-function.html
+
+If CodePipeline does not take an answer, the invocation fails, and Lambda delivers the job up to two
+more times, as it does if the function was stopped at its time limit. So all work of jobs must be
+repeatable, also at the same time as another delivery. CodePipeline takes only the first answer.
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 """
 
 import json
@@ -13,7 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
 from phaseline import archive
 from phaseline.aws.refusals import Meaning, meaning
@@ -30,6 +35,8 @@ MESSAGE_LIMIT = 5_000
 https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_FailureDetails.html
 """
 ANSWERED = {"JobNotFoundException", "InvalidJobStateException"}
+UNACCEPTABLE = {"OutputVariablesSizeExceededException", "ValidationException"}
+"""The errors of an answer that CodePipeline never accepts, because of its content."""
 CUT = " [cut]"
 
 
@@ -119,17 +126,33 @@ def answer(
     *,
     client: "CodePipelineClient",
 ) -> None:
-    """Do `work` for the job in `event`, and answer the job. An error is answered with a failure.
+    """Do `work` for the job in `event`, and answer the job. An error of the work is answered with a
+    failure.
 
-    Raises only if the event has no job, or if CodePipeline accepts no answer. Lambda then invokes
-    the function again.
+    Raises if the event has no job, or if an answer could not be delivered: work that is done is
+    never answered as failed. Lambda then delivers the job again.
     """
     job = job_id(event)
     try:
-        succeed(job, work(parse(event)), client=client)
+        outcome = work(parse(event))
     except Exception as error:  # noqa: BLE001 - an unanswered job stays open for 20 minutes
         _LOG.exception("The job failed", extra={"job": job})
         fail(job, error, client=client)
+        return
+    try:
+        succeed(job, outcome, client=client)
+    except (ClientError, ParamValidationError) as error:
+        if not _is_unacceptable(error):
+            raise
+        _LOG.exception("CodePipeline can't accept the answer", extra={"job": job})
+        fail(job, error, client=client)
+
+
+def _is_unacceptable(error: ClientError | ParamValidationError) -> bool:
+    """Return whether the same answer would be refused again, so that the job would stay open."""
+    if isinstance(error, ParamValidationError):
+        return True
+    return error.response["Error"]["Code"] in UNACCEPTABLE
 
 
 def succeed(job: str, outcome: Done | Continue, *, client: "CodePipelineClient") -> None:

@@ -19,11 +19,11 @@ from tests import templates
 ROOT = Path(__file__).parents[2]
 INSTALLED = Path(sysconfig.get_path("purelib"))
 LIMITS = {
-    "automatic_rollback": (82_000, 48),
-    "cache_invalidator": (22_000, 18),
+    "automatic_rollback": (84_000, 50),
+    "cache_invalidator": (24_000, 20),
     "execution_recorder": (20_000, 17),
-    "release_verifier": (36_000, 25),
-    "site_publisher": (34_000, 23),
+    "release_verifier": (41_000, 28),
+    "site_publisher": (38_000, 27),
     "slack_notifier": (152 * 1024, 72),
     "stream_listener": (68_000, 46),
 }

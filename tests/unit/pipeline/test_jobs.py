@@ -3,10 +3,18 @@
 import io
 import json
 import zipfile
+from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
@@ -14,7 +22,7 @@ from moto import mock_aws
 from phaseline.errors import ConfigurationError, InputError
 from phaseline.pipeline import jobs
 from phaseline.pipeline.jobs import Artifact, Continue, Done, Job
-from tests.builders.calls import JobAnswers
+from tests.builders.calls import Answer, JobAnswers
 from tests.builders.logs import everything
 from tests.events.jobs import CANARIES, EXECUTION, JOB, lambda_job
 
@@ -137,11 +145,77 @@ def test_second_delivery_of_an_answered_job_succeeds(client: Any, code: str) -> 
     assert answers.failures == []
 
 
-def test_success_that_codepipeline_refuses_becomes_a_failure(client: Any) -> None:
+@pytest.mark.parametrize("code", sorted(jobs.UNACCEPTABLE))
+def test_success_that_codepipeline_refuses_becomes_a_failure(client: Any, code: str) -> None:
     """Otherwise the action would stay open for 20 minutes."""
-    answers = JobAnswers(client, PutJobSuccessResult=lambda _: "ValidationException")
+    answers = JobAnswers(client, PutJobSuccessResult=lambda _: code)
     jobs.answer(lambda_job(), lambda _: Done(), client=client)
     assert len(answers.failures) == 1
+
+
+def test_success_that_the_client_refuses_becomes_a_failure(client: Any) -> None:
+    answers = JobAnswers(client)
+    no_text: Any = {"outcome": 1}
+    jobs.answer(lambda_job(), lambda _: Done(no_text), client=client)
+    assert len(answers.failures) == 1
+
+
+LOST: list[Answer] = [
+    "ThrottlingException",
+    "InternalFailure",
+    "ServiceUnavailable",
+    "AccessDeniedException",
+    "ExpiredTokenException",
+    ConnectTimeoutError(endpoint_url="x"),
+    EndpointConnectionError(endpoint_url="x"),
+    ReadTimeoutError(endpoint_url="x"),
+]
+
+
+@pytest.mark.parametrize("lost", LOST, ids=str)
+@pytest.mark.parametrize("outcome", [Done(), Continue({"attempt": 2})], ids=["done", "continue"])
+def test_done_work_whose_answer_is_not_taken_is_never_answered_as_failed(
+    client: Any, outcome: Done | Continue, lost: Answer
+) -> None:
+    """The invocation fails, and the next delivery answers."""
+    broken = [lost]
+    answers = JobAnswers(client, PutJobSuccessResult=lambda _: broken[0] if broken else {})
+    with pytest.raises((BotoCoreError, ClientError)):
+        jobs.answer(lambda_job(), lambda _: outcome, client=client)
+    assert answers.failures == []
+    broken.clear()
+    jobs.answer(lambda_job(), lambda _: outcome, client=client)
+    assert answers.failures == []
+    first, second = answers.successes
+    assert first == second
+
+
+def test_answer_that_was_taken_though_its_reply_was_lost_is_not_replaced(client: Any) -> None:
+    """The repeated answer finds that the job is answered."""
+    replies: Iterator[Answer] = iter(
+        [ReadTimeoutError(endpoint_url="x"), "InvalidJobStateException"]
+    )
+    answers = JobAnswers(client, PutJobSuccessResult=lambda _: next(replies))
+    with pytest.raises(ReadTimeoutError):
+        jobs.answer(lambda_job(), lambda _: Done(), client=client)
+    jobs.answer(lambda_job(), lambda _: Done(), client=client)
+    assert answers.failures == []
+
+
+def test_failure_whose_answer_is_not_taken_is_delivered_again(client: Any) -> None:
+    """The next delivery may succeed meanwhile; the job is then answered with success."""
+    errors = iter([RuntimeError("S3 is slow")])
+
+    def work(_: Job) -> Done:
+        for error in errors:
+            raise error
+        return Done()
+
+    answers = JobAnswers(client, PutJobFailureResult=lambda _: "ThrottlingException")
+    with pytest.raises(ClientError, match="Throttling"):
+        jobs.answer(lambda_job(), work, client=client)
+    jobs.answer(lambda_job(), work, client=client)
+    assert len(answers.successes) == 1
 
 
 def test_invocation_fails_if_no_answer_is_accepted(client: Any) -> None:

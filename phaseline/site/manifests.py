@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 from urllib.parse import quote
 
+from phaseline.algorithms.names import TYPES
 from phaseline.errors import ConfigurationError, InputError, RemoteCallError
 from phaseline.releases.release import SUPERSEDED, VERIFIED, Release
 
@@ -65,15 +66,30 @@ class Verdict:
 
 
 def parse(data: bytes, where: str) -> ServedManifest:
-    """Return the manifest in `data`. Raises InputError that names `where` and the field."""
+    """Return the manifest in `data`, which has a document of each type and of no other.
+
+    Raises InputError that names `where` and the field. A missing document can't be told from an
+    older one, so a manifest without it proves nothing.
+    """
     try:
-        return _manifest(json.loads(data), digest(data))
+        manifest = _manifest(json.loads(data), digest(data))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
             where,
             f"expected a manifest of schema {SCHEMA}, found {type(error).__name__}: {error}",
             "The frontend's build must write it. See examples/frontend.",
         ) from error
+    missing = [type_ for type_ in TYPES if type_ not in manifest.documents]
+    unknown = sorted(manifest.documents.keys() - set(TYPES))
+    if missing or unknown:
+        found = [f"no document {type_!r}" for type_ in missing]
+        found += [f"an unknown document {type_!r:.80}" for type_ in unknown]
+        raise InputError(
+            where,
+            f"documents: expected {', '.join(TYPES)}, found {' and '.join(found)}",
+            "The frontend's build must name each document that it read. See examples/frontend.",
+        )
+    return manifest
 
 
 def _manifest(body: Mapping[str, Any], digest: str) -> ServedManifest:
@@ -89,7 +105,7 @@ def _manifest(body: Mapping[str, Any], digest: str) -> ServedManifest:
 
 def _document(entry: Mapping[str, Any]) -> ServedDocument:
     revision, versions = entry["revision"], entry["versions"]
-    if type(revision) is not int:
+    if type(revision) is not int or revision < 0:
         raise ValueError(f"revision {revision!r}")
     if not all(isinstance(version, str) for version in versions.values()):
         raise ValueError("a version that is not text")
@@ -97,8 +113,8 @@ def _document(entry: Mapping[str, Any]) -> ServedDocument:
 
 
 def _text(holder: Mapping[str, Any], name: str) -> str:
-    if not isinstance(holder[name], str):
-        raise ValueError(f"{name} {holder[name]!r}")  # noqa: TRY004 - one kind of bad content
+    if not isinstance(holder[name], str) or not holder[name]:
+        raise ValueError(f"{name} {holder[name]!r}")
     return str(holder[name])
 
 

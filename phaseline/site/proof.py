@@ -35,7 +35,7 @@ def wait(
         except (RemoteCallError, InputError) as error:
             found = error.found
             return None
-        served = manifest.revisions.get(type_, -1)
+        served = manifest.revisions[type_]
         found = f"found revision {served}, by execution {manifest.execution}"
         return manifest if served >= revision else None
 

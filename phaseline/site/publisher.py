@@ -113,8 +113,12 @@ class Build:
         with self.opened(file) as (content, _):
             return manifests.stream_digest(content)
 
-    def manifest(self) -> ServedManifest:
-        """Return the build's manifest. Raises InputError if it is missing or malformed."""
+    def manifest(self, execution: str) -> ServedManifest:
+        """Return the manifest of the build of an `execution`.
+
+        Raises InputError if it is missing or malformed, or if another execution wrote it: a
+        manifest that the build did not write anew says nothing about what it was built from.
+        """
         try:
             data = self.zipped.read(manifests.NAME)
         except KeyError as error:
@@ -123,7 +127,14 @@ class Build:
                 f"the build has no {manifests.NAME} at its root",
                 "The frontend's build must write it. See examples/frontend.",
             ) from error
-        return manifests.parse(data, f"{self.where}, {manifests.NAME}")
+        manifest = manifests.parse(data, f"{self.where}, {manifests.NAME}")
+        if manifest.execution != execution:
+            raise InputError(
+                f"{self.where}, {manifests.NAME}",
+                f"execution: expected {execution}, found {manifest.execution!r:.80}",
+                "The frontend's build must write PIPELINE_EXECUTION_ID into it at each build.",
+            )
+        return manifest
 
 
 @contextmanager
@@ -187,7 +198,7 @@ def _stored_plan(job: Job, site: Site, build: Build, target: Artifact) -> Public
 
 def _begin(execution: str, site: Site, build: Build) -> Publication:
     """A new plan, made from a state in which this execution is noted as the one that publishes."""
-    objects, manifest = build.files, build.manifest()
+    objects, manifest = build.files, build.manifest(execution)
     digests = {file: build.digest(file) for file in set(objects.values())}
     for _ in range(BEGINNINGS):
         known, etag = site.published()

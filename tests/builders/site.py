@@ -12,6 +12,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 
 from phaseline import archive
+from phaseline.algorithms.names import TYPES
 from phaseline.site.bucket import Site
 from phaseline.site.files import of
 from phaseline.site.headers import Headers, served
@@ -37,8 +38,11 @@ def make_buckets(s3: Any) -> None:
 def manifest(
     execution: str = EXECUTION, revision: int = 1, versions: Mapping[str, str] | None = None
 ) -> bytes:
-    """A phaseline.json with one document of a revision."""
-    document = {
+    """A phaseline.json whose document `opt` has a revision, and whose others are new."""
+    documents: dict[str, Any] = {
+        type_: {"version_id": "v0", "revision": 0, "versions": {}} for type_ in TYPES
+    }
+    documents["opt"] = {
         "version_id": f"v{revision}",
         "revision": revision,
         "versions": dict(versions or {"route-planner": "2.1.0"}),
@@ -47,7 +51,7 @@ def manifest(
         "schema": 1,
         "commit": "c0ffee0",
         "execution": execution,
-        "documents": {"opt": document},
+        "documents": documents,
     }
     return json.dumps(body).encode()
 

@@ -176,7 +176,10 @@ def test_a_verified_publication(
     assert state["documents"]["opt"]["revision"] == 2
     live = Lives(ledger.client, ledger.table).newest()
     assert live == Live(
-        "1970-01-01T00:16:40.000Z", EXECUTION, "c0ffee0", {"opt": LiveDocument("v2", 2)}
+        "1970-01-01T00:16:40.000Z",
+        EXECUTION,
+        "c0ffee0",
+        {"in": LiveDocument("v0", 0), "opt": LiveDocument("v2", 2), "out": LiveDocument("v0", 0)},
     )
 
 

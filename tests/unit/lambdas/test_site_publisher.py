@@ -1,9 +1,10 @@
 """The Publish action, from the job to the bucket."""
 
 import io
+import json
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -81,7 +82,7 @@ def test_publishes_everything_the_first_time(lambda_: ModuleType) -> None:
     made = publication(lambda_._SITE.s3)
     assert (made["outcome"], made["changed"], made["stale"]) == ("published", None, [])
     assert [a["outputVariables"] for a in answers.successes] == [
-        {"outcome": "published", "revisions": "opt=1"}
+        {"outcome": "published", "revisions": "in=0,opt=1,out=0"}
     ]
 
 
@@ -114,9 +115,9 @@ def test_unchanged_files_are_not_uploaded(lambda_: ModuleType) -> None:
     invoke(lambda_)
     put_state(lambda_._SITE.s3, published(FILES), revision=1)
     new = FILES | {"index.html": b"newer", "phaseline.json": manifest("e2", 2)}
-    build(lambda_._SITE.s3, new, "second")
+    build(lambda_._SITE.s3, new, "build-2")
     calls = Calls(lambda_._SITE.s3, PutObject=lambda _: None)
-    invoke(lambda_, lambda_job(inputs={"Site": "second"}, outputs={"Publication": "plan-2"}))
+    invoke(lambda_, execution(2))
     uploaded = [call["Key"] for call in calls.of("PutObject") if call["Bucket"] == SITE]
     assert uploaded == ["index.html", "phaseline.json"]
     assert publication(lambda_._SITE.s3, "plan-2")["changed"] == ["/index.html", "/phaseline.json"]
@@ -272,7 +273,7 @@ def test_superseded_build_publishes_nothing(lambda_: ModuleType) -> None:
     assert publication(lambda_._SITE.s3)["outcome"] == "superseded"
     assert answers.successes[0]["outputVariables"] == {
         "outcome": "superseded",
-        "revisions": "opt=1",
+        "revisions": "in=0,opt=1,out=0",
     }
 
 
@@ -303,12 +304,12 @@ def test_after_a_half_finished_execution_its_paths_are_invalidated(lambda_: Modu
     s3 = lambda_._SITE.s3
     invoke(lambda_)
     put_state(s3, published(FILES), revision=1)
-    build(s3, FILES | {"mark.svg": b"second", "phaseline.json": manifest("e2", 2)}, "second")
-    invoke(lambda_, lambda_job(inputs={"Site": "second"}, outputs={"Publication": "plan-2"}))
+    build(s3, FILES | {"mark.svg": b"second", "phaseline.json": manifest("e2", 2)}, "build-2")
+    invoke(lambda_, execution(2))
     assert publication(s3, "plan-2")["changed"] == ["/mark.svg", "/phaseline.json"]
     # The second execution dies here: it neither invalidates nor verifies.
-    build(s3, FILES | {"mark.svg": b"second", "phaseline.json": manifest("e3", 3)}, "third")
-    invoke(lambda_, lambda_job(inputs={"Site": "third"}, outputs={"Publication": "plan-3"}))
+    build(s3, FILES | {"mark.svg": b"second", "phaseline.json": manifest("e3", 3)}, "build-3")
+    invoke(lambda_, execution(3))
     assert publication(s3, "plan-3")["changed"] is None
 
 
@@ -344,7 +345,10 @@ def test_a_late_delivery_leaves_a_later_publication_alone(lambda_: ModuleType) -
     build(s3, new, "build-2")
     invoke(lambda_, execution(2))
     answers = invoke(lambda_)
-    assert answers.successes[0]["outputVariables"] == {"outcome": "overtaken", "revisions": "opt=1"}
+    assert answers.successes[0]["outputVariables"] == {
+        "outcome": "overtaken",
+        "revisions": "in=0,opt=1,out=0",
+    }
     assert contents(s3) == published(new)
     assert state(s3)["publishing"] == "e2"
 
@@ -424,6 +428,44 @@ def test_what_is_no_build_is_refused(lambda_: ModuleType, body: bytes, said: str
     lambda_._SITE.s3.put_object(Bucket=ARTIFACTS, Key=BUILD_KEY, Body=body)
     answers = invoke(lambda_)
     assert said in answers.failures[0]["failureDetails"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda body: body["documents"].pop("out"), "found no document 'out'"),
+        (
+            lambda body: body["documents"].update(new=body["documents"]["opt"]),
+            "found an unknown document 'new'",
+        ),
+        (lambda body: body.update(execution="e0"), f"expected {EXECUTION}, found 'e0'"),
+    ],
+    ids=["missing", "unknown", "old"],
+)
+def test_a_manifest_that_proves_nothing_publishes_nothing(
+    lambda_: ModuleType, spoil: Callable[[dict[str, Any]], Any], said: str
+) -> None:
+    """The action fails by the document or field, before anything is uploaded or noted."""
+    body = json.loads(manifest())
+    spoil(body)
+    build(lambda_._SITE.s3, FILES | {"phaseline.json": json.dumps(body).encode()})
+    put_state(lambda_._SITE.s3, {}, revision=1)
+    before = state(lambda_._SITE.s3)
+    answers = invoke(lambda_)
+    assert said in answers.failures[0]["failureDetails"]["message"]
+    assert answers.successes == []
+    assert contents(lambda_._SITE.s3) == {}
+    assert state(lambda_._SITE.s3) == before
+
+
+def test_a_website_with_a_malformed_manifest_is_replaced(lambda_: ModuleType) -> None:
+    """What is in the bucket without its documents is no reason to publish nothing."""
+    body = json.loads(manifest("e2", 9))
+    del body["documents"]["in"]
+    s3 = lambda_._SITE.s3
+    s3.put_object(Bucket=SITE, Key="phaseline.json", Body=json.dumps(body).encode())
+    invoke(lambda_)
+    assert contents(s3) == published(FILES)
 
 
 def test_a_corrupt_state_is_reported(lambda_: ModuleType) -> None:

@@ -18,7 +18,11 @@ BODY: dict[str, Any] = {
     "schema": 1,
     "commit": "c0ffee",
     "execution": "e1",
-    "documents": {"opt": {"version_id": "v7", "revision": 7, "versions": {"a": "1.0.0"}}},
+    "documents": {
+        "in": {"version_id": "v0", "revision": 0, "versions": {}},
+        "opt": {"version_id": "v7", "revision": 7, "versions": {"a": "1.0.0"}},
+        "out": {"version_id": "v0", "revision": 0, "versions": {}},
+    },
 }
 
 
@@ -30,7 +34,11 @@ def test_fetched_manifest_is_parsed_and_has_the_digest_of_its_bytes(
     expected = ServedManifest(
         commit="c0ffee",
         execution="e1",
-        documents={"opt": ServedDocument("v7", 7, {"a": "1.0.0"})},
+        documents={
+            "in": ServedDocument("v0", 0, {}),
+            "opt": ServedDocument("v7", 7, {"a": "1.0.0"}),
+            "out": ServedDocument("v0", 0, {}),
+        },
         digest=hashlib.md5(data, usedforsecurity=False).hexdigest(),
     )
     assert manifests.fetch(httpserver.url_for("/")) == expected
@@ -88,6 +96,10 @@ def _without(name: str) -> Callable[[dict[str, Any]], Any]:
         lambda body: body.update(execution=None),
         lambda body: body["documents"]["opt"].update(revision="7"),
         lambda body: body["documents"]["opt"].update(revision=True),
+        lambda body: body["documents"]["opt"].update(revision=-1),
+        lambda body: body["documents"]["opt"].update(version_id=""),
+        lambda body: body.update(documents=["in", "opt", "out"]),
+        lambda body: body.update(execution=""),
         lambda body: body["documents"]["opt"].update(versions=["a"]),
         lambda body: body["documents"]["opt"].update(versions={"a": 1}),
     ],
@@ -98,6 +110,25 @@ def test_error_of_a_malformed_manifest_names_its_place(
     body = json.loads(json.dumps(BODY))
     spoil(body)
     with pytest.raises(InputError, match="there: expected a manifest"):
+        manifests.parse(json.dumps(body).encode(), "there")
+
+
+@pytest.mark.parametrize(
+    ("types", "found"),
+    [
+        (["opt"], "found no document 'in' and no document 'out'"),
+        (["in", "opt"], "found no document 'out'"),
+        (["in", "opt", "out", "new"], "found an unknown document 'new'"),
+        (["in", "Opt", "out"], "found no document 'opt' and an unknown document 'Opt'"),
+        ([], "found no document 'in' and no document 'opt' and no document 'out'"),
+    ],
+)
+def test_manifest_with_other_documents_than_the_pipelines_is_refused_by_their_names(
+    types: list[str], found: str
+) -> None:
+    """A missing document looks like an old one, and would make each build look superseded."""
+    body = BODY | {"documents": dict.fromkeys(types, BODY["documents"]["opt"])}
+    with pytest.raises(InputError, match=f"there: documents: expected in, opt, out, {found}"):
         manifests.parse(json.dumps(body).encode(), "there")
 
 
@@ -120,6 +151,7 @@ def test_response_that_is_no_manifest_is_refused(data: bytes) -> None:
         ({"revision": 8}, "waiting"),
         ({"revision": None}, "waiting"),
         ({"type": "in"}, "waiting"),
+        ({"type": "other"}, "waiting"),
     ],
 )
 def test_release_of_a_built_revision_is_verified_if_served_and_else_superseded(

@@ -1,5 +1,6 @@
 """The proof waits for what visitors are served, and closes the releases of the manifest."""
 
+import json
 from collections.abc import Iterator
 
 import boto3
@@ -39,14 +40,14 @@ def wait(*answers: int | Exception) -> tuple[ServedManifest, Timer]:
 @pytest.mark.parametrize("revision", [7, 9])
 def test_wanted_or_later_revision_ends_the_wait_at_once(revision: int) -> None:
     served, timer = wait(revision)
-    assert served.revisions == {"opt": revision}
+    assert served.revisions == {"in": 0, "opt": revision, "out": 0}
     assert timer.slept == []
 
 
 @pytest.mark.parametrize("error", [RemoteCallError("x", "503", "y"), InputError("x", "no", "y")])
 def test_wait_continues_after_an_older_revision_and_an_error(error: Exception) -> None:
     served, timer = wait(6, error, 7)
-    assert served.revisions == {"opt": 7}
+    assert served.revisions == {"in": 0, "opt": 7, "out": 0}
     assert len(timer.slept) == 2
 
 
@@ -63,9 +64,11 @@ def test_error_of_a_timeout_has_what_is_served_instead(
 
 def test_manifest_without_the_document_does_not_end_the_wait() -> None:
     timer = Timer()
-    with pytest.raises(TimedOutError, match="found revision -1"):
+    body = json.loads(manifest())
+    del body["documents"]["in"]
+    with pytest.raises(TimedOutError, match="found no document 'in'"):
         proof.wait(
-            lambda url: manifests.parse(manifest(), url),
+            lambda url: manifests.parse(json.dumps(body).encode(), url),
             "https://x",
             type_="in",
             revision=0,

@@ -2,6 +2,7 @@
 
 import os
 import time
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import boto3
@@ -35,6 +36,11 @@ def handler(event: dict[str, Any], context: Context) -> None:
     until = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - MARGIN
     jobs.answer(
         event,
-        lambda job: publisher.run(job, _SITE, time_left=lambda: until - time.monotonic()),
+        lambda job: publisher.run(
+            job,
+            _SITE,
+            time_left=lambda: until - time.monotonic(),
+            now=lambda: datetime.now(UTC),
+        ),
         client=_CODEPIPELINE,
     )

@@ -175,7 +175,8 @@ class AutomaticRollback:
             releases = {release.release_id: release for release in open_releases}
             if names := promoted_algorithms(failed, carried.document, live_document, releases):
                 request = self._request(failed, type_, names)
-                requests.append((replace(request, as_of=live.at if live else None), carried))
+                number = live.number if live else None
+                requests.append((replace(request, publication=number), carried))
         if not requests:
             raise _refusal(failed.execution.id, "every version that it carried is already live")
         return requests

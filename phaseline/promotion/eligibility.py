@@ -16,7 +16,7 @@ from phaseline.promotion.request import ALGORITHMS_LIMIT, Request, in_utc
 from phaseline.promotion.upstream import Upstream
 from phaseline.releases.ledger import Ledger
 from phaseline.releases.release import Release, identify
-from phaseline.site.live import Lives
+from phaseline.site.live import Live, Lives
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,9 @@ def eligible_entries(
     """
     if request.action not in {"promote", "rollback"}:
         return {}
-    if request.as_of is not None:
-        return _entries_at(
+    if request.as_of is not None or request.publication is not None:
+        return _entries_of(
             request,
-            request.as_of,
             document,
             documents,
             sources,
@@ -105,17 +104,23 @@ def _promotion_entry(request: Request, name: str, sources: Sources) -> Entry:
     return _entry(request, name, request.version, version.display)
 
 
-def _entries_at(
+def _live(request: Request, sources: Sources) -> tuple[Live | None, str]:
+    """Return the publication to which a rollback returns, and the time or name of it."""
+    if request.publication is not None:
+        return sources.lives.numbered(request.publication), f"publication {request.publication}"
+    return sources.lives.at(str(in_utc(request.as_of))), str(request.as_of)
+
+
+def _entries_of(
     request: Request,
-    time: str,
     document: Document,
     documents: Documents,
     sources: Sources,
     *,
     was_carried_out: bool,
 ) -> dict[str, Entry | None]:
-    """Return the entries that were live at a time, of the algorithms that have changed since."""
-    live = sources.lives.at(str(in_utc(time)))
+    """Return the entries of a publication, of the algorithms that have changed since."""
+    live, time = _live(request, sources)
     live_document = live.documents.get(request.type) if live else None
     if live_document is None:
         raise RefusedError(

@@ -28,7 +28,8 @@ class Request:
     request applies to the whole type; this is possible for a hold, a resumption and a rollback
     `as_of` a time. `version` is the version to promote, to clear or to roll back to; a rollback
     without `version` returns to the last verified version. A rollback `as_of` a time returns to the
-    versions that were live at that time (ISO 8601). `until` and `window` limit a hold. `run_url` is
+    versions that were live at that time (ISO 8601), and one to a `publication` to those of the
+    publication with this number. `until` and `window` limit a hold. `run_url` is
     the URL of the workflow run that carries the request.
     """
 
@@ -41,6 +42,7 @@ class Request:
     id: str
     version: str | None = None
     as_of: str | None = None
+    publication: int | None = None
     until: str | None = None
     window: str | None = None
     run_url: str | None = None
@@ -55,7 +57,7 @@ class Request:
         """The record of the request, once it is carried out."""
         asked = (
             self.id, self.action, self.type, *self.algorithms, self.version, self.as_of,
-            self.until, self.window,
+            self.publication, self.until, self.window,
         )  # fmt: skip
         return RequestRecord(
             key=hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:32],

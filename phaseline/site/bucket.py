@@ -6,12 +6,13 @@ The state is one object, which is only changed by conditional writes:
         ^                                                   |        |
         +---- remember, after the last check ---------------+        +-- begin, by a later execution
 
-So an execution that crashed stays named in the state, and an execution that was overtaken cannot
-declare the bucket verified while a later one publishes.
+So an execution that crashed stays named in the state, and so does a later one that publishes when
+an earlier one is verified. Each publication that begins gets the next number, which is the order of
+publications: times are for people.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC
 from typing import IO, TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from botocore.exceptions import ClientError
 from phaseline.errors import ConfigurationError, InputError, RemoteCallError
 from phaseline.site import manifests
 from phaseline.site.manifests import ServedManifest
-from phaseline.site.publication import Listed, Published
+from phaseline.site.publication import Listed, Published, Retained
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -84,16 +85,16 @@ class Site:
         except self.s3.exceptions.NoSuchKey:
             return None, None
         try:
-            return Published(**json.loads(answer["Body"].read())), answer["ETag"]
-        except (TypeError, ValueError) as error:
+            return _published(json.loads(answer["Body"].read())), answer["ETag"]
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ConfigurationError(
                 f"s3://{self.metadata_bucket}/{STATE_KEY}",
                 f"expected the state of the last publication, found {type(error).__name__}",
                 "Delete the object. The next publication then invalidates all files.",
             ) from error
 
-    def begin(self, execution: str, known: Published | None, etag: str | None) -> bool:
-        """Store that `execution` changes the bucket from now on.
+    def begin(self, execution: str, number: int, known: Published | None, etag: str | None) -> bool:
+        """Store that `execution` changes the bucket from now on, with the publication `number`.
 
         `known` and `etag` are the state from which its plan was made. Return False if the state has
         changed since.
@@ -101,7 +102,7 @@ class Site:
         if known is not None and known.publishing == execution:
             return True
         known = known or Published(keys={}, documents={}, execution="")
-        return self._replace(replace(known, publishing=execution), etag)
+        return self._replace(replace(known, publishing=execution, begun=number), etag)
 
     def is_held_by(self, execution: str) -> bool:
         """Return whether no later execution has begun to publish since `execution` did.
@@ -157,3 +158,8 @@ class Site:
                     f"the file is no longer used and cannot be deleted ({error.get('Code')})",
                     "Check the function's permission to delete objects, then retry the stage.",
                 )
+
+
+def _published(body: Mapping[str, Any]) -> Published:
+    retained = {key: Retained(**file) for key, file in body["retained"].items()}
+    return Published(**{**body, "lasting": tuple(body["lasting"]), "retained": retained})

@@ -63,6 +63,11 @@ class Headers:
         return self.content_type.startswith(("text/html", "application/xhtml+xml"))
 
     @property
+    def is_immutable(self) -> bool:
+        """Whether browsers keep the file without asking for it again."""
+        return "immutable" in self.cache_control.lower()
+
+    @property
     def digest(self) -> str:
         """Sixteen hexadecimal digits that change with any of the headers."""
         text = json.dumps([getattr(self, name) for name in (*_FIELDS.values(), _LOCATION)])
@@ -125,7 +130,7 @@ class Rules:
         return headers
 
     def _check(self, rule: Rule, key: str, headers: Headers) -> None:
-        if headers.is_page and "immutable" in headers.cache_control.lower():
+        if headers.is_page and headers.is_immutable:
             raise _wrong(
                 self.where,
                 f"{rule.pattern!r}: the page {key} would be immutable, and browsers would never"

@@ -8,8 +8,9 @@ state/published.json.
 import io
 import json
 import zipfile
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Collection, Container, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from phaseline.errors import InputError
@@ -18,7 +19,14 @@ from phaseline.site.manifests import ServedManifest
 from phaseline.site.outcomes import PUBLISHED, SUPERSEDED
 
 FILE = "publication.json"
-SCHEMA = 2
+SCHEMA = 3
+RETENTION = timedelta(hours=24)
+"""How long a file whose name changes with its content stays after the publication that left it out.
+A browser that holds an older page loads some of its scripts later. Vercel pins the files of a
+deployment for half a day by default. https://vercel.com/docs/skew-protection
+"""
+RETAINED_LIMIT = 20_000
+"""The most files that stay, the newest first. A build may have as many."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,10 @@ class Publication:
     `headers` has the digest of each file's headers. `again` names what has the right content in
     the bucket and perhaps other headers, with the time when it was written: as long as the
     listing shows this time, it is uploaded again.
+
+    `number` orders publications: it grows with each one that begins. `at` is when it began, for
+    people and for RETENTION (ISO 8601, UTC). `lasting` has the digests of headers that let browsers
+    keep a file for ever.
     """
 
     execution: str
@@ -55,10 +67,25 @@ class Publication:
     documents: Mapping[str, Any]
     headers: Mapping[str, str] = field(default_factory=dict)
     again: Mapping[str, str] = field(default_factory=dict)
+    number: int = 0
+    at: str = ""
+    lasting: tuple[str, ...] = ()
 
     @property
     def revisions(self) -> dict[str, int]:
         return _revisions(self.documents)
+
+
+@dataclass(frozen=True)
+class Retained:
+    """A file of an earlier publication, as the bucket's listing shows it.
+
+    `since` is when the first publication without it began (ISO 8601, UTC).
+    """
+
+    digest: str
+    modified: str
+    since: str
 
 
 @dataclass(frozen=True)
@@ -69,6 +96,10 @@ class Published:
     while there is one, caches may hold what it uploaded, even where it was restored later.
     `headers` has the digest of each file's headers, and `modified` the time at which this file
     was written with them. A file that was written by others since has none.
+
+    `number` is that of the verified publication, and `begun` that of the newest one that began.
+    `lasting` is the publication's. `retained` has the files that stay for browsers which hold
+    older pages.
     """
 
     keys: Mapping[str, str]
@@ -77,10 +108,33 @@ class Published:
     publishing: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     modified: Mapping[str, str] = field(default_factory=dict)
+    number: int = 0
+    begun: int = 0
+    lasting: tuple[str, ...] = ()
+    retained: Mapping[str, Retained] = field(default_factory=dict)
 
     def is_as_written(self, key: str, listed: Listed | None) -> bool:
-        """Whether an object is the one that was verified: with its content and its headers."""
+        """Whether an object is the one that was verified: with its content and its headers.
+
+        A retained one may be missing, because nothing can bring it back.
+        """
+        if kept := self.retained.get(key):
+            return listed in (None, Listed(kept.digest, kept.modified))
         return listed == Listed(self.keys.get(key, ""), self.modified.get(key, ""))
+
+    def is_content(self, present: Mapping[str, str]) -> bool:
+        """Whether a bucket has these files and no others, except for retained ones."""
+        return self.keys == {
+            key: digest
+            for key, digest in present.items()
+            if key not in self.retained or self.retained[key].digest != digest
+        }
+
+    def number_of(self, execution: str) -> int | None:
+        """The number of the publication of an execution, if that is the verified or newest one."""
+        if execution == self.publishing:
+            return self.begun
+        return self.number if execution == self.execution else None
 
     @property
     def revisions(self) -> dict[str, int]:
@@ -90,14 +144,18 @@ class Published:
 def plan(
     *,
     execution: str,
+    at: str,
     build: Mapping[str, str],
     headers: Mapping[str, str],
+    lasting: Collection[str],
     manifest: ServedManifest,
     bucket: Mapping[str, Listed],
     in_bucket: ServedManifest | None,
     published: Published | None,
 ) -> Publication:
     """What to do to bring `build` (key -> MD5), with `headers` (key -> digest), into a `bucket`.
+
+    `at` is the time, and `lasting` are the digests of headers with which browsers keep a file.
 
     `in_bucket` is the bucket's own manifest. The build is too old if it is older than this manifest
     or than `published`, since the newest publication may not be verified yet.
@@ -116,7 +174,7 @@ def plan(
         if present.get(key) == digest and not _has_headers(key, headers, bucket, published)
     }
     changed = None
-    if published and not published.publishing and published.keys == present:
+    if published and not published.publishing and published.is_content(present):
         different = again.keys() | {key for key, _ in build.items() - present.items()}
         changed = tuple(sorted(f"/{key}" for key in different))
     return Publication(
@@ -128,7 +186,21 @@ def plan(
         documents={type_: asdict(document) for type_, document in manifest.documents.items()},
         headers=dict(sorted(headers.items())),
         again=dict(sorted(again.items())),
+        number=_number(execution, published, at),
+        at=at,
+        lasting=tuple(sorted(lasting)),
     )
+
+
+def _number(execution: str, published: Published | None, at: str) -> int:
+    """The number of the publication that `execution` begins at the time `at`.
+
+    Without a state, it begins with the seconds since the epoch: so it is also higher than before if
+    a person deleted the state.
+    """
+    if published is None:
+        return int(datetime.fromisoformat(at).timestamp())
+    return published.begun + (published.publishing != execution)
 
 
 def _has_headers(
@@ -147,22 +219,65 @@ def digests(bucket: Mapping[str, Listed]) -> dict[str, str]:
     return {key: listed.digest for key, listed in bucket.items()}
 
 
-def verified(done: Publication, bucket: Mapping[str, Listed]) -> Published:
-    """The state once `done` is verified, from what the bucket holds then.
+def verified(
+    done: Publication, bucket: Mapping[str, Listed], before: Published | None
+) -> Published:
+    """The state once `done` is verified, from what the bucket holds then and the state `before`.
 
     The manifest is written last. What was written after it, others wrote: its headers are not
-    known, and the next publication writes it again.
+    known, and the next publication writes it again. A later execution that has begun stays noted.
     """
     manifest = bucket.get(MANIFEST)
-    until = manifest.modified if manifest else ""
+    is_own = manifest is not None and manifest.digest == done.keys.get(MANIFEST)
+    until = manifest.modified if manifest and is_own else ""
     modified = {
         key: bucket[key].modified
         for key in done.keys
         if key in bucket and bucket[key].modified <= until
     }
+    publishing = before.publishing if before else None
     return Published(
-        done.keys, done.documents, done.execution, headers=done.headers, modified=modified
+        done.keys,
+        done.documents,
+        done.execution,
+        publishing=None if publishing == done.execution else publishing,
+        headers=done.headers,
+        modified=modified,
+        number=done.number,
+        begun=max(done.number, before.begun if before else 0),
+        lasting=done.lasting,
+        retained=_retained(done, bucket, before) if before else {},
     )
+
+
+def _retained(
+    done: Publication, bucket: Mapping[str, Listed], before: Published
+) -> dict[str, Retained]:
+    """The files that stay although `done` does not name them, the newest if there are too many.
+
+    They are the files that the publication `before` named and let browsers keep for ever, and those
+    that stayed then and have not stayed for RETENTION. Only files that nobody wrote since count.
+    """
+    dropped = {
+        key: Retained(listed.digest, listed.modified, done.at)
+        for key, listed in bucket.items()
+        if before.headers.get(key) in before.lasting and before.is_as_written(key, listed)
+    }
+    end = datetime.fromisoformat(done.at) - RETENTION
+    kept = {
+        key: file
+        for key, file in before.retained.items()
+        if bucket.get(key) == Listed(file.digest, file.modified)
+        and datetime.fromisoformat(file.since) > end
+    }
+    staying = [(file, key) for key, file in (dropped | kept).items() if key not in done.keys]
+    staying.sort(key=lambda pair: (pair[0].since, pair[1]), reverse=True)
+    return {key: file for file, key in staying[:RETAINED_LIMIT]}
+
+
+def removed(done: Publication, after: Published) -> tuple[str, ...]:
+    """The files to delete once `done` is verified, with the state `after` that."""
+    return tuple(key for key in done.stale if key not in after.retained)
 
 
 def is_older(revisions: Mapping[str, int], other: Mapping[str, int]) -> bool:
@@ -237,6 +352,9 @@ def _publication(body: Mapping[str, Any]) -> Publication:
         documents=body["documents"],
         headers=body["headers"],
         again=body["again"],
+        number=body["number"],
+        at=body["at"],
+        lasting=tuple(body["lasting"]),
     )
 
 

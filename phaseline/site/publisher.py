@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property, partial
 from typing import IO, TYPE_CHECKING
 
+from phaseline import times
 from phaseline.documents import revision
 from phaseline.errors import InputError, RemoteCallError, TimedOutError
 from phaseline.pipeline import jobs
@@ -108,8 +110,13 @@ class Build:
         with self.zipped.open(file.source) as content:
             yield content, self.zipped.getinfo(file.source).file_size
 
-    def digest(self, file: File) -> str:
-        """The MD5 of an object's content."""
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """The MD5 of each object's content by its key."""
+        known = {file: self._digest(file) for file in set(self.files.values())}
+        return {key: known[file] for key, file in self.files.items()}
+
+    def _digest(self, file: File) -> str:
         with self.opened(file) as (content, _):
             return manifests.stream_digest(content)
 
@@ -153,16 +160,18 @@ def unpacked(s3: "S3Client", artifact: Artifact) -> Iterator[Build]:
             ) from error
 
 
-def run(job: Job, site: Site, *, time_left: Callable[[], float]) -> Done | Continue:
+def run(
+    job: Job, site: Site, *, time_left: Callable[[], float], now: Callable[[], datetime]
+) -> Done | Continue:
     """Publish the job's build.
 
     `time_left` returns the seconds in which another upload may start. Then the next invocation
-    continues, and finds the uploaded files in the bucket's listing.
+    continues, and finds the uploaded files in the bucket's listing. `now` returns the present time.
     """
     invocation = int((job.progress or {}).get("invocation", 1))
     target = job.output("Publication")
     with unpacked(site.s3, job.input("Site")) as build:
-        stored = _stored_plan(job, site, build, target)
+        stored = _stored_plan(job, site, build, target, times.second(now()))
         if stored.outcome == SUPERSEDED:
             return _done(stored, SUPERSEDED)
         outcome = _upload(site, build, stored, time_left)
@@ -182,42 +191,52 @@ def _done(stored: Publication, outcome: str) -> Done:
     return Done({"outcome": outcome, "revisions": revision.render(stored.revisions)})
 
 
-def _stored_plan(job: Job, site: Site, build: Build, target: Artifact) -> Publication:
+def _stored_plan(job: Job, site: Site, build: Build, target: Artifact, at: str) -> Publication:
     """Return the plan of an earlier invocation, or else make and store a new one.
 
     During an upload the bucket no longer shows which files have changed, but the stored plan does.
     """
-    data = jobs.read(site.s3, target)
-    if data is None:
-        plan = _begin(job.parameter("execution"), site, build)
-        if jobs.write(site.s3, target, publication.render(plan)):
-            return plan
-        data = jobs.read(site.s3, target) or b""  # another invocation was faster
-    return publication.parse(data, target.where)
-
-
-def _begin(execution: str, site: Site, build: Build) -> Publication:
-    """A new plan, made from a state in which this execution is noted as the one that publishes."""
-    objects, manifest = build.files, build.manifest(execution)
-    digests = {file: build.digest(file) for file in set(objects.values())}
+    if stored := _read(site, target):
+        return stored
+    execution = job.parameter("execution")
+    headers = {key: file.headers for key, file in build.files.items()}
+    manifest, digests = build.manifest(execution), build.digests
     for _ in range(BEGINNINGS):
         known, etag = site.published()
+        # Another delivery of this job may have stored its plan before this state was written, and
+        # may be overtaken since. A delivery that begins later changes the state.
+        if stored := _read(site, target):
+            return stored
         made = publication.plan(
             execution=execution,
-            build={key: digests[file] for key, file in objects.items()},
-            headers={key: file.headers.digest for key, file in objects.items()},
+            at=at,
+            build=digests,
+            headers={key: one.digest for key, one in headers.items()},
+            lasting={one.digest for one in headers.values() if one.is_immutable},
             manifest=manifest,
             bucket=site.listing(),
             in_bucket=site.manifest(),
             published=known,
         )
-        if made.outcome == SUPERSEDED or site.begin(execution, known, etag):
-            return made
+        if made.outcome == SUPERSEDED or site.begin(execution, made.number, known, etag):
+            return _store(site, target, made)
     raise RemoteCallError(
         f"s3://{site.metadata_bucket}/{STATE_KEY}",
         f"other executions changed it {BEGINNINGS} times in a row",
         "Retry the stage.",
     )
+
+
+def _read(site: Site, target: Artifact) -> Publication | None:
+    data = jobs.read(site.s3, target)
+    return None if data is None else publication.parse(data, target.where)
+
+
+def _store(site: Site, target: Artifact, plan: Publication) -> Publication:
+    """Store a plan, and return it; or the plan of another invocation that was faster."""
+    if jobs.write(site.s3, target, publication.render(plan)):
+        return plan
+    return publication.parse(jobs.read(site.s3, target) or b"", target.where)
 
 
 def _upload(

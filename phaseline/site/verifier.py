@@ -22,11 +22,14 @@ from phaseline.site.cdn import Cdn, Progress
 from phaseline.site.live import Lives
 from phaseline.site.manifests import ServedManifest
 from phaseline.site.outcomes import OVERTAKEN, SUPERSEDED
-from phaseline.site.publication import Listed, Publication
+from phaseline.site.publication import Listed, Publication, Published
 
 PATIENCE = 10.0
 """Seconds for which one invocation polls the website."""
 PAUSE = 2.0
+ATTEMPTS = 3
+"""Attempts to remember what was verified. Only an execution that begins to publish changes the
+state meanwhile."""
 AGE_LIMIT = 600.0
 """Seconds from the first request until the action fails. The cache was invalidated before, and
 keeps the manifest for a minute. Ten minutes allow for a slow edge location."""
@@ -101,23 +104,23 @@ class Verification:
     def _finish(
         self, done: Publication, manifest: ServedManifest, progress: Mapping[str, Any]
     ) -> Done | Continue:
-        """Close the releases, note what is live, prune, and remember: each may be repeated.
-
-        The last two steps are left out if a later execution has begun to publish. It may need an
-        old file again, and the state must name it until it is verified.
-        """
-        state, etag = self.site.published()
+        """Close the releases, note what is live, prune, and remember: each may be repeated."""
         if self._overtaken(done):  # a later execution published meanwhile
             return Done({"outcome": OVERTAKEN})
         bucket = self.site.listing()
         self._check(done, bucket)
-        ended = progress.get("ended") or self._close(manifest)
-        if state is None or state.publishing == done.execution:
-            self.site.prune([key for key in done.stale if key in bucket])
-            waiting = self._invalidate_pruned(done, progress.get("removal"))
-            if waiting:
-                return Continue({**progress, "ended": ended, "removal": waiting.token()})
-            self.site.remember(publication.verified(done, bucket), etag)
+        ended = progress.get("ended") or self._close(done, manifest)
+        for _ in range(ATTEMPTS):
+            state, etag = self.site.published()
+            if state and state.number >= done.number:
+                break  # an earlier delivery remembered it, or a later publication is verified
+            after = publication.verified(done, bucket, state)
+            if after.publishing is None:
+                waiting = self._remove(done, after, bucket, progress.get("removal"))
+                if waiting:
+                    return Continue({**progress, "ended": ended, "removal": waiting.token()})
+            if self.site.remember(after, etag):
+                break
         return Done({"outcome": VERIFIED, **ended})
 
     def _check(self, done: Publication, bucket: Mapping[str, Listed]) -> None:
@@ -135,7 +138,7 @@ class Verification:
                 "Start the pipeline again: it uploads what is missing.",
             )
 
-    def _close(self, manifest: ServedManifest) -> dict[str, str]:
+    def _close(self, done: Publication, manifest: ServedManifest) -> dict[str, str]:
         """Close the releases that the manifest proves; their numbers, as output variables."""
         now = datetime.fromtimestamp(self.clock(), UTC)
         open_releases = [
@@ -144,21 +147,29 @@ class Verification:
         verdict = proof.close(
             self.ledger, manifest, open_releases, at=times.second(now), link=self.site_url
         )
-        self.lives.record(live.of(manifest, times.instant(now)))
+        self.lives.record(live.of(manifest, done.number, times.instant(now)))
         return {
             "verified": str(len(verdict.verified)),
             "superseded": str(len(verdict.superseded)),
         }
 
-    def _invalidate_pruned(
-        self, done: Publication, token: Mapping[str, Any] | None
+    def _remove(
+        self,
+        done: Publication,
+        after: Published,
+        bucket: Mapping[str, Listed],
+        token: Mapping[str, Any] | None,
     ) -> Progress | None:
-        """Invalidate the deleted files; return the progress, or None at the end.
+        """Delete the files that need not stay, then invalidate them; the progress, or None at the
+        end.
 
-        They are deleted first, because a visitor would bring them back into the cache. All stale
-        files are named, also those that an earlier invocation deleted before it died.
+        They are deleted first, because a visitor would bring them back into the cache. All of them
+        are named, also those that an earlier invocation deleted before it died. Nothing is removed
+        while a later execution publishes, which may need an old file again.
         """
-        paths = cdn.paths([f"/{key}" for key in done.stale])
+        removed = publication.removed(done, after)
+        self.site.prune([key for key in removed if key in bucket])
+        paths = cdn.paths([f"/{key}" for key in removed])
         if not paths:
             return None
         progress = Progress(**token) if token else Progress(started=self.clock())

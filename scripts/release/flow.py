@@ -181,7 +181,7 @@ class Release:
                 ledger, manifest, open_releases, at=invocation.now(), link=site_url
             )
             self.journal.did_work |= bool(verdict.verified or verdict.superseded)
-            self.services.lives.record(live.of(manifest, times.instant(datetime.now(UTC))))
+            self._note_live(manifest)
             document = manifest.documents[subject.type]
             shown = _is_shown(subject, document.versions)
             step.result = f"{subject.type} revision {document.revision} is served"
@@ -192,6 +192,14 @@ class Release:
                     "Correct the frontend's build: its manifest must name the documents' versions.",
                 )
         return shown
+
+    def _note_live(self, manifest: ServedManifest) -> None:
+        """Record that visitors are served a publication, unless a later one has been verified."""
+        published, _ = self.services.site.published()
+        number = published.number_of(manifest.execution) if published else None
+        if number is not None:
+            at = times.instant(datetime.now(UTC))
+            self.services.lives.record(live.of(manifest, number, at))
 
     def report(self, error: Exception | None) -> slack.PostResult:
         """Report to Slack how the release ended, unless the pipeline's messages do."""

@@ -201,6 +201,10 @@ class World:
             "publishing": None,
             "headers": {key: headers.served(self.headers).digest for key in files},
             "modified": {key: listed.modified for key, listed in self.site.listing().items()},
+            "number": 1,
+            "begun": 1,
+            "lasting": [],
+            "retained": {},
         }
         self.s3.put_object(
             Bucket=METADATA, Key="state/published.json", Body=json.dumps(state).encode()

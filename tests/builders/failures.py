@@ -96,7 +96,7 @@ class World:
             stored = self.documents.read(type_)
             documents[type_] = LiveDocument(stored.version_id, stored.document.revision)
         at = f"2026-11-24T20:{self.records:02}:00Z"
-        self.lives.record(Live(at, f"live-{self.records}", commit, documents))
+        self.lives.record(Live(self.records, at, f"live-{self.records}", commit, documents))
 
     def run(self, id_: str = "e1", status: str = "Failed", commit: str = COMMIT) -> None:
         """Add an execution that carries the newest documents."""

@@ -46,7 +46,13 @@ def verify(listener: Listener) -> None:
     stored = listener.commits.documents.read("opt")
     document = LiveDocument(stored.version_id, stored.document.revision)
     at = f"2026-11-24T20:{stored.document.revision:02}:00Z"
-    live = Live(at, f"execution-{stored.document.revision}", "c0ffee", {"opt": document})
+    live = Live(
+        stored.document.revision,
+        at,
+        f"execution-{stored.document.revision}",
+        "c0ffee",
+        {"opt": document},
+    )
     Lives(listener.commits.ledger.client, "ledger").record(live)
 
 

@@ -101,10 +101,12 @@ def put_state(
     revision: int,
     execution: str = "e0",
     publishing: str | None = None,
+    **more: Any,
 ) -> None:
     """Store `files` as what the last verified publication left, before `publishing` began.
 
-    It remembers the headers that the bucket's objects have.
+    It remembers the headers that the bucket's objects have, and has the number 1. `more` are other
+    fields of the state.
     """
     listing = Site(s3, SITE, METADATA).listing()
     state = {
@@ -114,7 +116,11 @@ def put_state(
         "publishing": publishing,
         "headers": {key: kept_headers(s3, key).digest for key in listing},
         "modified": {key: listed.modified for key, listed in listing.items()},
-    }
+        "number": 1,
+        "begun": 2 if publishing else 1,
+        "lasting": [],
+        "retained": {},
+    } | more
     s3.put_object(Bucket=METADATA, Key="state/published.json", Body=json.dumps(state).encode())
 
 

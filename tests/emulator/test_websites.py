@@ -7,6 +7,7 @@ serves it.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from phaseline import archive
 from phaseline.pipeline.jobs import Artifact, Done, Job
 from phaseline.site import cdn, publication, publisher
 from phaseline.site.bucket import Site
-from phaseline.site.publication import Publication
+from phaseline.site.publication import RETENTION, Publication
 from tests.builders import site as builds
 from tests.emulator.conftest import Emulator
 from tests.waiting import eventually
@@ -102,6 +103,7 @@ class Website:
     outputs: dict[str, str]
     url: str
     number: int = 0
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def site(self) -> Site:
@@ -123,16 +125,18 @@ class Website:
             outputs={"Publication": target},
             progress=None,
         )
-        ended = publisher.run(job, self.site, time_left=lambda: PATIENCE)
+        ended = publisher.run(job, self.site, time_left=lambda: PATIENCE, now=lambda: self.now)
         assert isinstance(ended, Done)
         assert ended.variables["outcome"] == "published"
         body = s3.get_object(Bucket=artifacts, Key=target.key)["Body"].read()
         done = publication.parse(body, "here")
         self.invalidate(execution, cdn.paths(done.changed))
-        self.site.prune(list(done.stale))
-        self.invalidate(f"{execution}-removed", cdn.paths([f"/{key}" for key in done.stale]))
-        _, etag = self.site.published()
-        assert self.site.remember(publication.verified(done, self.site.listing()), etag)
+        state, etag = self.site.published()
+        after = publication.verified(done, self.site.listing(), state)
+        removed = publication.removed(done, after)
+        self.site.prune(removed)
+        self.invalidate(f"{execution}-removed", cdn.paths([f"/{key}" for key in removed]))
+        assert self.site.remember(after, etag)
         return done
 
     def invalidate(self, reference: str, paths: tuple[str, ...]) -> None:
@@ -310,8 +314,22 @@ def test_a_removed_page_is_gone(website: Website) -> None:
     for address in ("/assets/a-BX3k9aZ1.js", "/blog/", "/blog/index.html", "/blog"):
         assert website.get(address).status == 200
     website.publish({"index.html": b"index"})
-    for address in ("/assets/a-BX3k9aZ1.js", "/blog/", "/blog/index.html", "/blog"):
+    for address in ("/blog/", "/blog/index.html", "/blog"):
         assert website.get(address).status == 404
+
+
+def test_a_script_that_an_open_page_loads_later_stays_for_a_day(website: Website) -> None:
+    """A browser has the page of the build before, and asks for its script after the next build."""
+    website.publish({"index.html": b"index", "assets/a-BX3k9aZ1.js": b"//"})
+    website.publish({"index.html": b"other", "assets/b-CY4m0bA2.js": b"//"})
+    website.now += RETENTION - timedelta(seconds=1)
+    website.publish({"index.html": b"index"})
+    assert website.get("/assets/a-BX3k9aZ1.js").status == 200
+    assert website.get("/assets/b-CY4m0bA2.js").status == 200
+    website.now += timedelta(seconds=1)
+    website.publish({"index.html": b"other"})
+    assert website.get("/assets/a-BX3k9aZ1.js").status == 404
+    assert website.get("/assets/b-CY4m0bA2.js").status == 200
 
 
 def test_wrong_headers_are_mended_for_visitors(website: Website) -> None:

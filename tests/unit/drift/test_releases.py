@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from phaseline.errors import RemoteCallError
 from phaseline.releases.ledger import Ledger
 from phaseline.releases.release import Release
 from phaseline.site import manifests
+from phaseline.site.publication import Retained
 from tests.builders import drift
 from tests.builders.calls import Calls
 from tests.builders.drift import World
@@ -392,9 +393,37 @@ def test_manual_change_of_the_bucket_is_found(
     assert found in finding.sentence
 
 
+@pytest.mark.parametrize(
+    ("happened", "is_found"),
+    [
+        (lambda world: None, False),
+        (lambda world: world.s3.delete_object(Bucket=SITE, Key="old.js"), False),
+        (lambda world: world.put("old.js", b"by hand"), True),
+        (lambda world: rewrite(world.s3, "old.js", ContentType="text/plain"), True),
+    ],
+    ids=["kept", "deleted", "replaced", "rewritten"],
+)
+def test_retained_file_is_found_only_if_somebody_wrote_it(
+    world: World, happened: Callable[[World], Any], is_found: bool
+) -> None:
+    """It stays for browsers that hold an older page."""
+    world.put("old.js", b"//")
+    listed = world.site.listing()["old.js"]
+    state, etag = world.site.published()
+    assert state
+    kept = Retained(listed.digest, listed.modified, world.at)
+    assert world.site.remember(replace(state, retained={"old.js": kept}), etag)
+    happened(world)
+
+    found = world.found()
+
+    assert list(found.values()) == (["wrong-site"] if is_found else [])
+    assert all("old.js" in what for what in found)
+
+
 def test_abandoned_publication_is_found(world: World) -> None:
     published, etag = world.site.published()
-    assert world.site.begin("e7", published, etag)
+    assert world.site.begin("e7", 2, published, etag)
 
     (finding,) = world.look().findings
 

@@ -64,15 +64,20 @@ def release(number: int, version: str, revision: int | None) -> Release:
     )
 
 
-def publish(s3: Any, outcome: str = "published") -> None:
-    """Store the publication of FILES, with one stale key, as the artifact."""
+def publish(
+    s3: Any, outcome: str = "published", stale: tuple[str, ...] = ("old.css", "gone.css")
+) -> None:
+    """Store the publication of FILES, with stale keys, as the artifact."""
     made = Publication(
         execution=EXECUTION,
         outcome=outcome,
         changed=None,
         keys={key: md5(data) for key, data in FILES.items()},
-        stale=("old.css", "gone.css"),
+        stale=stale,
         documents=json.loads(FILES["phaseline.json"])["documents"],
+        number=2,
+        at="2026-11-24T20:00:00Z",
+        lasting=("kept",),
     )
     build(s3, publication.render(made), PUBLICATION_KEY)
 
@@ -176,6 +181,7 @@ def test_a_verified_publication(
     assert state["documents"]["opt"]["revision"] == 2
     live = Lives(ledger.client, ledger.table).newest()
     assert live == Live(
+        2,
         "1970-01-01T00:16:40.000Z",
         EXECUTION,
         "c0ffee0",
@@ -237,6 +243,79 @@ def test_an_invalidation_of_what_is_removed_is_waited_for(
         "superseded": "1",
     }
     assert state(s3)["execution"] == EXECUTION
+
+
+def keep(s3: Any, files: dict[str, bytes], **more: Any) -> None:
+    """The publication before had these files, which browsers keep for ever, and they are stale."""
+    for key, data in files.items():
+        s3.put_object(Bucket=SITE, Key=key, Body=data)
+    put_state(s3, files, revision=1, publishing=EXECUTION, **more)
+    headers = state(s3)["headers"]
+    lasting = sorted({headers[key] for key in files})
+    put_state(s3, files, revision=1, publishing=EXECUTION, lasting=lasting, **more)
+    publish(s3, stale=("gone.css", "old.css", *files))
+
+
+def test_a_script_of_the_publication_before_stays(
+    lambda_: ModuleType, s3: Any, ledger: Ledger, httpserver: HTTPServer, cloudfront: CloudFront
+) -> None:
+    """A browser that holds an older page may still ask for it; all else that is stale goes."""
+    keep(s3, {"old-3f2a1b9c.js": b"//"})
+    serve(httpserver, FILES["phaseline.json"])
+    invoke(lambda_)
+    assert contents(s3) == FILES | {"old-3f2a1b9c.js": b"//"}
+    assert state(s3)["retained"].keys() == {"old-3f2a1b9c.js"}
+    assert state(s3)["retained"]["old-3f2a1b9c.js"]["since"] == AT
+    assert [batch["Paths"]["Items"] for batch in cloudfront.created] == [["/gone.css", "/old.css"]]
+
+
+def test_a_script_that_stayed_for_a_day_is_removed_and_invalidated(
+    lambda_: ModuleType, s3: Any, ledger: Ledger, httpserver: HTTPServer, cloudfront: CloudFront
+) -> None:
+    s3.put_object(Bucket=SITE, Key="old.js", Body=b"//")
+    listed = lambda_._VERIFICATION.site.listing()["old.js"]
+    since = "2026-11-23T20:00:00Z"
+    retained = {"old.js": {"digest": listed.digest, "modified": listed.modified, "since": since}}
+    put_state(s3, {}, revision=1, publishing=EXECUTION, retained=retained)
+    publish(s3, stale=("old.css", "old.js"))
+    serve(httpserver, FILES["phaseline.json"])
+    invoke(lambda_)
+    assert contents(s3) == FILES
+    assert state(s3)["retained"] == {}
+    assert [batch["Paths"]["Items"] for batch in cloudfront.created] == [["/old.css", "/old.js"]]
+
+
+def test_a_publication_that_a_later_one_overlaps_is_remembered(
+    lambda_: ModuleType, s3: Any, ledger: Ledger, httpserver: HTTPServer
+) -> None:
+    """The later one stays noted as publishing, and nothing that it may need is removed."""
+    put_state(s3, {}, revision=1, publishing="e9", begun=3)
+    serve(httpserver, FILES["phaseline.json"])
+    answers = invoke(lambda_)
+    assert answers.successes[0]["outputVariables"]["outcome"] == "verified"
+    found = state(s3)
+    assert (found["execution"], found["publishing"]) == (EXECUTION, "e9")
+    assert (found["number"], found["begun"]) == (2, 3)
+    assert "old.css" in contents(s3)
+
+
+def test_a_late_verification_does_not_take_back_what_is_live(
+    lambda_: ModuleType, s3: Any, ledger: Ledger, httpserver: HTTPServer
+) -> None:
+    """A later publication was verified between the last check and the record, by a clock that is
+    behind."""
+    lives = Lives(ledger.client, ledger.table)
+    later = Live(3, "1970-01-01T00:00:00.000Z", "e9", "c0ffee1", {})
+    Calls(
+        lambda_._VERIFICATION.ledger.client,
+        Query=lambda _: lives.record(later),
+    )
+    serve(httpserver, FILES["phaseline.json"])
+    invoke(lambda_)
+    assert lives.newest() == later
+    first = lives.numbered(2)
+    assert first
+    assert first.execution == EXECUTION
 
 
 def test_a_file_that_a_late_delivery_overwrote_fails(
@@ -340,6 +419,56 @@ def test_a_lost_file_fails(lambda_: ModuleType, s3: Any, httpserver: HTTPServer,
     assert contents(s3, METADATA) == {}
 
 
+CALLS = 7
+"""Calls to S3 of a verification, with that of the artifact."""
+
+
+def at_each_call(module: ModuleType, act: Callable[[int], None]) -> Calls:
+    """Run `act` before each call to S3, with the call's position."""
+    count = iter(range(1_000_000))
+
+    def before(_: dict[str, Any]) -> None:
+        act(next(count))
+
+    s3 = module._VERIFICATION.site.s3
+    operations = ("GetObject", "PutObject", "ListObjectsV2", "DeleteObjects")
+    return Calls(s3, **dict.fromkeys(operations, before))
+
+
+def test_all_calls_are_counted(
+    lambda_: ModuleType, s3: Any, ledger: Ledger, httpserver: HTTPServer
+) -> None:
+    """No call is left out of the test below."""
+    put_state(s3, {}, revision=1, publishing=EXECUTION)
+    serve(httpserver, FILES["phaseline.json"])
+    calls = at_each_call(lambda_, lambda _: None)
+    invoke(lambda_)
+    assert len(calls.asked) == CALLS
+
+
+@pytest.mark.parametrize("position", range(CALLS))
+def test_two_deliveries_at_once_come_to_the_same(
+    lambda_: ModuleType, s3: Any, ledger: Ledger, httpserver: HTTPServer, position: int
+) -> None:
+    """The second one runs as a whole between two calls of the first one."""
+    keep(s3, {"old-3f2a1b9c.js": b"//"})
+    serve(httpserver, FILES["phaseline.json"])
+    second: list[JobAnswers] = []
+
+    def interrupt(call: int) -> None:
+        if call == position and not second:
+            second.append(JobAnswers(lambda_._CODEPIPELINE))
+            lambda_.handler(event(), None)
+
+    at_each_call(lambda_, interrupt)
+    first = invoke(lambda_)
+    assert first.failures == []
+    assert contents(s3) == FILES | {"old-3f2a1b9c.js": b"//"}
+    assert states(ledger) == ["superseded", "verified", "open"]
+    assert (state(s3)["execution"], state(s3)["publishing"]) == (EXECUTION, None)
+    assert len(list(Lives(ledger.client, ledger.table).between("1970", "1971"))) == 1
+
+
 def test_twice_is_as_once(
     lambda_: ModuleType, s3: Any, ledger: Ledger, httpserver: HTTPServer
 ) -> None:
@@ -361,7 +490,7 @@ def test_a_later_state_stays(
     publishing: str | None,
 ) -> None:
     """Once a later execution began, what is served is still proven, and nothing else is done."""
-    put_state(s3, {}, revision=9, execution="e8", publishing=publishing)
+    put_state(s3, {}, revision=9, execution="e8", publishing=publishing, number=3, begun=4)
     serve(httpserver, FILES["phaseline.json"])
     answers = invoke(lambda_)
     assert answers.successes[0]["outputVariables"]["outcome"] == "verified"

@@ -46,7 +46,7 @@ def test_error_of_a_write_that_is_always_refused_names_the_object() -> None:
         calls = Calls(s3, PutObject=lambda _: "PreconditionFailed")
         done = Publication("e1", "published", None, {}, (), {})
         with pytest.raises(RemoteCallError, match=f"s3://{METADATA}/state/published.json"):
-            Site(s3, SITE, METADATA).remember(verified(done, {}), None)
+            Site(s3, SITE, METADATA).remember(verified(done, {}, None), None)
     conditions: list[Any] = [call.get("IfNoneMatch") for call in calls.of("PutObject")]
     assert conditions == ["*", "*", "*"]
 
@@ -57,12 +57,12 @@ def test_verified_state_does_not_replace_that_of_a_later_execution(overtaken: bo
         s3 = boto3.client("s3")
         make_buckets(s3)
         site = Site(s3, SITE, METADATA)
-        assert site.begin("e1", *site.published())
+        assert site.begin("e1", 1, *site.published())
         _, etag = site.published()
         if overtaken:
-            assert site.begin("e2", *site.published())
+            assert site.begin("e2", 2, *site.published())
         done = Publication("e1", "published", None, {"a": "1"}, (), {})
-        assert site.remember(verified(done, {}), etag) is not overtaken
+        assert site.remember(verified(done, {}, None), etag) is not overtaken
         known = state(s3)
     assert (known["execution"], known["publishing"]) == (("", "e2") if overtaken else ("e1", None))
 
@@ -80,5 +80,5 @@ def test_write_succeeds_if_only_its_answer_was_lost(code: str) -> None:
             return code
 
         Calls(s3, PutObject=landed_already)
-        assert site.begin("e1", None, None)
+        assert site.begin("e1", 1, None, None)
         assert state(s3)["publishing"] == "e1"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 from random import Random
 
 import pytest
@@ -55,8 +56,10 @@ def plan(
     """Return the plan of a build whose document `opt` has this revision."""
     return publication.plan(
         execution="e1",
+        at=WRITTEN,
         build=build,
         headers=dict.fromkeys(build, HEADERS),
+        lasting=(),
         manifest=manifest(opt=revision),
         bucket=listing(bucket),
         in_bucket=in_bucket,
@@ -142,7 +145,7 @@ def test_no_visitor_keeps_an_old_page(
         visit()
         for key in made.stale:
             cache.pop(f"/{key}", None)
-        state = publication.verified(made, listing(bucket))
+        state = publication.verified(made, listing(bucket), state)
         for key, digest in build.items():
             assert cache.get(f"/{key}", digest) == digest
         assert cache.keys() <= {f"/{key}" for key in build}
@@ -195,6 +198,8 @@ def test_headers_are_those_of_the_build_whoever_changed_them(
         build = files | {"phaseline.json": (f"manifest {number}", "json")}
         made = publication.plan(
             execution=f"e{number}",
+            at=WRITTEN,
+            lasting=(),
             build={key: content for key, (content, _) in build.items()},
             headers={key: headers for key, (_, headers) in build.items()},
             manifest=manifest(opt=1),
@@ -222,7 +227,190 @@ def test_headers_are_those_of_the_build_whoever_changed_them(
             cache.pop(f"/{key}", None)
         if random.random() < 0.3:
             edit()
-        state = publication.verified(made, listed())
+        state = publication.verified(made, listed(), state)
+
+
+def at(hours: float) -> str:
+    """The time some hours after the first publication."""
+    return (datetime.fromisoformat(WRITTEN) + timedelta(hours=hours)).isoformat()
+
+
+class Site:
+    """A website with a script for each page, published and verified at times in hours."""
+
+    def __init__(self) -> None:
+        self.bucket: dict[str, Listed] = {}
+        self.state: Published | None = None
+        self.number = 0
+
+    def begin(self, hours: float, *scripts: str) -> Publication:
+        """An execution uploads a build."""
+        self.number += 1
+        build = {f"{name}.js": name for name in scripts} | {
+            "index.html": " ".join(scripts),
+            "phaseline.json": f"manifest {self.number}",
+        }
+        made = publication.plan(
+            execution=f"e{self.number}",
+            at=at(hours),
+            build=build,
+            headers={key: "kept" if key.endswith(".js") else HEADERS for key in build},
+            lasting={"kept"},
+            manifest=manifest(opt=1),
+            bucket=self.bucket,
+            in_bucket=None,
+            published=self.state,
+        )
+        for key in (key for group in publication.order(build, self.bucket, {}) for key in group):
+            self.bucket[key] = Listed(build[key], at(hours))
+        begun = self.state or Published({}, {}, "")
+        self.state = replace(begun, publishing=made.execution, begun=made.number)
+        return made
+
+    def verify(self, made: Publication) -> None:
+        """It is verified, which removes files unless a later one has begun."""
+        after = publication.verified(made, self.bucket, self.state)
+        if after.publishing is None:
+            for key in publication.removed(made, after):
+                self.bucket.pop(key, None)
+        self.state = after
+
+    def publish(self, hours: float, *scripts: str) -> Publication:
+        made = self.begin(hours, *scripts)
+        self.verify(made)
+        return made
+
+    @property
+    def scripts(self) -> set[str]:
+        return {key.removesuffix(".js") for key in self.bucket if key.endswith(".js")}
+
+
+def test_script_stays_for_a_day_after_the_publication_that_left_it_out() -> None:
+    """However many publications follow, and also if nothing is published for a long time."""
+    site = Site()
+    site.publish(0, "a")
+    site.publish(100, "b")
+    site.publish(110, "c")
+    site.publish(123.9, "d")
+    assert site.scripts == {"a", "b", "c", "d"}
+    site.publish(124, "d")
+    assert site.scripts == {"b", "c", "d"}
+    site.publish(500, "d")
+    assert site.scripts == {"d"}
+
+
+def test_page_and_file_with_a_fixed_name_do_not_stay() -> None:
+    """What is removed on purpose is gone at once."""
+    site = Site()
+    site.publish(0, "a")
+    site.bucket["about.html"] = site.bucket["map.pdf"] = Listed("1", at(0))
+    assert site.state
+    fixed = {"about.html": "1", "map.pdf": "1"}
+    site.state = replace(
+        site.state,
+        keys={**site.state.keys, **fixed},
+        headers={**site.state.headers, **dict.fromkeys(fixed, HEADERS)},
+        modified={**site.state.modified, **dict.fromkeys(fixed, at(0))},
+    )
+    site.publish(1, "b")
+    assert site.bucket.keys() == {"a.js", "b.js", "index.html", "phaseline.json"}
+
+
+@pytest.mark.parametrize("listed", [Listed("other", at(0)), Listed("a", at(1))])
+def test_script_that_somebody_wrote_since_does_not_stay(listed: Listed) -> None:
+    site = Site()
+    site.publish(0, "a")
+    site.bucket["a.js"] = listed
+    site.publish(2, "b")
+    assert site.scripts == {"b"}
+
+
+def test_script_that_comes_back_is_written_again_and_no_longer_retained() -> None:
+    """A build after a revert names it; it stays for a day after the next build without it."""
+    site = Site()
+    site.publish(0, "a")
+    site.publish(1, "b")
+    back = site.begin(24, "a")
+    assert back.again == {"a.js": at(0)}
+    assert back.changed == ("/a.js", "/index.html", "/phaseline.json")
+    site.verify(back)
+    assert site.state
+    assert site.state.retained.keys() == {"b.js"}
+    site.publish(30, "c")
+    assert site.scripts == {"a", "b", "c"}
+    site.publish(53, "c")
+    assert site.scripts == {"a", "c"}
+
+
+def test_script_of_a_publication_that_the_next_one_overlapped_stays() -> None:
+    """While executions follow each other, each is verified when the next one has begun."""
+    site = Site()
+    first = site.begin(0, "a")
+    site.state = replace(
+        site.state or Published({}, {}, ""), publishing="e2", begun=first.number + 1
+    )
+    site.verify(first)
+    assert site.state.publishing == "e2"
+    assert site.state.execution == "e1"
+    site.publish(1, "b")
+    assert site.scripts == {"a", "b"}
+
+
+def test_retained_files_do_not_make_the_bucket_differ() -> None:
+    """The next publication invalidates only what it changes, also if one of them was deleted."""
+    site = Site()
+    site.publish(0, "a")
+    site.publish(1, "b")
+    site.publish(2, "c")
+    del site.bucket["a.js"]
+    assert site.begin(3, "c").changed == ("/phaseline.json",)
+
+
+def test_as_many_files_stay_as_a_build_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The newest ones."""
+    monkeypatch.setattr(publication, "RETAINED_LIMIT", 2)
+    site = Site()
+    for hour, name in enumerate("abcd"):
+        site.publish(hour, name)
+    assert site.scripts == {"b", "c", "d"}
+
+
+def test_repeated_verification_comes_to_the_same_state() -> None:
+    """Whatever time it is then, and whatever an earlier try has deleted."""
+    site = Site()
+    site.publish(0, "a")
+    site.publish(1, "b")
+    made = site.begin(25, "c")
+    before = site.state
+    site.verify(made)
+    first, site.state = site.state, before
+    site.verify(made)
+    assert site.state == first
+    assert first
+    assert publication.removed(made, first) == ("a.js",)
+
+
+def test_numbers_grow_with_each_publication_that_begins() -> None:
+    """Also over those that are never verified, and over a state that a person deleted."""
+    site = Site()
+    first = site.publish(0, "a")
+    died = site.begin(1, "b")
+    third = site.publish(2, "b")
+    assert [died.number - first.number, third.number - died.number] == [1, 1]
+    site.state = None
+    assert site.publish(3, "b").number > third.number
+
+
+def test_repeated_beginning_has_the_same_number() -> None:
+    """An invocation died after it had noted that it begins."""
+    state = replace(published({}), publishing="e1", number=7, begun=9)
+    assert plan({}, {}, state).number == 9
+    assert plan({}, {}, replace(state, publishing="e0")).number == 10
+
+
+def test_state_knows_the_numbers_of_its_two_executions() -> None:
+    state = replace(published({}), publishing="e1", number=7, begun=9)
+    assert [state.number_of(name) for name in ("e0", "e1", "e2")] == [7, 9, None]
 
 
 def test_key_that_the_build_lacks_is_stale() -> None:
@@ -285,6 +473,9 @@ def test_render_and_parse(
         documents={"opt": {"revision": 1}},
         headers=keys,
         again=keys,
+        number=7,
+        at=WRITTEN,
+        lasting=("a", "b"),
     )
     zipped = archive.pack(publication.render(made))
     assert publication.parse(zipped, "here") == made

@@ -94,7 +94,7 @@ def go_live(services: Services, second: int, frontend: str) -> None:
     documents = {
         type_: LiveDocument(one.version_id, one.document.revision) for type_, one in stored.items()
     }
-    services.lives.record(Live(at(second), f"execution-{second}", frontend, documents))
+    services.lives.record(Live(second, at(second), f"execution-{second}", frontend, documents))
 
 
 def summaries(pipeline: Pipeline, *told: tuple[str, str]) -> None:

@@ -24,9 +24,10 @@ from tests.builders.calls import Calls
 from tests.builders.environments import DEMO
 from tests.builders.executions import E1, detail, summary
 from tests.builders.releases import release as recorded
-from tests.builders.site import make_buckets, manifest
+from tests.builders.site import make_buckets, manifest, put_state
 from tests.builders.stores import AT, make_table
 from tests.builders.timing import Timer
+from tests.events.jobs import EXECUTION
 
 TOKEN_ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:slack-abc123"
 MOVE = Move("a", "0.9.0", "1.0.0", "r", "ana", "why")
@@ -84,10 +85,11 @@ def state(services: Services) -> str:
 
 def test_release_left_open_is_verified_once(services: Services) -> None:
     """A second run has nothing left to do."""
+    put_state(services.s3, {}, revision=7, execution=EXECUTION, number=5)
     assert run(services, SUBJECT, 7, "1.0.0").outcome == journal.DONE
     assert state(services) == VERIFIED
     assert (seen := services.lives.newest())
-    assert seen.documents["opt"].revision == 7
+    assert (seen.number, seen.documents["opt"].revision) == (5, 7)
     again = run(services, SUBJECT, 7, "1.0.0")
     assert again.outcome == journal.ALREADY_DONE
     assert [step.step for step in again.steps] == [
@@ -98,6 +100,19 @@ def test_release_left_open_is_verified_once(services: Services) -> None:
         "Website",
         "Report",
     ]
+
+
+@pytest.mark.parametrize(
+    ("publishing", "number"), [(EXECUTION, 2), ("e9", None)], ids=["this", "later"]
+)
+def test_publication_of_the_execution_that_publishes_is_noted_as_live(
+    services: Services, publishing: str, number: int | None
+) -> None:
+    """One that is neither verified nor the newest has no number any more: a later one is live."""
+    put_state(services.s3, {}, revision=7, publishing=publishing)
+    run(services, SUBJECT, 7, "1.0.0")
+    seen = services.lives.newest()
+    assert (seen.number if seen else None) == number
 
 
 def test_release_is_superseded_by_a_newer_version(services: Services) -> None:

@@ -32,7 +32,7 @@ class Action:
 
     `state` is the status in CodePipeline, such as `Succeeded`, and `updated` is the time of its
     last change. `link` is the page of the log. `external_id` is the ID in the service that did the
-    work, such as CodeBuild. `reason` is that of a failure.
+    work, such as CodeBuild. `reason` is that of a failure, and `code` its kind (`JobFailed`).
     """
 
     stage: str
@@ -43,6 +43,7 @@ class Action:
     link: str | None = None
     external_id: str | None = None
     reason: str | None = None
+    code: str | None = None
 
     @property
     def seconds(self) -> float | None:
@@ -106,6 +107,7 @@ def read(detail: "ActionExecutionDetailTypeDef") -> Action:
         link=result.get("externalExecutionUrl") or None,
         external_id=result.get("externalExecutionId") or None,
         reason=_reason(result) if detail["status"] == FAILED else None,
+        code=result.get("errorDetails", {}).get("code"),
     )
 
 

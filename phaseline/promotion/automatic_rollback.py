@@ -3,7 +3,8 @@
 A rollback restores the versions that are live, or does nothing. It happens only if promotions are
 the only difference between the failed execution and the live publication: only then are they known
 to be the cause, and only then is the state without them known to be good. Therefore a rollback is
-never rolled back (docs/decisions/0011-automatic-rollback.md).
+never rolled back. A failure that no version can have caused, such as one of a package registry or
+of AWS, counts against none (docs/decisions/0027-which-failures-count-against-a-version.md).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,7 @@ from phaseline.documents.store import Stored
 from phaseline.errors import RefusedError
 from phaseline.pipeline import actions
 from phaseline.pipeline.actions import FAILED, Action
+from phaseline.pipeline.blame import why_no_version
 from phaseline.pipeline.executions import SOURCES, Execution, Executions
 from phaseline.pipeline.recorder import FRONTEND
 from phaseline.promotion.carry_out import Outcome, carry_out
@@ -28,8 +30,6 @@ from phaseline.site.live import Live, Lives
 WHO = "phaseline (automatic)"
 TOO_LATE = timedelta(minutes=20)
 """The age of a failure after which it is left to people, who already work on it by then."""
-UNRELATED = {"Source", "Announce"}
-"""The stages that no version can make fail: their actions do not depend on the documents."""
 REASON_LIMIT = 300
 """The number of characters of a failed action's message that each release keeps."""
 
@@ -52,15 +52,17 @@ def changed_documents(
     that is live. Raises RefusedError, which gives the reason, if the documents may not be the
     cause of the failure.
     """
-    revisions, stage = failed.execution.revisions, failed.action.stage
+    revisions = failed.execution.revisions
     if now - failed.at > TOO_LATE:
         raise _refusal(
             failed.execution.id, f"it failed at {failed.at:%H:%M} UTC, which is too long ago"
         )
     if live is None:
         raise _refusal(failed.execution.id, "no publication was verified yet")
-    if stage in UNRELATED or not {FRONTEND, *SOURCES.values()} <= revisions.keys():
-        raise _refusal(failed.execution.id, f"it failed in {stage}, which no version can cause")
+    if why := why_no_version(failed.action):
+        raise _refusal(failed.execution.id, why)
+    if not {FRONTEND, *SOURCES.values()} <= revisions.keys():
+        raise _refusal(failed.execution.id, "CodePipeline does not tell which documents it took")
     if revisions[FRONTEND] != live.commit:
         raise _refusal(
             failed.execution.id,

@@ -22,8 +22,9 @@ FILE = "publication.json"
 SCHEMA = 3
 RETENTION = timedelta(hours=24)
 """How long a file whose name changes with its content stays after the publication that left it out.
-A browser that holds an older page loads some of its scripts later. Vercel pins the files of a
-deployment for half a day by default. https://vercel.com/docs/skew-protection
+A browser that holds an older page loads some of its scripts later. AWS Amplify serves an older
+build to such a browser for as long.
+https://aws-amplify.github.io/amplify-backend/types/_aws-amplify_hosting..SkewProtectionConfig.html
 """
 RETAINED_LIMIT = 20_000
 """The most files that stay, the newest first. A build may have as many."""

@@ -75,6 +75,10 @@ class Verification:
         return Continue({"started": started, "attempt": attempt + 1})
 
     def _overtaken(self, done: Publication) -> bool:
+        """Return whether the bucket has the manifest of a later execution.
+
+        Raises DeploymentError if it has none, or another one although no later execution has begun.
+        """
         manifest = self.site.manifest()
         if manifest is None:
             raise DeploymentError(
@@ -82,7 +86,17 @@ class Verification:
                 "the published manifest is missing",
                 "Check that nothing else writes to the bucket. Then start the pipeline again.",
             )
-        return manifest.digest != done.keys[manifests.NAME]
+        if manifest.digest == done.keys[manifests.NAME]:
+            return False
+        state, _ = self.site.published()
+        if state and state.publishing == done.execution:
+            raise DeploymentError(
+                f"s3://{self.site.bucket}/{manifests.NAME}",
+                f"it is that of execution {manifest.execution}, and no execution began to publish"
+                f" after {done.execution}",
+                "Check that nothing else writes to the bucket. Then start the pipeline again.",
+            )
+        return True
 
     def _look(self, done: Publication) -> ServedManifest | str:
         """Return the publication's manifest, or a description of what is served instead."""

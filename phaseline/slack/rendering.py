@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from phaseline.pipeline.actions import Action
+from phaseline.pipeline.blame import why_no_version
 from phaseline.releases.release import Release
 from phaseline.slack.standing import RELEASES_LIMIT, Standing, State
 
@@ -90,10 +91,16 @@ def failure(place: Place, failed: Action, execution: str) -> Message:
         f"*Logs*\n{logs}",
         f"*Pipeline execution*\n{link(place.execution_url or '', execution)}",
         f"*Started*\n{clean(failed.started, 100)}",
+        f"*Can a version be the cause?*\n{clean(_cause(failed), FIELD_LIMIT - 40)}",
     ]
     reason = (failed.reason or "").strip() or "no reason was given"
     body = [_section(f"*{clean(title, 300)}*"), _plain(reason), _fields(fields)]
     return Message(clean(f"{title}: {' '.join(reason.split())}", TEXT_LIMIT), tuple(body))
+
+
+def _cause(failed: Action) -> str:
+    why = why_no_version(failed)
+    return f"No: {why}." if why else "Yes, if it is new in this build: a command of it failed."
 
 
 def end(standing: Standing) -> Message:

@@ -28,6 +28,10 @@ from tests.builders.executions import summary
 from tests.builders.stores import make_stores
 from tests.events import stream_record
 
+COMMAND_FAILED = (
+    "Build terminated with state: FAILED. Phase: BUILD, Code: COMMAND_EXECUTION_ERROR, Message:"
+    " Error while executing command: python3 build.py. Reason: exit\nstatus 1"
+)
 FAILED_AT = datetime(2026, 11, 25, 10, 0, tzinfo=UTC)
 COMMIT = "c0ffee1"
 
@@ -40,6 +44,8 @@ class World:
     ledger: Ledger
     lives: Lives
     stage: str = "Build"
+    code: str = "JobFailed"
+    message: str = COMMAND_FAILED
     executions: list[dict[str, Any]] = field(default_factory=list)
     records: int = 0
 
@@ -112,7 +118,11 @@ class World:
                 "status": "Failed",
                 "startTime": FAILED_AT,
                 "lastUpdateTime": FAILED_AT,
-                "output": {"executionResult": {"errorDetails": {"message": "exit\nstatus 1"}}},
+                "output": {
+                    "executionResult": {
+                        "errorDetails": {"code": self.code, "message": self.message}
+                    }
+                },
             }
         ]
 

@@ -78,8 +78,17 @@ def run(context: Context) -> Outcome:
     finished = client.batch_get_builds(ids=[started])["builds"][0]
     if finished["buildStatus"] != "SUCCEEDED":
         failed = [p for p in finished["phases"] if p.get("phaseStatus") not in {None, "SUCCEEDED"}]
-        reason = failed[0]["contexts"][0]["message"] if failed and failed[0].get("contexts") else ""
         raise ActionFailedError(
-            "JobFailed", f"Build terminated with state: {finished['buildStatus']}. {reason}".strip()
+            "JobFailed",
+            f"Build terminated with state: {finished['buildStatus']}{_place(failed)}",
         )
     return Outcome(exported, started, context.run.external_url)
+
+
+def _place(failed: list[dict[str, Any]]) -> str:
+    """The first phase that failed, and why, as CodePipeline tells it."""
+    for phase in failed:
+        for context in phase.get("contexts", []):
+            code, message = context["statusCode"], context["message"]
+            return f". Phase: {phase['phaseType']}, Code: {code}, Message: {message}"
+    return ""

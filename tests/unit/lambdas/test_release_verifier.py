@@ -401,6 +401,20 @@ def test_a_later_execution_takes_over(
     assert contents(s3, METADATA) == {}
 
 
+def test_a_manifest_that_somebody_put_back_is_no_later_execution(
+    lambda_: ModuleType, s3: Any, ledger: Ledger, httpserver: HTTPServer
+) -> None:
+    """The state says that nobody has begun since, so the action fails and names the manifest."""
+    put_state(s3, {}, revision=1, publishing=EXECUTION)
+    s3.put_object(Bucket=SITE, Key="phaseline.json", Body=manifest("e0", 1))
+    serve(httpserver, manifest("e0", 1))
+    answers = invoke(lambda_)
+    message = answers.failures[0]["failureDetails"]["message"]
+    assert f"s3://{SITE}/phaseline.json: it is that of execution e0" in message
+    assert states(ledger) == ["open", "open", "open"]
+    assert state(s3)["publishing"] == EXECUTION
+
+
 def test_a_superseded_publication_passes(lambda_: ModuleType, s3: Any) -> None:
     """Nothing was published, so nothing is verified."""
     publish(s3, "superseded")

@@ -1,6 +1,7 @@
 """The promotions of a failed execution that are rolled back, and those that are not."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -14,7 +15,7 @@ from phaseline.promotion.automatic_rollback import WHO
 from phaseline.promotion.request import ALGORITHMS_LIMIT
 from phaseline.site.live import Lives
 from tests.builders.calls import Answer, Calls
-from tests.builders.failures import World
+from tests.builders.failures import COMMAND_FAILED, World
 from tests.builders.failures import world as world  # a fixture
 from tests.builders.stores import BUCKET, make_table, never
 from tests.events import stream_record
@@ -31,7 +32,7 @@ def test_promotion_is_rolled_back_to_the_live_version_and_stays_back(world: Worl
     assert document.holds["a"].who == WHO
     (release,) = outcome.releases
     assert (release.who, release.version, release.previous) == (WHO, "1", "2")
-    assert release.reason == "Build failed in execution e1: exit status 1"
+    assert release.reason == "Build failed in execution e1: " + " ".join(COMMAND_FAILED.split())
 
 
 def test_nothing_is_rolled_back_to_a_withdrawn_live_version(world: World) -> None:
@@ -156,6 +157,35 @@ def in_announce(world: World) -> None:
     world.run()
 
 
+def in_verify(world: World) -> None:
+    """A promotion that was published and seen by visitors, and whose execution failed then."""
+    world.stream("2")
+    world.stage = "Verify"
+    world.run()
+    world.go_live()
+
+
+def in_install(world: World) -> None:
+    """A promotion whose build could not install its packages."""
+    world.stream("2")
+    world.message = COMMAND_FAILED.replace("Phase: BUILD", "Phase: INSTALL")
+    world.run()
+
+
+def without_codebuild(world: World) -> None:
+    """A promotion whose build could not be started."""
+    world.stream("2")
+    world.message = "Error calling startBuild: Rate exceeded (Error Code: ThrottlingException)"
+    world.run()
+
+
+def without_permission(world: World) -> None:
+    """A promotion whose action was denied a call."""
+    world.stream("2")
+    world.code = "PermissionError"
+    world.run()
+
+
 def without_earlier(world: World) -> None:
     """The first version of an algorithm and a promotion of another one."""
     world.stream("2")
@@ -201,6 +231,20 @@ def forgotten(world: World) -> None:
     world.run("e2")
 
 
+def test_rollback_returns_to_the_newest_publication_whatever_the_clocks_say(world: World) -> None:
+    """The publication before was verified late, by a clock that is ahead."""
+    before = world.lives.newest()
+    assert before
+    world.stream("2")
+    world.go_live()
+    world.lives.record(replace(before, execution="late", at="2026-11-25T09:00:00Z"))
+    world.stream("3")
+    world.run()
+    world.react()
+    assert world.document().versions() == {"a": "2"}
+    assert world.document().bad["a"].keys() == {"3"}
+
+
 @pytest.mark.parametrize(
     ("happened", "why"),
     [
@@ -209,6 +253,10 @@ def forgotten(world: World) -> None:
         (of_another_commit, "the first with the frontend's commit badc0de"),
         (in_source, "it failed in Source"),
         (in_announce, "it failed in Announce"),
+        (in_verify, "it failed in Verify"),
+        (in_install, "the build failed in its phase INSTALL"),
+        (without_codebuild, "CodeBuild does not say which of its phases failed"),
+        (without_permission, "CodePipeline reports PermissionError"),
         (shown_otherwise, "opt/a 1 is live with another display"),
         (without_earlier, "opt/new 1 was not live before"),
         (with_nothing_new, "every version that it carried is already live"),

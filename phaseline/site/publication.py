@@ -196,12 +196,14 @@ def plan(
 def _number(execution: str, published: Published | None, at: str) -> int:
     """The number of the publication that `execution` begins at the time `at`.
 
-    Without a state, it begins with the seconds since the epoch: so it is also higher than before if
-    a person deleted the state.
+    It is higher than that of the state, whatever the clock says. And it is at least the number of
+    seconds since the epoch, so that it also grows if a person deleted the state or put an earlier
+    one back.
     """
-    if published is None:
-        return int(datetime.fromisoformat(at).timestamp())
-    return published.begun + (published.publishing != execution)
+    if published and published.publishing == execution:
+        return published.begun
+    before = published.begun if published else 0
+    return max(before + 1, int(datetime.fromisoformat(at).timestamp()))
 
 
 def _has_headers(

@@ -1,7 +1,8 @@
 """Publishes a build into the website's bucket, so that each page finds the files that it uses.
 
 Files that pages use are uploaded first, then the pages, then the manifest. Old files stay until
-Verify has seen the new manifest through the CDN, because cached pages still use them.
+Verify has seen the new manifest through the CDN, because cached pages still use them. Those that
+browsers may keep for ever stay for another day.
 """
 
 import io

@@ -70,6 +70,40 @@ def test_invalidates_what_changed(account: Any, load_handler: LoadHandler) -> No
     assert answers.successes[0]["outputVariables"]["invalidation"] == "I1"
 
 
+@pytest.mark.parametrize("operation", ["GetObject", "CreateInvalidation", "GetInvalidation"])
+def test_two_deliveries_at_once_ask_for_one_invalidation(
+    account: Any, load_handler: LoadHandler, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    """The second one runs as a whole before a call of the first one; both name one reference."""
+    module = load(load_handler)
+    monkeypatch.setattr(module.time, "sleep", lambda _: None)
+    answers, second = JobAnswers(module._CODEPIPELINE), list[bool]()
+
+    def interrupt(name: str) -> None:
+        if name == operation and not second:
+            second.append(True)
+            module.handler(EVENT, Context())
+
+    def cdn(name: str, text: str) -> dict[str, Any]:
+        interrupt(name)
+        return status(text)
+
+    Calls(module._S3, GetObject=lambda _: interrupt("GetObject"))
+    calls = Calls(
+        module._CLOUDFRONT,
+        CreateInvalidation=lambda _: cdn("CreateInvalidation", "InProgress"),
+        GetInvalidation=lambda _: cdn("GetInvalidation", "Completed"),
+    )
+    module.handler(EVENT, Context())
+    assert second
+    assert answers.failures == []
+    assert [answer["outputVariables"] for answer in answers.successes] == [
+        {"outcome": "completed", "invalidation": "I1"}
+    ] * 2
+    batches = [call["InvalidationBatch"] for call in calls.of("CreateInvalidation")]
+    assert batches[0] == batches[1]
+
+
 def test_goes_on_from_its_token(account: Any, load_handler: LoadHandler) -> None:
     """An invocation with a token looks at the invalidation that the token names."""
     module = load(load_handler)

@@ -602,3 +602,25 @@ def test_what_a_late_delivery_may_still_overwrite_is_found_by_verify_or_by_drift
     listing = lambda_._SITE.listing()
     differing = {key for key, digest in plan["keys"].items() if listing[key].digest != digest}
     assert differing == {"mark.svg"}
+
+
+@pytest.mark.parametrize("fault", ["GetObject", "ListObjectsV2"])
+def test_what_a_job_without_a_plan_publishes_late_stays_in_doubt(
+    lambda_: ModuleType, fault: str
+) -> None:
+    """Its first delivery failed before it had a plan, and its answer was lost. Then a later
+    execution published the same documents. The state names the execution that came late as one that
+    is not verified, which drift finds."""
+    s3 = lambda_._SITE.s3
+    broken = [True]
+    Calls(s3, **{fault: lambda _: "AccessDenied" if broken else None})
+    assert len(invoke(lambda_).failures) == 1
+    broken.clear()
+    build(s3, FILES | {"phaseline.json": manifest("e2", 1)}, "build-2")
+    invoke(lambda_, execution(2))
+    second = state(s3)["begun"]
+    answers = invoke(lambda_)
+    assert answers.successes[0]["outputVariables"]["outcome"] == "published"
+    assert state(s3)["publishing"] == EXECUTION
+    assert state(s3)["begun"] > second
+    assert publication(s3)["changed"] is None

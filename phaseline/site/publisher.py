@@ -121,11 +121,12 @@ class Build:
         with self.opened(file) as (content, _):
             return manifests.stream_digest(content)
 
-    def manifest(self, execution: str) -> ServedManifest:
-        """Return the manifest of the build of an `execution`.
+    def manifest(self, job: Job) -> ServedManifest:
+        """Return the manifest of the build that the job publishes.
 
-        Raises InputError if it is missing or malformed, or if another execution wrote it: a
-        manifest that the build did not write anew says nothing about what it was built from.
+        Raises InputError if it is missing or malformed, or if it names another execution or other
+        documents than those of the job: a manifest that the build did not write anew says nothing
+        about what was built.
         """
         try:
             data = self.zipped.read(manifests.NAME)
@@ -136,12 +137,17 @@ class Build:
                 "The frontend's build must write it. See examples/frontend.",
             ) from error
         manifest = manifests.parse(data, f"{self.where}, {manifests.NAME}")
-        if manifest.execution != execution:
-            raise InputError(
-                f"{self.where}, {manifests.NAME}",
-                f"execution: expected {execution}, found {manifest.execution!r:.80}",
-                "The frontend's build must write PIPELINE_EXECUTION_ID into it at each build.",
-            )
+        named = {"execution": manifest.execution}
+        named |= {type_: document.version_id for type_, document in manifest.documents.items()}
+        for name, found in named.items():
+            if found != (expected := job.parameter(name)):
+                field = name if name == "execution" else f"documents.{name}.version_id"
+                raise InputError(
+                    f"{self.where}, {manifests.NAME}",
+                    f"{field}: the pipeline took {expected}, found {found!r:.80}",
+                    "The frontend's build must write what it gets in the environment variables"
+                    " PIPELINE_EXECUTION_ID, IN_VERSION_ID, OPT_VERSION_ID and OUT_VERSION_ID.",
+                )
         return manifest
 
 
@@ -201,7 +207,7 @@ def _stored_plan(job: Job, site: Site, build: Build, target: Artifact, at: str) 
         return stored
     execution = job.parameter("execution")
     headers = {key: file.headers for key, file in build.files.items()}
-    manifest, digests = build.manifest(execution), build.digests
+    manifest, digests = build.manifest(job), build.digests
     for _ in range(BEGINNINGS):
         known, etag = site.published()
         # Another delivery of this job may have stored its plan before this state was written, and

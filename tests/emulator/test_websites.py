@@ -26,6 +26,7 @@ from phaseline.site.bucket import Site
 from phaseline.site.publication import RETENTION, Publication
 from tests.builders import site as builds
 from tests.emulator.conftest import Emulator
+from tests.events.jobs import DOCUMENTS
 from tests.waiting import eventually
 
 WEBSITES = Path(__file__).parents[1] / "websites"
@@ -120,7 +121,7 @@ class Website:
         target = Artifact("Publication", artifacts, f"{execution}/publication")
         job = Job(
             id=execution,
-            parameters={"execution": execution},
+            parameters={"execution": execution} | DOCUMENTS | {"opt": f"v{self.number}"},
             inputs={"Site": Artifact("Site", artifacts, f"{execution}/site")},
             outputs={"Publication": target},
             progress=None,

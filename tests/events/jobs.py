@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent
+DOCUMENTS = {"in": "v0", "opt": "v1", "out": "v0"}
+"""The versions of the documents that the pipeline took."""
 EXECUTION = "aaaaaaaa-0000-4000-8000-000000000001"
 JOB = "11111111-2222-3333-4444-555555555555"
 CANARIES = ("CANARY-ACCESS-KEY", "CANARY-SECRET-KEY", "CANARY-SESSION-TOKEN")
@@ -21,7 +23,7 @@ def lambda_job(
     event: dict[str, Any] = json.loads((FOLDER / "codepipeline_job.json").read_text())
     data = event["CodePipeline.job"]["data"]
     configuration = data["actionConfiguration"]["configuration"]
-    configuration["UserParameters"] = json.dumps({"execution": EXECUTION} | parameters)
+    configuration["UserParameters"] = json.dumps({"execution": EXECUTION} | DOCUMENTS | parameters)
     data["inputArtifacts"] = [_artifact(*item) for item in (inputs or {}).items()]
     data["outputArtifacts"] = [_artifact(*item) for item in (outputs or {}).items()]
     if progress is not None:

@@ -57,12 +57,14 @@ def lambda_(load_handler: LoadHandler) -> Iterator[ModuleType]:
         yield module
 
 
-def execution(number: int) -> dict[str, Any]:
-    """The job of a later execution, which has its own build and its own plan."""
+def execution(number: int, revision: int = 2) -> dict[str, Any]:
+    """The job of a later execution, which took a revision of the document `opt`, and has its own
+    build and its own plan."""
     return lambda_job(
         inputs={"Site": f"build-{number}"},
         outputs={"Publication": f"plan-{number}"},
         execution=f"e{number}",
+        opt=f"v{revision}",
     )
 
 
@@ -309,7 +311,7 @@ def test_after_a_half_finished_execution_its_paths_are_invalidated(lambda_: Modu
     assert publication(s3, "plan-2")["changed"] == ["/mark.svg", "/phaseline.json"]
     # The second execution dies here: it neither invalidates nor verifies.
     build(s3, FILES | {"mark.svg": b"second", "phaseline.json": manifest("e3", 3)}, "build-3")
-    invoke(lambda_, execution(3))
+    invoke(lambda_, execution(3, 3))
     assert publication(s3, "plan-3")["changed"] is None
 
 
@@ -438,9 +440,16 @@ def test_what_is_no_build_is_refused(lambda_: ModuleType, body: bytes, said: str
             lambda body: body["documents"].update(new=body["documents"]["opt"]),
             "found an unknown document 'new'",
         ),
-        (lambda body: body.update(execution="e0"), f"expected {EXECUTION}, found 'e0'"),
+        (
+            lambda body: body.update(execution="e0"),
+            f"execution: the pipeline took {EXECUTION}, found 'e0'",
+        ),
+        (
+            lambda body: body["documents"]["opt"].update(version_id="v0"),
+            "documents.opt.version_id: the pipeline took v1, found 'v0'",
+        ),
     ],
-    ids=["missing", "unknown", "old"],
+    ids=["missing", "unknown", "old", "older document"],
 )
 def test_a_manifest_that_proves_nothing_publishes_nothing(
     lambda_: ModuleType, spoil: Callable[[dict[str, Any]], Any], said: str
@@ -563,7 +572,7 @@ def test_a_late_delivery_takes_no_file_back_from_a_later_publication(
 
     def deliver() -> None:
         lambda_.handler(JOB_EVENT, Context())
-        lambda_.handler(execution(2), Context())
+        lambda_.handler(execution(2, 1), Context())
 
     interrupted(lambda_, position, deliver)
     answers = invoke(lambda_)
@@ -617,7 +626,7 @@ def test_what_a_job_without_a_plan_publishes_late_stays_in_doubt(
     assert len(invoke(lambda_).failures) == 1
     broken.clear()
     build(s3, FILES | {"phaseline.json": manifest("e2", 1)}, "build-2")
-    invoke(lambda_, execution(2))
+    invoke(lambda_, execution(2, 1))
     second = state(s3)["begun"]
     answers = invoke(lambda_)
     assert answers.successes[0]["outputVariables"]["outcome"] == "published"

@@ -24,7 +24,7 @@ from phaseline.pipeline import jobs
 from phaseline.pipeline.jobs import Artifact, Continue, Done, Job
 from tests.builders.calls import Answer, JobAnswers
 from tests.builders.logs import everything
-from tests.events.jobs import CANARIES, EXECUTION, JOB, lambda_job
+from tests.events.jobs import CANARIES, DOCUMENTS, EXECUTION, JOB, lambda_job
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_job_has_the_parameters_artifacts_and_progress_of_its_event() -> None:
     job = jobs.parse(lambda_job(inputs={"Site": "a/b"}, progress={"attempt": 2}))
     expected = Job(
         id=JOB,
-        parameters={"execution": EXECUTION},
+        parameters={"execution": EXECUTION} | DOCUMENTS,
         inputs={"Site": Artifact("Site", "artifacts", "a/b")},
         outputs={},
         progress={"attempt": 2},

@@ -454,6 +454,11 @@ def test_build_of_older_documents_is_superseded(
     assert made.outcome == outcome
 
 
+def test_document_that_the_published_state_lacks_is_newer() -> None:
+    """A state without it is no reason to publish nothing."""
+    assert not publication.is_older({"in": 0, "opt": 2, "out": 0}, {"opt": 2})
+
+
 def test_build_with_one_older_document_is_older() -> None:
     """Even if another document is newer."""
     assert publication.is_older({"in": 9, "opt": 1}, {"in": 1, "opt": 2})

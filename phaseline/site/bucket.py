@@ -13,16 +13,16 @@ publications: times are for people.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC
 from typing import IO, TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from phaseline.errors import ConfigurationError, InputError, RemoteCallError
-from phaseline.site import manifests
+from phaseline.site import manifests, publication
 from phaseline.site.manifests import ServedManifest
-from phaseline.site.publication import Listed, Published, Retained
+from phaseline.site.publication import Listed, Publication, Published, Retained
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -93,16 +93,15 @@ class Site:
                 "Delete the object. The next publication then invalidates all files.",
             ) from error
 
-    def begin(self, execution: str, number: int, known: Published | None, etag: str | None) -> bool:
-        """Store that `execution` changes the bucket from now on, with the publication `number`.
+    def begin(self, plan: Publication, known: Published | None, etag: str | None) -> bool:
+        """Store that the execution of `plan` changes the bucket from now on.
 
-        `known` and `etag` are the state from which its plan was made. Return False if the state has
+        `known` and `etag` are the state from which the plan was made. Return False if the state has
         changed since.
         """
-        if known is not None and known.publishing == execution:
+        if known is not None and known.publishing == plan.execution:
             return True
-        known = known or Published(keys={}, documents={}, execution="")
-        return self._replace(replace(known, publishing=execution, begun=number), etag)
+        return self._replace(publication.begun(plan, known), etag)
 
     def is_held_by(self, execution: str) -> bool:
         """Return whether no later execution has begun to publish since `execution` did.

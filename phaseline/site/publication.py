@@ -9,7 +9,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Collection, Container, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -100,7 +100,8 @@ class Published:
 
     `number` is that of the verified publication, and `begun` that of the newest one that began.
     `lasting` is the publication's. `retained` has the files that stay for browsers which hold
-    older pages.
+    older pages. `uploading` has the digests of the lasting files of all publications that began
+    after it: visitors may hold their pages, too.
     """
 
     keys: Mapping[str, str]
@@ -113,6 +114,7 @@ class Published:
     begun: int = 0
     lasting: tuple[str, ...] = ()
     retained: Mapping[str, Retained] = field(default_factory=dict)
+    uploading: Mapping[str, str] = field(default_factory=dict)
 
     def is_as_written(self, key: str, listed: Listed | None) -> bool:
         """Whether an object is the one that was verified: with its content and its headers.
@@ -206,6 +208,18 @@ def _number(execution: str, published: Published | None, at: str) -> int:
     return max(before + 1, int(datetime.fromisoformat(at).timestamp()))
 
 
+def begun(plan: Publication, known: Published | None) -> Published:
+    """The state once the execution of `plan` has begun to publish, from the state before."""
+    known = known or Published(keys={}, documents={}, execution="")
+    lasting = {
+        key: digest for key, digest in plan.keys.items() if plan.headers.get(key) in plan.lasting
+    }
+    # The newest come first, and stay if there are too many.
+    files = {**lasting, **known.uploading, **lasting}
+    uploading = dict(list(files.items())[:RETAINED_LIMIT])
+    return replace(known, publishing=plan.execution, begun=plan.number, uploading=uploading)
+
+
 def _has_headers(
     key: str,
     headers: Mapping[str, str],
@@ -238,18 +252,19 @@ def verified(
         for key in done.keys
         if key in bucket and bucket[key].modified <= until
     }
-    publishing = before.publishing if before else None
+    later = before is not None and before.publishing not in {None, done.execution}
     return Published(
         done.keys,
         done.documents,
         done.execution,
-        publishing=None if publishing == done.execution else publishing,
+        publishing=before.publishing if before and later else None,
         headers=done.headers,
         modified=modified,
         number=done.number,
         begun=max(done.number, before.begun if before else 0),
         lasting=done.lasting,
         retained=_retained(done, bucket, before) if before else {},
+        uploading=before.uploading if before and later else {},
     )
 
 
@@ -258,13 +273,14 @@ def _retained(
 ) -> dict[str, Retained]:
     """The files that stay although `done` does not name them, the newest if there are too many.
 
-    They are the files that the publication `before` named and let browsers keep for ever, and those
+    They are the lasting files of the publication `before` and of those that began since, and those
     that stayed then and have not stayed for RETENTION. Only files that nobody wrote since count.
     """
     dropped = {
         key: Retained(listed.digest, listed.modified, done.at)
         for key, listed in bucket.items()
-        if before.headers.get(key) in before.lasting and before.is_as_written(key, listed)
+        if (before.headers.get(key) in before.lasting and before.is_as_written(key, listed))
+        or before.uploading.get(key) == listed.digest
     }
     end = datetime.fromisoformat(done.at) - RETENTION
     kept = {

@@ -225,7 +225,7 @@ def _stored_plan(job: Job, site: Site, build: Build, target: Artifact, at: str) 
             in_bucket=site.manifest(),
             published=known,
         )
-        if made.outcome == SUPERSEDED or site.begin(execution, made.number, known, etag):
+        if made.outcome == SUPERSEDED or site.begin(made, known, etag):
             return _store(site, target, made)
     raise RemoteCallError(
         f"s3://{site.metadata_bucket}/{STATE_KEY}",

@@ -205,6 +205,7 @@ class World:
             "begun": 1,
             "lasting": [],
             "retained": {},
+            "uploading": {},
         }
         self.s3.put_object(
             Bucket=METADATA, Key="state/published.json", Body=json.dumps(state).encode()

@@ -120,6 +120,7 @@ def put_state(
         "begun": 2 if publishing else 1,
         "lasting": [],
         "retained": {},
+        "uploading": {},
     } | more
     s3.put_object(Bucket=METADATA, Key="state/published.json", Body=json.dumps(state).encode())
 

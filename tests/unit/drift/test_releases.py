@@ -15,7 +15,7 @@ from phaseline.errors import RemoteCallError
 from phaseline.releases.ledger import Ledger
 from phaseline.releases.release import Release
 from phaseline.site import manifests
-from phaseline.site.publication import Retained
+from phaseline.site.publication import Publication, Retained
 from tests.builders import drift
 from tests.builders.calls import Calls
 from tests.builders.drift import World
@@ -423,7 +423,8 @@ def test_retained_file_is_found_only_if_somebody_wrote_it(
 
 def test_abandoned_publication_is_found(world: World) -> None:
     published, etag = world.site.published()
-    assert world.site.begin("e7", 2, published, etag)
+    plan = Publication("e7", "published", None, {}, (), {}, number=2)
+    assert world.site.begin(plan, published, etag)
 
     (finding,) = world.look().findings
 

@@ -13,6 +13,11 @@ from tests.builders.calls import Calls
 from tests.builders.site import METADATA, SITE, make_buckets, md5, state
 
 
+def plan(execution: str, number: int) -> Publication:
+    """Return an empty plan of an execution."""
+    return Publication(execution, "published", None, {}, (), {}, number=number)
+
+
 def test_listing_has_the_keys_of_all_pages_with_their_md5() -> None:
     with mock_aws():
         s3 = boto3.client("s3")
@@ -57,10 +62,10 @@ def test_verified_state_does_not_replace_that_of_a_later_execution(overtaken: bo
         s3 = boto3.client("s3")
         make_buckets(s3)
         site = Site(s3, SITE, METADATA)
-        assert site.begin("e1", 1, *site.published())
+        assert site.begin(plan("e1", 1), *site.published())
         _, etag = site.published()
         if overtaken:
-            assert site.begin("e2", 2, *site.published())
+            assert site.begin(plan("e2", 2), *site.published())
         done = Publication("e1", "published", None, {"a": "1"}, (), {})
         assert site.remember(verified(done, {}, None), etag) is not overtaken
         known = state(s3)
@@ -80,5 +85,5 @@ def test_write_succeeds_if_only_its_answer_was_lost(code: str) -> None:
             return code
 
         Calls(s3, PutObject=landed_already)
-        assert site.begin("e1", 1, None, None)
+        assert site.begin(plan("e1", 1), None, None)
         assert state(s3)["publishing"] == "e1"

@@ -263,8 +263,7 @@ class Site:
         )
         for key in (key for group in publication.order(build, self.bucket, {}) for key in group):
             self.bucket[key] = Listed(build[key], at(hours))
-        begun = self.state or Published({}, {}, "")
-        self.state = replace(begun, publishing=made.execution, begun=made.number)
+        self.state = publication.begun(made, self.state)
         return made
 
     def verify(self, made: Publication) -> None:
@@ -343,17 +342,39 @@ def test_script_that_comes_back_is_written_again_and_no_longer_retained() -> Non
 
 
 def test_script_of_a_publication_that_the_next_one_overlapped_stays() -> None:
-    """While executions follow each other, each is verified when the next one has begun."""
+    """While executions follow each other, one is verified when the next one has begun."""
     site = Site()
     first = site.begin(0, "a")
-    site.state = replace(
-        site.state or Published({}, {}, ""), publishing="e2", begun=first.number + 1
-    )
+    second = site.begin(0, "b")
     site.verify(first)
-    assert site.state.publishing == "e2"
-    assert site.state.execution == "e1"
-    site.publish(1, "b")
+    assert site.state
+    assert (site.state.execution, site.state.publishing) == ("e1", "e2")
+    site.verify(second)
     assert site.scripts == {"a", "b"}
+    site.publish(24, "c")
+    assert site.scripts == {"b", "c"}
+
+
+def test_script_of_a_publication_that_was_never_verified_stays() -> None:
+    """Visitors may hold its pages all the same. It is noted before the first upload."""
+    site = Site()
+    site.begin(0, "a")
+    site.begin(1, "b")
+    site.publish(2, "c")
+    assert site.scripts == {"a", "b", "c"}
+    assert site.state
+    assert site.state.uploading == {}
+    site.publish(26, "c")
+    assert site.scripts == {"c"}
+
+
+def test_script_that_nobody_published_does_not_stay() -> None:
+    """Whatever its name is."""
+    site = Site()
+    site.publish(0, "a")
+    site.bucket["b.js"] = Listed("b", at(0))
+    site.publish(1, "a")
+    assert site.scripts == {"a"}
 
 
 def test_retained_files_do_not_make_the_bucket_differ() -> None:
@@ -373,6 +394,11 @@ def test_as_many_files_stay_as_a_build_may_have(monkeypatch: pytest.MonkeyPatch)
     for hour, name in enumerate("abcd"):
         site.publish(hour, name)
     assert site.scripts == {"b", "c", "d"}
+    for hour, name in enumerate("efgh", 4):
+        site.begin(hour, name)
+    assert site.state
+    assert len(site.state.uploading) == 2
+    assert "h.js" in site.state.uploading
 
 
 def test_repeated_verification_comes_to_the_same_state() -> None:

@@ -30,6 +30,8 @@ PAUSE = 2.0
 ATTEMPTS = 3
 """Attempts to remember what was verified. Only an execution that begins to publish changes the
 state meanwhile."""
+CLOSES = 1_000
+"""Releases that one invocation closes. Each is a write to the ledger, WRITERS at a time."""
 AGE_LIMIT = 600.0
 """Seconds from the first request until the action fails. The cache was invalidated before, and
 keeps the manifest for a minute. Ten minutes allow for a slow edge location."""
@@ -123,7 +125,11 @@ class Verification:
             return Done({"outcome": OVERTAKEN})
         bucket = self.site.listing()
         self._check(done, bucket)
-        ended = progress.get("ended") or self._close(done, manifest)
+        if not progress.get("closed"):
+            progress = {**progress, **self._close(manifest, progress.get("ended", {}))}
+            if not progress["closed"]:
+                return Continue(progress)
+            self.lives.record(live.of(manifest, done.number, times.instant(self._now())))
         for _ in range(ATTEMPTS):
             state, etag = self.site.published()
             if state and state.number >= done.number:
@@ -132,10 +138,11 @@ class Verification:
             if after.publishing is None:
                 waiting = self._remove(done, after, bucket, progress.get("removal"))
                 if waiting:
-                    return Continue({**progress, "ended": ended, "removal": waiting.token()})
+                    return Continue({**progress, "removal": waiting.token()})
             if self.site.remember(after, etag):
                 break
-        return Done({"outcome": VERIFIED, **ended})
+        counts = {name: str(count) for name, count in progress["ended"].items()}
+        return Done({"outcome": VERIFIED, **counts})
 
     def _check(self, done: Publication, bucket: Mapping[str, Listed]) -> None:
         """Raises DeploymentError if a published file is missing, or was replaced by others than a
@@ -152,20 +159,27 @@ class Verification:
                 "Start the pipeline again: it uploads what is missing.",
             )
 
-    def _close(self, done: Publication, manifest: ServedManifest) -> dict[str, str]:
-        """Close the releases that the manifest proves; their numbers, as output variables."""
-        now = datetime.fromtimestamp(self.clock(), UTC)
+    def _close(self, manifest: ServedManifest, ended: Mapping[str, int]) -> dict[str, Any]:
+        """Close up to CLOSES of the releases that the manifest proves.
+
+        Return the progress: whether all are `closed`, and the numbers of those that `ended` so far.
+        Closed releases are open no more, so the next invocation begins with those that are left.
+        """
         open_releases = [
             release for type_ in manifest.documents for release in self.ledger.open_releases(type_)
         ]
-        verdict = proof.close(
-            self.ledger, manifest, open_releases, at=times.second(now), link=self.site_url
-        )
-        self.lives.record(live.of(manifest, done.number, times.instant(now)))
-        return {
-            "verified": str(len(verdict.verified)),
-            "superseded": str(len(verdict.superseded)),
+        all_ends = manifests.compare(manifest, open_releases)
+        ending = [*all_ends.verified, *all_ends.superseded]
+        at = times.second(self._now())
+        verdict = proof.close(self.ledger, manifest, ending[:CLOSES], at=at, link=self.site_url)
+        counts = {
+            "verified": ended.get("verified", 0) + len(verdict.verified),
+            "superseded": ended.get("superseded", 0) + len(verdict.superseded),
         }
+        return {"closed": len(ending) <= CLOSES, "ended": counts}
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self.clock(), UTC)
 
     def _remove(
         self,

@@ -189,6 +189,29 @@ def test_a_verified_publication(
     )
 
 
+def test_more_releases_than_one_invocation_closes_are_closed_by_the_next_ones(
+    lambda_: ModuleType, ledger: Ledger, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The output variables count all of them, and the publication is live only at the end."""
+    monkeypatch.setattr(verifier, "CLOSES", 2)
+    others = [release(number, f"1.{number}.0", 1) for number in range(4, 8)]
+    ledger.record(others, at=AT)
+    serve(httpserver, FILES["phaseline.json"])
+    progress, invocations, answers = None, 0, None
+    while answers is None or "continuationToken" in answers.successes[0]:
+        assert Lives(ledger.client, ledger.table).newest() is None
+        answers = invoke(lambda_, progress)
+        progress = json.loads(answers.successes[0].get("continuationToken", "{}"))
+        invocations += 1
+    assert invocations == 3
+    assert answers.successes[0]["outputVariables"] == {
+        "outcome": "verified",
+        "verified": "1",
+        "superseded": "5",
+    }
+    assert sorted(states(ledger)) == ["open", *["superseded"] * 5, "verified"]
+
+
 def test_what_is_removed_is_invalidated_after_that(
     lambda_: ModuleType, s3: Any, ledger: Ledger, httpserver: HTTPServer, cloudfront: CloudFront
 ) -> None:

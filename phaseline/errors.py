@@ -4,6 +4,10 @@ A message has three parts: where the error occurred, the problem, and a remedy.
 Scripts print the message on one line and exit with `exit_code`. Lambda functions log the message.
 """
 
+LIMIT = 4_000
+"""Characters of each part of a message. A part may quote an input of any size, and the message goes
+to places with limits: an annotation, a log line, a pipeline's failure."""
+
 
 class PhaselineError(Exception):
     """Base class of the errors that a person can act on.
@@ -18,10 +22,15 @@ class PhaselineError(Exception):
     exit_code = 1
 
     def __init__(self, where: str, found: str, remedy: str) -> None:
+        where, found, remedy = map(_short, (where, found, remedy))
         super().__init__(f"{where}: {found}. {remedy}")
         self.where = where
         self.found = found
         self.remedy = remedy
+
+
+def _short(part: str) -> str:
+    return part if len(part) <= LIMIT else f"{part[:LIMIT]} [cut]"
 
 
 class RemoteCallError(PhaselineError):

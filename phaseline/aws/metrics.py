@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
 
 NAMESPACE = "Phaseline"
+PROPERTY_LIMIT = 10_000
+"""Characters of a property. Lambda cuts a log line at 256 KB, and a cut line is no metric.
+https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html
+"""
 
 
 def emit(name: str, value: float, *, environment: str, now: float, **properties: str) -> None:
@@ -33,7 +37,7 @@ def emit(name: str, value: float, *, environment: str, now: float, **properties:
         },
         "Environment": environment,
         name: value,
-        **properties,
+        **{key: text[:PROPERTY_LIMIT] for key, text in properties.items()},
     }
     print(json.dumps(line))  # Lambda writes standard output to the log
 

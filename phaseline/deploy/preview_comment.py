@@ -7,6 +7,9 @@ replaces the previous one.
 from collections.abc import Iterator
 
 from phaseline.deploy.change_sets import ResourceChange, StackResult
+from phaseline.github import markdown
+from phaseline.github.markdown import escape
+from phaseline.text import visible
 
 LIMIT = 60_000
 """Maximum length of a comment in characters. GitHub refuses more than 65,536; https://github.com/orgs/community/discussions/27190"""
@@ -25,7 +28,7 @@ def text(environment: str, result: StackResult, *, failure: str = "", link: str 
     Rows beyond LIMIT are left out and counted.
     """
     start = "\n".join(_start(environment, result, failure))
-    end = f"\n\n[The run that made this]({link})\n" if link else "\n"
+    end = f"\n\n{markdown.link('The run that made this', link)}\n" if link else "\n"
     rows = [_row(change) for change in sorted(result.changes, key=_order)]
     kept, size = [], len(start) + len(end) + 200  # for the line that counts the omitted rows
     for row in rows:
@@ -40,11 +43,10 @@ def text(environment: str, result: StackResult, *, failure: str = "", link: str 
 
 def _start(environment: str, result: StackResult, failure: str) -> Iterator[str]:
     yield marker(environment, result.stack)
-    yield f"### `{result.stack}`: {_headline(result, failure)}"
+    yield f"### {markdown.code(result.stack)}: {_headline(result, failure)}"
     if failure or result.note:
-        # Indented text is a code block, in which Markdown has no meaning.
         yield ""
-        yield from (f"    {line}" for line in (failure or result.note)[: LIMIT // 2].splitlines())
+        yield from markdown.indented(visible(failure or result.note)[: LIMIT // 6])
     kinds = [change.replacement for change in result.changes]
     if "True" in kinds or "Conditional" in kinds:
         yield ""
@@ -79,6 +81,6 @@ def _order(change: ResourceChange) -> tuple[int, str]:
 
 
 def _row(change: ResourceChange) -> str:
-    properties = ", ".join(change.properties)
-    replaced = REPLACED.get(change.replacement, change.replacement)
-    return f"| {change.action} | {change.resource} | {change.type} | {properties} | {replaced} |"
+    replaced = REPLACED.get(change.replacement) or escape(change.replacement)
+    cells = (change.action, change.resource, change.type, ", ".join(change.properties))
+    return "".join(f"| {escape(cell)} " for cell in cells) + f"| {replaced} |"

@@ -9,15 +9,20 @@ import json
 from dataclasses import dataclass
 
 from phaseline import times
+from phaseline.algorithms.attributes import shown
 from phaseline.algorithms.names import NAME_PATTERN, TYPES
 from phaseline.documents import windows
 from phaseline.errors import InputError
 from phaseline.releases.release import RequestRecord
+from phaseline.text import visible
 
 ACTIONS = ("promote", "rollback", "hold", "resume", "clear")
 ALGORITHMS_LIMIT = 100
 """The number of algorithms that a request may name, and that a rollback to a time may change. Each
 algorithm costs a read of the ledger, and the report lists each one."""
+
+REASON_LIMIT = 1_000
+"""The number of characters of a reason, which the ledger and the document repeat per release."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +79,11 @@ def check_request(request: Request) -> None:
     for name, value in _malformed_fields(request):
         raise InputError(
             f"the request to {request.action} {request.subject}",
-            f"'{name}' can't be {value!r}",
+            f"'{name}' can't be {shown(value)}",
             f"Actions are {', '.join(ACTIONS)}; types are {', '.join(TYPES)}. Names and versions"
             " consist of letters, digits, '.', '_' and '-'. Write times like 2026-11-24T20:00:00Z."
-            " A reason is required. promote and clear require a version; rollback requires"
+            f" A reason is required: up to {REASON_LIMIT} characters, without control characters."
+            " promote and clear require a version; rollback requires"
             f" algorithms or a time to return to. Name {ALGORITHMS_LIMIT} algorithms at most.",
         )
     if request.window is not None:
@@ -90,7 +96,7 @@ def _malformed_fields(request: Request) -> list[tuple[str, object]]:
     rules: list[tuple[str, object, bool]] = [
         ("action", action, action in ACTIONS),
         ("type", request.type, request.type in TYPES),
-        ("reason", request.reason, bool(request.reason.strip())),
+        ("reason", request.reason, _is_reason(request.reason)),
         *(("algorithm", name, bool(NAME_PATTERN.fullmatch(name))) for name in request.algorithms),
         ("algorithm", request.algorithms, len(request.algorithms) <= ALGORITHMS_LIMIT),
         ("version", request.version, _is_name(request.version)),
@@ -116,6 +122,10 @@ def _malformed_fields(request: Request) -> list[tuple[str, object]]:
         ("window", request.window, action == "hold" or request.window is None),
     ]
     return [(name, value) for name, value, is_met in rules if not is_met]
+
+
+def _is_reason(text: str) -> bool:
+    return bool(text.strip()) and len(text) <= REASON_LIMIT and visible(text) == text
 
 
 def _is_name(value: str | None) -> bool:

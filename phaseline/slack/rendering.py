@@ -1,7 +1,7 @@
 """Pure: renders Slack messages as Block Kit values, within Slack's limits.
 
 Text from outside is escaped first and cut afterwards. So no text can notify a channel, and no cut
-leaves half of an entity such as `&amp;`.
+leaves half of an entity such as `&amp;`. Slack links no names in text that is `verbatim`.
 https://docs.slack.dev/messaging/formatting-message-text
 https://docs.slack.dev/reference/block-kit/blocks
 """
@@ -15,6 +15,7 @@ from phaseline.pipeline.actions import Action
 from phaseline.pipeline.blame import why_no_version
 from phaseline.releases.release import Release
 from phaseline.slack.standing import RELEASES_LIMIT, Standing, State
+from phaseline.text import visible
 
 HEADER_LIMIT = 150
 SECTION_LIMIT = 3_000
@@ -211,7 +212,11 @@ def _message(title: str, sign: str, body: Sequence[dict[str, Any]], *, text: str
 
 
 def _section(text: str) -> dict[str, Any]:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+    return {"type": "section", "text": _mrkdwn(text)}
+
+
+def _mrkdwn(text: str) -> dict[str, Any]:
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
 def _plain(text: str) -> dict[str, Any]:
@@ -221,7 +226,7 @@ def _plain(text: str) -> dict[str, Any]:
 
 
 def _fields(fields: Sequence[str]) -> dict[str, Any]:
-    return {"type": "section", "fields": [{"type": "mrkdwn", "text": field} for field in fields]}
+    return {"type": "section", "fields": list(map(_mrkdwn, fields))}
 
 
 def _release_lines(standing: Standing) -> str:
@@ -263,7 +268,7 @@ def clean(text: str, limit: int) -> str:
     >>> clean("a < b & c", 20)
     'a &lt; b &amp; c'
     """
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    escaped = visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     if len(escaped) <= limit:
         return escaped
     kept = escaped[: limit - len(CUT)]
@@ -281,7 +286,7 @@ def link(url: str, label: str) -> str:
     >>> link("https://example.com", "open")
     '<https://example.com|open>'
     """
-    safe = quote(url, safe="/:?#[]@!$&'()*+,;=%~").replace("&", "&amp;")
+    safe = quote(visible(url), safe="/:?#[]@!$&'()*+,;=%~").replace("&", "&amp;")
     if not url.startswith(("https://", "http://")) or len(safe) > URL_LIMIT:
         return clean(label, 400)
     return f"<{safe}|{clean(label, 400)}>"

@@ -1,5 +1,7 @@
 """The output of commands: the result on stdout, progress and errors on stderr.
 
+Everything that a process prints goes through `streams`, so that no text of others is obeyed.
+
 An error is one line. On GitHub Actions it is also an annotation, and a line in the job's summary.
 Only a terminal gets colours, and only if neither NO_COLOR nor CI is set.
 """
@@ -10,6 +12,7 @@ import re
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +20,10 @@ from typing import Any, TextIO
 
 import click
 
-from phaseline.errors import PhaselineError
+from phaseline.errors import InputError, PhaselineError, RemoteCallError
+from phaseline.github import markdown
+from scripts.cli import streams
+from scripts.cli.streams import inert
 from scripts.github import job
 
 HEARTBEAT = 30.0
@@ -95,14 +101,17 @@ class Console:
             if _is_colourful(self.err, self.environ):
                 from rich.console import Console as Rich  # slow to import, and rarely needed
 
-                Rich(file=self.err, markup=False, highlight=False).print(line, style=style)
+                Rich(file=streams.below(self.err), markup=False, highlight=False).print(
+                    line, style=style
+                )
             else:
                 print(line, file=self.err, flush=True)
 
     def result(self, value: Any, lines: Iterable[str]) -> None:
         """Print the result of the command on stdout: `value` with --json, else `lines`."""
-        text = json.dumps(value, indent=2, sort_keys=True)
-        if not self.as_json:
+        if self.as_json:
+            text = streams.inert_json(json.dumps(value, indent=2, sort_keys=True))
+        else:
             text = "\n".join(map(inert, lines))
         print(text, file=self.out, flush=True)
 
@@ -110,7 +119,8 @@ class Console:
         """Annotate a file of the repository with a warning, on GitHub Actions only."""
         if self.environ.get("GITHUB_ACTIONS") == "true":
             place = {"file": file, "line": str(line or 1)}
-            print(annotation(title, message, "warning", **place), file=self.err, flush=True)
+            command = job.annotation(title, message, "warning", **place)
+            print(command, file=streams.below(self.err), flush=True)
 
     def _beat(self, label: str, started: float, ended: threading.Event) -> None:
         while not ended.wait(self.heartbeat):
@@ -119,59 +129,63 @@ class Console:
 
 
 def run(command: click.Command) -> None:
-    """Run a command and exit. Errors are printed on one line and become exit codes only here."""
+    """Run a command and exit. Errors are printed and become exit codes only here.
+
+    Errors that a person can act on are one line; any other error is a defect, and has a traceback.
+    """
+    if COMPLETION not in os.environ:  # a shell reads completions, and they are bytes
+        streams.replace()
+    failure = _failure_of(command)
+    report(failure, sys.stderr, os.environ)
+    sys.exit(failure.exit_code)
+
+
+def _failure_of(command: click.Command) -> PhaselineError:
+    """Run a command. Return its error; exit if it has none."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     # A shell completes only the name of a program, which `python -m scripts` is not.
     name = "phaseline" if COMPLETION in os.environ else None
     try:
-        command(prog_name=name, complete_var=COMPLETION)
+        sys.exit(command.main(prog_name=name, complete_var=COMPLETION, standalone_mode=False) or 0)
     except PhaselineError as error:
-        failure = error
+        return error
     except (ClientError, BotoCoreError) as error:
         from scripts.cli.aws_errors import translated  # slow to import, and rarely needed
 
-        failure = translated(error)
-    report(failure, sys.stderr, os.environ)
-    sys.exit(failure.exit_code)
+        return translated(error)
+    except click.Abort:
+        sys.exit("Aborted.")
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        return misused(error)
+    except Exception as error:  # noqa: BLE001 - a workflow has an annotation for each error
+        traceback.print_exc()
+        return RemoteCallError(
+            "an unexpected error",
+            f"{type(error).__name__}, see the lines above",
+            "Report it with these lines: it is a defect of Phaseline.",
+        )
+
+
+def misused(error: click.ClickException) -> PhaselineError:
+    """Return click's error about options and arguments as an error of Phaseline."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "python -m scripts"
+    remedy = f"See: {command} --help"
+    return InputError(command, error.format_message().rstrip("."), remedy)
 
 
 def report(error: PhaselineError, err: TextIO, environ: Mapping[str, str]) -> None:
     """Print an error on one line; on GitHub Actions, also annotate it and add it to the summary."""
-    line = inert(" ".join(str(error).split()))
+    line = inert(str(error))
     print(f"error: {line}", file=err, flush=True)
     if environ.get("GITHUB_ACTIONS") != "true":
         return
-    print(annotation(_title(error), line), file=err, flush=True)
-    job.write_summary(environ, f"**{_title(error)}:** {job.escape(line)}\n")
-
-
-def inert(text: str) -> str:
-    """Return text as one line that GitHub's runner does not execute as a workflow command.
-
-    Text may quote others, such as a stack event or a person's reason. A command is at the
-    beginning of a line; a command in the older form is anywhere in it.
-    https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions
-    """
-    line = re.sub(r"[\r\n]+", " ", text).replace("##[", "## [")
-    return re.sub(r"^(\s*)::", r"\1: :", line)
-
-
-def annotation(title: str, message: str, level: str = "error", **place: str) -> str:
-    """Return GitHub's workflow command for an annotation, escaped as in GitHub's toolkit.
-
-    `level` is "error", "warning" or "notice"; `place` has a `file` and a `line`.
-    https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions
-    """
-    properties = ",".join(
-        f"{name}={_escaped(value).replace(':', '%3A').replace(',', '%2C')}"
-        for name, value in (place | {"title": title}).items()
-    )
-    return f"::{level} {properties}::{_escaped(message)}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    print(job.annotation(_title(error), line), file=streams.below(err), flush=True)
+    job.write_summary(environ, f"**{_title(error)}:** {markdown.escape(line)}\n")
 
 
 def _title(error: PhaselineError) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from phaseline import times
+from phaseline.algorithms.attributes import shown
 from phaseline.algorithms.names import NAME_PATTERN, TYPES
 from phaseline.errors import InputError
 from phaseline.promotion.request import ACTIONS
@@ -28,7 +29,7 @@ class Pattern(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the text if it matches."""
         if not self._pattern.fullmatch(str(value)):
-            self.fail(f"expected {self._expected}, found {value!r}", param, ctx)
+            self.fail(f"expected {self._expected}, found {shown(value)}", param, ctx)
         return str(value)
 
 
@@ -45,7 +46,7 @@ class Assignment(click.ParamType[tuple[str, str]]):
             return value
         name, separator, text = value.partition("=")
         if not (name and separator):
-            self.fail(f"expected Name=Value, found {value!r}", param, ctx)
+            self.fail(f"expected Name=Value, found {shown(value)}", param, ctx)
         return name, text
 
 

@@ -23,6 +23,7 @@ from phaseline.deploy.plan import EVERY, STACKS, TEMPLATES, Plan
 from phaseline.deploy.stack_status import Event
 from phaseline.deploy.stacks import Stacks
 from phaseline.errors import ConfigurationError
+from phaseline.github.markdown import indented
 from scripts.cli import aws
 from scripts.cli.console import Console, json_option
 from scripts.cli.options import (
@@ -169,7 +170,7 @@ def as_lines(dry_run: bool, outcome: DeployResult) -> Iterator[str]:
 
 def as_markdown(environment: str, lines: Iterable[str]) -> str:
     """Return the outcome as Markdown for a job's summary."""
-    return "\n".join([f"### Stacks of {environment}", "", *(f"    {line}" for line in lines), ""])
+    return "\n".join([f"### Stacks of {environment}", "", *indented("\n".join(lines)), ""])
 
 
 def _change(change: ResourceChange) -> str:

@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from phaseline.errors import ConfigurationError, RemoteCallError
 from phaseline.github import trust
+from phaseline.github.markdown import escape
 from phaseline.github.trust import ExpectedClaim, Row
 from scripts.cli import aws
 from scripts.cli.console import Console, json_option
@@ -153,11 +154,11 @@ def as_lines(
 
 def as_markdown(role_arn: str, rows: Sequence[Row], hints: Sequence[str]) -> str:
     """Return the same as Markdown for the job's summary."""
-    lines = [f"### Claims for {job.escape(role_arn)}", ""]
+    lines = [f"### Claims for {escape(role_arn)}", ""]
     lines += ["| | Claim | Expected | Found |", "|-|-|-|-|"]
     for row in rows:
-        expected = job.escape(" or ".join(row.expected))
-        value = "nothing" if row.found is None else job.escape(row.found)
+        expected = escape(" or ".join(row.expected))
+        value = "nothing" if row.found is None else escape(row.found)
         sign = "" if row.matches else "\N{CROSS MARK}"
-        lines.append(f"| {sign} | {job.escape(row.claim)} | {expected} | {value} |")
-    return "\n".join([*lines, "", *(f"- {job.escape(hint)}" for hint in hints), ""])
+        lines.append(f"| {sign} | {escape(row.claim)} | {expected} | {value} |")
+    return "\n".join([*lines, "", *(f"- {escape(hint)}" for hint in hints), ""])

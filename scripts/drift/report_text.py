@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from phaseline.drift.repair import Repaired
 from phaseline.drift.report import Explained, Failure, Finding, Kind, Report
-from scripts.github.job import escape
+from phaseline.github.markdown import code, escape
 
 LIMIT = 60_000
 """Characters of an issue. GitHub refuses more than 65,536.
@@ -123,4 +123,5 @@ def _repair_note(finding: Finding) -> str:
 def _location(finding: Finding) -> str:
     if finding.file is None:
         return ""
-    return f" `{finding.file}{f':{finding.line}' if finding.line else ''}`"
+    place = f"{finding.file}:{finding.line}" if finding.line else finding.file
+    return f" {code(place)}"

@@ -1,13 +1,16 @@
-"""The outputs and the summary of a step of GitHub Actions.
+"""The outputs, the summary and the annotations of a step of GitHub Actions.
 
 https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions
 """
 
-import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from phaseline.text import visible
+
+LOST = "backslashreplace"
+"""How characters are written that UTF-8 lacks: halves of characters."""
 SUMMARY_LIMIT = 1024 * 1024
 """Bytes of a step's summary. GitHub drops a longer summary entirely."""
 
@@ -30,29 +33,27 @@ def write_outputs(environ: Mapping[str, str], values: Mapping[str, str]) -> None
 def write_summary(environ: Mapping[str, str], markdown: str) -> None:
     """Append to the summary of the step; outside GitHub Actions, do nothing."""
     if path := environ.get("GITHUB_STEP_SUMMARY"):
-        _append(path, markdown.encode()[: SUMMARY_LIMIT // 2].decode(errors="ignore"))
+        _append(path, markdown.encode(errors=LOST)[: SUMMARY_LIMIT // 2].decode(errors="ignore"))
 
 
-def escape(text: str) -> str:
-    """Return text on one line, escaped for Markdown, HTML and tables."""
-    return re.sub(r"([\\`*_\[\]<>&|#~@])", r"\\\1", " ".join(text.split()))
+def annotation(title: str, message: str, level: str = "error", **place: str) -> str:
+    """Return the workflow command for an annotation, escaped as in GitHub's toolkit.
+
+    `level` is "error", "warning" or "notice"; `place` has a `file` and a `line`.
+    """
+    properties = ",".join(
+        f"{name}={_escaped(value).replace(':', '%3A').replace(',', '%2C')}"
+        for name, value in (place | {"title": title}).items()
+    )
+    return f"::{level} {properties}::{_escaped(message)}"
 
 
-def link(label: str, url: str | None) -> str:
-    """Return a Markdown link, or only the label if the URL is not a web address."""
-    if not url or not url.startswith(("https://", "http://")):
-        return escape(label)
-    safe = re.sub(r"[\s()<>\[\]|\\]", lambda match: f"%{ord(match[0]):02X}", url)
-    return f"[{escape(label)}]({safe})"
-
-
-def fenced(text: str, language: str) -> list[str]:
-    """Return the lines of a code block whose fence does not occur in the text."""
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return [f"{fence}{language}", *text.splitlines(), fence] if text else []
+def _escaped(text: str) -> str:
+    # The older form of a command is obeyed anywhere in a line.
+    text = visible(text).replace("##[", "## [")
+    return text.replace("%", "%25").replace("\n", "%0A")
 
 
 def _append(path: str, text: str) -> None:
-    with Path(path).open("a", encoding="utf-8") as file:
+    with Path(path).open("a", encoding="utf-8", errors=LOST) as file:
         file.write(f"{text}\n")

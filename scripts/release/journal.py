@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from phaseline.errors import InputError, PhaselineError, RefusedError
+from phaseline.github.markdown import escape, fenced, link
 from scripts.cli.console import Step, duration
-from scripts.github.job import escape, fenced, link
 from scripts.release.subject import Move, Subject
 
 DONE, ALREADY_DONE, SUPERSEDED, DRY_RUN = "done", "already-done", "superseded", "dry-run"

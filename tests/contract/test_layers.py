@@ -12,7 +12,7 @@ from phaseline.deploy.package import imports
 ROOT = Path(__file__).parents[2]
 LAYERS = (
     ("errors",),
-    ("times", "archive"),
+    ("times", "archive", "text"),
     ("aws",),
     ("releases",),
     ("algorithms",),

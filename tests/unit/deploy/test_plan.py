@@ -35,6 +35,7 @@ from phaseline.errors import ConfigurationError, DeploymentError, RefusedError, 
 from scripts.__main__ import main
 from scripts.cli import aws_errors, console
 from scripts.commands.deploy import as_data, as_lines, as_markdown
+from scripts.github import job
 from tests.builders.archives import compress_otherwise
 from tests.waiting import eventually
 
@@ -672,8 +673,8 @@ def test_quoted_text_is_not_a_workflow_command(text: str, line: str) -> None:
 
 def test_annotation_is_escaped() -> None:
     """A message cannot start a workflow command, and a title cannot end early."""
-    assert console.annotation("a:b,c%", "one\n::set-output::x\r") == (
-        "::error title=a%3Ab%2Cc%25::one%0A::set-output::x%0D"
+    assert job.annotation("a:b,c%", "one\n::set-output::x\r") == (
+        "::error title=a%3Ab%2Cc%25::one%0A::set-output::x%0A"
     )
 
 

@@ -39,7 +39,7 @@ def test_markdown_escapes_quoted_text() -> None:
     """A quoted tag or mention has no effect, and a finding names its file and line."""
     text = report_text.markdown(FOUND, [DONE])
     assert "### stack-drift\n\n- **stack demo-site**: " in text
-    assert r"expected \<a\>, found \@all. `infra/site.yaml:12`" in text
+    assert r"expected \<a\>, found \@<!-- -->all. `infra/site.yaml:12`" in text
     assert "### Not checked\n\n- website: it was not reached" in text
     assert "### Repaired\n\n- release: opt/route-planner" in text
     assert text.endswith("</details>")

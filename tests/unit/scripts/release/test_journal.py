@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from phaseline.documents.document import Document
 from phaseline.errors import DeploymentError, InputError, PhaselineError, RefusedError
+from phaseline.github import markdown
 from scripts.__main__ import main
 from scripts.cli import console
 from scripts.cli.console import Console
@@ -187,7 +188,7 @@ def test_summaries_are_appended_and_cut(tmp_path: Path) -> None:
     ],
 )
 def test_link_leads_only_to_a_web_address(label: str, url: str | None, text: str) -> None:
-    assert job.link(label, url) == text
+    assert markdown.link(label, url) == text
 
 
 RELEASE = ["release", "--environment", "demo", "--type", "opt"]

@@ -73,7 +73,7 @@ def parse(data: bytes, where: str) -> ServedManifest:
     """
     try:
         manifest = _manifest(json.loads(data), digest(data))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise InputError(
             where,
             f"expected a manifest of schema {SCHEMA}, found {type(error).__name__}: {error}",

@@ -65,7 +65,7 @@ class Build:
         names = self._names()
         rules = None
         if headers.FILE in names:
-            rules = headers.parse(self.zipped.read(headers.FILE), f"{self.where}, {headers.FILE}")
+            rules = headers.parse(self._read(headers.FILE), f"{self.where}, {headers.FILE}")
         return files.of(names, self._head, rules)
 
     def _names(self) -> set[str]:
@@ -84,19 +84,31 @@ class Build:
             if stat.S_ISLNK(entry.external_attr >> 16):
                 raise InputError(
                     self.where,
-                    f"the file {name!r} is a symbolic link, whose content would be a path",
+                    f"the file {name[:200]!r} is a symbolic link, whose content would be a path",
                     "Leave out enable-symlinks in the frontend's buildspec.yml.",
                 )
             wrong = files.is_for_visitors(name) and not files.is_key(name)
             if wrong or name in names:
                 raise InputError(
                     self.where,
-                    f"the file name {name!r} is not a plain path that stands once",
+                    f"the file name {name[:200]!r} is not a plain path that stands once",
                     f"Correct the frontend's build: a path has at most {files.KEY_LIMIT} bytes, no"
                     " backslash and no control character, and does not leave the folder.",
                 )
             names.add(name)
         return names
+
+    def _read(self, name: str) -> bytes:
+        """Return the content of a file that is read into memory. Raises KeyError if it is missing,
+        and InputError if it is too large."""
+        size = self.zipped.getinfo(name).file_size
+        if size > manifests.SIZE_LIMIT:
+            raise InputError(
+                f"{self.where}, {name}",
+                f"expected at most {manifests.SIZE_LIMIT} bytes, found {size}",
+                "Correct the frontend's build. See examples/frontend.",
+            )
+        return self.zipped.read(name)
 
     def _head(self, name: str) -> bytes:
         with self.zipped.open(name) as content:
@@ -129,7 +141,7 @@ class Build:
         about what was built.
         """
         try:
-            data = self.zipped.read(manifests.NAME)
+            data = self._read(manifests.NAME)
         except KeyError as error:
             raise InputError(
                 self.where,

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.builders import hostile
+
 FRONTEND = Path(__file__).parents[2] / "examples" / "frontend"
 TYPES = ("in", "opt", "out")
 
@@ -199,6 +201,36 @@ def test_pages_are_well_formed_and_reach_their_assets(build: Build) -> None:
         assert checker.headings.count("h1") == 1, name
         for target in re.findall(r'(?:href|src)="/([^"]*)"', page):
             assert (target or "index.html") in files, (name, target)
+
+
+def test_hostile_values_change_no_structure(build: Build) -> None:
+    """A page of hostile titles and summaries has the elements of a page of plain ones."""
+    texts = [text for name, text in hostile.TEXTS.items() if "surrogate" not in name]
+    texts = [text[:10_000] for text in texts if "\udcff" not in text]
+    structures = []
+    for shown in (["plain"] * len(texts), texts):
+        entries = {
+            f"a{number:02}": algorithm("1.0.0", title=text, summary=text)
+            for number, text in enumerate(shown)
+        }
+        build.document("opt", algorithms=entries, revision=2)
+        assert build.run().returncode == 0
+        structures.append(
+            {name: structure(build.page(name)) for name in ("index.html", "opt.html")}
+        )
+    assert structures[0] == structures[1]
+
+
+def structure(page: str) -> list[tuple[str, tuple[str, ...]]]:
+    """The elements of a page, each with the names of its attributes."""
+    found: list[tuple[str, tuple[str, ...]]] = []
+
+    class Reader(html.parser.HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            found.append((tag, tuple(name for name, _ in attrs)))
+
+    Reader().feed(page)
+    return found
 
 
 class Checker(html.parser.HTMLParser):

@@ -12,9 +12,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from phaseline.site import content_types
+from phaseline.site import content_types, manifests
 from phaseline.site.bucket import Site
 from phaseline.site.publication import Listed
+from tests.builders import hostile
 from tests.builders.calls import Answer, Calls, JobAnswers
 from tests.builders.logs import everything
 from tests.builders.site import (
@@ -414,6 +415,38 @@ def test_a_link_is_refused(lambda_: ModuleType) -> None:
     lambda_._SITE.s3.put_object(Bucket=ARTIFACTS, Key=BUILD_KEY, Body=buffer.getvalue())
     answers = invoke(lambda_)
     assert "'latest.html' is a symbolic link" in answers.failures[0]["failureDetails"]["message"]
+    assert contents(lambda_._SITE.s3) == {}
+
+
+@pytest.mark.parametrize("text", hostile.TEXTS.values(), ids=hostile.TEXTS)
+def test_hostile_name_is_refused_or_is_one_object(lambda_: ModuleType, text: str) -> None:
+    """A zip entry has no name with NUL, halves of characters or more than 65,535 bytes."""
+    s3 = lambda_._SITE.s3
+    kept = text.partition("\0")[0].encode(errors="ignore").decode()[:16_000] + ".txt"
+    build(s3, FILES | {kept: b"x"})
+    answers = invoke(lambda_)
+    if answers.failures:
+        message = answers.failures[0]["failureDetails"]["message"]
+        assert "is not a plain path that stands once" in message
+        assert contents(s3) == {}
+    else:
+        assert contents(s3).keys() - published(FILES).keys() == {kept}
+
+
+@pytest.mark.parametrize("name", ["phaseline.json", "phaseline-headers.json"])
+def test_file_that_would_fill_the_memory_is_refused(lambda_: ModuleType, name: str) -> None:
+    """A zip of a few kilobytes can hold it."""
+    build(lambda_._SITE.s3, FILES | {name: b" " * (manifests.SIZE_LIMIT + 1)})
+    answers = invoke(lambda_)
+    message = answers.failures[0]["failureDetails"]["message"]
+    assert f"{name}: expected at most {manifests.SIZE_LIMIT} bytes" in message
+    assert contents(lambda_._SITE.s3) == {}
+
+
+def test_manifest_of_endless_depth_is_refused(lambda_: ModuleType) -> None:
+    build(lambda_._SITE.s3, FILES | {"phaseline.json": b"[" * 100_000})
+    answers = invoke(lambda_)
+    assert "expected a manifest of schema" in answers.failures[0]["failureDetails"]["message"]
     assert contents(lambda_._SITE.s3) == {}
 
 

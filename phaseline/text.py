@@ -34,5 +34,13 @@ def line(text: str) -> str:
     return visible(" ".join(text.split()))
 
 
+def is_token(text: str) -> bool:
+    """Return whether text can be a token or key: printable ASCII without spaces.
+
+    A library that is given another one may quote it in the error about its header.
+    """
+    return bool(text) and text.isascii() and text.isprintable() and " " not in text
+
+
 def _escape(found: re.Match[str]) -> str:
     return found[0].encode("unicode_escape").decode("ascii")

@@ -13,7 +13,7 @@ from phaseline.slack.messages import Messages
 from phaseline.slack.notifier import Notifier
 from phaseline.slack.progress import News
 from phaseline.slack.rendering import Message
-from scripts.cli import invocation
+from scripts.cli import invocation, secrets
 from scripts.services import Services
 
 if TYPE_CHECKING:
@@ -130,6 +130,7 @@ def _failure(error: Exception) -> PostResult:
 def _channel(services: Services) -> "SlackChannel":
     from phaseline.slack.channel import SlackChannel  # slow to import, and rarely needed
 
+    secrets.check(os.environ)
     environment, variable = services.environment, os.environ.get("SLACK_BOT_TOKEN")
     token = TokenVariable(variable) if variable else services.slack_token
     return SlackChannel(

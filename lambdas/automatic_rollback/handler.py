@@ -11,6 +11,7 @@ import boto3
 from phaseline import times
 from phaseline.aws import jitter, metrics
 from phaseline.aws.config import config
+from phaseline.aws.wording import worded
 from phaseline.documents.commit import Commits
 from phaseline.documents.store import Documents
 from phaseline.errors import InputError, RefusedError
@@ -54,6 +55,7 @@ _ROLLBACK = AutomaticRollback(
 _ENVIRONMENT = os.environ["ENVIRONMENT"]
 
 
+@worded()
 def handler(event: dict[str, Any], context: object) -> None:
     """Roll back the promotions of the failed execution, or log why they stay.
 

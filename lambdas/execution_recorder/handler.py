@@ -7,6 +7,7 @@ from typing import Any
 import boto3
 
 from phaseline.aws.config import config
+from phaseline.aws.wording import worded
 from phaseline.errors import InputError
 from phaseline.pipeline.recorder import Recorder
 
@@ -21,6 +22,7 @@ _RECORDER = Recorder(
 _ENVIRONMENT = os.environ["ENVIRONMENT"]
 
 
+@worded()
 def handler(event: dict[str, Any], context: object) -> None:
     """Record the execution of an event. Errors are raised, so that Lambda retries."""
     del context

@@ -19,6 +19,7 @@ from phaseline import times
 from phaseline.aws import metrics
 from phaseline.aws.config import config
 from phaseline.aws.secret import Secret
+from phaseline.aws.wording import worded
 from phaseline.errors import InputError, PhaselineError, RemoteCallError
 from phaseline.pipeline import jobs
 from phaseline.pipeline.executions import Executions
@@ -76,6 +77,7 @@ _TOKEN = Secret(
 )
 
 
+@worded()
 def handler(event: dict[str, Any], context: Context) -> None:
     """Update the messages about the execution of a CodePipeline job or of a state change.
 

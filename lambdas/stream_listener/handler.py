@@ -19,6 +19,7 @@ from phaseline.algorithms.schema import Schema
 from phaseline.aws import jitter, metrics
 from phaseline.aws.config import config
 from phaseline.aws.secret import Secret
+from phaseline.aws.wording import worded
 from phaseline.documents.commit import Commits
 from phaseline.documents.store import Documents
 from phaseline.errors import InputError, PhaselineError
@@ -78,6 +79,7 @@ _LISTENER = Listener(
 )
 
 
+@worded()
 def handler(event: object, context: object) -> dict[str, list[dict[str, str]]]:
     """Process a batch of stream records. Return the record from which Lambda must retry, if any.
 

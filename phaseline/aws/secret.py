@@ -7,6 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from phaseline.aws.refusals import code_of, may_pass
 from phaseline.errors import ConfigurationError, RemoteCallError
+from phaseline.text import is_token
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -63,7 +64,7 @@ class Secret:
                 f"the secret can't be read ({code_of(error)})",
                 "Create it, or correct the template's token parameter and deploy again.",
             ) from error
-        if not text or not text.isascii() or not text.isprintable() or " " in text:
+        if not is_token(text):
             raise ConfigurationError(
                 self.arn,
                 "expected a token as plain text on one line, found another format",

@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from phaseline.aws.caller import concerns_caller
 from phaseline.aws.throttling import wait_out
+from phaseline.aws.wording import wording
 from phaseline.deploy.plan import EVERY, STACKS
 from phaseline.deploy.stack import Stack, describe
 from phaseline.drift import code_check, function_code, pipeline_check, stack_check
@@ -76,7 +77,7 @@ class InfrastructureCheck:
         except (PhaselineError, ClientError, BotoCoreError) as error:
             if concerns_caller(error):
                 raise
-            reason = str(error)
+            reason = wording(error)
         return CheckResult(failures=(Failure(subject, f"It could not be checked: {reason}"),))
 
     def _described(self, short: str) -> Stack | CheckResult:

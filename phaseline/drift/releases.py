@@ -17,6 +17,7 @@ from phaseline import times
 from phaseline.algorithms.names import TYPES
 from phaseline.algorithms.table import AlgorithmsTable
 from phaseline.aws.caller import concerns_caller
+from phaseline.aws.wording import wording
 from phaseline.documents.commit import Commits
 from phaseline.documents.document import Document
 from phaseline.documents.store import Stored
@@ -289,5 +290,5 @@ def _tried(subject: str, check: Callable[[], Iterable[Result]]) -> list[Result]:
     except (PhaselineError, BotoCoreError, ClientError) as error:
         if concerns_caller(error):
             raise
-        results.append(Failure(subject, str(error)))
+        results.append(Failure(subject, wording(error)))
     return results

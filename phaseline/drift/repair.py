@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from botocore.exceptions import BotoCoreError, ClientError
 
 from phaseline import times
+from phaseline.aws.wording import wording
 from phaseline.documents.document import Entry
 from phaseline.documents.store import Stored
 from phaseline.drift import table_rules
@@ -67,7 +68,7 @@ class Repairs:
         try:
             return self._made(group, report)
         except (PhaselineError, BotoCoreError, ClientError) as error:
-            return [Repaired(repair, str(error), done=False) for repair in group]
+            return [Repaired(repair, wording(error), done=False) for repair in group]
 
     def _made(self, group: Sequence[Repair], report: Report) -> Sequence[Repaired]:
         match group[0].action:
@@ -145,7 +146,7 @@ class Repairs:
                 self.check.executions, stored.document.type, stored.version_id, lambda: None
             )
         except (PhaselineError, BotoCoreError, ClientError) as error:
-            return None, f"; no execution carries it yet: {error}"
+            return None, f"; no execution carries it yet: {wording(error)}"
         return ensured.execution, f"; execution {ensured.execution} carries it"
 
     def _build(self, repair: Repair) -> Repaired:

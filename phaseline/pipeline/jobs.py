@@ -14,6 +14,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.htm
 
 import json
 import logging
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 
 from phaseline import archive
 from phaseline.aws.refusals import Meaning, meaning
+from phaseline.aws.wording import worded, wording
 from phaseline.errors import ConfigurationError, InputError, PhaselineError
 
 if TYPE_CHECKING:
@@ -120,6 +122,7 @@ def parse(event: Mapping[str, Any]) -> Job:
     )
 
 
+@worded()
 def answer(
     event: Mapping[str, Any],
     work: Callable[[Job], Done | Continue],
@@ -136,7 +139,8 @@ def answer(
     try:
         outcome = work(parse(event))
     except Exception as error:  # noqa: BLE001 - an unanswered job stays open for 20 minutes
-        _LOG.exception("The job failed", extra={"job": job})
+        where = traceback.format_tb(error.__traceback__)
+        _LOG.error("The job failed", extra={"job": job, "error": _said(error), "trace": where})
         fail(job, error, client=client)
         return
     try:
@@ -173,7 +177,7 @@ def succeed(job: str, outcome: Done | Continue, *, client: "CodePipelineClient")
 
 def fail(job: str, error: Exception, *, client: "CodePipelineClient") -> None:
     """Answer a job with failure. The console and Slack show the message of `error`."""
-    text = str(error) if isinstance(error, PhaselineError) else f"{type(error).__name__}: {error}"
+    text = _said(error)
     message = text if len(text) <= MESSAGE_LIMIT else text[: MESSAGE_LIMIT - len(CUT)] + CUT
     _unless_answered(
         job,
@@ -209,6 +213,12 @@ def write(s3: "S3Client", artifact: Artifact, files: Mapping[str, bytes]) -> boo
             raise
         return False
     return True
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, PhaselineError):
+        return str(error)
+    return f"{type(error).__name__}: {wording(error)}"
 
 
 def _unless_answered(job: str, call: Callable[[], object]) -> None:

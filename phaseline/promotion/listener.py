@@ -16,6 +16,7 @@ from phaseline.algorithms.changes import Change, Ignored, changes_of
 from phaseline.algorithms.names import TYPES
 from phaseline.algorithms.records import sequence_number
 from phaseline.algorithms.schema import Schema
+from phaseline.aws.wording import wording
 from phaseline.documents.commit import Commits, Committed
 from phaseline.documents.merge import Merged, due_changes, merge
 from phaseline.errors import DocumentError, PhaselineError, RemoteCallError
@@ -204,7 +205,7 @@ def _phaseline_error(type_: str, error: Exception, remedy: str) -> PhaselineErro
     """Convert an error of AWS to a PhaselineError that names the document."""
     if isinstance(error, PhaselineError):
         return error
-    return RemoteCallError(f"metadata document '{type_}'", str(error), remedy)
+    return RemoteCallError(f"metadata document '{type_}'", wording(error), remedy)
 
 
 def _by_type(changes: Iterable[Change]) -> dict[str, list[Change]]:

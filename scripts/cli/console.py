@@ -22,7 +22,7 @@ import click
 
 from phaseline.errors import InputError, PhaselineError, RemoteCallError
 from phaseline.github import markdown
-from scripts.cli import streams
+from scripts.cli import secrets, streams
 from scripts.cli.streams import inert
 from scripts.github import job
 
@@ -147,6 +147,7 @@ def _failure_of(command: click.Command) -> PhaselineError:
     # A shell completes only the name of a program, which `python -m scripts` is not.
     name = "phaseline" if COMPLETION in os.environ else None
     try:
+        secrets.check(os.environ)
         sys.exit(command.main(prog_name=name, complete_var=COMPLETION, standalone_mode=False) or 0)
     except PhaselineError as error:
         return error
@@ -162,12 +163,23 @@ def _failure_of(command: click.Command) -> PhaselineError:
     except click.ClickException as error:
         return misused(error)
     except Exception as error:  # noqa: BLE001 - a workflow has an annotation for each error
-        traceback.print_exc()
+        _print_trace(error)
         return RemoteCallError(
             "an unexpected error",
             f"{type(error).__name__}, see the lines above",
             "Report it with these lines: it is a defect of Phaseline.",
         )
+
+
+def _print_trace(error: BaseException) -> None:
+    """Print a traceback in which errors of the AWS library have no part of a request."""
+    from phaseline.aws.wording import wording
+
+    if cause := error.__cause__ or error.__context__:
+        _print_trace(cause)
+    print("Traceback (most recent call last):", file=sys.stderr)
+    traceback.print_tb(error.__traceback__)
+    print(f"{type(error).__name__}: {wording(error)}\n", file=sys.stderr)
 
 
 def misused(error: click.ClickException) -> PhaselineError:

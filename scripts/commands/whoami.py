@@ -19,7 +19,7 @@ from phaseline.errors import ConfigurationError, RemoteCallError
 from phaseline.github import trust
 from phaseline.github.markdown import escape
 from phaseline.github.trust import ExpectedClaim, Row
-from scripts.cli import aws
+from scripts.cli import aws, secrets
 from scripts.cli.console import Console, json_option
 from scripts.cli.options import ROLE_ARN, Assignment
 from scripts.github import job
@@ -83,6 +83,7 @@ def request_token(environ: Mapping[str, str]) -> str:
             f"{URL} is not set",
             "Give the job `permissions: id-token: write`. A pull request of a fork cannot have it.",
         )
+    secrets.check(environ)
     where = "GitHub's identity provider"
     separator = "&" if "?" in environ[URL] else "?"
     try:

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from phaseline.aws import metrics
 from phaseline.aws.caller import concerns_caller
+from phaseline.aws.wording import wording
 from phaseline.deploy.plan import EVERY
 from phaseline.drift import code_check
 from phaseline.drift.deployed import Checkout, Clients, Deployed
@@ -63,7 +64,9 @@ class DriftCheck:
             except (PhaselineError, ClientError, BotoCoreError) as error:
                 if concerns_caller(error):
                     raise
-                return replace(report, failures=(*report.failures, Failure("releases", str(error))))
+                return replace(
+                    report, failures=(*report.failures, Failure("releases", wording(error)))
+                )
 
     def compare_and_repair(self) -> tuple[Report, tuple[Repaired, ...]]:
         """Repair until nothing can be repaired, for at most ROUNDS rounds.
@@ -123,7 +126,8 @@ class DriftCheck:
             try:
                 repairs = Repairs(self.releases, self.services.cdn, self._redeploy)
             except (PhaselineError, ClientError, BotoCoreError) as error:
-                self.console.progress(f"  {error}", "red")  # for example, a stack is missing
+                # For example, a stack is missing.
+                self.console.progress(f"  {wording(error)}", "red")
                 return ()
             repaired = repairs.carry_out(report)
             for result in repaired:
@@ -134,7 +138,7 @@ class DriftCheck:
                     follow(self.services, self.console, execution, FOLLOW_TIMEOUT)
                 except (PhaselineError, ClientError, BotoCoreError) as error:
                     # The next comparison reports what is still different.
-                    self.console.progress(f"  {error}", "red")
+                    self.console.progress(f"  {wording(error)}", "red")
         return repaired
 
     def _redeploy(self, target: Mapping[str, str]) -> str:
@@ -172,7 +176,7 @@ class DriftCheck:
                     client = aws.client("cloudwatch")
                     metrics.put(client, "DriftChecked", 1, environment=report.environment)
         except (PhaselineError, ClientError, BotoCoreError) as error:
-            report = replace(report, failures=(*report.failures, Failure("report", str(error))))
+            report = replace(report, failures=(*report.failures, Failure("report", wording(error))))
         return report, kept
 
     def _notify(self, report: Report, kept: KeptIssue) -> slack.PostResult:

@@ -12,6 +12,7 @@ from urllib3 import Retry
 from phaseline.errors import ConfigurationError, PhaselineError, RemoteCallError
 from phaseline.github import answers
 from phaseline.github.answers import Answer, Kind
+from scripts.cli import secrets
 
 if TYPE_CHECKING:
     from github.Repository import Repository
@@ -47,6 +48,7 @@ def repository(environ: Mapping[str, str], option: str) -> "Repository":
                 f"{name} is not set, which {option} needs",
                 f"Set the variable, or omit {option}.",
             )
+    secrets.check(environ)
     client = github.Github(
         auth=github.Auth.Token(values["GITHUB_TOKEN"]),
         base_url=environ.get("GITHUB_API_URL", "https://api.github.com"),
@@ -110,7 +112,9 @@ def _pause(answer: Answer | None, number: int) -> float | None:
 
 def _translated(where: str, permission: str, error: Answer | Exception) -> PhaselineError:
     if not isinstance(error, Answer):
-        return RemoteCallError(where, f"GitHub was not reached: {error}", "Run the command again.")
+        # The text of the error may quote the request, which contains the token.
+        problem = f"GitHub was not reached ({type(error).__name__})"
+        return RemoteCallError(where, problem, "Run the command again.")
     problem = f"GitHub answers {error}"
     if error.kind is Kind.THROTTLED:
         return RemoteCallError(where, problem, "Run it again after that: nothing is written twice.")

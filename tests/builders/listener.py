@@ -9,10 +9,9 @@ from moto import mock_aws
 from pytest_httpserver import HTTPServer
 
 from phaseline.documents.store import Documents
+from tests.builders.canaries import CANARIES
 from tests.builders.stores import BUCKET, make_table, never
 from tests.conftest import LoadHandler
-
-CANARY = "ghs_canaryToken0123456789"
 
 
 @pytest.fixture
@@ -23,7 +22,9 @@ def listener(load_handler: LoadHandler, httpserver: HTTPServer) -> Iterator[Modu
         s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         Documents(s3, BUCKET, "metadata/", never).create_missing()
         make_table(boto3.client("dynamodb"), "ledger")
-        secret = boto3.client("secretsmanager").create_secret(Name="t", SecretString=CANARY)
+        secret = boto3.client("secretsmanager").create_secret(
+            Name="t", SecretString=CANARIES["GitHub token"]
+        )
         yield load_handler(
             "stream_listener",
             {

@@ -9,7 +9,6 @@ DOCUMENTS = {"in": "v0", "opt": "v1", "out": "v0"}
 """The versions of the documents that the pipeline took."""
 EXECUTION = "aaaaaaaa-0000-4000-8000-000000000001"
 JOB = "11111111-2222-3333-4444-555555555555"
-CANARIES = ("CANARY-ACCESS-KEY", "CANARY-SECRET-KEY", "CANARY-SESSION-TOKEN")
 
 
 def lambda_job(

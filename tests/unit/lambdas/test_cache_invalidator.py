@@ -12,12 +12,13 @@ from moto import mock_aws
 
 from phaseline.site import publication
 from phaseline.site.publication import Publication
+from tests.builders import canaries
 from tests.builders.calls import Answer, Calls, JobAnswers
 from tests.builders.distributions import ORIGIN, distribution
 from tests.builders.logs import everything
 from tests.builders.site import PUBLICATION_KEY, build, make_buckets
 from tests.conftest import LoadHandler
-from tests.events.jobs import CANARIES, EXECUTION, Context, lambda_job
+from tests.events.jobs import EXECUTION, Context, lambda_job
 
 EVENT = lambda_job(inputs={"Publication": PUBLICATION_KEY})
 
@@ -193,7 +194,7 @@ def test_a_fault_at_any_call_fails_the_action(
     assert [f["failureDetails"]["type"] for f in answers.failures] == ["PermissionError"]
     assert answers.successes == []
     shown = everything(capsys, caplog)
-    assert not any(canary in shown for canary in CANARIES)
+    assert canaries.found_in(shown) == []
 
 
 def test_a_missing_artifact_fails_the_action(account: Any, load_handler: LoadHandler) -> None:

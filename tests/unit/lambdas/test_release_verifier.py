@@ -16,6 +16,7 @@ from phaseline.releases.release import Release
 from phaseline.site import publication, verifier
 from phaseline.site.live import Live, LiveDocument, Lives
 from phaseline.site.publication import Publication
+from tests.builders import canaries
 from tests.builders.calls import Answer, Calls, JobAnswers
 from tests.builders.logs import everything
 from tests.builders.site import (
@@ -34,7 +35,7 @@ from tests.builders.site import (
 )
 from tests.builders.stores import make_table
 from tests.conftest import LoadHandler
-from tests.events.jobs import CANARIES, EXECUTION, lambda_job
+from tests.events.jobs import EXECUTION, lambda_job
 
 FILES = {"index.html": b"new", "phaseline.json": manifest(revision=2)}
 AT = "2026-11-24T20:00:00Z"
@@ -596,7 +597,7 @@ def test_a_fault_at_any_call_fails_and_a_retry_repairs(
     assert contents(s3) == FILES
     assert states(ledger) == ["superseded", "verified", "open"]
     shown = everything(capsys, caplog)
-    assert not any(canary in shown for canary in CANARIES)
+    assert canaries.found_in(shown) == []
 
 
 def test_a_silent_ledger_fails_the_action(lambda_: ModuleType, httpserver: HTTPServer) -> None:

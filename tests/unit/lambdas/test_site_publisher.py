@@ -15,7 +15,7 @@ from moto import mock_aws
 from phaseline.site import content_types, manifests
 from phaseline.site.bucket import Site
 from phaseline.site.publication import Listed
-from tests.builders import hostile
+from tests.builders import canaries, hostile
 from tests.builders.calls import Answer, Calls, JobAnswers
 from tests.builders.logs import everything
 from tests.builders.site import (
@@ -37,7 +37,7 @@ from tests.builders.site import (
     state,
 )
 from tests.conftest import LoadHandler
-from tests.events.jobs import CANARIES, EXECUTION, Context, lambda_job
+from tests.events.jobs import EXECUTION, Context, lambda_job
 
 FILES = {
     "index.html": b"<h1>new</h1>",
@@ -570,7 +570,7 @@ def test_a_fault_at_any_call_fails_the_job_and_a_retry_repairs(
     assert contents(s3) == published(FILES)
     assert list(publication(s3)["keys"]) == sorted(published(FILES))
     shown = everything(capsys, caplog)
-    assert not any(canary in shown for canary in CANARIES)
+    assert canaries.found_in(shown) == []
 
 
 @pytest.mark.parametrize("position", range(CALLS))

@@ -23,13 +23,15 @@ from phaseline.releases.release import SUPERSEDED, VERIFIED, Release
 from phaseline.slack import looks, message_record, notifier
 from phaseline.slack.message_record import View
 from phaseline.slack.rendering import Message
+from tests.builders import canaries
 from tests.builders.calls import Answer, Calls, JobAnswers
 from tests.builders.logs import fields
 from tests.builders.stores import make_table
 from tests.conftest import LoadHandler
-from tests.events.jobs import CANARIES, EXECUTION, JOB, Context, lambda_job, pipeline_failed
+from tests.events.jobs import EXECUTION, JOB, Context, lambda_job, pipeline_failed
 
-TOKEN, NEW_TOKEN = "xoxb-CANARY-TOKEN", "xoxb-CANARY-TOKEN-2"
+TOKEN = canaries.CANARIES["Slack token"]
+NEW_TOKEN = f"{TOKEN}-2"
 
 
 SOURCE_TYPE = {"category": "Source", "owner": "AWS", "provider": "S3", "version": "1"}
@@ -218,13 +220,13 @@ def shown(post: dict[str, Any]) -> str:
 def _no_secret_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     yield
     logged = caplog.text + str(fields(caplog))
-    assert not any(canary in logged for canary in (*CANARIES, TOKEN, NEW_TOKEN))
+    assert canaries.found_in(logged) == []
 
 
 def lost(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     """The log lines about lost messages; asserts that nothing printed shows a secret."""
     out, err = capsys.readouterr()
-    assert not any(canary in out + err for canary in (*CANARIES, TOKEN, NEW_TOKEN))
+    assert canaries.found_in(out + err) == []
     lines = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
     return [line for line in lines if "SlackMessageLost" in line]
 

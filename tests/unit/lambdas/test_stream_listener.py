@@ -12,7 +12,7 @@ from werkzeug import Response
 
 from phaseline.errors import InputError
 from phaseline.releases.ledger import Ledger
-from tests.builders.listener import CANARY
+from tests.builders import canaries
 from tests.builders.listener import listener as listener  # a fixture
 from tests.builders.logs import everything, fields
 from tests.events import samples, stream_record
@@ -62,7 +62,7 @@ def test_github_down(
     assert listener.handler({"Records": [stream_record(5)]}, None) == {"batchItemFailures": []}
     logged = everything(capsys, caplog)
     assert "DispatchFailed" in logged
-    assert CANARY not in logged
+    assert canaries.found_in(logged) == []
     httpserver.clear()
     httpserver.expect_request(PATH).respond_with_response(Response(status=204))
     for _ in range(2):

@@ -22,9 +22,10 @@ from moto import mock_aws
 from phaseline.errors import ConfigurationError, InputError
 from phaseline.pipeline import jobs
 from phaseline.pipeline.jobs import Artifact, Continue, Done, Job
+from tests.builders import canaries
 from tests.builders.calls import Answer, JobAnswers
 from tests.builders.logs import everything
-from tests.events.jobs import CANARIES, DOCUMENTS, EXECUTION, JOB, lambda_job
+from tests.events.jobs import DOCUMENTS, EXECUTION, JOB, lambda_job
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_error_names_the_missing_field_and_quotes_no_value(
     del holder[path[-1]]
     with pytest.raises(InputError, match=named) as raised:
         jobs.parse(event)
-    assert not any(canary in str(raised.value) for canary in CANARIES)
+    assert canaries.found_in(raised.value) == []
 
 
 @pytest.mark.parametrize("text", ["", "not json", "[]", "3"])
@@ -246,7 +247,7 @@ def test_artifact_credentials_appear_nowhere(
 
     jobs.answer(lambda_job(), work, client=client)
     texts = everything(capsys, caplog) + repr(answers.asked)
-    assert not any(canary in texts for canary in CANARIES)
+    assert canaries.found_in(texts) == []
 
 
 @given(st.text())

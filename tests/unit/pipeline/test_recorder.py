@@ -6,10 +6,9 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from phaseline.errors import InputError
+from phaseline.errors import InputError, RemoteCallError
 from phaseline.pipeline.actions import Action
 from phaseline.pipeline.recorder import Carried, Execution, Recorder
 from phaseline.releases.ledger import Ledger
@@ -199,7 +198,7 @@ def test_invocation_that_failed_to_write_is_repeated_with_success(
 ) -> None:
     broken = [True]
     Calls(recorder.dynamodb, PutItem=lambda _: code if broken[0] else None)
-    with pytest.raises(ClientError, match=code):
+    with pytest.raises(RemoteCallError, match=code):
         lambda_.handler(pipeline_failed(), None)
     broken[0] = False
     lambda_.handler(pipeline_failed(), None)

@@ -1,6 +1,6 @@
 """Where the emulator is attached to ministack. Everything that depends on its inside is here.
 
-ministack has no public way to add a service, so its tables get entries and eleven functions are
+ministack has no public way to add a service, so its tables get entries and twelve functions are
 wrapped. tests/emulator/test_seams.py fails when a new version moves one of them.
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ministack import app as ministack
-from ministack.core import iam_actions, router
+from ministack.core import iam_actions, iam_evaluator, router
 from ministack.services import cloudfront, codebuild, eventbridge, s3, sts
 from ministack.services.cloudformation import drift as detection
 from ministack.services.cloudformation import provisioners
@@ -24,7 +24,7 @@ from local.aws.codepipeline.jobs import Jobs
 from local.aws.codepipeline.service import CodePipeline
 from local.aws.codepipeline.state import Store
 from local.aws.deliveries import Deliveries
-from local.aws.ministack import cdn, drift, permissions, web_identity
+from local.aws.ministack import cdn, drift, permissions, usage, web_identity
 from local.aws.ministack.connections import Connections
 from local.aws.ministack.roles import Roles
 from local.aws.ministack.web_identity import WebIdentity
@@ -49,8 +49,11 @@ _object_version: contextvars.ContextVar[str | None] = contextvars.ContextVar(
 )
 
 
-def attach(endpoint: str, git_root: Path) -> tuple[CodePipeline, WebIdentity, Connections]:
-    """Add what ministack lacks to it. Called once per process."""
+def attach(
+    endpoint: str, git_root: Path, used: Path
+) -> tuple[CodePipeline, WebIdentity, Connections]:
+    """Add what ministack lacks to it. Called once per process. `used` is the file that records the
+    actions of roles."""
     store, jobs, roles, connections = Store(), Jobs(), Roles(endpoint), Connections()
     engine = Engine(store, roles, performer(connections, jobs, git_root))
     service = CodePipeline(store, engine, jobs, roles)
@@ -64,6 +67,7 @@ def attach(endpoint: str, git_root: Path) -> tuple[CodePipeline, WebIdentity, Co
     project = provisioners._RESOURCE_HANDLERS["AWS::CodeBuild::Project"]
     for step in ("create", "update"):
         project[step] = builds.keeping_log_group(project[step])
+    iam_evaluator.enforce = usage.recording(iam_evaluator.enforce, used)
     iam_actions.SERVICE_TO_IAM_NAMESPACE |= permissions.NAMESPACES
     iam_actions.extract_resource_arn = _resource_arn(iam_actions.extract_resource_arn)
     iam_actions.request_tag_context = _request_keys(iam_actions.request_tag_context)

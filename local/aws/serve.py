@@ -22,6 +22,8 @@ SERVICES = """
     monitoring s3 secretsmanager sns sqs ssm sts tagging
 """
 
+USED = "used.jsonl"
+"""The file in the state's folder with the actions that each role was allowed."""
 # Nothing else of the caller's environment reaches the emulator, and through it the Lambdas.
 KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "SYSTEMROOT")
 
@@ -37,7 +39,7 @@ def main() -> None:
         _redirect_output(arguments.log)
     # The first entry is this directory, whose modules are no top-level modules.
     sys.path[0] = str(ROOT)
-    asyncio.run(_serve(arguments.port, arguments.git_root))
+    asyncio.run(_serve(arguments.port, arguments.git_root, arguments.state / USED))
     _end(temporary)
 
 
@@ -80,7 +82,7 @@ def _redirect_output(log: Path) -> None:
         os.dup2(file.fileno(), 2)
 
 
-async def _serve(port: int, git_root: Path) -> None:
+async def _serve(port: int, git_root: Path, used: Path) -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack.app import app
@@ -91,7 +93,7 @@ async def _serve(port: int, git_root: Path) -> None:
     gc.freeze()
     gc.set_threshold(5_000, 10, 50)
 
-    told = push.addresses(*seams.attach(f"http://127.0.0.1:{port}", git_root))
+    told = push.addresses(*seams.attach(f"http://127.0.0.1:{port}", git_root, used))
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
     config.keep_alive_timeout = 75

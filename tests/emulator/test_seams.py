@@ -31,6 +31,7 @@ print(json.dumps({
     "lacking": [name for name in ("codepipeline", "codeconnections") if name in tables[0]],
     "roles": hasattr(iam._roles, "get_scoped"),
     "providers": hasattr(iam._oidc_providers, "pop"),
+    "sessions": hasattr(sts._sessions, "get"),
     "stores": all(hasattr(one, "get") for one in (eventbridge._rules, lambda_svc._esms)),
 }))
 """
@@ -47,11 +48,20 @@ def test_seams_are_where_they_were() -> None:
     assert found["roles"]
     assert found["providers"]
     assert found["stores"]
+    assert found["sessions"]
     functions = found["functions"]
     assert functions["_invoke_target"] == ["target", "event", "rule", "view"]
     assert functions["_dispatch_event"] == ["event", "view"]
     assert functions["_put_events"] == ["data", "allow_aws_source"]
     assert functions["_start_build"] == ["data"]
+    assert functions["enforce"] == [
+        "access_key_id",
+        "iam_action",
+        "service",
+        "region",
+        "resource_arn",
+        "service_context",
+    ]
     assert functions["extract_resource_arn"] == [
         "service",
         "method",

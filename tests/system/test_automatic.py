@@ -1,15 +1,18 @@
 """Automatic rollback on the local system: what a promotion breaks is mended without anybody."""
 
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
 
 from local import system as local_system
 from local.demo.demo import BROKEN_BUILD
-from local.system import System
+from local.system import ENVIRONMENT, System
+from phaseline.deploy.plan import STACKS
 from phaseline.promotion.automatic_rollback import WHO
 from phaseline.releases.release import Release
+from tests.builders import usage
 from tests.system.conftest import COMPLETE, RUNNING, executions, names, promote
 from tests.waiting import eventually
 
@@ -119,3 +122,81 @@ def test_the_frontend_is_not_mended_by_a_rollback(careful: System) -> None:
     finally:
         careful.commit_frontend({"buildspec.yml": good}, "Mend the build")
     eventually(lambda: executions(careful)[0]["status"] == "Succeeded")
+
+
+OF_AWS = "AWS makes this call for the service, and the emulator does it without the role."
+FAULTS = "Only a step that fails makes this call."
+NOT_USED_HERE = (
+    ("*Role", "logs:*", OF_AWS),
+    ("StreamListenerRole", "dynamodb:DescribeStream", OF_AWS),
+    ("StreamListenerRole", "dynamodb:GetRecords", OF_AWS),
+    ("StreamListenerRole", "dynamodb:GetShardIterator", OF_AWS),
+    ("StreamListenerRole", "dynamodb:ListStreams", OF_AWS),
+    ("BuildRole", "s3:GetBucket*", OF_AWS),
+    ("BuildRole", "s3:GetObjectVersion", OF_AWS),
+    ("PipelineRole", "s3:GetBucketAcl", OF_AWS),
+    ("PipelineRole", "s3:GetBucketLocation", OF_AWS),
+    (
+        "PipelineRole",
+        "s3:GetObject",
+        "Only actions of other kinds need it.",
+    ),
+    ("PipelineRole", "s3:GetObjectVersion", "Only actions of other kinds need it."),
+    ("PipelineRole", "codestar-connections:UseConnection", "The former name of the same action."),
+    ("*Role", "kms:Decrypt", "Only a token that is encrypted with an own key needs it."),
+    ("*Role", "ssm:GetParameter", "Only a token in the Parameter Store needs it."),
+    ("ExecutionRecorderRole", "sqs:SendMessage", FAULTS),
+    ("StreamListenerRole", "s3:PutObject", FAULTS),
+    ("StreamListenerRole", "s3:ListBucket*", FAULTS),
+    ("StreamListenerRole", "s3:GetObjectVersion", FAULTS),
+    ("StreamListenerRole", "dynamodb:DeleteItem", FAULTS),
+    ("StreamListenerRole", "dynamodb:Query", "Only a withdrawal needs it."),
+    ("AutomaticRollbackRole", "s3:ListBucket*", FAULTS),
+    ("*Role", "codepipeline:PutJobFailureResult", FAULTS),
+    ("SitePublisherRole", "s3:ListBucket", "Without it, S3 answers 403 for a missing object."),
+    ("ReleaseVerifierRole", "s3:ListBucket", "Without it, S3 answers 403 for a missing object."),
+    ("ReleaseVerifierRole", "s3:DeleteObject", "Only a build that drops a file needs it."),
+    ("ReleaseVerifierRole", "cloudfront:*", "Only a build that drops a file needs it."),
+    (
+        "CacheInvalidatorRole",
+        "cloudfront:GetInvalidation",
+        "Only a slow invalidation needs it.",
+    ),
+)
+"""The actions of roles that no step of these tests has to use, with the reason."""
+
+
+def excused(role: str, action: str) -> list[tuple[str, str, str]]:
+    """Return the exceptions for an action of a role."""
+    return [
+        entry
+        for entry in NOT_USED_HERE
+        if fnmatchcase(role, entry[0]) and fnmatchcase(action, entry[1])
+    ]
+
+
+def test_roles_are_granted_only_what_a_step_uses(careful: System) -> None:
+    """Without any one of the statements, a call would be refused: of a step here, or of one that an
+    exception names. What one statement allows, no other one of the role allows, too."""
+    if not any(release.who == WHO for release in careful.ledger.newest("opt")):
+        promote(careful, "opt", "granted", "1.0.0")
+        eventually(lambda: settled(careful))
+        poison(careful, "granted", "2.0.0")
+        eventually(lambda: newest(careful, "granted").who == WHO)
+        eventually(lambda: newest(careful, "granted").state == "verified")
+        eventually(lambda: settled(careful))
+    found = list(usage.granted(careful, [f"phaseline-{ENVIRONMENT}-{name}" for name in STACKS]))
+    grants, calls = [grant for _, grant in found], usage.used(careful)
+    roles = {grant.role: role for role, grant in found}
+    assert len(roles) == 10
+    unused = {(roles[grant.role], action) for grant, action in usage.unused(grants, calls)}
+    assert {one for one in unused if not excused(*one)} == set()
+    spare = [(roles[grant.role], grant) for grant in usage.removable(grants, calls)]
+    assert [
+        (role, grant.sid)
+        for role, grant in spare
+        if not all(excused(role, action) for action in grant.actions)
+    ] == []
+    given = {(role, action) for role, grant in found for action in grant.actions}
+    stale = {*NOT_USED_HERE} - {entry for one in given for entry in excused(*one)}
+    assert stale == set()

@@ -86,6 +86,11 @@ UNAVAILABLE = frozenset(
 DENIED = re.compile(r"\w*AccessDenied(Exception)?|UnauthorizedOperation|NotAuthorized|403")
 """403 is the code of an answer without a body, such as that of HeadObject."""
 
+SIGNED = "The Canonical String"
+"""With these words, an answer about a wrong signature begins to quote the signed request, with the
+session token. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
+"""
+
 
 def code_of(error: ClientError) -> str:
     """Return the error code, or "Unknown" if the answer has none."""
@@ -93,8 +98,9 @@ def code_of(error: ClientError) -> str:
 
 
 def message_of(error: ClientError) -> str:
-    """Return the error message without its full stop. It may be empty."""
-    return str(error.response.get("Error", {}).get("Message", "")).rstrip(".")
+    """Return the error message without its full stop and the signed request. It may be empty."""
+    message = str(error.response.get("Error", {}).get("Message", ""))
+    return message.partition(SIGNED)[0].rstrip(". \n")
 
 
 def meaning(error: ClientError) -> Meaning:

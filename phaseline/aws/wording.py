@@ -5,12 +5,8 @@ from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 
+from phaseline.aws.refusals import SIGNED
 from phaseline.errors import RemoteCallError
-
-SIGNED = "The Canonical String"
-"""With these words, an answer about a wrong signature begins to quote the signed request, with the
-session token. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
-"""
 
 
 def wording(error: BaseException) -> str:

@@ -20,6 +20,7 @@ from phaseline.aws.refusals import (
     meaning,
     message_of,
 )
+from phaseline.aws.wording import wording
 from phaseline.errors import ConfigurationError, PhaselineError, RemoteCallError
 
 SETTINGS = "the AWS settings"
@@ -134,6 +135,7 @@ def translated(error: BotoCoreError | ClientError) -> PhaselineError:
     if HEADER.search(message):
         message = HEADER.sub("a credential has a character that no header may have", message)
         return ConfigurationError(SETTINGS, message, "Set the credentials without line breaks.")
+    message = wording(error).rstrip(".: ")
     kind, remedy = kind_of(type(error)) or (RemoteCallError, AGAIN)
     return kind(SETTINGS if kind is ConfigurationError else "a call to AWS", message, remedy)
 

@@ -23,7 +23,7 @@ def check(environ: Mapping[str, str]) -> None:
     for name in NAMES:
         if environ.get(name) and not is_token(environ[name]):
             raise ConfigurationError(
-                f"the environment variable {name}",
-                "expected plain text on one line, found a space or a control character",
+                "the AWS settings" if name.startswith("AWS_") else "the environment variables",
+                f"{name}: expected plain text on one line, found a space or a control character",
                 "Set the variable without quotes, spaces and line breaks.",
             )

@@ -51,19 +51,19 @@ class Secret:
                 self.arn,
                 f"the service did not answer ({type(error).__name__})",
                 "The next use tries again. Check the function's network access to the service.",
-            ) from error
+            ) from None
         except ClientError as error:
             if may_pass(error):
                 raise RemoteCallError(
                     self.arn,
                     f"the service gives no answer of use ({code_of(error)})",
                     "It is asked again at the next use.",
-                ) from error
+                ) from None
             raise ConfigurationError(
                 self.arn,
                 f"the secret can't be read ({code_of(error)})",
                 "Create it, or correct the template's token parameter and deploy again.",
-            ) from error
+            ) from None
         if not is_token(text):
             raise ConfigurationError(
                 self.arn,

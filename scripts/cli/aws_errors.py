@@ -133,7 +133,7 @@ def translated(error: BotoCoreError | ClientError) -> PhaselineError:
         return _refused(error)
     message = " ".join(str(error).split()).rstrip(".: ")
     if HEADER.search(message):
-        message = HEADER.sub("a credential has a character that no header may have", message)
+        message = f"{wording(error)}: a credential has a character that no header may have"
         return ConfigurationError(SETTINGS, message, "Set the credentials without line breaks.")
     message = wording(error).rstrip(".: ")
     kind, remedy = kind_of(type(error)) or (RemoteCallError, AGAIN)

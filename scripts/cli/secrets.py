@@ -25,5 +25,5 @@ def check(environ: Mapping[str, str]) -> None:
             raise ConfigurationError(
                 "the AWS settings" if name.startswith("AWS_") else "the environment variables",
                 f"{name}: expected plain text on one line, found a space or a control character",
-                "Set the variable without quotes, spaces and line breaks.",
+                "Set the credentials without line breaks, quotes and spaces.",
             )

@@ -148,7 +148,8 @@ def answer(
     except (ClientError, ParamValidationError) as error:
         if not _is_unacceptable(error):
             raise
-        _LOG.exception("CodePipeline can't accept the answer", extra={"job": job})
+        fields = {"job": job, "error": _said(error)}
+        _LOG.error("CodePipeline can't accept the answer", extra=fields)
         fail(job, error, client=client)
 
 

@@ -1,6 +1,7 @@
 """No secret is shown, whatever a function or a command does and whichever of its calls fails."""
 
 import base64
+import functools
 import io
 import json
 import logging
@@ -22,7 +23,7 @@ from moto import mock_aws
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from phaseline.deploy import environment
+from phaseline.deploy import environment, package
 from phaseline.documents.store import Documents
 from phaseline.site import publication
 from phaseline.site.publication import Publication
@@ -145,9 +146,10 @@ def world(monkeypatch: pytest.MonkeyPatch, httpserver: HTTPServer) -> Iterator[W
         }
         for kind, arn in arns.items():
             monkeypatch.setenv(f"{kind.upper()}_TOKEN_ARN", arn)
-        version = documents.read("opt").version_id
-        served = manifest(revision=0).replace(b'"v0"', json.dumps(version).encode())
-        made = World(Remote(monkeypatch, ANSWERS), httpserver, arns, served)
+        served = json.loads(manifest(revision=0))
+        for type_, document in served["documents"].items():
+            document["version_id"] = documents.read(type_).version_id
+        made = World(Remote(monkeypatch, ANSWERS), httpserver, arns, json.dumps(served).encode())
         httpserver.expect_request(re.compile(".*")).respond_with_handler(made.answer)
         yield made
     aws.session.cache_clear()
@@ -254,6 +256,8 @@ COMMANDS: Mapping[str, list[str]] = {
 }
 DONE = {"diff", "dora", "history", "report", "start-pipeline", "status", "update-metadata"}
 """The commands that succeed here. The others end with an error, such as a failed execution."""
+built = functools.cache(package.build)
+"""Packages are built once, because a build calls nobody."""
 CALLS_LIMIT = 16
 """Calls of a command that fail in turn. Later ones repeat those of other stacks or documents."""
 
@@ -273,6 +277,7 @@ def job(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callab
         slack_token_arn=world.secrets["Slack"],
     )
     monkeypatch.setattr(environment, "read", lambda client, name: demo)
+    monkeypatch.setattr(package, "build", lambda *place: built(place[0], tuple(place[1]), place[2]))
     files = {name: tmp_path / name for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
     for name, value in {
         "GITHUB_ACTIONS": "true",

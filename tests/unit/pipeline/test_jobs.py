@@ -9,8 +9,6 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
     ConnectTimeoutError,
     EndpointConnectionError,
     ReadTimeoutError,
@@ -19,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from phaseline.errors import ConfigurationError, InputError
+from phaseline.errors import ConfigurationError, InputError, RemoteCallError
 from phaseline.pipeline import jobs
 from phaseline.pipeline.jobs import Artifact, Continue, Done, Job
 from tests.builders import canaries
@@ -181,7 +179,7 @@ def test_done_work_whose_answer_is_not_taken_is_never_answered_as_failed(
     """The invocation fails, and the next delivery answers."""
     broken = [lost]
     answers = JobAnswers(client, PutJobSuccessResult=lambda _: broken[0] if broken else {})
-    with pytest.raises((BotoCoreError, ClientError)):
+    with pytest.raises(RemoteCallError, match="Lambda tries again"):
         jobs.answer(lambda_job(), lambda _: outcome, client=client)
     assert answers.failures == []
     broken.clear()
@@ -197,7 +195,7 @@ def test_answer_that_was_taken_though_its_reply_was_lost_is_not_replaced(client:
         [ReadTimeoutError(endpoint_url="x"), "InvalidJobStateException"]
     )
     answers = JobAnswers(client, PutJobSuccessResult=lambda _: next(replies))
-    with pytest.raises(ReadTimeoutError):
+    with pytest.raises(RemoteCallError, match="ReadTimeoutError"):
         jobs.answer(lambda_job(), lambda _: Done(), client=client)
     jobs.answer(lambda_job(), lambda _: Done(), client=client)
     assert answers.failures == []
@@ -213,7 +211,7 @@ def test_failure_whose_answer_is_not_taken_is_delivered_again(client: Any) -> No
         return Done()
 
     answers = JobAnswers(client, PutJobFailureResult=lambda _: "ThrottlingException")
-    with pytest.raises(ClientError, match="Throttling"):
+    with pytest.raises(RemoteCallError, match="Throttling"):
         jobs.answer(lambda_job(), work, client=client)
     jobs.answer(lambda_job(), work, client=client)
     assert len(answers.successes) == 1

@@ -65,8 +65,8 @@ def merge(
 
     A withdrawal needs its `fallbacks`.
     """
-    batch = _Batch(document, fallbacks, at)
     due = due_changes(document, at)
+    batch = _Batch(document, fallbacks, at, due)
     for change in (*due, *changes):
         batch.apply(change)
     return batch.merged(due)
@@ -103,8 +103,11 @@ def due_changes(document: Document, at: datetime) -> tuple[Change, ...]:
 class _Batch:
     """Applies changes to a document one by one."""
 
-    def __init__(self, before: Document, fallbacks: Fallbacks, at: datetime) -> None:
+    def __init__(
+        self, before: Document, fallbacks: Fallbacks, at: datetime, due: Iterable[Change]
+    ) -> None:
         self._before = before
+        self._due = {change.release_id for change in due}
         self._fallbacks = fallbacks
         self._draft = Draft(before)
         present = without_ended_holds(before, at)
@@ -131,6 +134,7 @@ class _Batch:
             if self._waits(change):
                 return
             if entry is None or entry.version != change.version:
+                self._take_no_effect(change, entry)
                 self._skip(change, "the withdrawn version is not the active one")
             else:
                 self._put(change, self._fallback(change))
@@ -140,15 +144,28 @@ class _Batch:
         self._withdrawn.pop((name, version), None)
         if mark := self._before.mark(name, version):
             reason = f"{version} was marked bad by {mark.who}, {mark.since}: {mark.reason}"
+            self._take_no_effect(change, entry)
             self._skip(change, f"refused: {reason}")
         elif not self._waits(change):
             if entry and (entry.version, entry.display) == (version, change.display):
                 # Somebody else made it active. Later records are compared with this position.
-                advanced = replace(entry, stream=change.stream, sequence=change.sequence)
-                self._draft.put(name, advanced)
+                self._advance(change, entry)
                 self._skip(change, "the version is active already")
             else:
                 self._put(change, None)
+
+    def _take_no_effect(self, change: Change, entry: Entry | None) -> None:
+        """Advance the entry past a due change: if it comes again, it must not wait again.
+
+        Another change is not worth a new revision of the document.
+        """
+        if change.release_id in self._due:
+            none = Entry(None, {}, change.release_id, "", "0", change.requested_at)
+            self._advance(change, entry or none)
+
+    def _advance(self, change: Change, entry: Entry) -> None:
+        advanced = replace(entry, stream=change.stream, sequence=change.sequence)
+        self._draft.put(change.algorithm, advanced)
 
     def merged(self, due: Iterable[Change]) -> Merged:
         """Return the result. A `due` change that the document does not carry is superseded."""

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from phaseline.algorithms.changes import Change
 from phaseline.documents.document import Document, Entry, Hold, Mark
 from phaseline.documents.merge import merge
 from phaseline.releases.release import SUPERSEDED, Release
@@ -219,6 +220,25 @@ def test_redelivered_change_behind_freeze_and_hold_waits_once() -> None:
     freeze = Hold("r", "ana", "t", waiting=(change(1),))
     before = Document("opt", freeze=freeze, holds={"a": Hold("r", "bo", "t")})
     assert len(merge(before, [change(1)], {}, NOW).document.waiting()) == 1
+
+
+@pytest.mark.parametrize("active", [(), (change(1, "1.0"),)], ids=["no entry", "an entry"])
+@pytest.mark.parametrize("is_bad", [False, True])
+def test_change_that_waited_without_effect_never_waits_again(
+    active: tuple[Change, ...], is_bad: bool
+) -> None:
+    """It would end as superseded a second time, and the ledger would have its release twice."""
+    action, marks = (
+        ("promote", {"a": {"2.0": Mark("r", "ana", "t")}}) if is_bad else ("withdraw", {})
+    )
+    late = change(5, "2.0", action=action)
+    over = Hold("r", "ana", "t", until="2026-11-24T20:00:00Z", waiting=(late,))
+    before = merge(Document("opt", bad=marks), active, {}, NOW).document
+    ended = merge(replace(before, freeze=over), [], {}, NOW)
+    assert [release.release_id for release in ended.superseded] == [late.release_id]
+    assert ended.document.versions() == before.versions()
+    held = replace(ended.document, freeze=Hold("r", "bo", "t"), bad={})
+    assert merge(held, [late], {}, NOW).document is held
 
 
 def test_cost_is_linear_in_the_number_of_waiting_changes() -> None:

@@ -11,9 +11,10 @@ ENVIRONMENTS = "$(PYTHON)" $(IS_SUPPORTED) && "$(PYTHON)" requirements/environme
 RUN := .venv/bin/python
 CI ?=
 BENCH ?=
+SIMULATE ?=
 TESTS ?=
 
-.PHONY: setup demo test quick versions lint check lock bench clean
+.PHONY: setup demo test quick versions lint check lock simulate bench clean
 
 setup: .venv/local .phaseline/emulator/ready
 
@@ -60,6 +61,10 @@ check: lint test
 # Locks all packages with their hashes, after a change of a list in requirements/.
 lock:
 	$(ENVIRONMENTS) lock
+
+# Simulated histories with faults at every remote call, judged by invariants.
+simulate: .venv/dev
+	nice $(RUN) -m tests.simulator $(SIMULATE)
 
 bench: .venv/dev .phaseline/emulator/ready .phaseline/awscli/ready
 	$(RUN) -m benchmarks.drift $(BENCH)

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-TEMPLATE = Path(__file__).with_name("stream_record.json")
+TEMPLATE = Path(__file__).with_name("stream_record.json").read_text("utf-8")
 
 
 def stream_record(
@@ -18,7 +18,7 @@ def stream_record(
     event_name: str = "MODIFY",
 ) -> dict[str, Any]:
     """A record of an item whose phase changed; None for a phase leaves its image out."""
-    record: dict[str, Any] = json.loads(TEMPLATE.read_text())
+    record: dict[str, Any] = json.loads(TEMPLATE)
     record["eventName"] = event_name
     stream = record["dynamodb"]
     stream["SequenceNumber"] = str(sequence)

@@ -13,7 +13,7 @@ from phaseline.documents.store import Documents
 from tests.builders.listener import listener as listener  # a fixture
 from tests.builders.stores import BUCKET, never
 from tests.events import stream_record
-from tests.faults.stream_mapping import StreamMapping, sequence
+from tests.simulator.mapping import StreamMapping, sequence
 
 EXAMPLES = itertools.count()
 """Each example has an algorithm of its own: hypothesis may run one seed twice."""

@@ -1,0 +1,304 @@
+"""Judges each write of a document when it happens, and the whole history at its end."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from phaseline.algorithms.names import TYPES
+from phaseline.aws.dynamodb import plain
+from phaseline.promotion.request import Request
+from tests.simulator import model
+from tests.simulator.contexts import Context, Edit, Invocation, Run
+from tests.simulator.dynamodb import DynamoDB
+from tests.simulator.model import Change, Entry, Position, State, Violation, Write
+
+
+def require(holds: bool, invariant: str, *found: object) -> None:
+    """Raise Violation, unless the invariant holds."""
+    if not holds:
+        raise Violation(": ".join([invariant, *map(str, found)]))
+
+
+@dataclass
+class Checker:
+    """The documents as they were written, and what must be true of them.
+
+    `authors` are the contexts of these writes. `concluded` are the records that an invocation has
+    answered for, with the number of the writes at that time, and `done` the ids of the requests
+    that were carried out. `copies` are the ids of object versions that are a copy of
+    another one.
+    """
+
+    dynamodb: DynamoDB
+    changes: Mapping[Position, tuple[Change, ...]]
+    malformed: set[Position]
+    trace: Callable[[str], None]
+    writes: dict[str, list[Write]] = field(default_factory=lambda: {type_: [] for type_ in TYPES})
+    concluded: dict[Position, int] = field(default_factory=dict)
+    authors: dict[str, list[Context]] = field(
+        default_factory=lambda: {type_: [] for type_ in TYPES}
+    )
+    done: dict[str, Request] = field(default_factory=dict)
+    readable: dict[str, bool] = field(default_factory=lambda: dict.fromkeys(TYPES, True))
+    copies: dict[str, str] = field(default_factory=dict)
+    count: Counter[str] = field(default_factory=Counter)
+
+    def state(self, type_: str) -> State:
+        """Return the newest state of a document."""
+        return self.writes[type_][-1].state
+
+    def marks(self) -> dict[str, int]:
+        """Return the number of the writes of each document until now."""
+        return {type_: len(writes) for type_, writes in self.writes.items()}
+
+    # Each write
+
+    def stored(self, type_: str, data: bytes, version_id: str, context: Context) -> None:
+        """Judge a new version of a document, which was written in a context."""
+        if isinstance(context, Edit):
+            self.readable[type_] = data.startswith(b"PK")
+            if self.readable[type_]:
+                restored = model.read(type_, data, version_id)
+                require(restored.state == self.state(type_), "a restored version is the last one")
+                self.copies[version_id] = self.writes[type_][-1].version_id
+            return
+        write = model.read(type_, data, version_id)
+        self.trace(f"{type_} revision {write.state.revision}: {_shown(write.state)}")
+        if not self.writes[type_]:
+            self._keep(type_, write, context)
+            return
+        before = self.state(type_)
+        require(self.readable[type_], "nobody writes over a broken document", type_)
+        require(write.state.revision == before.revision + 1, "revisions grow by one", type_)
+        require(write.state.content != before.content, "each write changes something", type_)
+        match context:
+            case Invocation():
+                self._by_stream(type_, before, write, context)
+            case Run():
+                self._by_person(before, write, context)
+            case None:
+                raise Violation("only the listener and people write documents")
+        self._keep(type_, write, context)
+
+    def _keep(self, type_: str, write: Write, context: Context) -> None:
+        self.writes[type_].append(write)
+        self.authors[type_].append(context)
+
+    def _by_stream(self, type_: str, before: State, write: Write, context: Invocation) -> None:
+        arrived = [
+            change
+            for position in self._sound(context.positions)
+            for change in self.changes[position]
+            if change.type == type_
+        ]
+        if parked := self.parked(type_):
+            try:  # the listener reads them only if the outbox says that there are some
+                self._by_changes(before, write, [*parked, *arrived], parked)
+            except Violation:
+                self._by_changes(before, write, arrived, [])
+        else:
+            self._by_changes(before, write, arrived, [])
+
+    def _by_changes(
+        self, before: State, write: Write, changes: list[Change], parked: list[Change]
+    ) -> None:
+        applied = self._applied(before, write, changes)
+        self._same(write.state, applied.state, "a write has the effect of its records", before)
+        self._releases(write, applied)
+        delayed = {change.position for change in (*applied.due, *parked)}
+        for change in applied.effective.values():
+            if change.position in self.concluded and change.position not in delayed:
+                self._repeated(change, before)
+
+    def _repeated(self, change: Change, before: State) -> None:
+        """Judge a record that has an effect although it was answered for before.
+
+        That is right in two cases: a person cleared the mark for which it was refused, and nobody
+        changed the algorithm since; or a person promoted the version again ahead of the stream,
+        which lags behind the table and has a later record that promotes it.
+        """
+        since = self.concluded[change.position]
+        writes = self.writes[change.type][since - 1 :]
+        was_bad = (change.algorithm, change.version) in writes[0].state.bad
+        people = [
+            each.asked
+            for each in self.authors[change.type][since:]
+            if isinstance(each, Run)
+            and each.asked.action in {"promote", "rollback"}
+            and each.asked.algorithm == change.algorithm
+        ]
+        if change.action == "promote":
+            require(was_bad and not people, "nobody's change is undone by a repetition", change)
+            self.count["refused before, and taken after its mark was cleared"] += 1
+        else:
+            require(self._comes_again(change), "nobody's change is undone by a repetition", change)
+            self.count["a promotion ahead of the stream, withdrawn and promoted again"] += 1
+
+    def _comes_again(self, change: Change) -> bool:
+        """Return whether a record that was not delivered yet promotes the version again."""
+        wanted = "promote", change.algorithm, change.version
+        return any(
+            (each.action, each.algorithm, each.version) == wanted
+            for position, changes in self.changes.items()
+            if position > change.position and position not in self.concluded
+            for each in changes
+        )
+
+    def _sound(self, positions: Sequence[Position]) -> Sequence[Position]:
+        """Return the records before the first malformed one."""
+        bad = [number for number, each in enumerate(positions) if each in self.malformed]
+        return positions[: bad[0]] if bad else positions
+
+    def _applied(self, before: State, write: Write, changes: list[Change]) -> model.Applied:
+        """Apply changes as the model does; a fallback may be one that was good a moment before."""
+
+        def fallback(name: str, left: set[str]) -> Entry | None:
+            good = (each for each in self.good(name, before) if each.version not in left)
+            return next(good, None)
+
+        applied = model.apply(before, changes, write.at, fallback)
+        entries = dict(applied.state.entries)
+        for name in applied.withdrawals:
+            found, expected = write.state.entries.get(name), entries[name]
+            if found and found != expected and found.position == expected.position:
+                require((name, found.version) not in before.bad, "no bad version returns", name)
+                self.count["fallbacks as of a moment before"] += 1
+                entries[name] = found
+        applied.state = replace(applied.state, entries=entries)
+        return applied
+
+    def _releases(self, write: Write, applied: model.Applied) -> None:
+        started = {each["algorithm"]: each["version"] for each in write.releases if _open(each)}
+        expected = {name: write.state.version(name) for name in applied.effective}
+        require(started == expected, "each change starts one release", started, expected)
+        ended = {int(each["sequence"]) for each in write.releases if not _open(each)}
+        kept = {each.position for hold in write.state.holds.values() for each in hold.waiting}
+        kept |= {change.position for change in applied.effective.values()}
+        over = {change.position[1] for change in applied.due if change.position not in kept}
+        require(over <= ended, "a change that waited and is overtaken ends as superseded")
+
+    def _by_person(self, before: State, write: Write, run: Run) -> None:
+        asked, at = run.asked, run.request.at
+        require(asked.id not in self.done, "a request has its effect once", asked)
+        name = asked.algorithm or "*"
+        entry = write.state.entries.get(name)
+        if asked.action == "promote":
+            require(before.keeper(name, at) is None, "a hold keeps a promotion back", asked)
+            require((name, asked.version) not in before.bad, "no bad version is promoted", asked)
+            require(write.state.version(name) == asked.version, "it promotes its version", asked)
+        if asked.action == "rollback" and write.state.version(name) != before.version(name):
+            version = write.state.version(name)
+            require((name, version) not in before.bad, "no rollback to a bad version", asked)
+            known = {
+                each.get("version") for each in self.ledger(name) if each["state"] == "verified"
+            }
+            require(version in known, "a rollback returns to a verified version", asked)
+        expected = model.ask(before, asked, at, entry)
+        if asked.action == "resume":
+            ended = replace(expected, revision=before.revision)
+            applied = self._applied(ended, write, [])
+            expected = applied.state
+            self._releases(write, applied)
+        self._same(write.state, expected, "a write has the effect of its request", before)
+        self.done[asked.id] = run.request
+
+    def _same(self, found: State, expected: State, invariant: str, before: State) -> None:
+        require(
+            found.content == expected.content,
+            invariant,
+            f"before {_shown(before)}",
+            f"expected {_shown(expected)}",
+            f"found {_shown(found)}",
+        )
+
+    # Each invocation
+
+    def conclude(self, positions: Sequence[Position], since: Mapping[str, int], at: str) -> None:
+        """Judge the records that an invocation answers for, which began `since` these writes.
+
+        Each has its effect, waits visibly, or was without effect at some moment of the invocation.
+        """
+        for position in positions:
+            require(position not in self.malformed, "a malformed record is not accepted", position)
+            for change in self.changes[position]:
+                states = [each.state for each in self.writes[change.type][since[change.type] - 1 :]]
+                is_taken = any(_is_taken(state, change, at) for state in states)
+                is_parked = change.position in {p.position for p in self.parked(change.type)}
+                require(is_taken or is_parked, "no record is lost", change)
+            for change in self.changes[position]:
+                self.concluded[position] = len(self.writes[change.type])
+            self.concluded.setdefault(position, 0)
+
+    # The ledger
+
+    def ledger(self, name: str) -> list[dict[str, Any]]:
+        """Return the releases of an algorithm in the ledger, newest first."""
+        return sorted(
+            (plain(item) for (pk, sk), item in self._partition(name) if sk.startswith("release#")),
+            key=lambda item: -int(item["revision"]),
+        )
+
+    def _partition(self, name: str) -> list[tuple[tuple[str, str], dict[str, Any]]]:
+        type_ = name.partition("-")[0]
+        return self.dynamodb.partition(f"algorithm#{type_}#{name}")
+
+    def withdrawn(self, name: str) -> dict[str, int]:
+        """Return the versions that were withdrawn, with the revision of their newest withdrawal."""
+        return {
+            item["version"]["S"]: int(item["revision"]["N"])
+            for (_, sk), item in self._partition(name)
+            if sk.startswith("withdrawn#")
+        }
+
+    def good(self, name: str, state: State) -> list[Entry]:
+        """Return the versions to which an algorithm may return, newest first."""
+        withdrawn = self.withdrawn(name)
+        return [
+            Entry(each["version"], model.display(each["display"]), model.NOWHERE)
+            for each in self.ledger(name)
+            if each["state"] == "verified"
+            and each.get("version")
+            and withdrawn.get(each["version"], 0) <= each["revision"]
+            and (name, each["version"]) not in state.bad
+        ]
+
+    def parked(self, type_: str) -> list[Change]:
+        """Return the changes that wait for a document that cannot be read, in order."""
+        return sorted(
+            (
+                model.change(plain(item)["change"])
+                for _, item in self.dynamodb.partition(f"parked#{type_}")
+            ),
+            key=lambda change: change.position,
+        )
+
+
+def _is_taken(state: State, change: Change, at: str) -> bool:
+    """Return whether a change is without effect in a state, or waits there."""
+    if any(change in hold.waiting for hold in state.holds.values()):
+        return True
+    ended = {name: hold for name, hold in state.holds.items() if not hold.ended(at)}
+    state = replace(state, holds=ended)
+    return model.apply(state, [change], at).state.content == state.content
+
+
+def _open(release: Mapping[str, Any]) -> bool:
+    return bool(release["state"] == "open")
+
+
+def _shown(state: State) -> str:
+    entries = ", ".join(
+        f"{name}={entry.version}/{entry.display}@{entry.position[1]}"
+        for name, entry in sorted(state.entries.items())
+    )
+    bad = ", ".join(f"{name} {version}" for name, version in sorted(state.bad))
+    holds = ", ".join(
+        f"{name} until {hold.until} ({', '.join(map(_described, hold.waiting))})"
+        for name, hold in sorted(state.holds.items())
+    )
+    return f"{entries}; bad: {bad or 'none'}; holds: {holds or 'none'}"
+
+
+def _described(change: Change) -> str:
+    return f"{change.action} {change.algorithm} {change.version}@{change.position[1]}"

@@ -17,7 +17,8 @@ FAULTS = (
 )  # fmt: skip
 """What may happen to a call:
 
-- `before`, `server error`, `throttled`: it fails without an effect
+- `before`, `server error`, `throttled`: it fails without an effect; half of the throttled writes of
+  a document get the 409 that S3 answers to writes at the same time
 - `lost`: it has its effect, and its answer is lost
 - `retried`: the same, and the SDK makes the call again
 - `late`: it times out, and has its effect some time after that
@@ -84,6 +85,8 @@ class Faults:
             case "server error":
                 raise client_error("InternalServerError", operation, 500)
             case "throttled":
+                if operation == "put_object" and self.calls % 2:
+                    raise client_error("ConditionalRequestConflict", operation, 409)
                 raise client_error(THROTTLED.get(service, "ThrottlingException"), operation)
             case "death before":
                 raise Death

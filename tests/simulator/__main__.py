@@ -29,6 +29,7 @@ def main() -> int:
         for plan, found, failure in pool.imap_unordered(_run, plans, chunksize=4):
             counts.update(found)
             if failure:
+                pool.terminate()
                 print(f"\n{plan}\n{failure}\n", flush=True)
                 print("\n".join(shortest(plan)))
                 return 1

@@ -92,13 +92,17 @@ class Checker:
             for change in self.changes[position]
             if change.type == type_
         ]
-        if parked := self.parked(type_):
-            try:  # the listener reads them only if the outbox says that there are some
-                self._by_changes(before, write, [*parked, *arrived], parked)
+        parked = self.parked(type_)
+        known = [each for each in parked if each.position in self.concluded]
+        # The listener reads them only if the outbox says that there are some, and what an
+        # invocation that failed has parked may arrive after that.
+        for waiting in (parked, known):
+            try:
+                self._by_changes(before, write, [*waiting, *arrived], waiting)
             except Violation:
-                self._by_changes(before, write, arrived, [])
-        else:
-            self._by_changes(before, write, arrived, [])
+                continue
+            return
+        self._by_changes(before, write, arrived, [])
 
     def _by_changes(
         self, before: State, write: Write, changes: list[Change], parked: list[Change]

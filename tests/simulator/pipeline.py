@@ -100,4 +100,6 @@ class Pipeline:
         for type_ in TYPES:
             releases = list(self.ledger.open_releases(type_))
             proof.close(self.ledger, manifest, releases, at=at, link="https://example.com")
-        live.Lives(self.ledger.client, self.ledger.table).record(live.of(manifest, at))
+        live.Lives(self.ledger.client, self.ledger.table).record(
+            live.of(manifest, self.count["executions"], at)
+        )

@@ -14,6 +14,11 @@ from tests import shared_aws
 ROOT = Path(__file__).parents[1]
 LoadHandler = Callable[[str, dict[str, str]], ModuleType]
 
+# pytest numbers and locks the folders of its runs there, so that two runs at once keep their files.
+TEMPORARY = ROOT / ".phaseline/tests"
+TEMPORARY.mkdir(parents=True, exist_ok=True)
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(TEMPORARY))
+
 shared_aws.share()
 # The modules and models that tests share are many objects, and stay: look through them rarely.
 gc.set_threshold(5_000, 10, 50)

@@ -15,7 +15,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import islice
 
 from phaseline.algorithms.changes import Change
 from phaseline.documents.document import Document, Write
@@ -156,22 +155,23 @@ class Commits:
     def fallbacks(self, document: Document, changes: Iterable[Change]) -> Fallbacks:
         """Return the releases to which each withdrawal of `changes` may return, newest first.
 
-        The keys are the release ids of the withdrawals. Only the newest releases are read: as many
-        as the withdrawals of the same algorithm can exclude, and one more.
+        The keys are the release ids of the withdrawals. Each version has one release, its newest.
+        Only the newest versions are read: as many as the withdrawals of the same algorithm can
+        exclude, and one more.
         """
         withdrawals = [change for change in changes if change.action == "withdraw"]
         counts = Counter(change.algorithm for change in withdrawals)
 
         def find(change: Change) -> tuple[Release, ...]:
-            known = self.ledger.releases(change.type, change.algorithm)
-            good = (
-                release
-                for release in known
-                if release.can_return
-                and release.version != change.version
-                and not document.mark(change.algorithm, release.version)
-            )
-            return tuple(islice(good, counts[change.algorithm] + 1))
+            newest: dict[str | None, Release] = {}  # by version: one may have many releases
+            for release in self.ledger.releases(change.type, change.algorithm):
+                is_other = release.version != change.version
+                is_bad = document.mark(change.algorithm, release.version)
+                if release.can_return and is_other and not is_bad:
+                    newest.setdefault(release.version, release)
+                if len(newest) > counts[change.algorithm]:
+                    break
+            return tuple(newest.values())
 
         with ThreadPoolExecutor(WRITERS) as pool:
             ids = (change.release_id for change in withdrawals)

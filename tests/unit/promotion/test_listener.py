@@ -235,6 +235,29 @@ def test_withdrawal_does_not_return_to_a_version_withdrawn_in_the_same_batch(
     assert active_in(listener, "opt") == {}
 
 
+def test_withdrawals_find_a_version_behind_many_releases_of_another_one(
+    listener: Listener,
+) -> None:
+    """Each withdrawal of 3.0 made 2.0 active again: 2.0 has more releases than withdrawals need."""
+    complete, numbers = "PACKAGE_TESTS_COMPLETE", iter(range(1, 100))
+
+    def enter(version: str) -> dict[str, Any]:
+        return stream_record(next(numbers), version=version)
+
+    def leave(version: str) -> dict[str, Any]:
+        return stream_record(next(numbers), version=version, old_phase=complete, phase="REJECTED")
+
+    for version in ("1.0", "2.0"):
+        listener.process([enter(version)], Schema())
+        verify(listener)
+    for _ in range(3):
+        listener.process([enter("3.0")], Schema())
+        listener.process([leave("3.0")], Schema())
+        verify(listener)
+    listener.process([leave("2.0"), enter("3.0"), leave("3.0")], Schema())
+    assert active_in(listener, "opt") == {"route-planner": "1.0"}
+
+
 def test_dispatch_of_many_releases_stays_within_githubs_limits(
     listener: Listener, github: Github
 ) -> None:

@@ -1,17 +1,17 @@
-"""The programs that the local system is made of, and how the failure of one is told."""
+"""Failures of the programs that make up the local system."""
 
 from pathlib import Path
 
 from phaseline.errors import PhaselineError
 
 LONGEST = 300
-"""Characters of a log's line that are quoted."""
+"""The maximum number of characters that an error quotes from a line of a log."""
 
 
 class PartError(PhaselineError):
-    """A part of the local system failed: which one, how, what it said last, and where its log is.
+    """A failed part of the local system: its name, its failure, its last log line and its log.
 
-    Its exit code is that of a call that failed.
+    The exit code is that of a failed call.
     """
 
     def __init__(self, part: str, found: str, log: Path) -> None:
@@ -19,7 +19,7 @@ class PartError(PhaselineError):
 
 
 def last_line(log: Path) -> str:
-    """The last line of a log that says anything."""
+    """Return the last line of a log that is not blank, or "nothing"."""
     try:
         text = log.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -29,7 +29,7 @@ def last_line(log: Path) -> str:
 
 
 def end(code: int) -> str:
-    """How a process ended, by the return code that subprocess gives it."""
+    """Describe how a process ended, given the return code that subprocess reports."""
     if code < 0:
         return f"was ended by signal {-code}"
     return f"ended with exit code {code}"

@@ -50,11 +50,11 @@ class Standins:
     _runner: Runner | None
 
     def addresses(self) -> dict[str, str]:
-        """What the ports file says: GITHUB_API_URL, SLACK_API_URL and SITE_URL of the system."""
+        """Return the content of the ports file: the URLs of GitHub, Slack and the edge."""
         return {"github": self.github_url, "slack": self.slack_url, "edge": self.edge_url}
 
     def stop(self) -> None:
-        """Stop all three, and the workflows that run."""
+        """Stop the running workflows and all three stand-ins."""
         if self._runner:
             self._runner.stop()
         for server in self._servers:
@@ -72,11 +72,11 @@ def start(
     channels: Mapping[str, str] = CHANNELS,
     workflows: Settings | None = None,
 ) -> Standins:
-    """Start all three in threads of this process.
+    """Start all three stand-ins in threads of this process.
 
     `endpoint` is the emulator's address, `cloudfront` a client of it. Without `distribution_id`
-    the edge answers 502 until it is told one (Edge.serve_distribution). With `workflows`, events
-    that GitHub receives run workflows.
+    the edge answers 502 until Edge.serve_distribution sets one. With `workflows`, the events that
+    GitHub receives run workflows.
     """
     edge = Edge(cloudfront=cloudfront, endpoint=endpoint, distribution_id=distribution_id)
     hub = Hub(token=github_token, repositories=repositories)
@@ -90,8 +90,8 @@ def start(
         runner.url = servers[0].url
         jwks = f"{runner.url}/.well-known/jwks"
         keys = urllib3.request("GET", jwks, timeout=PATIENCE).json()
-        told = {"issuer": ISSUER, **keys}
-        urllib3.request("POST", f"{endpoint}/_phaseline/oidc", json=told, timeout=PATIENCE)
+        issuer = {"issuer": ISSUER, **keys}
+        urllib3.request("POST", f"{endpoint}/_phaseline/oidc", json=issuer, timeout=PATIENCE)
     return Standins(
         github_url=servers[0].url,
         slack_url=f"{servers[1].url}/api/",
@@ -104,7 +104,7 @@ def start(
 
 
 def main() -> int:
-    """Run until told to stop."""
+    """Run the stand-ins until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(prog="python -m local.standins")
     parser.add_argument("--endpoint", required=True, help="the emulator's address")
     parser.add_argument("--ports-file", required=True, type=Path, help="written when all are up")

@@ -1,7 +1,6 @@
 """The whole system on one machine: start it, deploy to it, use it, stop it.
 
-The same templates, Lambdas and scripts as on AWS: nothing but addresses and credentials tells
-them that the account is an emulator.
+It runs the same templates, Lambdas and scripts as AWS does. Only addresses and credentials differ.
 """
 
 import fcntl
@@ -86,7 +85,7 @@ class System:
 
     @classmethod
     def _read(cls, folder: Path) -> "System":
-        """What the file in the folder tells of a system. Raises ConfigurationError."""
+        """Read the system that the file in the folder describes. Raises ConfigurationError."""
         try:
             known = json.loads((folder / KNOWN).read_text(encoding="utf-8"))
             return cls(**known | {"folder": Path(known["folder"])})
@@ -102,7 +101,7 @@ class System:
             raise ConfigurationError(str(folder / KNOWN), found, remedy) from error
 
     def check(self) -> None:
-        """Look whether every part takes a connection. Raises PartError for one that does not."""
+        """Check that every part accepts a connection. Raises PartError for one that does not."""
         parts = {
             EMULATOR_PART: (self.endpoint, EMULATOR_LOG),
             "GitHub": (self.github_url, STANDINS_LOG),
@@ -168,7 +167,7 @@ class System:
         self.follow_stacks()
 
     def parameters(self) -> dict[str, str]:
-        """The values of this system that the templates ask for."""
+        """Return the values of the templates' parameters for this system."""
         return {
             "SiteUrl": self.edge_url,
             "GithubApiUrl": self.github_url,
@@ -194,7 +193,7 @@ class System:
             raise PartError("the deployment", f"it {end(deployed.returncode)}", log)
 
     def follow_stacks(self) -> None:
-        """Learn the stacks' outputs, point the edge at the site, and let others attach."""
+        """Read the stacks' outputs, point the edge at the site, and let other processes attach."""
         self.outputs = self._outputs()
         if "site" in self.outputs:
             distribution = {"id": self.outputs["site"]["DistributionId"]}
@@ -202,14 +201,14 @@ class System:
         self.save()
 
     def save(self) -> None:
-        """Let other processes attach: all at once, so that none reads half of it."""
+        """Let other processes attach. The file is replaced whole, so that none reads half of it."""
         known = {name: value for name, value in vars(self).items() if name != "emulator"}
         unfinished = self.folder / "system.part"
         unfinished.write_text(json.dumps(known | {"folder": str(self.folder)}), encoding="utf-8")
         unfinished.replace(self.folder / KNOWN)
 
     def _secret(self, name: str, value: str) -> str:
-        """The ARN of a secret with this value, made if it is not there."""
+        """Return the ARN of the secret, which is created with this value if it does not exist."""
         client = self.client("secretsmanager")
         try:
             return str(client.create_secret(Name=f"phaseline/{name}", SecretString=value)["ARN"])
@@ -245,8 +244,8 @@ class System:
     def phase(self, algorithm: str, version: str) -> str | None:
         """The phase of an item of the table; None where there is no item."""
         key = {"algorithm": {"S": algorithm}, "version": {"S": version}}
-        found = self.client("dynamodb").get_item(TableName=self.table, Key=key, ConsistentRead=True)
-        phase: str | None = found.get("Item", {}).get("phase", {}).get("S")
+        reply = self.client("dynamodb").get_item(TableName=self.table, Key=key, ConsistentRead=True)
+        phase: str | None = reply.get("Item", {}).get("phase", {}).get("S")
         return phase
 
     def set_phase(self, algorithm: str, version: str, phase: str) -> None:
@@ -268,7 +267,7 @@ class System:
             ) from error
 
     def commit_frontend(self, changes: Mapping[str, str | None], message: str) -> str:
-        """Push a change to the frontend's repository; the commit."""
+        """Push a change to the frontend's repository, and return the commit."""
         return repositories.commit(self.folder / "git", FRONTEND, changes, message=message)
 
     def read_frontend(self, path: str) -> str:
@@ -277,7 +276,7 @@ class System:
         return repositories.git("show", f"{repositories.BRANCH}:{path}", cwd=bare) + "\n"
 
     def get(self, path: str) -> tuple[int, str, str]:
-        """What a visitor gets of the website: status, text, and whether the edge had it."""
+        """Request a page of the website, and return its status, text and X-Cache header."""
         url = f"{self.edge_url}{path}"
         answer = urllib3.request("GET", url, retries=False, timeout=PATIENCE)
         return answer.status, answer.data.decode(), answer.headers.get("X-Cache", "")
@@ -315,7 +314,7 @@ class System:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
     ) -> Any:
-        """Ask a stand-in; its answer, read as JSON. Raises RemoteCallError where it refuses."""
+        """Send a request to a stand-in, and return its JSON. Raises RemoteCallError if refused."""
         answer = urllib3.request(
             method, url, json=body, headers=headers, retries=False, timeout=PATIENCE
         )

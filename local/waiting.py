@@ -1,7 +1,7 @@
-"""How long anything of the local system is waited for, and how.
+"""Polling with a time limit, shared by the whole local system.
 
-The emulator, which has an environment of its own, the jobs of workflows and the tests use this
-too: it needs the standard library alone.
+The emulator, which has an environment of its own, the jobs of workflows and the tests import this
+too, so it imports no third-party package.
 """
 
 import time
@@ -12,10 +12,10 @@ from phaseline.errors import TimedOutError
 
 T = TypeVar("T")
 PATIENCE = 300.0
-"""Seconds after which a wait or a request gives up. On a machine that is busy with other work all
-takes many times as long; only what hangs comes near this."""
+"""Seconds after which a wait or a request gives up. A busy machine can be many times slower than
+an idle one, and only an operation that hangs should reach this limit."""
 PAUSE = 0.1
-"""Seconds between two looks."""
+"""Seconds between two calls of `look`."""
 
 
 def until(
@@ -27,18 +27,18 @@ def until(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> T:
-    """Look again and again, and return the first value that is `done`.
+    """Call `look` until its value is `done`, and return that value.
 
-    Raises TimedOutError after PATIENCE: it names `what` was waited for and shows what was seen
-    last.
+    Raises TimedOutError after PATIENCE. The error names `what` was awaited and shows the last
+    value.
     """
     end = clock() + PATIENCE
-    while not done(found := look()):
+    while not done(value := look()):
         if clock() > end:
             raise TimedOutError(
                 f"waiting for {what}",
-                f"nothing within {PATIENCE:.0f} s; seen last: {show(found)}",
+                f"nothing within {PATIENCE:.0f} s; seen last: {show(value)}",
                 "Start again; if it comes back, the logs of the local system say more.",
             )
         sleep(PAUSE)
-    return found
+    return value

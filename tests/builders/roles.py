@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from tests.builders.trust import GITHUB, trusts
 from tests.templates import Resolved
-from tests.trust import GITHUB, trusts
 
 PARAMETERS = {
     "Environment": "production",

@@ -10,8 +10,8 @@ from pytest_httpserver import HTTPServer
 
 from local.waiting import PATIENCE
 from phaseline.deploy.plan import STACKS
+from tests.builders.github_comments import NUMBER, Comments
 from tests.emulator.conftest import ROOT, Emulator
-from tests.github_comments import NUMBER, Comments
 
 ENVIRONMENT = "look"
 SECRET = "arn:aws:secretsmanager:us-east-1:000000000000:secret:none-AbCdEf"

@@ -13,8 +13,8 @@ from phaseline.errors import ConfigurationError, DeploymentError, RemoteCallErro
 from scripts.cli.invocation import run_url
 from scripts.commands.preview import stack_texts
 from scripts.github.comments import Comments
-from tests.github_comments import NUMBER
-from tests.github_comments import Comments as Served
+from tests.builders.github_comments import NUMBER
+from tests.builders.github_comments import Comments as Served
 
 STACK = "phaseline-demo-site"
 MARKER = preview_comment.marker("demo", STACK)

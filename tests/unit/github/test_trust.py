@@ -17,8 +17,8 @@ from tests.builders.roles import (
     claims,
     template_of,
 )
+from tests.builders.trust import trusts
 from tests.templates import Resolved
-from tests.trust import trusts
 
 
 @pytest.mark.parametrize("role", ROLES)

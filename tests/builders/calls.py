@@ -1,5 +1,6 @@
 """Answers in place of AWS, for operations that moto lacks and for faults."""
 
+import threading
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ class Calls:
 
     def __init__(self, client: Any, **answers: Callable[[dict[str, Any]], Answer | None]) -> None:
         self.asked: list[tuple[str, dict[str, Any]]] = []
+        self._present = threading.local()  # calls at the same time have threads of their own
         service = client.meta.service_model.service_id.hyphenize()
         for operation, answer in answers.items():
             self._take(client.meta.events, f"{service}.{operation}", operation, answer)
@@ -29,10 +31,11 @@ class Calls:
         answer: Callable[[dict[str, Any]], Answer | None],
     ) -> None:
         def record(params: dict[str, Any], **_: Any) -> None:
-            self.asked.append((operation, dict(params)))
+            self._present.params = dict(params)
+            self.asked.append((operation, self._present.params))
 
         def reply(**_: Any) -> tuple[Any, Any] | None:
-            found = answer(self.of(operation)[-1])
+            found = answer(self._present.params)
             if isinstance(found, Exception):
                 raise found
             if isinstance(found, str):

@@ -259,16 +259,17 @@ def test_a_corrupt_document(system: System) -> None:
     bucket, key = system.outputs["site"]["MetadataBucketName"], "metadata/out.zip"
     good = s3.head_object(Bucket=bucket, Key=key)["VersionId"]
     s3.put_object(Bucket=bucket, Key=key, Body=b"edited by hand")
-    system.write_algorithm(
-        "patient", "1.0.0", type_="out", phase=COMPLETE, title="Patient", summary=""
-    )
-    line = logged(system, "StreamListener", "BadZipFile", about=good)
-    assert f"the last good version of the object is {good}" in line
-    settle(system)
-    assert executions(system)[0]["status"] == "Failed"
-    assert system.get("/")[1] == page
-    s3.copy_object(
-        Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": key, "VersionId": good}
-    )
+    try:
+        system.write_algorithm(
+            "patient", "1.0.0", type_="out", phase=COMPLETE, title="Patient", summary=""
+        )
+        line = logged(system, "StreamListener", "BadZipFile", about=good)
+        assert f"the last good version of the object is {good}" in line
+        eventually(lambda: executions(system)[0]["status"] == "Failed")
+        assert system.get("/")[1] == page
+    finally:
+        s3.copy_object(
+            Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": key, "VersionId": good}
+        )
     assert {"edge", "verified"} <= names(promote(system, "out", "patient", "1.0.0"))
     settle(system)

@@ -9,6 +9,8 @@ PYTHON ?= $(or $(shell for name in $(NAMES); do \
 	Python 3.11 or newer is needed, and none is on the PATH: install one, or name it by PYTHON=))
 ENVIRONMENTS = "$(PYTHON)" $(IS_SUPPORTED) && "$(PYTHON)" requirements/environments.py
 RUN := .venv/bin/python
+# Without bytecode, which some machines and images switch off, each process compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 CI ?=
 BENCH ?=
 SIMULATE ?=

@@ -114,9 +114,9 @@ def _check(document: Document, schema: object, type_: object) -> None:
     if type(document.revision) is not int or document.revision < 0:
         raise ValueError(f"revision {document.revision!r}")
     for name, entry in document.algorithms.items():
-        _check_entry(name, entry, may_be_none={"who", "previous"})
+        _check_entry(name, entry, may_be_none={"who", "previous", "left"})
     for name, entry in document.withdrawn.items():
-        _check_entry(name, entry, may_be_none={"who", "previous", "version"})
+        _check_entry(name, entry, may_be_none={"who", "previous", "left", "version"})
 
 
 def _check_entry(name: str, entry: Entry, *, may_be_none: set[str]) -> None:

@@ -81,20 +81,27 @@ def due_changes(document: Document, at: datetime) -> tuple[Change, ...]:
     """Return the first DUE_LIMIT waiting changes that no hold keeps back at this time, in order."""
     if not (document.holds or document.freeze):
         return ()
-    holds = [*document.holds.values(), *([document.freeze] if document.freeze else [])]
-    held = {change.release_id for hold in holds if hold.in_force(at) for change in hold.waiting}
+    held = _held(document, at)
     due = (change for change in document.waiting() if change.release_id not in held)
     return tuple(islice(due, DUE_LIMIT))
 
 
-def _remaining_hold(hold: Hold | None, at: datetime, due: Container[str]) -> Hold | None:
-    """Return a hold without the changes that are `due` (release ids), or None if it is over.
+def _held(document: Document, at: datetime) -> set[str]:
+    """Return the release ids of the changes that wait behind a hold in force at this time."""
+    holds = [*document.holds.values(), *([document.freeze] if document.freeze else [])]
+    return {change.release_id for hold in holds if hold.in_force(at) for change in hold.waiting}
+
+
+def _remaining_hold(hold: Hold | None, at: datetime, gone: Container[str]) -> Hold | None:
+    """Return a hold that is not in force without the changes `gone` (release ids).
+
+    Return None if it is over, and a hold that is in force as it is.
 
     A hold whose window is closed stays, and so does one with changes that still wait.
     """
     if hold is None or (hold.waiting and hold.in_force(at)):
         return hold
-    waiting = tuple(change for change in hold.waiting if change.release_id not in due)
+    waiting = tuple(change for change in hold.waiting if change.release_id not in gone)
     return None if hold.ended(at) and not waiting else replace(hold, waiting=waiting)
 
 
@@ -108,14 +115,13 @@ class _Batch:
         self._due = {change.release_id for change in due}
         self._fallbacks = fallbacks
         self._draft = Draft(before)
-        remaining = {
-            name: _remaining_hold(hold, at, self._due) for name, hold in before.holds.items()
-        }
+        gone = self._due | _held(before, at)  # what also waits behind a hold in force stays there
+        remaining = {name: _remaining_hold(hold, at, gone) for name, hold in before.holds.items()}
         self._holds = {name: hold for name, hold in remaining.items() if hold}
-        self._freeze = _remaining_hold(before.freeze, at, self._due)
+        self._freeze = _remaining_hold(before.freeze, at, gone)
         self._held = {name for name, hold in self._holds.items() if hold.in_force(at)}
         self._is_frozen = self._freeze is not None and self._freeze.in_force(at)
-        # A change that arrives follows those of its algorithm that still wait, also if they are due.
+        # A change that arrives follows those of its algorithm that are due and still wait.
         self._follow_hold = {name for name, hold in self._holds.items() if hold.waiting}
         behind_freeze = self._freeze.waiting if self._freeze else ()
         self._follow_freeze = {change.algorithm for change in behind_freeze}

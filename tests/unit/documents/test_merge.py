@@ -248,6 +248,15 @@ def test_change_from_behind_a_freeze_waits_behind_the_hold_of_its_algorithm() ->
     assert (merged.releases, merged.superseded) == ((), ())
 
 
+def test_change_behind_an_ended_hold_and_a_freeze_waits_behind_the_freeze() -> None:
+    over = Hold("r", "ana", "t", until="2026-11-24T20:00:00Z", waiting=(change(1), change(2)))
+    freeze = Hold("r", "bo", "t", waiting=(change(1),))
+    before = Document("opt", freeze=freeze, holds={"a": over})
+    merged = merge(before, [], {}, NOW)
+    assert (merged.document.holds, merged.superseded) == ({}, ())
+    assert [each.sequence for each in merged.document.waiting()] == ["1", "2"]
+
+
 def test_equal_sequence_numbers_of_two_algorithms_are_kept_apart() -> None:
     both = [change(7, "1.0"), change(7, "9.0", algorithm="b")]
     held = Document("opt", freeze=Hold("r", "ana", "t"))

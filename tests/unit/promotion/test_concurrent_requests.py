@@ -1,6 +1,7 @@
 """Requests that conflict with other writers of the document."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -88,11 +89,11 @@ def test_request_for_a_version_that_is_withdrawn_at_the_same_time_is_refused(
         left.add("1.0")
 
     documents = raced(listener, meanwhile)
+    target: dict[str, Any] = {"version": "1.0"}
+    if action == "rollback to a publication":
+        action, target = "rollback", {"publication": 1}
     with pytest.raises(RefusedError):
-        if action == "rollback to a publication":
-            ask(listener, "rollback", publication=1, documents=documents)
-        else:
-            ask(listener, action, "1.0", documents=documents, left=left)
+        ask(listener, action, **target, documents=documents, left=left)
     assert now(listener) == "3.0"
     older = list(listener.commits.ledger.releases("opt", NAME))[-1]
     assert (older.version, older.can_return) == ("1.0", False)

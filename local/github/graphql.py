@@ -14,7 +14,7 @@ def register(app: Flask, hub: Hub) -> None:
 
     @app.post("/graphql")
     def query() -> dict[str, Any]:
-        access = hub.access(request.headers, "GET")
+        access = hub.access(dict(request.headers), "GET")
         asked = " ".join(str((request.get_json() or {}).get("query", "")).split())
         if asked != VIEWER:
             return {"errors": [{"message": f"The stand-in answers only {VIEWER!r}"}]}

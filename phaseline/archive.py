@@ -1,4 +1,7 @@
-"""Creates zip archives whose bytes depend only on the content and on the version of zlib."""
+"""Creates zip archives whose bytes depend only on the content and on the version of zlib.
+
+Files of archives that others may have written are read up to a limit.
+"""
 
 import io
 import zipfile
@@ -22,3 +25,19 @@ def pack(files: Mapping[str, bytes]) -> bytes:
             entry.compress_type = zipfile.ZIP_DEFLATED
             zipped.writestr(entry, files[name])
     return buffer.getvalue()
+
+
+def read(zipped: zipfile.ZipFile, name: str, limit: int) -> bytes:
+    """Return the content of the file `name`, of at most `limit` bytes.
+
+    A file of a few kilobytes may expand to more than the memory, whatever size the archive states.
+    So a larger file is refused by the stated size, and never expanded beyond the limit. Raises
+    ValueError for a larger file, and KeyError if there is none.
+    """
+    stated = zipped.getinfo(name).file_size
+    if stated <= limit:
+        with zipped.open(name) as file:
+            content = file.read(limit + 1)  # read() without a limit would expand all at once
+        if len(content) == stated:
+            return content
+    raise ValueError(f"{name} expands to {stated:,} bytes or more; the limit is {limit:,}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 
+from local.github import graphql
 from local.github.control import Control
 from local.github.deployments import Deployments
 from local.github.hub import Hub, Repository
@@ -45,6 +46,7 @@ def serving(hub: Hub, runner: "Runner | None") -> "WSGIApplication":
     pulls.register(routes)
     Deployments(hub).register(routes)
     Workflows(hub, runner).register(routes)
+    graphql.register(app, hub)
     Control(hub, runner, pulls).register(app)
 
     @app.errorhandler(RefusedError)

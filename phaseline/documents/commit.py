@@ -97,8 +97,6 @@ class Commits:
         """
         document = merged.document
         if document == over.document:
-            revision = document.revision + 1
-            self._withdraw(document.type, merged.withdrawn, revision=revision, at=at)
             return Committed(over.stored, (), (), over.settled.owed)
         releases = (*merged.releases, *merged.superseded)
         started = tuple(

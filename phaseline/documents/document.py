@@ -23,7 +23,9 @@ class Entry:
     the entry. `stream` and `sequence` are the position of the last stream record that the entry
     takes into account; an entry that no record preceded has an empty stream. `since` is the time of
     the change in the table or of the request (ISO 8601, UTC). `who` made the request; None stands
-    for the table's stream. `previous` is the version that was active before, or None.
+    for the table's stream. `previous` is the version that was active before, or None. `left` is the
+    position of the last withdrawal of another version ("algorithms/2026-11-24T20:00:00.000#42"): it
+    changes no version, and is in the document so that no other writer misses it.
     """
 
     version: str | None
@@ -34,6 +36,7 @@ class Entry:
     since: str
     who: str | None = None
     previous: str | None = None
+    left: str | None = None
 
     def is_newer_than(self, change: Change) -> bool:
         """Return whether the entry takes a change of its algorithm into account already.
@@ -42,12 +45,28 @@ class Entry:
         with the later label is newer. The records of another table, such as a restored one, are
         newer than the entry: that table takes the place of the former one.
         https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_StreamRecord.html
+
+        A withdrawal of another version in a newer stream says nothing about a withdrawal in the
+        stream before, which may still be read: only a promotion is older than it.
         """
-        table, _, label = self.stream.rpartition("/")
-        change_table, _, change_label = change.stream.rpartition("/")
-        if table != change_table:
-            return False
-        return (change_label, int(change.sequence)) <= (label, int(self.sequence))
+        if _is_at_or_before(change, self.stream, self.sequence):
+            return True
+        stream, _, sequence = (self.left or "").rpartition("#")
+        may_compare = change.action == "promote" or change.stream == stream
+        return may_compare and _is_at_or_before(change, stream, sequence)
+
+    def past(self, withdrawal: Change) -> "Entry":
+        """Return the entry after the withdrawal of another version."""
+        return replace(self, left=f"{withdrawal.stream}#{withdrawal.sequence}")
+
+
+def _is_at_or_before(change: Change, stream: str, sequence: str) -> bool:
+    """Return whether a change is not later than a position, in the same table."""
+    table, _, label = stream.rpartition("/")
+    change_table, _, change_label = change.stream.rpartition("/")
+    if table != change_table:
+        return False
+    return (change_label, int(change.sequence)) <= (label, int(sequence))
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,18 @@ from phaseline.errors import DocumentError
 from phaseline.releases.release import Release, RequestRecord, Step
 
 SCHEMA = 2
+SIZE_LIMIT = 160 * 1024**2
+"""The most bytes of the JSON. 50,000 algorithms with displays of 2,000 bytes have 120 MB, and the
+listener reads them with 620 MB of its 1,024 MB of memory."""
 NO_VERSION: Mapping[str, Any] = {"version": None, "display": {}}
 """The fields that are not stored for a withdrawn entry, with their values."""
 
 
 def render(document: Document) -> bytes:
-    """Return the zip archive of a document. Equal documents give equal bytes."""
+    """Return the zip archive of a document. Equal documents give equal bytes.
+
+    Raises DocumentError for a document that `parse` would refuse because of its size.
+    """
     body = vars(document) | {
         "schema": SCHEMA,
         "withdrawn": {
@@ -35,7 +41,14 @@ def render(document: Document) -> bytes:
     text = json.dumps(
         body, default=_fields, sort_keys=True, ensure_ascii=False, separators=(",", ":")
     )
-    return archive.pack({f"{document.type}.json": text.encode()})
+    content = text.encode()
+    if len(content) > SIZE_LIMIT:
+        raise DocumentError(
+            f"metadata document '{document.type}'",
+            f"it would have {len(content):,} bytes; the limit is {SIZE_LIMIT:,}",
+            "It is left as it is. Make the displays of its algorithms smaller.",
+        )
+    return archive.pack({f"{document.type}.json": content})
 
 
 def _fields(value: Entry | Hold | Mark | Change | Write | Release | RequestRecord | Step) -> Any:
@@ -49,12 +62,12 @@ def parse(data: bytes, type_: str, where: str) -> Document:
     """Return the document of `type_` in the zip archive `data`.
 
     Raises DocumentError, which names `where`, if `data` is not a document that Phaseline wrote: it
-    is not a zip archive or not JSON, has a duplicate key, has another schema or type, or has a
-    malformed field.
+    is not a zip archive or not JSON, expands to more than SIZE_LIMIT, has a duplicate key, has
+    another schema or type, or has a malformed field.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as zipped:
-            text = zipped.read(f"{type_}.json")
+            text = archive.read(zipped, f"{type_}.json", SIZE_LIMIT)
         body = json.loads(text, object_pairs_hook=_unique_keys)
         document = Document(
             type=type_,
@@ -114,9 +127,9 @@ def _check(document: Document, schema: object, type_: object) -> None:
     if type(document.revision) is not int or document.revision < 0:
         raise ValueError(f"revision {document.revision!r}")
     for name, entry in document.algorithms.items():
-        _check_entry(name, entry, may_be_none={"who", "previous"})
+        _check_entry(name, entry, may_be_none={"who", "previous", "left"})
     for name, entry in document.withdrawn.items():
-        _check_entry(name, entry, may_be_none={"who", "previous", "version"})
+        _check_entry(name, entry, may_be_none={"who", "previous", "left", "version"})
 
 
 def _check_entry(name: str, entry: Entry, *, may_be_none: set[str]) -> None:

@@ -5,17 +5,20 @@ with the help of this module.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 
 from phaseline.algorithms.changes import Change
-from phaseline.algorithms.versions import version_order
 from phaseline.documents.document import Document, Entry, Hold
 from phaseline.releases.release import SUPERSEDED, WAITING, Release, Step
 
 Fallbacks = Mapping[str, Sequence[Release]]
 """Maps the release id of a withdrawal to the releases to which it may return, newest first."""
+DUE_LIMIT = 1_000
+"""The number of due changes that one write applies: as many as the default batch has records. The
+others follow at the next write, which the schedule makes if nobody else does."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,10 @@ def merge(
     - Of several changes of one algorithm, only the last one is a release.
     - A change of an algorithm that is on hold `at` this time waits in the document.
     - The promotion of a version that is marked bad is skipped.
+    - A withdrawal of an inactive version also writes the document. So it conflicts with a request
+      that makes this version active at the same time.
 
-    A withdrawal needs its `fallbacks`.
+    A withdrawal needs its `fallbacks`. At most DUE_LIMIT due changes are applied.
     """
     due = due_changes(document, at)
     batch = _Batch(document, fallbacks, at, due)
@@ -72,32 +77,32 @@ def merge(
     return batch.merged(due)
 
 
-def without_ended_holds(document: Document, at: datetime) -> Document:
-    """Return `document` without the holds that have ended at this time.
-
-    A hold whose window is closed stays, but without the changes that waited behind it.
-    """
-    holds = {
-        name: remaining
-        for name, hold in document.holds.items()
-        if (remaining := _remaining_hold(hold, at))
-    }
-    return replace(document, holds=holds, freeze=_remaining_hold(document.freeze, at))
-
-
-def _remaining_hold(hold: Hold | None, at: datetime) -> Hold | None:
-    if hold is None or hold.ended(at):
-        return None
-    return hold if not hold.waiting or hold.in_force(at) else replace(hold, waiting=())
-
-
 def due_changes(document: Document, at: datetime) -> tuple[Change, ...]:
-    """Return the waiting changes that no hold keeps back at this time, in order."""
+    """Return the first DUE_LIMIT waiting changes that no hold keeps back at this time, in order."""
     if not (document.holds or document.freeze):
         return ()
-    waiting = document.waiting()
-    held = {change.release_id for change in without_ended_holds(document, at).waiting()}
-    return tuple(change for change in waiting if change.release_id not in held)
+    held = _held(document, at)
+    due = (change for change in document.waiting() if change.release_id not in held)
+    return tuple(islice(due, DUE_LIMIT))
+
+
+def _held(document: Document, at: datetime) -> set[str]:
+    """Return the release ids of the changes that wait behind a hold in force at this time."""
+    holds = [*document.holds.values(), *([document.freeze] if document.freeze else [])]
+    return {change.release_id for hold in holds if hold.in_force(at) for change in hold.waiting}
+
+
+def _remaining_hold(hold: Hold | None, at: datetime, gone: Container[str]) -> Hold | None:
+    """Return a hold that is not in force without the changes `gone` (release ids).
+
+    Return None if it is over, and a hold that is in force as it is.
+
+    A hold whose window is closed stays, and so does one with changes that still wait.
+    """
+    if hold is None or (hold.waiting and hold.in_force(at)):
+        return hold
+    waiting = tuple(change for change in hold.waiting if change.release_id not in gone)
+    return None if hold.ended(at) and not waiting else replace(hold, waiting=waiting)
 
 
 class _Batch:
@@ -110,10 +115,16 @@ class _Batch:
         self._due = {change.release_id for change in due}
         self._fallbacks = fallbacks
         self._draft = Draft(before)
-        present = without_ended_holds(before, at)
-        self._holds, self._freeze = dict(present.holds), present.freeze
-        self._held = {name for name, hold in present.holds.items() if hold.in_force(at)}
-        self._is_frozen = present.freeze is not None and present.freeze.in_force(at)
+        gone = self._due | _held(before, at)  # what also waits behind a hold in force stays there
+        remaining = {name: _remaining_hold(hold, at, gone) for name, hold in before.holds.items()}
+        self._holds = {name: hold for name, hold in remaining.items() if hold}
+        self._freeze = _remaining_hold(before.freeze, at, gone)
+        self._held = {name for name, hold in self._holds.items() if hold.in_force(at)}
+        self._is_frozen = self._freeze is not None and self._freeze.in_force(at)
+        # A change that arrives follows those of its algorithm that are due and still wait.
+        self._follow_hold = {name for name, hold in self._holds.items() if hold.waiting}
+        behind_freeze = self._freeze.waiting if self._freeze else ()
+        self._follow_freeze = {change.algorithm for change in behind_freeze}
         self._behind_hold: defaultdict[str, list[Change]] = defaultdict(list)
         self._behind_freeze: list[Change] = []
         self._effective: dict[str, tuple[Change, Release]] = {}
@@ -127,17 +138,32 @@ class _Batch:
         entry = self._draft.entry(name)
         if entry and entry.is_newer_than(change):
             self._skip(change, f"already taken into account: {entry.release} is not older")
+            if self._is_late_withdrawal(change, entry):
+                self._leave(change, entry)
         elif change.action == "promote":
             self._promote(change, entry)
+        elif self._waits(change):
+            self._withdrawn[name, change.version] = None
+        elif entry is None or entry.version != change.version:
+            self._leave(change, entry)
+            self._skip(change, "the withdrawn version is not the active one")
         else:
             self._withdrawn[name, change.version] = None
-            if self._waits(change):
-                return
-            if entry is None or entry.version != change.version:
-                self._take_no_effect(change, entry)
-                self._skip(change, "the withdrawn version is not the active one")
-            else:
-                self._put(change, self._fallback(change))
+            self._put(change, self._fallback(change))
+
+    def _is_late_withdrawal(self, change: Change, entry: Entry) -> bool:
+        """Return whether an older stream withdraws an inactive version after a newer one was read.
+
+        It has left its phase all the same. A person can promote it if it has entered it since.
+        """
+        is_repeated = change.stream in {entry.stream, (entry.left or "").rpartition("#")[0]}
+        return change.action == "withdraw" and not is_repeated and change.version != entry.version
+
+    def _leave(self, change: Change, entry: Entry | None) -> None:
+        """Record the withdrawal of an inactive version in the entry of its algorithm."""
+        self._withdrawn[change.algorithm, change.version] = None
+        none = Entry(None, {}, change.release_id, "", "0", change.requested_at)
+        self._draft.put(change.algorithm, (entry or none).past(change))
 
     def _promote(self, change: Change, entry: Entry | None) -> None:
         name, version = change.algorithm, change.version
@@ -155,9 +181,9 @@ class _Batch:
                 self._put(change, None)
 
     def _take_no_effect(self, change: Change, entry: Entry | None) -> None:
-        """Advance the entry past a due change: if it comes again, it must not wait again.
+        """Advance the entry past a due promotion: if it comes again, it must not wait again.
 
-        Another change is not worth a new revision of the document.
+        Another promotion is not worth a new revision of the document.
         """
         if change.release_id in self._due:
             none = Entry(None, {}, change.release_id, "", "0", change.requested_at)
@@ -182,10 +208,10 @@ class _Batch:
         waiting = {change.release_id for change in document.waiting()}
         was_waiting = {change.release_id for change in due}
         effective = {change.release_id for change, _ in self._effective.values()}
-        # Without a record in the ledger, an overtaken higher version would look like a lost one.
+        # Without a record in the ledger, an overtaken version would look like a lost one.
         superseded = {
             change.release_id: self._superseded(change)
-            for change in (*due, *filter(self._looks_lost, self._overtaken))
+            for change in (*due, *self._overtaken)
             if change.release_id not in effective | waiting
         }
         releases = tuple(
@@ -198,7 +224,9 @@ class _Batch:
         )  # fmt: skip
 
     def _put(self, change: Change, fallback: Release | None) -> None:
+        present = self._draft.entry(change.algorithm)
         entry = _entry(change, fallback, self._before.algorithms.get(change.algorithm))
+        entry = replace(entry, left=present.left if present else None)
         self._draft.put(change.algorithm, entry)
         if change.algorithm in self._effective:
             self._overtaken.append(self._effective[change.algorithm][0])
@@ -212,19 +240,12 @@ class _Batch:
                 return release
         return None
 
-    def _looks_lost(self, change: Change) -> bool:
-        """Return whether an overtaken version is higher than the version that is active now."""
-        active = self._draft.algorithms.get(change.algorithm)
-        return change.action == "promote" and (
-            active is None or version_order(str(active.version)) < version_order(change.version)
-        )
-
     def _waits(self, change: Change) -> bool:
         """Return whether a hold keeps the change back; then it waits behind the hold."""
-        name = change.algorithm
-        if name in self._held:
+        name, arrives = change.algorithm, change.release_id not in self._due
+        if name in self._held or (arrives and name in self._follow_hold):
             hold, behind = self._holds[name], self._behind_hold[name]
-        elif self._freeze and self._is_frozen:
+        elif self._freeze and (self._is_frozen or (arrives and name in self._follow_freeze)):
             hold, behind = self._freeze, self._behind_freeze
         else:
             return False

@@ -90,17 +90,18 @@ class Repairs:
         execution carries it."""
         type_, now = group[0].target["type"], self.check.now()
         at = times.second(now)
-        with ThreadPoolExecutor(WRITERS) as pool:
-            found = list(pool.map(lambda repair: self._lost(repair, at), group))
-        lost = {
-            repair.target["algorithm"]: (entry, repair.target["after"])
-            for repair, entry in zip(group, found, strict=True)
-            if isinstance(entry, Entry)
-        }
         refused: dict[str, str | None] = {}
 
         for attempt in self.check.commits.attempts(type_):
             document = attempt.document
+            # The table is read after the document, so a later withdrawal conflicts with the write.
+            with ThreadPoolExecutor(WRITERS) as pool:
+                found = list(pool.map(lambda repair: self._lost(repair, at), group))
+            lost = {
+                repair.target["algorithm"]: (entry, repair.target["after"])
+                for repair, entry in zip(group, found, strict=True)
+                if isinstance(entry, Entry)
+            }
             for name, (made, after) in lost.items():
                 refused[name] = table_rules.why_not(document, name, made, after, now)
             targets = {name: made for name, (made, _) in lost.items() if refused[name] is None}
@@ -124,8 +125,12 @@ class Repairs:
     def _lost(self, repair: Repair, at: str) -> Entry | str:
         """The entry that promotes a lost version, or why it is not lost any more."""
         type_, name, version = (repair.target[key] for key in ("type", "algorithm", "version"))
+        # After the same release the same id: of two runs, at once or not, one makes a release.
+        known = f"drift {version} after {repair.target['after']}"
+        digest = hashlib.sha256(known.encode()).hexdigest()[:8]
+        release = f"{type_}-{name}-{version}-{digest}"
         decided = table_rules.decided(self.check.commits.ledger.releases(type_, name), version)
-        if decided:
+        if decided and decided.release_id != release:
             return f"{version} was released meanwhile ({decided.release_id})"
         try:
             item = self.check.registry.tested(name, version)
@@ -133,10 +138,6 @@ class Repairs:
             return str(error)
         if item is None or item.type != type_:
             return f"{version} is not tested any more"
-        # After the same release the same id: of two runs, at once or not, one makes a release.
-        known = f"drift {version} after {repair.target['after']}"
-        digest = hashlib.sha256(known.encode()).hexdigest()[:8]
-        release = f"{type_}-{name}-{version}-{digest}"
         return Entry(version, item.display, release, "", "0", at, WHO)
 
     def _ensure(self, stored: Stored) -> tuple[str | None, str]:

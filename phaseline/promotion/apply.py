@@ -155,6 +155,7 @@ def _new_entry(request: Request, document: Document, name: str, target: Entry | 
         entry,
         stream=stream,
         sequence=sequence,
+        left=present.left if present else None,
         previous=replaced_version(document.algorithms.get(name), entry.version),
     )
 

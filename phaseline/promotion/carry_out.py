@@ -13,6 +13,7 @@ from phaseline.promotion.eligibility import (
     Sources,
     eligible_entries,
     refuse_ineligible,
+    refuse_withdrawn,
     release_id_of,
 )
 from phaseline.promotion.request import Request, check_request
@@ -98,8 +99,8 @@ class _Run:
         seen: Document | None,
     ) -> None:
         self._request, self._commits, self._ledger = request, commits, sources.ledger
-        self._before = first.stored
-        self._seen = seen or first.document
+        self._before, self._sources = first.stored, sources
+        self._seen, self._checked = seen or first.document, first.document
         carried_out = self._ledger.request(request.type, request.record.key)
         self._was_carried_out = carried_out is not None
         self._targets = eligible_entries(
@@ -134,6 +135,8 @@ class _Run:
     def _merged(self, document: Document) -> Merged:
         request = self._request
         refuse_ineligible(request, self._seen, document, self._targets)
+        refuse_withdrawn(request, self._checked, document, self._targets, self._sources)
+        self._checked = document
         changes = changes_to_resume(request, document)
         fallbacks = self._commits.fallbacks(document, changes)
         merged = apply_request(request, document, self._targets, fallbacks)

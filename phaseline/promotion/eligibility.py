@@ -75,6 +75,8 @@ def _target(
     if active and _is_result_of(request, name, active.version, active.release):
         return active  # the request was carried out: a repeated rollback must not go back further
     if was_carried_out:
+        if active and request.version == active.version:
+            return active  # the version was active already, so the request started no release
         raise overtaken(request, name, document.version(name))
     if request.action == "rollback":
         _refuse_rolled_back(request, name, document)
@@ -221,6 +223,38 @@ def refuse_ineligible(
             _refuse_bad(request, name, str(target.version), document)
 
 
+def refuse_withdrawn(
+    request: Request,
+    checked: Document,
+    document: Document,
+    targets: Mapping[str, Entry | None],
+    sources: Sources,
+) -> None:
+    """Raise RefusedError if a target was withdrawn since the document `checked` was read.
+
+    Each withdrawal of a version is in the document, in the entry of its algorithm or behind a hold.
+    So only the algorithms for which one of them has changed are checked again. The `document` must
+    be settled.
+    """
+    for name, target in targets.items():
+        present = document.entry(name)
+        if target is None or (present and present.release == target.release):
+            continue
+        if _records(checked, name) == _records(document, name):
+            continue
+        version = str(target.version)
+        if request.action == "promote":
+            _promotion_entry(replace(request, version=version), name, sources)
+        else:
+            releases = sources.ledger.releases(request.type, name)
+            _rollback_release(replace(request, version=version), name, document, releases)
+
+
+def _records(document: Document, name: str) -> tuple[object, ...]:
+    """Return the parts of a document that the stream records of an algorithm change."""
+    return document.entry(name), document.holds.get(name), document.freeze
+
+
 def release_id_of(request: Request, name: str, target: Entry | None) -> str:
     """Return the id of the release that makes a target active, or removes the algorithm if None."""
     return target.release if target else _release_id(request, name, None)
@@ -255,6 +289,15 @@ def _rollback_release(
             return release
         good[version] = None
     versions = ", ".join(good) or "none"
+    entry = document.algorithms.get(name)
+    if entry and request.version == entry.version:
+        raise RefusedError(
+            f"{request.type}/{name} {entry.version}",
+            f"it is active already since {entry.since}, by {entry.who or 'the table'}"
+            f" ({entry.release}), and is not known as verified (verified: {versions})",
+            "Nothing was changed. To keep this version, put the algorithm on hold. Otherwise roll"
+            " back to a verified version.",
+        )
     raise RefusedError(
         f"{request.type}/{name}",
         f"{request.version or 'an earlier version'} is not known as verified, or was withdrawn or"

@@ -13,12 +13,16 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from phaseline import archive
 from phaseline.errors import InputError
 from phaseline.site.manifests import NAME as MANIFEST
 from phaseline.site.manifests import ServedManifest
 from phaseline.site.outcomes import PUBLISHED, SUPERSEDED
 
 FILE = "publication.json"
+SIZE_LIMIT = 128 * 1024**2
+"""The most bytes of the file. It has each key of a build at most three times: 20,000 keys of 1,024
+bytes, with a digest each."""
 SCHEMA = 3
 RETENTION = timedelta(hours=24)
 """How long a file whose name changes with its content stays after the publication that left it out.
@@ -348,7 +352,7 @@ def parse(data: bytes, where: str) -> Publication:
     """Return the publication in an artifact's zip. Raises InputError that names `where`."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as zipped:
-            body = json.loads(zipped.read(FILE))
+            body = json.loads(archive.read(zipped, FILE, SIZE_LIMIT))
         return _publication(body)
     except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
         raise InputError(

@@ -18,7 +18,7 @@ from datetime import datetime
 from functools import cached_property, partial
 from typing import IO, TYPE_CHECKING
 
-from phaseline import times
+from phaseline import archive, times
 from phaseline.documents import revision
 from phaseline.errors import InputError, RemoteCallError, TimedOutError
 from phaseline.pipeline import jobs
@@ -101,14 +101,14 @@ class Build:
     def _read(self, name: str) -> bytes:
         """Return the content of a file that is read into memory. Raises KeyError if it is missing,
         and InputError if it is too large."""
-        size = self.zipped.getinfo(name).file_size
-        if size > manifests.SIZE_LIMIT:
+        try:
+            return archive.read(self.zipped, name, manifests.SIZE_LIMIT)
+        except ValueError as error:
             raise InputError(
                 f"{self.where}, {name}",
-                f"expected at most {manifests.SIZE_LIMIT} bytes, found {size}",
+                str(error),
                 "Correct the frontend's build. See examples/frontend.",
-            )
-        return self.zipped.read(name)
+            ) from error
 
     def _head(self, name: str) -> bytes:
         with self.zipped.open(name) as content:

@@ -15,6 +15,7 @@ from phaseline.github.answers import Answer, Kind
 from scripts.cli import secrets
 
 if TYPE_CHECKING:
+    from github.GithubObject import GithubObject
     from github.Repository import Repository
 
 ATTEMPTS = 3
@@ -70,6 +71,18 @@ def repository(environ: Mapping[str, str], option: str) -> "Repository":
         ),
     )
     return client.get_repo(values["GITHUB_REPOSITORY"])
+
+
+def author(thing: "GithubObject") -> str:
+    """Return the login of the author of what the token of this client writes.
+
+    A job's GITHUB_TOKEN writes as "github-actions[bot]", the token of an app as "APP[bot]", and a
+    personal access token as its user. GET /user is refused to the first two; the viewer of the
+    GraphQL API is known for each token, and needs no permission.
+    https://docs.github.com/en/graphql/reference/queries#viewer
+    """
+    _, answer = thing.requester.graphql_query("query { viewer { login } }", {})
+    return str(answer["data"]["viewer"]["login"])
 
 
 def retry(

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from scripts.github import api
@@ -37,8 +38,9 @@ class Comments:
         return cls(repository.get_issue(pull_request), where, "pull-requests: write")
 
     def put(self, marker: str, body: str) -> Done:
-        """Create or update the comment that begins with `marker`, as does `body`.
+        """Create or update the token's own comment that begins with `marker`, as does `body`.
 
+        Anyone can write the marker, so a comment of another author is left as it is.
         A repeated attempt first looks for the comment of the one before. Raises RemoteCallError, or
         ConfigurationError if the token lacks the permission.
         """
@@ -59,7 +61,17 @@ class Comments:
         return api.retry(attempt, where=self.where, permission=self.permission, sleep=self.sleep)
 
     def _find(self, marker: str) -> "IssueComment | None":
-        comments = self.issue.get_comments()
         return next(
-            (comment for comment in comments if (comment.body or "").startswith(marker)), None
+            (
+                comment
+                for comment in self.issue.get_comments()
+                if (comment.body or "").startswith(marker)
+                and comment.user
+                and comment.user.login == self._author
+            ),
+            None,
         )
+
+    @cached_property
+    def _author(self) -> str:
+        return api.author(self.issue)

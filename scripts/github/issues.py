@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from scripts.github import api
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
     from github.Repository import Repository
 
 LABEL = "phaseline"
-"""The label of the issues. Only people with write access can set a label, so that an issue of
-somebody else is never mistaken for one of these. https://docs.github.com/en/rest/issues/issues#create-an-issue
+"""The label of the issues, by which they are listed. It proves no author: people with write access
+can set it, and so can a template of the repository.
+https://docs.github.com/en/rest/issues/issues#create-an-issue
 """
 PERMISSION = "issues: write"
 DUPLICATE = "duplicate"
@@ -67,7 +69,7 @@ class Issues:
         return cls(repository, f"the issues of {environ['GITHUB_REPOSITORY']}")
 
     def keep(self, topic: str, wanted: WantedIssue) -> KeptIssue:
-        """Open, update or close the issue about a topic.
+        """Open, update or close the issue about a topic that the token's own author opened.
 
         A later finding opens a new issue, which names the previous one. There is never more than
         one open issue: each attempt first looks for it, and of two issues the older one stays.
@@ -115,8 +117,13 @@ class Issues:
 
     def _about(self, topic: str, state: str) -> "Iterator[Issue]":
         for issue in self.repository.get_issues(state=state, labels=[LABEL]):
-            if (issue.body or "").startswith(_marker_start(topic)):
+            is_about = (issue.body or "").startswith(_marker_start(topic))
+            if is_about and issue.user and issue.user.login == self._author:
                 yield issue
+
+    @cached_property
+    def _author(self) -> str:
+        return api.author(self.repository)
 
     def _body(self, topic: str, wanted: WantedIssue, issue: "Issue | None" = None) -> str:
         """Return the whole text of an issue, or of a new one."""

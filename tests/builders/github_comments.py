@@ -9,22 +9,25 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 REPOSITORY, NUMBER, TOKEN = "acme/automation", 7, "the-token"
+BOT = "github-actions[bot]"
 COMMENTS = f"/repos/{REPOSITORY}/issues/{NUMBER}/comments"
 
 
 @dataclass
 class Comments:
-    """The comments, by id; `faults` are answered to writes, in their order: a status without
-    effect, or None for an effect whose answer is lost."""
+    """The comments, by id, of the token's author or of `strangers`; `faults` are answered to
+    writes, in their order: a status without effect, or None for an effect whose answer is lost."""
 
     server: HTTPServer
     bodies: dict[int, str] = field(default_factory=dict)
+    strangers: set[int] = field(default_factory=set)
     faults: list[int | None] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._serve("GET", COMMENTS, self._list)
         self._serve("POST", COMMENTS, self._write)
+        self._serve("POST", "/graphql", lambda _: _answer({"data": {"viewer": {"login": BOT}}}))
         for number in range(1, 10):
             path = f"/repos/{REPOSITORY}/issues/comments/{number}"
             self._serve("PATCH", path, self._write)
@@ -59,7 +62,8 @@ class Comments:
 
     def _view(self, number: int) -> dict[str, Any]:
         url = self.server.url_for(f"/repos/{REPOSITORY}/issues/comments/{number}")
-        return {"id": number, "url": url, "body": self.bodies[number]}
+        login = "stranger" if number in self.strangers else BOT
+        return {"id": number, "url": url, "body": self.bodies[number], "user": {"login": login}}
 
 
 def _answer(value: Any, status: int = 200) -> Response:

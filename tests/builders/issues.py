@@ -31,10 +31,10 @@ class GitHub:
         """Let requests fail: `status` without an effect, `drop` with one whose answer is lost."""
         assert call(f"{self.url}/_phaseline/faults", method="POST", body=fault).status == 204
 
-    def open(self, body: str, *labels: str) -> None:
-        """Open an issue as somebody else."""
+    def open(self, body: str, *labels: str, token: str = TOKEN) -> None:
+        """Open an issue beside the ones that are kept."""
         given = {"title": "Other", "body": body, "labels": list(labels)}
-        headers = {"Authorization": f"token {TOKEN}", "User-Agent": "test"}
+        headers = {"Authorization": f"token {token}", "User-Agent": "test"}
         where = f"{self.url}/repos/{NAME}/issues"
         assert call(where, method="POST", body=given, headers=headers).status == 201
 
@@ -56,6 +56,7 @@ def served() -> Iterator[GitHub]:
     """GitHub, without an issue."""
     hub = Hub(token=TOKEN, repositories=[NAME])
     hub.tokens["reader"] = Access(write=False)
+    hub.tokens["stranger"] = Access("stranger")
     server = serve(github.serving(hub, None))
     environ = {
         "GITHUB_TOKEN": TOKEN,

@@ -57,10 +57,10 @@ def verify(listener: Listener) -> None:
 
 
 def ask(listener: Listener, action: str, version: str | None = None, **fields: Any) -> Outcome:
-    """Carry out a request of Ana for the algorithm."""
+    """Carry out a request of Ana for the algorithm. `left` are versions that left their phase."""
     dry_run, documents = fields.pop("dry_run", False), fields.pop("documents", None)
     commits = replace(listener.commits, documents=documents or listener.commits.documents)
-    upstream = fields.pop("upstream", None)
+    upstream, left = fields.pop("upstream", None), fields.pop("left", set[str]())
     defaults: dict[str, Any] = {
         "type": "opt", "reason": "because", "id": "run-1", "at": LATER, "algorithms": (NAME,),
         "who": "ana",
@@ -68,9 +68,8 @@ def ask(listener: Listener, action: str, version: str | None = None, **fields: A
     request = Request(action=action, version=version, **(defaults | fields))
 
     def tested(name: str, version: str) -> AlgorithmVersion | None:
-        return (
-            AlgorithmVersion("opt", name, version, {"of": name}) if version != "untested" else None
-        )
+        is_tested = version not in {"untested", *left}
+        return AlgorithmVersion("opt", name, version, {"of": name}) if is_tested else None
 
     sources = Sources(
         listener.commits.ledger, tested, Lives(listener.commits.ledger.client, "ledger"), upstream

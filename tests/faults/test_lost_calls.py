@@ -21,6 +21,7 @@ from tests.events import stream_record
 
 COMPLETE = "PACKAGE_TESTS_COMPLETE"
 LEFT = stream_record(4, version="3.0", old_phase=COMPLETE, phase="REJECTED")
+EARLIER = stream_record(5, version="1.0", old_phase=COMPLETE, phase="REJECTED")
 STEPS: dict[str, Callable[[Listener], object]] = {
     "promotion": lambda listener: listener.process([stream_record(3, version="3.0")], Schema()),
     "batch": lambda listener: listener.process(
@@ -28,6 +29,7 @@ STEPS: dict[str, Callable[[Listener], object]] = {
         Schema(),
     ),
     "promotion by a person": lambda listener: ask(listener, "promote", "4.0"),
+    "withdrawal": lambda listener: listener.process([EARLIER], Schema()),
     "rollback": lambda listener: ask(listener, "rollback"),
     "hold": lambda listener: ask(listener, "hold", id="hold"),
     "schedule": lambda listener: (listener.apply_due(), listener.send_owed()),
@@ -127,7 +129,11 @@ def undisturbed(step: str, other: str) -> dict[str, Any]:
     ("step", "other"),
     [
         *((step, "nobody") for step in STEPS),
-        *((step, other) for step in ("promotion", "rollback") for other in list(OTHERS)[1:]),
+        *(
+            (step, other)
+            for step in ("promotion", "withdrawal", "rollback")
+            for other in list(OTHERS)[1:]
+        ),
     ],
 )
 def test_death_at_any_call_loses_and_repeats_nothing(

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from phaseline.algorithms.names import TYPES
@@ -93,10 +94,10 @@ class Checker:
             if change.type == type_
         ]
         parked = self.parked(type_)
-        known = [each for each in parked if each.position in self.concluded]
-        # The listener reads them only if the outbox says that there are some, and what an
-        # invocation that failed has parked may arrive after that.
-        for waiting in (parked, known):
+        # The listener reads them only if the outbox says that there are some, and before its write:
+        # the newest ones may have arrived after that.
+        for count in range(len(parked), 0, -1):
+            waiting = self._first_parked(type_, count)
             try:
                 self._by_changes(before, write, [*waiting, *arrived], waiting)
             except Violation:
@@ -266,6 +267,12 @@ class Checker:
             and withdrawn.get(each["version"], 0) <= each["revision"]
             and (name, each["version"]) not in state.bad
         ]
+
+    def _first_parked(self, type_: str, count: int) -> list[Change]:
+        """Return the changes of a type that were parked first, in order."""
+        items = (item for (pk, _), item in self.dynamodb.items.items() if pk == f"parked#{type_}")
+        first = [model.change(plain(item)["change"]) for item in islice(items, count)]
+        return sorted(first, key=lambda change: change.position)
 
     def parked(self, type_: str) -> list[Change]:
         """Return the changes that wait for a document that cannot be read, in order."""

@@ -104,19 +104,10 @@ def _requests(world: "World") -> None:
 
 
 def _withdrawals(world: "World") -> None:
-    """No version that has left its phase is one to return to.
-
-    One case is known and counted instead: a person's release of a version, and the withdrawal of
-    it, which was not active yet, were decided on the same revision. The withdrawal of an inactive
-    version writes no document, so there is no conflict between the two.
-    """
+    """No version that has left its phase is one to return to."""
     for (name, version), item in world.table.items.items():
         if item.phase == COMPLETE:
             continue
-        withdrawn = world.checker.withdrawn(name).get(version)
         for release in world.commits.ledger.releases(item.type, name):
-            if release.version != version or not release.can_return:
-                continue
-            is_known = release.who is not None and release.revision == withdrawn
-            require(is_known, "no rollback returns to a withdrawn version", release)
-            world.checker.count["KNOWN: released and withdrawn at once"] += 1
+            may_return = release.version == version and release.can_return
+            require(not may_return, "no rollback returns to a withdrawn version", release)

@@ -45,11 +45,20 @@ class Asked:
 
 @dataclass(frozen=True)
 class Entry:
-    """The active version of an algorithm, or None, and the position that it takes into account."""
+    """The active version of an algorithm, or None, and the position that it takes into account.
+
+    `left` is the position of the last withdrawal of another version.
+    """
 
     version: str | None
     display: int | None
     position: Position
+    left: Position = NOWHERE
+
+    def takes(self, change: Change) -> bool:
+        """Return whether the entry takes a change into account already."""
+        comparable = change.action == "promote" or change.position[0] == self.left[0]
+        return change.position <= self.position or (comparable and change.position <= self.left)
 
 
 @dataclass(frozen=True)
@@ -120,7 +129,9 @@ def read(type_: str, data: bytes, version_id: str) -> Write:
     with zipfile.ZipFile(BytesIO(data)) as zipped:
         body = json.loads(zipped.read(f"{type_}.json"))
     entries = {
-        name: Entry(entry.get("version"), entry.get("display", {}).get("n"), _position(entry))
+        name: Entry(
+            entry.get("version"), entry.get("display", {}).get("n"), _position(entry), _left(entry)
+        )
         for group in ("algorithms", "withdrawn")
         for name, entry in body[group].items()
     }
@@ -134,6 +145,11 @@ def read(type_: str, data: bytes, version_id: str) -> Write:
 def _position(stored: Mapping[str, Any]) -> Position:
     label = stored["stream"].rpartition("/")[2]
     return (label, int(stored["sequence"])) if label else NOWHERE
+
+
+def _left(stored: Mapping[str, Any]) -> Position:
+    stream, _, sequence = (stored["left"] or "").rpartition("#")
+    return _position({"stream": stream, "sequence": sequence})
 
 
 def _hold(stored: Mapping[str, Any]) -> Hold:
@@ -181,15 +197,19 @@ def apply(
     left: dict[str, set[str]] = {}
     for change in (*due, *changes):
         name, entry = change.algorithm, entries.get(change.algorithm)
-        if entry and change.position <= entry.position:
+        nothing = entry or Entry(None, None, NOWHERE)
+        if nothing.takes(change):
+            labels = nothing.position[0], nothing.left[0]
+            is_late = change.action == "withdraw" and change.position[0] not in labels
+            if is_late and change.version != nothing.version:
+                entries[name] = replace(nothing, left=change.position)
             continue
-        # What waited is taken into account, with or without effect: it never waits again.
-        taken = replace(entry or Entry(None, None, NOWHERE), position=change.position)
-        past = {name: taken} if change in due else {}
         if change.action == "promote":
             left.get(name, set()).discard(change.version)
             if (name, change.version) in state.bad:
-                entries |= past
+                # What waited is taken into account also without effect: it never waits again.
+                if change in due:
+                    entries[name] = replace(nothing, position=change.position)
                 continue
         else:
             left.setdefault(name, set()).add(change.version)
@@ -198,17 +218,19 @@ def apply(
             holds[keeper] = holds[keeper].behind(change)
             continue
         if change.action == "promote":
-            new = Entry(change.version, change.display, change.position)
+            new = Entry(change.version, change.display, change.position, nothing.left)
             is_release = entry is None or (entry.version, entry.display) != (
                 new.version,
                 new.display,
             )
         else:
             if entry is None or entry.version != change.version:
-                entries |= past
+                # It changes no version, and conflicts with a request that makes this one active.
+                entries[name] = replace(nothing, left=change.position)
                 continue
             good = fallback(name, left[name])
-            new = replace(good or Entry(None, None, NOWHERE), position=change.position)
+            new = good or Entry(None, None, NOWHERE)
+            new = replace(new, position=change.position, left=nothing.left)
             is_release = True
             result.withdrawals.add(name)
         entries[name] = new
@@ -245,7 +267,8 @@ def ask(state: State, asked: Asked, at: str, entry: Entry | None) -> State:
         if entry and entry.version != active:
             if asked.action == "rollback" and active:
                 bad.add((name, active))
-            entries[name] = replace(entry, position=_kept(state, asked, name))
+            left = state.entries[name].left if name in state.entries else NOWHERE
+            entries[name] = replace(entry, position=_kept(state, asked, name), left=left)
     return State(state.revision + 1, entries, frozenset(bad), holds)
 
 

@@ -61,6 +61,8 @@ def test_invariants_hold_in_a_random_history(plan: Plan) -> None:
             id="a version was rolled back to and withdrawn at once",
         ),
         pytest.param(planned(1000996, 200), id="a change was parked after the parking was read"),
+        pytest.param(planned(5549, 200), id="a change was parked while another writer read"),
+        pytest.param(planned(5430, 200), id="a change waited behind an ended hold and a freeze"),
         pytest.param(planned(47, 200), id="a document was restored before it was settled"),
         pytest.param(planned(214, 200), id="a person promoted a version ahead of the stream"),
         pytest.param(planned(1091, 200), id="a refused version came again without its mark"),

@@ -132,6 +132,14 @@ def test_comment_is_created_once_then_updated(served: Served, comments: Comments
     assert served.requests == ["POST", "PATCH"]
 
 
+def test_comment_of_a_stranger_is_not_adopted(served: Served, comments: Comments) -> None:
+    """Anyone can copy the marker from the source of a comment."""
+    served.bodies[2], served.strangers = f"{MARKER}\nforged", {1, 2}
+    assert comments.put(MARKER, f"{MARKER}\none") == "created"
+    assert comments.put(MARKER, f"{MARKER}\ntwo") == "updated"
+    assert (served.bodies[2], served.bodies[3]) == (f"{MARKER}\nforged", f"{MARKER}\ntwo")
+
+
 def test_lost_answer_creates_no_second_comment(served: Served, comments: Comments) -> None:
     served.faults = [None]
     assert comments.put(MARKER, MARKER) == "created"

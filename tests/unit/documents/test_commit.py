@@ -97,13 +97,15 @@ def test_revision_grows_after_an_older_version_of_the_object_was_restored(
     assert [release.revision for release in commits.ledger.releases("opt", "a")] == [4, 3, 2, 1]
 
 
-def test_withdrawal_of_an_inactive_version_is_recorded_without_a_write(commits: Commits) -> None:
+def test_withdrawal_of_an_inactive_version_is_recorded_by_a_write(commits: Commits) -> None:
+    """So it conflicts with every other write on the same revision."""
     promote(commits, 1, "1.0.0")
     promote(commits, 2, "2.0.0")
     attempt = next(commits.attempts("opt"))
     merged = merge(attempt.document, [change(3, "1.0.0", action="withdraw")], {}, NOW)
     committed = commits.write(merged, over=attempt, at=AT)
     assert committed
-    assert committed.stored == attempt.stored
+    assert committed.stored.document.revision == attempt.document.revision + 1
+    assert committed.owed == attempt.settled.owed
     newest, older = commits.ledger.releases("opt", "a")
     assert ("withdrawn" in newest.steps, "withdrawn" in older.steps) == (False, True)

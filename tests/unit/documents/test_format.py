@@ -70,6 +70,18 @@ def test_malformed_document_is_an_error_that_names_its_place(data: bytes) -> Non
         parse(data, "opt", "s3://bucket/metadata/opt.zip")
 
 
+def test_document_that_would_fill_the_memory_is_neither_read_nor_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    document = Document("opt", 1, {"a": Entry("1", {"b": "x" * 50}, "r", "s", "1", "t")})
+    data = render(document)
+    monkeypatch.setattr("phaseline.documents.format.SIZE_LIMIT", 100)
+    with pytest.raises(DocumentError, match=r"opt.json expands to \d+ bytes or more; the limit is"):
+        parse(data, "opt", "here")
+    with pytest.raises(DocumentError, match=r"'opt': it would have \d+ bytes; the limit is 100"):
+        render(document)
+
+
 @pytest.mark.parametrize(
     "malformed",
     [

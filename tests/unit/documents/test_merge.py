@@ -86,13 +86,14 @@ def test_no_release_replaces_its_own_version() -> None:
     assert [release.previous for release in merged.releases] == ["1.0.0"]
 
 
-def test_higher_version_that_was_overtaken_in_a_batch_is_superseded() -> None:
-    """A lower version that was overtaken needs no record, and a repetition records nothing."""
+def test_every_change_that_was_overtaken_in_a_batch_is_superseded() -> None:
+    """So the ledger explains each version that is not active; a repetition records nothing."""
     batch = [change(9, "0.9.0"), change(10, "2.0.0"), change(11, "1.0.0")]
     merged = merge(Document("opt"), batch, {}, NOW)
     assert merged.document.versions() == {"a": "1.0.0"}
     assert [(release.version, release.state) for release in merged.superseded] == [
-        ("2.0.0", SUPERSEDED)
+        ("0.9.0", SUPERSEDED),
+        ("2.0.0", SUPERSEDED),
     ]
     assert merge(merged.document, batch, {}, NOW).superseded == ()
 
@@ -124,8 +125,51 @@ def test_withdrawal_of_an_inactive_version_keeps_the_active_one() -> None:
     before = merge(Document("opt"), [change(10, "2.0.0")], {}, NOW).document
     withdrawal = change(11, "1.0.0", action="withdraw")
     merged = merge(before, [withdrawal], {withdrawal.release_id: [verified("0.1")]}, NOW)
-    assert merged.document is before
+    assert merged.document.versions() == {"a": "2.0.0"}
+    assert (merged.releases, merged.withdrawn) == ((), (("a", "1.0.0"),))
     assert merged.skipped[0][1] == "the withdrawn version is not the active one"
+    again = merge(merged.document, [withdrawal], {}, NOW)
+    assert (again.document is merged.document, again.withdrawn) == (True, ())
+
+
+NEWER = "algorithms/2026-11-20T08:00:00.000"
+"""The stream that was enabled after the other one, which is still being read."""
+
+
+def test_late_withdrawal_of_the_active_version_takes_effect() -> None:
+    """The newer stream has withdrawn another version, which says nothing about this one."""
+    before = merge(Document("opt"), [change(10, "2.0.0")], {}, NOW).document
+    newer = change(1, "1.0.0", action="withdraw", stream=NEWER)
+    left = merge(before, [newer], {}, NOW).document
+    late = change(11, "2.0.0", action="withdraw")
+    merged = merge(left, [late], {late.release_id: [verified("0.9")]}, NOW)
+    assert (merged.document.versions(), merged.withdrawn) == ({"a": "0.9"}, (("a", "2.0.0"),))
+    assert merge(merged.document, [late], {}, NOW).document is merged.document
+
+
+def test_late_withdrawal_of_an_inactive_version_is_recorded_once() -> None:
+    """The newer stream has promoted another version."""
+    batch = [change(10, "2.0.0"), change(1, "3.0.0", stream=NEWER)]
+    before = merge(Document("opt"), batch, {}, NOW).document
+    late = change(11, "2.0.0", action="withdraw")
+    merged = merge(before, [late], {}, NOW)
+    assert (merged.document.versions(), merged.withdrawn) == ({"a": "3.0.0"}, (("a", "2.0.0"),))
+    assert merged.document.revision == before.revision + 1
+    assert merge(merged.document, [late], {}, NOW).document is merged.document
+
+
+def test_late_withdrawal_of_a_version_that_the_newer_stream_promoted_is_stale() -> None:
+    before = merge(Document("opt"), [change(1, "2.0.0", stream=NEWER)], {}, NOW).document
+    merged = merge(before, [change(11, "2.0.0", action="withdraw")], {}, NOW)
+    assert (merged.document is before, merged.withdrawn) == (True, ())
+
+
+def test_late_promotion_is_stale_after_a_withdrawal_in_the_newer_stream() -> None:
+    """It may be the version that was withdrawn. The drift check finds it if it is not."""
+    before = merge(Document("opt"), [change(10, "1.0.0")], {}, NOW).document
+    newer = change(1, "2.0.0", action="withdraw", stream=NEWER)
+    left = merge(before, [newer], {}, NOW).document
+    assert merge(left, [change(11, "2.0.0")], {}, NOW).document is left
 
 
 def test_withdrawal_skips_fallbacks_that_are_bad_or_withdrawn() -> None:
@@ -204,6 +248,15 @@ def test_change_from_behind_a_freeze_waits_behind_the_hold_of_its_algorithm() ->
     assert (merged.releases, merged.superseded) == ((), ())
 
 
+def test_change_behind_an_ended_hold_and_a_freeze_waits_behind_the_freeze() -> None:
+    over = Hold("r", "ana", "t", until="2026-11-24T20:00:00Z", waiting=(change(1), change(2)))
+    freeze = Hold("r", "bo", "t", waiting=(change(1),))
+    before = Document("opt", freeze=freeze, holds={"a": over})
+    merged = merge(before, [], {}, NOW)
+    assert (merged.document.holds, merged.superseded) == ({}, ())
+    assert [each.sequence for each in merged.document.waiting()] == ["1", "2"]
+
+
 def test_equal_sequence_numbers_of_two_algorithms_are_kept_apart() -> None:
     both = [change(7, "1.0"), change(7, "9.0", algorithm="b")]
     held = Document("opt", freeze=Hold("r", "ana", "t"))
@@ -239,6 +292,29 @@ def test_change_that_waited_without_effect_never_waits_again(
     assert ended.document.versions() == before.versions()
     held = replace(ended.document, freeze=Hold("r", "bo", "t"), bad={})
     assert merge(held, [late], {}, NOW).document is held
+
+
+@pytest.mark.parametrize("is_frozen", [False, True])
+def test_due_changes_are_applied_in_bounded_writes_and_in_order(
+    is_frozen: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change that arrives meanwhile follows the due ones of its algorithm."""
+    monkeypatch.setattr("phaseline.documents.merge.DUE_LIMIT", 2)
+    versions = ("1.0", "2.0", "3.0", "4.0", "5.0")
+    waiting = tuple(change(number, version) for number, version in enumerate(versions, 1))
+    over = Hold("r", "ana", "t", until="2026-11-24T20:00:00Z", waiting=waiting)
+    document = Document("opt", freeze=over) if is_frozen else Document("opt", holds={"a": over})
+    arrived = [change(6, "6.0"), change(1, "7.0", algorithm="b")]
+    active, superseded = [], []
+    for batch in (arrived, [], [], [], []):
+        merged = merge(document, batch, {}, NOW)
+        document = merged.document
+        active.append(document.versions()["a"])
+        superseded += [release.version for release in merged.superseded]
+    assert active == ["2.0", "4.0", "6.0", "6.0", "6.0"]
+    assert superseded == ["1.0", "3.0", "5.0"]
+    assert (document.version("b"), document.holds, document.freeze) == ("7.0", {}, None)
+    assert merge(document, [*waiting, *arrived], {}, NOW).document is document
 
 
 def test_cost_is_linear_in_the_number_of_waiting_changes() -> None:

@@ -57,10 +57,7 @@ def test_second_repair_of_a_report_writes_nothing(world: World) -> None:
     world.mend(report)
     before = world.documents.read("opt")
 
-    ((done, sentence),) = told(world.mend(report))
-
-    assert not done
-    assert "2 was released meanwhile" in sentence
+    assert told(world.mend(report)) == [(True, "opt/a 2 was promoted")]
     assert world.documents.read("opt") == before
 
 
@@ -149,6 +146,26 @@ def test_concurrent_change_is_not_overwritten(world: World) -> None:
     ((done, sentence),) = told(world.mend(report))
 
     assert (done, sentence) == (False, "opt/a: 1.5 was made active meanwhile")
+
+
+def test_version_that_is_withdrawn_during_the_repair_is_not_promoted(world: World) -> None:
+    world.item("2")
+    report = world.look()
+    documents, write = replace(world.documents), world.documents.write
+
+    def late(document: Any, *, over: Any) -> Any:
+        object.__delattr__(documents, "write")
+        world.item("2", phase=TESTS)
+        world.stream("2", phase=TESTS, old_phase="PACKAGE_TESTS_COMPLETE")
+        return write(document, over=over)
+
+    object.__setattr__(documents, "write", late)
+    world.documents = documents
+
+    ((done, sentence),) = told(world.mend(report))
+
+    assert (done, sentence) == (False, "opt/a: 2 is not tested any more")
+    assert world.documents.read("opt").document.version("a") != "2"
 
 
 @pytest.mark.parametrize("version", ["3", "1.5"])

@@ -1,6 +1,7 @@
 """Requests that conflict with other writers of the document."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,8 @@ from phaseline.promotion.listener import Listener
 from tests.builders.requests import NAME, ask, now, release
 from tests.builders.requests import listener as listener  # a fixture
 from tests.events import stream_record
+
+COMPLETE = "PACKAGE_TESTS_COMPLETE"
 
 
 class Raced(Documents):
@@ -67,6 +70,43 @@ def test_slower_of_two_equal_concurrent_requests_finds_it_done(
     outcome = ask(listener, action, version, documents=documents)
     assert (now(listener), outcome.releases) == (version or "1.0", ())
     assert len(list(listener.commits.ledger.open_releases("opt"))) == 1
+
+
+@pytest.mark.parametrize("held", [False, True])
+@pytest.mark.parametrize("action", ["promote", "rollback", "rollback to a publication"])
+def test_request_for_a_version_that_is_withdrawn_at_the_same_time_is_refused(
+    listener: Listener, action: str, held: bool
+) -> None:
+    """Also if the withdrawal waits behind a hold."""
+    release(listener, "1.0", "2.0", "3.0")
+    left: set[str] = set()
+
+    def meanwhile() -> None:
+        if held:
+            ask(listener, "hold", id="hold")
+        record = stream_record(9, version="1.0", old_phase=COMPLETE, phase="REJECTED")
+        listener.process([record], Schema())
+        left.add("1.0")
+
+    documents = raced(listener, meanwhile)
+    target: dict[str, Any] = {"version": "1.0"}
+    if action == "rollback to a publication":
+        action, target = "rollback", {"publication": 1}
+    with pytest.raises(RefusedError):
+        ask(listener, action, **target, documents=documents, left=left)
+    assert now(listener) == "3.0"
+    older = list(listener.commits.ledger.releases("opt", NAME))[-1]
+    assert (older.version, older.can_return) == ("1.0", False)
+
+
+def test_withdrawal_of_another_version_at_the_same_time_stops_no_request(
+    listener: Listener,
+) -> None:
+    release(listener, "1.0", "2.0", "3.0")
+    record = stream_record(9, version="2.0", old_phase=COMPLETE, phase="REJECTED")
+    documents = raced(listener, lambda: listener.process([record], Schema()))
+    ask(listener, "rollback", "1.0", documents=documents)
+    assert now(listener) == "1.0"
 
 
 def test_promotion_is_refused_after_a_concurrent_hold(listener: Listener) -> None:

@@ -94,7 +94,7 @@ def test_each_document_is_read_and_written_once_in_a_batch_of_10000_records(
     assert result.failed is None
     assert len(result.releases) == 1000
     assert (calls["GetObject"], calls["PutObject"]) == (3, 3)
-    assert (len(puts.of("PutItem")), calls["UpdateItem"], calls["Query"]) == (1000, 2 * 3, 0)
+    assert (len(puts.of("PutItem")), calls["UpdateItem"], calls["Query"]) == (10_000, 2 * 3, 0)
     assert len(github.payloads) == 3
     for type_ in ("in", "opt", "out"):
         assert set(active_in(listener, type_).values()) == {"1.9.0"}

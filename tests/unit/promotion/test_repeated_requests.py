@@ -42,6 +42,28 @@ def test_repeated_request_is_one_release_and_goes_back_once(
 
 
 @pytest.mark.parametrize("action", ["promote", "rollback"])
+def test_repeated_request_for_the_active_version_succeeds(listener: Listener, action: str) -> None:
+    """A repetition does not end a resumption either."""
+    release(listener, "1.0", "2.0")
+    ask(listener, action, "2.0")
+    ask(listener, "resume")
+    again = ask(listener, action, "2.0")
+    assert (again.changed, again.note) == (False, f"{NAME} at 2.0: already done")
+    assert (now(listener), listener.commits.documents.read("opt").document.holds) == ("2.0", {})
+
+
+def test_rollback_to_the_active_version_before_it_is_verified_names_who_made_it_active(
+    listener: Listener,
+) -> None:
+    release(listener, "1.0")
+    ask(listener, "promote", "2.0")
+    with pytest.raises(
+        RefusedError, match=rf"active already since {LATER}, by ana \(opt-.*\), and"
+    ):
+        ask(listener, "rollback", "2.0", id="run-2")
+
+
+@pytest.mark.parametrize("action", ["promote", "rollback"])
 def test_repeated_request_is_refused_after_a_newer_one(listener: Listener, action: str) -> None:
     release(listener, "1.0", "2.0")
     version = "9.0" if action == "promote" else None

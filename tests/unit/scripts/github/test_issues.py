@@ -75,14 +75,16 @@ def test_incomplete_check_closes_no_issue(served: GitHub) -> None:
 
 
 def test_issues_of_others_are_not_touched(served: GitHub) -> None:
-    """Such as another environment's, one without the label, and one that quotes the marker."""
+    """Such as another environment's, one without the label, one that quotes the marker, and one
+    that a stranger opened with marker and label."""
     begin = f"<!-- {TOPIC} fingerprint=f1 -->"
     served.open(begin.replace("demo", "demo2"), LABEL)
     served.open(begin)
     served.open(f"What is {begin}?", LABEL)
-    assert served.issues.keep(TOPIC, ONE).number == 4
+    served.open(begin, LABEL, token="stranger")
+    assert served.issues.keep(TOPIC, ONE).number == 5
     served.issues.keep(TOPIC, NOTHING)
-    assert served.states() == {1: "open", 2: "open", 3: "open", 4: "closed"}
+    assert served.states() == {1: "open", 2: "open", 3: "open", 4: "open", 5: "closed"}
 
 
 @pytest.mark.parametrize("fault", [{"drop": True}, {"status": 502}])

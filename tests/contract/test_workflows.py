@@ -298,6 +298,23 @@ def test_dry_run_asks_nobody() -> None:
     assert job["steps"][-1]["run"].endswith(" --dry-run")
 
 
+def test_version_is_published_after_the_checks() -> None:
+    """Only the last job may write, and its packages are attested before they are published."""
+    jobs = FILES[".github/workflows/release.yml"].jobs
+    assert [(name, job.get("needs")) for name, job in jobs.items()] == [
+        ("plan", None),
+        ("check", "plan"),
+        ("publish", "check"),
+    ]
+    writing = [name for name, job in jobs.items() if "write" in job["permissions"].values()]
+    assert writing == ["publish"]
+    assert jobs["check"]["steps"][-1]["run"] == "make check"
+    uses = [step.get("uses", step.get("run", "")) for step in jobs["publish"]["steps"][1:]]
+    assert uses[0] == "python -m scripts package"
+    assert uses[1].startswith("actions/attest@")
+    assert uses[2] == "python -m scripts github-release"
+
+
 def test_release_is_a_deployment() -> None:
     """A release is a deployment to the environment, with the website's address."""
     job = FILES[".github/workflows/reusable-release.yml"].jobs["release"]

@@ -14,7 +14,6 @@ MADE_BY_READERS = {
     "infra/parameters/demo.json",
     "infra/parameters/production.json",
     "infra/parameters/staging.json",
-    "infra/production.json",
 }
 """Parameters files: each environment has its own, and a caller keeps them where it wants."""
 

@@ -7,7 +7,7 @@ https://docs.github.com/en/rest/git/refs
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from scripts.github import api
 
 if TYPE_CHECKING:
+    from github.GitRef import GitRef
     from github.GitRelease import GitRelease
     from github.Repository import Repository
 
@@ -40,16 +41,13 @@ class Releases:
         return cls(repository, f"the releases of {environ['GITHUB_REPOSITORY']}")
 
     def tags(self) -> dict[str, str]:
-        """Return the commits of all tags that begin with v, by their names.
+        """Return the commits of all tags, by their names.
 
         An annotated tag, which only a person makes, has the name of its object in place of the
         commit's.
         """
         return self._retry(
-            lambda: {
-                ref.ref.removeprefix(PREFIX): ref.object.sha
-                for ref in self.repository.get_git_matching_refs("tags/v")
-            }
+            lambda: {ref.ref.removeprefix(PREFIX): ref.object.sha for ref in self._refs()}
         )
 
     def draft(self, tag: str, commit: str, notes: str) -> "GitRelease":
@@ -112,8 +110,7 @@ class Releases:
 
         def attempt() -> bool:
             nonlocal moved
-            refs = self.repository.get_git_matching_refs(f"tags/{tag}")
-            present = next((ref for ref in refs if ref.ref == PREFIX + tag), None)
+            present = next((ref for ref in self._refs() if ref.ref == PREFIX + tag), None)
             if present and present.object.sha == commit:
                 return moved
             moved = True
@@ -124,6 +121,10 @@ class Releases:
             return True
 
         return self._retry(attempt)
+
+    def _refs(self) -> "Iterable[GitRef]":
+        # Without a slash in it, because the library would encode a slash.
+        return self.repository.get_git_matching_refs("tags")
 
     def _find(self, tag: str) -> "GitRelease | None":
         """Return the release of a tag, published or else a draft: a draft has no tag yet."""

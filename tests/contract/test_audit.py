@@ -10,7 +10,7 @@ import pytest
 
 from requirements.environments import LOCKED, ROOT
 from requirements.vulnerabilities import UncheckedError, known, main, rounds
-from tests.contract.test_requirements import pins
+from tests.contract.locked import pins
 
 AUDITOR = """\
 import json, sys

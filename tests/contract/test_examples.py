@@ -3,17 +3,15 @@
 The callers of reusable workflows are executed as they are, in tests/workflows/test_callers.py.
 """
 
-import itertools
 import json
 import re
-import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
 from local.workflows.files import dispatch_inputs, parse
+from tests.contract.shown import inputs, shown
 from tests.contract.workflow_rules import read
 
 ROOT = Path(__file__).parents[2]
@@ -22,22 +20,7 @@ PAGES = [
     *sorted(ROOT.glob("docs/*.md")),
     *sorted(ROOT.glob(".github/workflows/*.yml")),
 ]
-RUN = re.compile(r"gh workflow run [^`\n]*")
 STARTED_BY_HAND = {"promote.yml", "deploy.yml", "drift.yml", "release.yml", "audit.yml"}
-
-
-def shown(path: Path) -> Iterator[list[str]]:
-    """The words of each `gh workflow run` on a page, or in the comment of a workflow."""
-    text = re.sub(r"^[#$] ?", "", path.read_text("utf-8"), flags=re.MULTILINE)
-    for command in RUN.findall(text.replace("\\\n", " ")):
-        yield shlex.split(command, comments=True)
-
-
-def inputs(words: list[str]) -> dict[str, str]:
-    """The fields of a command. A variable of a shell stands for any value."""
-    pairs = itertools.pairwise(words)
-    fields = (after.partition("=") for before, after in pairs if before in ("--field", "-F"))
-    return {name: value for name, _, value in fields}
 
 
 EXAMPLES = [(path, words) for path in PAGES for words in shown(path)]

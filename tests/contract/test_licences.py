@@ -6,7 +6,7 @@ from importlib.metadata import distributions
 import pytest
 
 from requirements.environments import LOCKED, ROOT
-from tests.contract.test_requirements import pins
+from tests.contract.locked import pins
 
 ROW = re.compile(r"^\| ([a-z0-9][\w.-]*) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 ALLOWED = {
@@ -60,8 +60,8 @@ def test_licences_are_those_of_the_installed_packages() -> None:
     compared = {}
     for found in distributions():
         name = re.sub(r"[-_.]+", "-", found.metadata["Name"]).lower()
-        if name in known and (declared := found.metadata.get("License-Expression")):
-            compared[name] = declared
+        if name in known and (declared := found.metadata.json.get("license_expression")):
+            compared[name] = str(declared)
     assert len(compared) > 20
     assert compared == {name: known[name][0] for name in compared}
 

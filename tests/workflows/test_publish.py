@@ -16,8 +16,8 @@ CHANGELOG = "# Changelog\n\n## {version} - 2026-11-27\n\n- {notes}\n"
 
 
 @pytest.fixture
-def hub(hub: GitHub) -> GitHub:
-    """GitHub with this repository, whose checks are quick."""
+def checkout(hub: GitHub) -> GitHub:
+    """GitHub with this repository."""
     push_url = f"{hub.url}/_phaseline/push"
     repositories.ensure(hub.git_root, NAME, folder=ROOT, push_url=push_url)
     return hub
@@ -48,30 +48,43 @@ def tags(hub: GitHub) -> dict[str, str]:
     return {one["ref"].rpartition("/")[2]: one["object"]["sha"] for one in listed}
 
 
-def test_version_is_published_with_attested_packages(hub: GitHub) -> None:
+def test_version_is_published_with_attested_packages(checkout: GitHub) -> None:
     """Its tag is at the commit of the run, and each attached zip has the attestation of the run.
 
     The same version is refused for a later commit.
     """
-    commit = prepare(hub, "1.0.0", "First.")
-    run = succeeded(publish(hub, "1.0.0"))
+    commit = prepare(checkout, "1.0.0", "First.")
+    run = succeeded(publish(checkout, "1.0.0"))
     assert run["jobs"] == {"Plan": "success", "Check": "success", "Publish": "success"}
-    assert tags(hub) == {"v1": commit, "v1.0.0": commit}
-    (release,) = hub.api("/releases").json()
+    assert tags(checkout) == {"v1": commit, "v1.0.0": commit}
+    (release,) = checkout.api("/releases").json()
     assert (release["draft"], release["body"]) == (False, "- First.")
     assert [asset["name"] for asset in release["assets"]] == [
         f"{name}.zip" for name in sorted(FUNCTIONS)
     ]
     for asset in release["assets"]:
-        (attestation,) = hub.api(f"/attestations/{asset['digest']}").json()["attestations"]
+        (attestation,) = checkout.api(f"/attestations/{asset['digest']}").json()["attestations"]
         envelope = attestation["bundle"]["dsseEnvelope"]
         statement = json.loads(base64.b64decode(envelope["payload"]))
         builder = statement["predicate"]["buildDefinition"]["externalParameters"]["workflow"]
         workflow = f"{NAME}/.github/workflows/release.yml@refs/heads/main"
         assert (builder["sha"], builder["job_workflow_ref"]) == (commit, workflow)
 
-    prepare(hub, "1.0.0", "Changed.")
-    run = publish(hub, "1.0.0")
+    prepare(checkout, "1.0.0", "Changed.")
+    run = publish(checkout, "1.0.0")
     assert (run["conclusion"], run["jobs"]["Plan"]) == ("failure", "failure")
     assert f"it names the commit {commit}" in Path(run["log"]).read_text()
-    assert tags(hub) == {"v1": commit, "v1.0.0": commit}
+    assert tags(checkout) == {"v1": commit, "v1.0.0": commit}
+
+
+def test_changed_list_of_packages_is_audited(hub: GitHub, tmp_path: Path) -> None:
+    """A push that changes no list starts nothing."""
+    name = "acme/shop"
+    audit = ".github/workflows/audit.yml"
+    makefile = "audit:\n\t@echo nothing is known\n"
+    files = {audit: (ROOT / audit).read_text(), "Makefile": makefile, "requirements.txt": "a==1\n"}
+    hub.add(name, files, tmp_path / "shop")
+    hub.push({"README.md": "Nothing.\n"}, name=name)
+    hub.push({"requirements.txt": "a==2\n"}, name=name)
+    run = succeeded(hub.run("audit.yml"))
+    assert (len(hub.control("runs")), run["jobs"]) == (1, {"Audit": "success"})

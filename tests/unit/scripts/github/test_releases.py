@@ -50,7 +50,7 @@ STEPS = [
     ("PATCH", "/releases/1"),
     ("POST", "/git/refs"),
     ("GET", "/releases"),
-    ("GET", "/git/matching-refs/tags/v1"),
+    ("GET", "/git/matching-refs/tags"),
 ]
 
 

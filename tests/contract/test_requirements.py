@@ -113,3 +113,26 @@ def test_program_finds_all_that_it_imports_in_its_list(
     needed = third_party(ROOT / path for path in program)
     assert "boto3" in needed
     assert needed.keys() - pins(ROOT / target).keys() == set()
+
+
+def test_every_list_is_locked() -> None:
+    """No list of packages is beside those that `make lock` writes with hashes."""
+    assert {path.name for path in LISTS.glob("*.in")} == LOCKED.keys()
+    found = [*LISTS.glob("*.txt"), *ROOT.glob("requirements*.txt")]
+    assert {str(path.relative_to(ROOT)) for path in found} == set(LOCKED.values())
+
+
+def test_every_installation_checks_hashes() -> None:
+    """Neither a job nor a person's machine installs a package that no hash names."""
+    places = [*ROOT.glob(".github/**/*.yml"), ROOT / "Makefile", LISTS / "environments.py"]
+    places += ROOT.glob("examples/**/*.yml")
+    commands = [
+        command
+        for path in places
+        for command in re.findall(
+            r"(?:pip install|\"pip\", \"install\"|\*pip, \"install\")(?:[^\n]|\\\n)*(?:\n[^\n]*)?",
+            path.read_text("utf-8"),
+        )
+    ]
+    assert len(commands) == 3
+    assert [command for command in commands if "--require-hashes" not in command] == []

@@ -83,3 +83,13 @@ def test_issue_form_is_complete(path: Path) -> None:
     ids = [field["id"] for field in form["body"]]
     assert len(set(ids)) == len(ids)
     assert all(field["attributes"]["label"] for field in form["body"])
+
+
+def test_every_pattern_of_the_code_owners_matches_a_path() -> None:
+    """Whether the owners exist, only GitHub tells."""
+    text = (ROOT / ".github/CODEOWNERS").read_text("utf-8")
+    lines = [line.split() for line in text.splitlines() if line and not line.startswith("#")]
+    assert lines
+    for pattern, *owners in lines:
+        assert pattern == "*" or (ROOT / pattern.strip("/")).exists(), pattern
+        assert [owner for owner in owners if not owner.startswith("@")] == []

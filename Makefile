@@ -16,7 +16,7 @@ BENCH ?=
 SIMULATE ?=
 TESTS ?=
 
-.PHONY: setup demo test quick versions lint check lock simulate bench clean
+.PHONY: setup demo test quick versions lint check audit lock simulate bench clean
 
 setup: .venv/local .phaseline/emulator/ready
 
@@ -59,6 +59,14 @@ lint: .venv/dev
 	.venv/bin/zizmor --offline --quiet --persona auditor .github
 
 check: lint test
+
+.phaseline/audit/ready: requirements/audit.txt
+	@$(ENVIRONMENTS) install .phaseline/audit $<
+	@touch $@
+
+# Known vulnerabilities of all locked packages. It needs the network, so it is no part of lint.
+audit: .phaseline/audit/ready
+	"$(PYTHON)" -m requirements.vulnerabilities .phaseline/audit/bin/pip-audit
 
 # Locks all packages with their hashes, after a change of a list in requirements/.
 lock:

@@ -31,6 +31,7 @@ LOCKED = {
     "dev.in": "requirements/dev.txt",
     "emulator.in": "requirements/emulator.txt",
     "benchmarks.in": "requirements/benchmarks.txt",
+    "audit.in": "requirements/audit.txt",
 }
 
 

@@ -17,6 +17,7 @@ from local.github.issues import Issues
 from local.github.openapi import RefusedError
 from local.github.pages import Routes, base
 from local.github.pulls import Pulls
+from local.github.releases import Releases
 from local.github.workflows import Workflows
 from local.serving import Faults
 
@@ -45,6 +46,7 @@ def serving(hub: Hub, runner: "Runner | None") -> "WSGIApplication":
     issues.register(routes)
     pulls.register(routes)
     Deployments(hub).register(routes)
+    Releases(hub).register(routes)
     Workflows(hub, runner).register(routes)
     graphql.register(app, hub)
     Control(hub, runner, pulls).register(app)

@@ -47,6 +47,7 @@ class Repository:
     """One repository, named `owner/name`.
 
     `issues` holds pull requests too, as GitHub does; `variables` are those of GitHub Actions.
+    `tags` are those that the API made, with their commits; `attestations` are bundles by digest.
     `protected` are the environments that wait for an approval.
     """
 
@@ -57,6 +58,10 @@ class Repository:
     deployments: dict[int, dict[str, Any]] = field(default_factory=dict)
     statuses: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     variables: dict[str, dict[str, str]] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    releases: dict[int, dict[str, Any]] = field(default_factory=dict)
+    assets: dict[int, dict[str, Any]] = field(default_factory=dict)
+    attestations: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     protected: set[str] = field(default_factory=set)
 
     @property
@@ -89,7 +94,8 @@ class Repository:
 class Hub:
     """All repositories, and the tokens that open them.
 
-    `receive` is told each event that may run a workflow, and answers with the runs' ids.
+    `receive` is told each event that may run a workflow, and answers with the runs' ids. `head` is
+    the commit of a ref of a repository, and `tagged` is told each tag that the API sets.
     """
 
     def __init__(self, *, token: str, repositories: Collection[str]) -> None:
@@ -98,6 +104,7 @@ class Hub:
         self.dispatches: list[dict[str, Any]] = []
         self.receive: Callable[[Event], list[int]] = lambda _: []
         self.head: Callable[[str, str], str] = lambda _name, _ref: "0" * 40
+        self.tagged: Callable[[str, str, str], None] = lambda _name, _tag, _commit: None
         self.lock = threading.RLock()
         self._last = 0
 

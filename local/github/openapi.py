@@ -40,7 +40,8 @@ def paths() -> dict[str, dict[str, Any]]:
 
 
 def check(path: str, request: Request) -> Any:
-    """The request's body, when it and the query fit the operation. Raises RefusedError.
+    """The request's body, when it and the query fit the operation. A file is bytes. Raises
+    RefusedError.
 
     `path` is spelled as in the description: `/repos/{owner}/{repo}/issues`.
     """
@@ -55,6 +56,8 @@ def check(path: str, request: Request) -> Any:
         return {}
     declared = operation["requestBody"]
     data = request.get_data()
+    if "application/json" not in declared["content"]:
+        return data
     if not data and not declared["required"]:
         return {}
     try:

@@ -40,8 +40,13 @@ class Routes:
             return (jsonify(made), status) if made is not None else ("", status)
 
         self._app.add_url_rule(
-            re.sub(r"\{(\w+)\}", r"<\1>", full), f"{method} {full}", answer, methods=[method]
+            re.sub(r"\{(\w+)\}", _variable, full), f"{method} {full}", answer, methods=[method]
         )
+
+
+def _variable(name: re.Match[str]) -> str:
+    """A part of a path for Flask. Only a ref, such as tags/v1, has slashes."""
+    return "<path:ref>" if name[1] == "ref" else f"<{name[1]}>"
 
 
 def base() -> str:

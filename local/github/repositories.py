@@ -173,6 +173,11 @@ def merge(root: Path, name: str, number: int, *, base: str, head: str, head_name
         return git("rev-parse", "HEAD", cwd=work)
 
 
+def full_name(bare: Path, name: str) -> str:
+    """The full name of a branch or tag: of two with one name, the tag, as git takes it."""
+    return git("rev-parse", "--symbolic-full-name", name, cwd=bare)
+
+
 def changed(root: Path, name: str, before: str, after: str) -> tuple[str, ...]:
     """The paths in which two commits differ; all paths where there was nothing before."""
     bare = location(root, name)

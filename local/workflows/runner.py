@@ -60,7 +60,7 @@ class Runner:
         self._threads: list[threading.Thread] = []
         self._lock = threading.RLock()
         self._changed = threading.Condition()
-        hub.receive, hub.head = self.receive, self.head
+        hub.receive, hub.head, hub.tagged = self.receive, self.head, self._tag
         act.remove_places_of_the_dead()
 
     def knows(self, name: str) -> bool:
@@ -74,6 +74,11 @@ class Runner:
             return repositories.git("rev-parse", "--verify", f"{ref}^{{commit}}", cwd=bare)
         except (subprocess.CalledProcessError, OSError) as error:
             raise LookupError(f"No ref found for: {ref}") from error
+
+    def _tag(self, name: str, tag: str, commit: str) -> None:
+        """Set a tag in a repository's git, so that `uses:` can name it."""
+        bare = repositories.location(self._settings.git_root, name)
+        repositories.git("update-ref", f"refs/tags/{tag}", commit, cwd=bare)
 
     def workflows(self, name: str, ref: str) -> dict[str, str]:
         """The workflow files of a repository, by their paths."""

@@ -115,7 +115,7 @@ class _Gathering:
             origin = replace(user, path=path)
         else:
             sha = repositories.git("rev-parse", "--verify", f"{use.ref}^{{commit}}", cwd=bare)
-            full = use.ref if sha == use.ref else f"refs/heads/{use.ref}"
+            full = use.ref if sha == use.ref else repositories.full_name(bare, use.ref)
             origin = Origin(use.repository, full, sha, path)
         if key not in self.found:
             self.fetch(key, origin)

@@ -191,15 +191,8 @@ def deploy(plan: Plan, executor: Executor, stacks: Stacks, step: Steps) -> Deplo
 
 def build(plan: Plan) -> list[Package]:
     """Build the packages of the functions in the selected stacks."""
-    paths = [plan.repository, *plan.environment_paths]
-    return [
-        package.build(
-            plan.repository / "lambdas" / name,
-            paths,
-            plan.repository / "build" / "lambdas" / f"{name}.zip",
-        )
-        for name in plan.functions()
-    ]
+    out = plan.repository / "build" / "lambdas"
+    return package.build_all(plan.functions(), plan.repository, plan.environment_paths, out)
 
 
 def _code_parameters(bucket: str, uploaded: Sequence[Uploaded], stack: str) -> dict[str, str]:

@@ -81,6 +81,17 @@ def build(function_dir: Path, search_paths: Sequence[Path], out: Path) -> Packag
     )
 
 
+def build_all(
+    functions: Iterable[str], repository: Path, environment_paths: Sequence[Path], out: Path
+) -> list[Package]:
+    """Write the zip of each function of the repository into the folder `out`.
+
+    `environment_paths` contain the installed requirements. Raises as `build` does.
+    """
+    paths = [repository, *environment_paths]
+    return [build(repository / "lambdas" / name, paths, out / f"{name}.zip") for name in functions]
+
+
 def trace(handler: Path, search_paths: Sequence[Path]) -> dict[str, Path]:
     """Return the files of a function by name in the zip: the handler and all that it imports."""
     if not handler.is_file():

@@ -10,18 +10,7 @@ import pytest
 
 from phaseline.deploy.package import imports
 from requirements.environments import LISTS, LOCKED, ROOT
-
-PIN = re.compile(r"^(?P<name>[\w.-]+)(\[[\w,-]+\])?==(?P<version>\S+)")
-
-
-def pins(path: Path) -> dict[str, set[str]]:
-    """The versions of each package that a list names, by the package's normalised name."""
-    found: dict[str, set[str]] = {}
-    for line in path.read_text("utf-8").splitlines():
-        if match := PIN.match(line):
-            name = re.sub(r"[-_.]+", "-", match["name"]).lower()
-            found.setdefault(name, set()).add(match["version"])
-    return found
+from tests.contract.locked import pins
 
 
 def included(source: str) -> list[str]:
@@ -124,3 +113,26 @@ def test_program_finds_all_that_it_imports_in_its_list(
     needed = third_party(ROOT / path for path in program)
     assert "boto3" in needed
     assert needed.keys() - pins(ROOT / target).keys() == set()
+
+
+def test_every_list_is_locked() -> None:
+    """No list of packages is beside those that `make lock` writes with hashes."""
+    assert {path.name for path in LISTS.glob("*.in")} == LOCKED.keys()
+    found = [*LISTS.glob("*.txt"), *ROOT.glob("requirements*.txt")]
+    assert {str(path.relative_to(ROOT)) for path in found} == set(LOCKED.values())
+
+
+def test_every_installation_checks_hashes() -> None:
+    """Neither a job nor a person's machine installs a package that no hash names."""
+    places = [*ROOT.glob(".github/**/*.yml"), ROOT / "Makefile", LISTS / "environments.py"]
+    places += ROOT.glob("examples/**/*.yml")
+    commands = [
+        command
+        for path in places
+        for command in re.findall(
+            r"(?:pip install|\"pip\", \"install\"|\*pip, \"install\")(?:[^\n]|\\\n)*(?:\n[^\n]*)?",
+            path.read_text("utf-8"),
+        )
+    ]
+    assert len(commands) == 3
+    assert [command for command in commands if "--require-hashes" not in command] == []

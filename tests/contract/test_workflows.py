@@ -10,10 +10,11 @@ import pytest
 import yaml
 
 from scripts.__main__ import main
+from scripts.github.changelog import VERSION, Version
 from tests import templates
 from tests.contract import workflow_rules as rules
 from tests.contract.workflow_rules import COMMAND, ROOT, RULES, File, Rule, read
-from tests.contract.workflow_tables import DOCUMENT, completed
+from tests.contract.workflow_tables import DOCUMENT, completed, head
 
 FILES = read()
 BIN = Path(sys.executable).parent
@@ -298,6 +299,23 @@ def test_dry_run_asks_nobody() -> None:
     assert job["steps"][-1]["run"].endswith(" --dry-run")
 
 
+def test_version_is_published_after_the_checks() -> None:
+    """Only the last job may write, and its packages are attested before they are published."""
+    jobs = FILES[".github/workflows/release.yml"].jobs
+    assert [(name, job.get("needs")) for name, job in jobs.items()] == [
+        ("plan", None),
+        ("check", "plan"),
+        ("publish", "check"),
+    ]
+    writing = [name for name, job in jobs.items() if "write" in job["permissions"].values()]
+    assert writing == ["publish"]
+    assert jobs["check"]["steps"][-1]["run"] == "make check"
+    uses = [step.get("uses", step.get("run", "")) for step in jobs["publish"]["steps"][1:]]
+    assert uses[0] == "python -m scripts package"
+    assert uses[1].startswith("actions/attest@")
+    assert uses[2] == "python -m scripts github-release"
+
+
 def test_release_is_a_deployment() -> None:
     """A release is a deployment to the environment, with the website's address."""
     job = FILES[".github/workflows/reusable-release.yml"].jobs["release"]
@@ -333,6 +351,18 @@ def test_updates_wait() -> None:
     assert [one["package-ecosystem"] for one in updates] == ["github-actions", "pip"]
     assert all(one["cooldown"] == {"default-days": 7} and one["groups"] for one in updates)
     assert updates[1]["directories"] == ["/", "/requirements"]
+
+
+def test_callers_name_a_version_that_is_published() -> None:
+    """The example of each reusable workflow names a tag that release.yml makes."""
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    made = {Version.of(found).tag for found in re.findall(f"^## ({VERSION}) - ", changelog, re.M)}
+    for path, file in FILES.items():
+        if "/reusable-" in path:
+            _, caller = head(file)
+            used = re.findall(r"uses: acme/phaseline/(\S+)@(\S+)", caller)
+            assert [name for name, _ in used] == [path]
+            assert {tag for _, tag in used} <= made
 
 
 def test_documented() -> None:

@@ -145,9 +145,10 @@ def shielded(file: File, _: Files) -> Iterator[str]:
 
 
 def identified(file: File, _: Files) -> Iterator[str]:
-    """A job has an identity if and only if it assumes a role."""
+    """A job has an identity if and only if it assumes a role or signs an attestation."""
     for name, job in file.jobs.items():
-        assumes = any("assume-role" in step.get("uses", "") for step in job.get("steps", []))
+        needing = ("$/.github/actions/assume-role", "actions/attest@")
+        assumes = any(step.get("uses", "").startswith(needing) for step in job.get("steps", []))
         may = job.get("permissions", {}).get("id-token") == "write"
         if "uses" not in job and assumes != may:
             yield f"job {name} {'has no' if assumes else 'needs no'} id-token"

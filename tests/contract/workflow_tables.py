@@ -19,16 +19,20 @@ def generated() -> str:
     return "\n".join(line for file in reusable for line in section(file))
 
 
+def head(file: File) -> tuple[str, str]:
+    """What a reusable workflow says of itself, and the whole file of a caller in any repository."""
+    block = re.match(r"(?:#.*\n)*", file.text)
+    assert block
+    lines = [line.removeprefix("#").removeprefix(" ") for line in block[0].splitlines()]
+    text, _, caller = "\n".join(lines).partition("Example of a caller, in any repository:\n")
+    return text, re.sub("^  ", "", caller.strip("\n"), flags=re.MULTILINE) + "\n"
+
+
 def section(file: File) -> Iterator[str]:
     """One workflow: what it is, a caller, and the tables."""
-    head = re.match(r"(?:#.*\n)*", file.text)
-    assert head
-    lines = [line.removeprefix("#").removeprefix(" ") for line in head[0].splitlines()]
-    text, _, example = "\n".join(lines).partition("Example of a caller, in any repository:\n")
+    text, caller = head(file)
     yield f"## {file.path.rpartition('/')[2]}\n"
-    yield "```yaml"
-    yield re.sub("^  ", "", example.strip("\n"), flags=re.MULTILINE)
-    yield "```\n"
+    yield f"```yaml\n{caller}```\n"
     yield text.strip() + "\n"
     yield from _table(
         ("Input", "Required", "Description"),

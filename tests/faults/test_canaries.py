@@ -244,17 +244,30 @@ COMMANDS: Mapping[str, list[str]] = {
     "dora": ENVIRONMENT,
     "drift": [*ENVIRONMENT, "--report", "--repair", "--settle", "0", "--timeout", "1"],
     "follow-pipeline": [*ENVIRONMENT, "--execution", E1, "--timeout", "1"],
+    "github-release": ["--version", "1.0.0"],
     "history": ENVIRONMENT,
     "invalidate-cache": [*ENVIRONMENT, "--execution", E1],
+    "package": [],
     "preview": [*ENVIRONMENT, "--pull-request", "1", "--timeout", "1"],
     "release": [*ENVIRONMENT, *REQUEST, "--reason", "why", "--timeout", "1"],
     "report": [*ENVIRONMENT, "--outcome", "failure", "--execution", E1],
     "start-pipeline": ENVIRONMENT,
     "status": ENVIRONMENT,
     "update-metadata": [*ENVIRONMENT, *REQUEST, "--reason", "why"],
+    "verify-account": ENVIRONMENT,
     "whoami": ["--role-arn", "arn:aws:iam::111122223333:role/phaseline-demo-deploy"],
 }
-DONE = {"diff", "dora", "history", "report", "start-pipeline", "status", "update-metadata"}
+DONE = {
+    "diff",
+    "dora",
+    "github-release",
+    "history",
+    "package",
+    "report",
+    "start-pipeline",
+    "status",
+    "update-metadata",
+}
 """The commands that succeed here. The others end with an error, such as a failed execution."""
 built = functools.cache(package.build)
 """Packages are built once, because a build calls nobody."""
@@ -282,6 +295,8 @@ def job(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callab
     for name, value in {
         "GITHUB_ACTIONS": "true",
         "GITHUB_REPOSITORY": "acme/automation",
+        "GITHUB_REF": "refs/heads/main",
+        "GITHUB_SHA": "c" * 40,
         "GITHUB_ACTOR": "ana",
         "ACTIONS_ID_TOKEN_REQUEST_URL": f"{url}/token",
         **{name: str(path) for name, path in files.items()},

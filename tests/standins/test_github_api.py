@@ -145,3 +145,31 @@ def test_a_token_that_reads_changes_nothing(api: Api) -> None:
     """A token without the right to write is refused what changes something, and nothing else."""
     assert api("GET", "/issues", reads=True).status == 200
     assert api("POST", "/issues", {"title": "x"}, reads=True).status == 403
+
+
+def test_tags_and_releases_are_refused_as_by_github(api: Api) -> None:
+    """A tag is made once and moves by force only; a published release has its tag alone.
+
+    Drafts may have one tag, and only those who may write see them.
+    """
+    first, second = "a" * 40, "b" * 40
+    assert api("POST", "/git/refs", {"ref": "refs/tags/v1", "sha": first}).status == 201
+    assert api("POST", "/git/refs", {"ref": "refs/tags/v1", "sha": first}).status == 422
+    assert api("PATCH", "/git/refs/tags/v2", {"sha": second, "force": True}).status == 422
+    assert api("PATCH", "/git/refs/tags/v1", {"sha": second}).status == 422
+    assert api("PATCH", "/git/refs/tags/v1", {"sha": second, "force": True}).status == 200
+
+    draft = {"tag_name": "v1.0.0", "draft": True, "target_commitish": first}
+    made = [api("POST", "/releases", draft).json() for _ in range(2)]
+    assert api("GET", "/releases", reads=True).json() == []
+    published = [api("PATCH", f"/releases/{one['id']}", {"draft": False}).status for one in made]
+    assert published == [200, 422]
+    assert [one["tag_name"] for one in api("GET", "/releases", reads=True).json()] == ["v1.0.0"]
+    tags = [one["ref"] for one in api("GET", "/git/matching-refs/tags").json()]
+    assert tags == ["refs/tags/v1", "refs/tags/v1.0.0"]
+
+    path = f"/releases/{made[0]['id']}/assets?name=a.zip"
+    assert [api("POST", path, {"any": "bytes"}).status for _ in range(2)] == [201, 422]
+    assert api("GET", "/attestations/sha256:0").status == 404
+    assert api("DELETE", "/releases/assets/1").status == 404
+    assert api("GET", "/releases/999").status == 404

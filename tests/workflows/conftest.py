@@ -22,7 +22,7 @@ from tests.waiting import eventually
 
 T = TypeVar("T")
 NAME = "acme/automation"
-QUICK = "lint test:\n\t@echo $@ is done\n.PHONY: lint test\n"
+QUICK = "lint test check:\n\t@echo $@ is done\n.PHONY: lint test check\n"
 """A Makefile for pull requests whose checks are not what is tested."""
 
 

@@ -1,7 +1,7 @@
 """Others who use the repository's workflows: a fork's pull request, and another repository."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,8 @@ import pytest
 from local import automation
 from local.github import repositories
 from local.system import AUTOMATION, CREDENTIALS, ENVIRONMENT, ROOT, System
+from tests.contract.workflow_rules import read
+from tests.contract.workflow_tables import head
 from tests.workflows.conftest import (
     QUICK,
     comments,
@@ -22,55 +24,24 @@ from tests.workflows.conftest import (
 )
 
 FORK, CALLER = "mallory/automation", "acme/delivery"
+HOLDER, TAG = "acme/phaseline", "v1.0.0"
+"""The repository and the tag that the examples of callers name."""
 STACK = "phaseline-callers"
-RELEASE = """\
-name: Release our algorithm
-on:
-  workflow_dispatch:
-    inputs:
-      version: {{type: string, required: true}}
-      role-arn: {{type: string, required: true}}
-permissions: {{}}
-jobs:
-  release:
-    permissions: {{contents: read, id-token: write}}
-    uses: {repository}/.github/workflows/reusable-release.yml@{commit}
-    with:
-      environment: {environment}
-      action: promote
-      type: out
-      algorithm: {algorithm}
-      version: ${{{{ inputs.version }}}}
-      reason: Asked for by its own repository
-      aws-region: {region}
-      role-arn: ${{{{ inputs.role-arn }}}}
+EXAMPLES = {
+    path.rpartition("/")[2]: head(file)[1] for path, file in read().items() if "/reusable-" in path
+}
+"""The example of a caller of each reusable workflow, as its file and docs/workflows.md have it."""
+TELL = """\
   tell:
     needs: release
     runs-on: ubuntu-24.04
     timeout-minutes: 5
-    permissions: {{}}
+    permissions: {}
     steps:
       - env:
-          OUTCOME: ${{{{ needs.release.outputs.outcome }}}}
-          SITE: ${{{{ needs.release.outputs.site-url }}}}
+          OUTCOME: ${{ needs.release.outputs.outcome }}
+          SITE: ${{ needs.release.outputs.site-url }}
         run: echo "$OUTCOME at $SITE" >> "$GITHUB_STEP_SUMMARY"
-"""
-DEPLOY = """\
-name: Deploy our environment
-on:
-  workflow_dispatch:
-permissions: {{}}
-jobs:
-  pipeline:
-    permissions: {{contents: read, id-token: write}}
-    uses: {repository}/.github/workflows/reusable-deploy-stack.yml@{commit}
-    with:
-      environment: {environment}
-      stacks: pipeline
-      aws-region: {region}
-      role-arn: {deploy_role}
-      cloudformation-role-arn: {cloudformation_role}
-      parameters-file: environments/ours.json
 """
 
 
@@ -90,8 +61,12 @@ def test_a_pull_request_from_a_fork(system: System) -> None:
 
 @pytest.fixture(scope="module")
 def roles(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The roles that trust the caller's repository, and the called files at their commit."""
+    """The roles that trust the caller's repository, and the called files at their version."""
     cloudformation = system.client("cloudformation")
+    repositories.copy(system.folder / "git", AUTOMATION, HOLDER)
+    commit = automation.add_repository(system, HOLDER, ROOT)
+    tag = {"ref": f"refs/tags/{TAG}", "sha": commit}
+    automation.call(system, "POST", "/git/refs", tag, repository=HOLDER)
     folder = tmp_path_factory.mktemp("delivery")
     (folder / "README.md").write_text("An algorithm.\n", encoding="utf-8")
     automation.add_repository(system, CALLER, folder)
@@ -103,8 +78,8 @@ def roles(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         "Repository": CALLER,
         "OwnerId": str(caller["owner"]["id"]),
         "RepositoryId": str(caller["id"]),
-        "WorkflowRepository": AUTOMATION,
-        "WorkflowRef": commit(system),
+        "WorkflowRepository": HOLDER,
+        "WorkflowRef": f"refs/tags/{TAG}",
         "OidcProviderArn": system.outputs["github"]["OidcProviderArn"],
         "SlackTokenArn": system.parameters()["SlackTokenArn"],
     }
@@ -124,31 +99,31 @@ def roles(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     cloudformation.delete_stack(StackName=STACK)
 
 
-def commit(system: System) -> str:
-    """The commit of the workflows that the caller pins."""
-    bare = repositories.location(system.folder / "git", AUTOMATION)
-    return repositories.git("rev-parse", repositories.BRANCH, cwd=bare)
-
-
-def called(
-    system: System, file: str, inputs: Mapping[str, str], changes: Mapping[str, str]
-) -> dict[str, Any]:
-    """Push changes to the calling repository, then run one of its workflow files; the run."""
-    if changes:
-        automation.push(system, changes, f"Set {file}", repository=CALLER)
-    number = automation.dispatch(system, file, repository=CALLER, **inputs)
-    return automation.ended(system, file, after=number - 1, repository=CALLER)
-
-
-def filled(system: System, text: str, **more: str) -> str:
-    """A workflow of the caller's, with what it is to name."""
-    return text.format(
-        repository=AUTOMATION,
-        commit=commit(system),
-        environment=ENVIRONMENT,
-        region=CREDENTIALS["AWS_REGION"],
-        **more,
+def called(system: System, example: str, **inputs: str) -> dict[str, Any]:
+    """Run the workflow file of an example in the calling repository; the run."""
+    number = automation.dispatch(
+        system, example, repository=CALLER, environment=ENVIRONMENT, **inputs
     )
+    return automation.ended(system, example, after=number - 1, repository=CALLER)
+
+
+def paste(system: System, *examples: str, **more: str) -> None:
+    """Push examples to the calling repository as they are, and other files by their paths."""
+    changes: dict[str, str | None] = {
+        f".github/workflows/{name}": EXAMPLES[name] for name in examples
+    }
+    automation.push(system, changes | more, "Add workflows", repository=CALLER)
+
+
+def set_variables(system: System, **variables: str) -> None:
+    """Set variables of the calling repository."""
+    path = "/actions/variables"
+    known = automation.call(system, "GET", path, repository=CALLER)["variables"]
+    names = {one["name"] for one in known}
+    for name, value in variables.items():
+        body = {"name": name, "value": value}
+        method, where = ("PATCH", f"{path}/{name}") if name in names else ("POST", path)
+        automation.call(system, method, where, body, repository=CALLER)
 
 
 def test_a_release_by_another_repository(
@@ -156,25 +131,30 @@ def test_a_release_by_another_repository(
 ) -> None:
     """It is refused under a role that does not trust it, and else proved, with the outputs told."""
     shown, wanted = versions(system, algorithm)
-    workflow = {".github/workflows/release.yml": filled(system, RELEASE, algorithm=algorithm)}
-    other = {"version": wanted, "role-arn": system.outputs["github"]["PromoteRoleArn"]}
+    example = "reusable-release.yml"
+    paste(system, **{f".github/workflows/{example}": EXAMPLES[example] + TELL})
+    set_variables(
+        system,
+        AWS_REGION=CREDENTIALS["AWS_REGION"],
+        PROMOTE_ROLE_ARN=system.outputs["github"]["PromoteRoleArn"],
+    )
 
-    run = called(system, "release.yml", other, workflow)
+    run = called(system, example, version=wanted)
     assert run["conclusion"] == "failure"
     assert "Not authorized" in run["annotations"][0]["message"]
     assert f"| repository |  | {CALLER} |" in run["summary"]
     assert "compare the claims with Repository" in run["summary"]
     assert versions(system, algorithm) == (shown, wanted)
 
-    mine = {"version": wanted, "role-arn": roles["PromoteRoleArn"]}
-    run = succeeded(called(system, "release.yml", mine, {}))
+    set_variables(system, PROMOTE_ROLE_ARN=roles["PromoteRoleArn"])
+    run = succeeded(called(system, example, version=wanted))
     settle(system)
     assert versions(system, algorithm) == (wanted, shown)
     assert f"done at {system.edge_url}" in run["summary"]
     assert deployments(system, run, CALLER) == [("success", system.edge_url)]
     assert deployments(system, run) == []
     newest = next(system.ledger.releases("out", algorithm))
-    assert (newest.version, newest.reason) == (wanted, "Asked for by its own repository")
+    assert (newest.version, newest.reason) == (wanted, "Its own repository released it")
 
 
 def retention(system: System) -> set[int]:
@@ -187,21 +167,20 @@ def test_a_deploy_by_another_repository(system: System, roles: dict[str, str]) -
     """A stack is deployed with the caller's parameters file, and with this repository's again."""
     parameters = json.loads(automation.read(system, automation.PARAMETERS))
     parameters.setdefault("pipeline", {})["LogRetentionDays"] = "30"
-    text = filled(
+    examples = ("reusable-deploy-stack.yml", "reusable-deploy-lambdas.yml")
+    paste(system, *examples, **{f"phaseline/{ENVIRONMENT}.json": json.dumps(parameters)})
+    set_variables(
         system,
-        DEPLOY,
-        deploy_role=roles["DeployRoleArn"],
-        cloudformation_role=system.outputs["cloudformation"]["CloudFormationRoleArn"],
+        AWS_REGION=CREDENTIALS["AWS_REGION"],
+        DEPLOY_ROLE_ARN=roles["DeployRoleArn"],
+        CLOUDFORMATION_ROLE_ARN=system.outputs["cloudformation"]["CloudFormationRoleArn"],
     )
-    changes = {
-        ".github/workflows/deploy.yml": text,
-        "environments/ours.json": json.dumps(parameters),
-    }
     before = retention(system)
 
-    run = succeeded(called(system, "deploy.yml", {}, changes))
+    run = succeeded(called(system, examples[0]))
     assert "BuildLogs" in run["summary"]
     assert retention(system) == {30}
+    succeeded(called(system, examples[1]))
 
     number = automation.dispatch(system, "deploy.yml", environment=ENVIRONMENT)
     succeeded(automation.ended(system, "deploy.yml", after=number - 1))

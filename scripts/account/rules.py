@@ -1,0 +1,140 @@
+"""Pure: whether the answers of an account are as Phaseline assumes, in the shapes of the APIs."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Status(StrEnum):
+    """What is known about an assumption. If UNKNOWN, something must happen first or be readable."""
+
+    HOLDS = "holds"
+    DIFFERS = "differs"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The outcome of one check: its status, what was found, and the remedy if it does not hold."""
+
+    status: Status
+    found: str
+    remedy: str = ""
+
+
+def all_of(faults: Iterable[str], holds: str, remedy: str) -> Outcome:
+    """Return an outcome that differs if there is a fault.
+
+    >>> all_of([], "2 functions are active", "Deploy.").status
+    <Status.HOLDS: 'holds'>
+    """
+    if listed := "; ".join(faults):
+        return Outcome(Status.DIFFERS, listed, remedy)
+    return Outcome(Status.HOLDS, holds)
+
+
+def stacks(statuses: Mapping[str, str | None], required: Iterable[str]) -> Outcome:
+    """Check the statuses of stacks by their short names; None if a stack is not deployed."""
+    missing = [f"{name} is not deployed" for name in required if statuses[name] is None]
+    deployed = {name: status for name, status in statuses.items() if status is not None}
+    failed = [
+        f"{name} is {status}"
+        for name, status in deployed.items()
+        if not status.endswith("_COMPLETE") or "ROLLBACK" in status or "DELETE" in status
+    ]
+    remedy = "Deploy again; each error names its remedy."
+    return all_of([*missing, *failed], f"{len(deployed)} stacks are complete", remedy)
+
+
+def connection(status: str) -> Outcome:
+    """Check the status of the connection to GitHub."""
+    if status == "AVAILABLE":
+        return Outcome(Status.HOLDS, "the connection is available")
+    remedy = "Complete it in the console: Developer Tools, Settings, Connections."
+    return Outcome(Status.DIFFERS, f"the connection is {status.lower()}", remedy)
+
+
+def started_by(executions: Iterable[Mapping[str, Any]], trigger: str, remedy: str) -> Outcome:
+    """Check whether an execution was started by a trigger, such as WebhookV2.
+
+    https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ExecutionTrigger.html
+    """
+    listed = list(executions)
+    for execution in listed:
+        if execution.get("trigger", {}).get("triggerType") == trigger:
+            return Outcome(Status.HOLDS, f"{trigger} started {execution['pipelineExecutionId']}")
+    found = f"{trigger} started none of the newest {len(listed)} executions"
+    return Outcome(Status.UNKNOWN, found, remedy)
+
+
+def stream(table: Mapping[str, Any], partition_key: str) -> Outcome:
+    """Check the algorithms table: its stream has both images, and its key keeps the order."""
+    settings = table.get("StreamSpecification", {})
+    view = settings.get("StreamViewType") if settings.get("StreamEnabled") else "off"
+    keys = [one["AttributeName"] for one in table["KeySchema"] if one["KeyType"] == "HASH"]
+    faults = [] if view == "NEW_AND_OLD_IMAGES" else [f"its stream is {view}"]
+    faults += [] if keys == [partition_key] else [f"its partition key is {keys[0]}"]
+    remedy = f"Let the stream contain new and old images, and let {partition_key} be the key."
+    return all_of(faults, "its stream has new and old images", remedy)
+
+
+def mappings(found: Iterable[Mapping[str, Any]]) -> Outcome:
+    """Check the event source mappings of the listener."""
+    listed = list(found)
+    if not listed:
+        return Outcome(Status.HOLDS, "there is none: this environment takes promotions only")
+    faults = [
+        f"its state is {one['State']}, and its last result is {one.get('LastProcessingResult')}"
+        for one in listed
+        if one["State"] != "Enabled" or "PROBLEM" in one.get("LastProcessingResult", "")
+    ]
+    return all_of(faults, "it is enabled", "See the alarms of the listener in docs/operations.md.")
+
+
+def functions(configurations: Iterable[Mapping[str, Any]]) -> Outcome:
+    """Check the state of each function."""
+    listed = list(configurations)
+    faults = [
+        f"{one['FunctionName']} is {one.get('State')}, its update {one.get('LastUpdateStatus')}"
+        for one in listed
+        if (one.get("State"), one.get("LastUpdateStatus")) != ("Active", "Successful")
+    ]
+    return all_of(faults, f"{len(listed)} functions are active", "Deploy again.")
+
+
+def documents_bucket(versioning: Mapping[str, Any], notifications: Mapping[str, Any]) -> Outcome:
+    """Check the bucket of the documents: it keeps versions and sends events to EventBridge."""
+    faults = [] if versioning.get("Status") == "Enabled" else ["it keeps no versions"]
+    faults += [] if "EventBridgeConfiguration" in notifications else ["it sends no events"]
+    return all_of(faults, "it keeps versions and sends events", "Deploy the stack site again.")
+
+
+def secrets(descriptions: Mapping[str, Mapping[str, Any] | None]) -> Outcome:
+    """Check secrets by their ARNs; None if a secret does not exist."""
+    faults = [
+        f"{arn} {'does not exist' if one is None else 'is scheduled for deletion'}"
+        for arn, one in descriptions.items()
+        if one is None or "DeletedDate" in one
+    ]
+    remedy = "Create or restore it, and deploy with its ARN."
+    return all_of(faults, f"{len(descriptions)} secrets exist", remedy)
+
+
+def alarms(found: Iterable[Mapping[str, Any]], expected: int) -> Outcome:
+    """Check that the alarms exist and that none is on."""
+    listed = list(found)
+    faults = [] if len(listed) == expected else [f"{expected - len(listed)} alarms are missing"]
+    faults += [f"{one['AlarmName']} is on" for one in listed if one["StateValue"] == "ALARM"]
+    remedy = "docs/operations.md has a chapter for each alarm."
+    return all_of(faults, f"{len(listed)} alarms exist, and none is on", remedy)
+
+
+def permissions(decisions: Mapping[str, str]) -> Outcome:
+    """Check the decisions of IAM's policy simulator by what was asked.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
+    """
+    faults = [f"{asked}: {one}" for asked, one in decisions.items() if one != "allowed"]
+    remedy = "The name of the resource does not match the policy. Report it with this output."
+    return all_of(faults, f"{len(decisions)} permissions match the names of resources", remedy)

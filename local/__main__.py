@@ -16,7 +16,7 @@ from urllib3.exceptions import HTTPError
 from local import automation
 from local.demo import demo as demonstration
 from local.demo import display
-from local.system import ENVIRONMENT, ROOT, System
+from local.system import ENVIRONMENT, ROOT, System, attach, control, frontend, table, website
 from phaseline.algorithms.names import NAME_PATTERN, TYPES
 from phaseline.errors import (
     ConfigurationError,
@@ -44,8 +44,8 @@ def demo(ci: bool) -> None:
 
 
 def running() -> System:
-    """The system that `demo` runs in another terminal."""
-    return System.attach(demonstration.FOLDER)
+    """Return the system that `demo` runs in another terminal."""
+    return attach.attach(demonstration.FOLDER)
 
 
 def name(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
@@ -62,8 +62,8 @@ def name(_context: click.Context, _parameter: click.Parameter, value: str) -> st
 def promote(type_: str, algorithm: str, version: str) -> None:
     """Write a version that passed its tests into the table, and follow its release."""
     system = running()
-    if system.phase(algorithm, version) == demonstration.COMPLETE:
-        served = system.served_versions(type_).get(algorithm)
+    if table.phase(system, algorithm, version) == demonstration.COMPLETE:
+        served = website.versions(system, type_).get(algorithm)
         if served == version:
             click.echo(f"{algorithm} {version} is live already; nothing was done.")
             return
@@ -85,10 +85,10 @@ def promote(type_: str, algorithm: str, version: str) -> None:
 def phase(algorithm: str, version: str, phase: str) -> None:
     """Set the phase of a version that is in the table."""
     system = running()
-    if system.phase(algorithm, version) == phase:
+    if table.phase(system, algorithm, version) == phase:
         click.echo(f"The phase of {algorithm} {version} is {phase} already; nothing was done.")
         return
-    system.set_phase(algorithm, version, phase)
+    table.set_phase(system, algorithm, version, phase)
     click.echo(f"The phase of {algorithm} {version} is {phase} now.")
 
 
@@ -108,17 +108,17 @@ def mend_build() -> None:
 def push_buildspec(text: str, message: str, state: str) -> None:
     """Push a buildspec to the frontend's repository, unless it holds that one."""
     system = running()
-    if system.read_frontend(BUILDSPEC).strip() == text.strip():
+    if frontend.read(system, BUILDSPEC).strip() == text.strip():
         click.echo(f"The build is {state} already; nothing was pushed.")
         return
-    commit = system.commit_frontend({BUILDSPEC: text}, message)
+    commit = frontend.commit(system, {BUILDSPEC: text}, message)
     click.echo(f"Pushed {commit[:8]}: {message}.")
 
 
 @main.command()
 def slack() -> None:
     """Print the messages in Slack as they look now, with the replies in their threads."""
-    messages = running().slack_messages()
+    messages = control.slack_messages(running())
     for message in messages:
         if "thread_ts" not in message:
             replies = [one for one in messages if one.get("thread_ts") == message["ts"]]
@@ -128,7 +128,7 @@ def slack() -> None:
 @main.command()
 def runs() -> None:
     """List the workflow runs, and where their logs are."""
-    for run in running().runs():
+    for run in control.runs(running()):
         state = run["conclusion"] or run["status"]
         click.echo(f"{run['id']:>4} {Path(run['workflow']).name:<24}{state:<12}{run['log']}")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from local import standins
 from local.github import repositories
-from local.system import AUTOMATION, CREDENTIALS, ENVIRONMENT, ROOT, System
+from local.system import AUTOMATION, CREDENTIALS, ENVIRONMENT, ROOT, System, control, deployment
 from local.waiting import until
 from phaseline.deploy.plan import ROLES as STACKS_OF_ROLES
 
@@ -30,15 +30,15 @@ def call(
     """Call GitHub's API of a repository, as its owner. Raises RemoteCallError."""
     headers = {"Authorization": f"Bearer {standins.GITHUB_TOKEN}", "User-Agent": "local"}
     url = f"{system.github_url}/repos/{repository}{path}"
-    return system.ask("GitHub", method, url, body, headers)
+    return control.ask(system, "GitHub", method, url, body, headers)
 
 
 def trust(system: System) -> None:
     """Let the workflows in: deploy the roles, and name them in the repository's variables."""
-    parameters = trusted(system) | {"SlackTokenArn": system.parameters()["SlackTokenArn"]}
+    parameters = trusted(system) | {"SlackTokenArn": deployment.parameters(system)["SlackTokenArn"]}
     stacks = [f"--stack={name}" for name in STACKS_OF_ROLES]
-    system.run_deploy("deploy-roles.log", parameters, *stacks)
-    system.follow_stacks()
+    deployment.run_deploy(system, "deploy-roles.log", parameters, *stacks)
+    deployment.follow_stacks(system)
     roles = {key: arn for stack in STACKS_OF_ROLES for key, arn in system.outputs[stack].items()}
     variables = {name: roles[output] for name, output in ROLES.items()}
     variables |= {
@@ -66,10 +66,10 @@ def trusted(system: System) -> dict[str, str]:
 
 def add_repository(system: System, name: str, folder: Path) -> str:
     """Put a repository `owner/name` on GitHub that holds a folder's files; its commit."""
-    control = f"{system.github_url}/_phaseline"
-    system.ask("GitHub", "PUT", f"{control}/repositories/{name}")
+    api = f"{system.github_url}/_phaseline"
+    control.ask(system, "GitHub", "PUT", f"{api}/repositories/{name}")
     root = system.folder / "git"
-    return repositories.ensure(root, name, folder=folder, push_url=f"{control}/push")
+    return repositories.ensure(root, name, folder=folder, push_url=f"{api}/push")
 
 
 def fork(system: System, name: str) -> str:
@@ -81,7 +81,7 @@ def fork(system: System, name: str) -> str:
 def push_parameters(system: System) -> str:
     """Commit this system's parameters file, which a push deploys; the commit."""
     sections = json.loads((ROOT / PARAMETERS).read_text(encoding="utf-8"))
-    sections["common"] |= system.parameters()
+    sections["common"] |= deployment.parameters(system)
     sections["github"] = sections["drift"] = trusted(system)
     return push(system, {PARAMETERS: json.dumps(sections, indent=2) + "\n"}, "Set the parameters")
 
@@ -198,4 +198,4 @@ def _states(runs: list[dict[str, Any]]) -> str:
 
 def _runs(system: System, repository: str) -> list[dict[str, Any]]:
     """The runs of one repository: their numbers grow with time, which others' do not compare to."""
-    return [run for run in system.runs() if run["repository"] == repository]
+    return [run for run in control.runs(system) if run["repository"] == repository]

@@ -10,11 +10,10 @@ from pathlib import Path
 from rich.console import Console
 
 from local import automation
-from local import system as local_system
 from local.demo import display
 from local.demo.watch import Watch
 from local.parts import PartError
-from local.system import ENVIRONMENT, ROOT, System
+from local.system import CREDENTIALS, ENVIRONMENT, ROOT, System, deployment, start, table, website
 from phaseline.errors import DeploymentError, PhaselineError
 
 FOLDER = ROOT / ".phaseline/demo"
@@ -62,7 +61,7 @@ def run(*, ci: bool, folder: Path = FOLDER) -> int:
         with (
             _interruptible(),
             _one_line(folder / "demo.log"),
-            local_system.running(folder, workflows=True) as system,
+            start.running(folder, workflows=True) as system,
             _noticing(system),
         ):
             released = _deploy(system, out) and _seed(system, out) and promote(system, NEXT, out)
@@ -133,7 +132,7 @@ def _deploy(system: System, out: Console) -> bool:
     for job, result in automation.jobs_as_they_end(system, "deploy.yml"):
         out.print(f"  {job}: {result}")
     went_well = display.show_run(automation.ended(system, "deploy.yml"), out)
-    system.follow_stacks()
+    deployment.follow_stacks(system)
     return went_well
 
 
@@ -162,7 +161,7 @@ def promote(system: System, algorithm: Algorithm, out: Console) -> bool:
     _write(system, algorithm, RUNNING)
     out.print(f"\nNow the phase of {name} {version} becomes {COMPLETE}:\n")
     watch = Watch(system, type_, name, version)
-    system.set_phase(name, version, COMPLETE)
+    table.set_phase(system, name, version, COMPLETE)
     last = display.show_release(watch, out)
     if last.name == "hold":
         out.print(f"\n{name} {version}: {last.detail}.", style="bold red")
@@ -178,7 +177,7 @@ def promote(system: System, algorithm: Algorithm, out: Console) -> bool:
 
 def _arrived(watch: Watch, proved: bool, out: Console) -> bool:
     """Say whether the website serves a version and its workflow run ended well; whether both."""
-    served = watch.system.served_versions(watch.type).get(watch.algorithm)
+    served = website.versions(watch.system, watch.type).get(watch.algorithm)
     text, style = f"{watch.algorithm} {watch.version} is live", "bold red"
     if served != watch.version:
         text = f"The website serves {watch.algorithm} {served}, not {watch.version}"
@@ -194,20 +193,22 @@ def _arrived(watch: Watch, proved: bool, out: Console) -> bool:
 
 def _write(system: System, algorithm: Algorithm, phase: str) -> None:
     type_, name, version, title, summary = algorithm
-    system.write_algorithm(name, version, type_=type_, phase=phase, title=title, summary=summary)
+    table.write_algorithm(
+        system, name, version, type_=type_, phase=phase, title=title, summary=summary
+    )
 
 
 def _show_served(system: System, out: Console) -> None:
     out.print(f"\nThe website at {system.edge_url} serves:")
     for type_ in ("in", "opt", "out"):
-        for algorithm, version in system.served_versions(type_).items():
+        for algorithm, version in website.versions(system, type_).items():
             out.print(f"  {type_:<4}{algorithm} {version}")
     out.print()
 
 
 def _explain(system: System, out: Console) -> None:
     variables = " ".join(
-        f"{name}={system.environ[name]}" for name in (*local_system.CREDENTIALS, "AWS_ENDPOINT_URL")
+        f"{name}={system.environ[name]}" for name in (*CREDENTIALS, "AWS_ENDPOINT_URL")
     )
     python = ".venv/bin/python"
     out.print(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from local.system import System
+from local.system import System, control, website
 from local.waiting import until
 from phaseline.releases.release import OPEN, Release
 
@@ -43,7 +43,7 @@ class Watch:
         self._release: Release | None = None
         self._execution: dict[str, Any] = {}
         self._invalidations = self._invalidation_ids()
-        self._messages = len(self.system.slack_messages())
+        self._messages = len(control.slack_messages(self.system))
 
     def steps(self) -> Iterator[Step]:
         """Each step as it happens, until the release is served and announced, waits behind a hold,
@@ -85,7 +85,7 @@ class Watch:
         yield from self._look_at_pipeline(self._release)
         for id_ in self._invalidation_ids() - self._invalidations:
             yield "invalidation", id_, False
-        if self.system.served_versions(self.type).get(self.algorithm) == self.version:
+        if website.versions(self.system, self.type).get(self.algorithm) == self.version:
             yield "edge", f"serves {self.version}", False
         yield from self._look_at_slack(self._release)
 
@@ -105,13 +105,13 @@ class Watch:
             yield newest.state, "the served manifest names it", False
 
     def _look_at_dispatches(self, release: Release) -> Iterator[tuple[str, str, bool]]:
-        for dispatch in self.system.dispatches():
+        for dispatch in control.dispatches(self.system):
             if release.release_id in json.dumps(dispatch):
                 yield "dispatch", "repository_dispatch received by GitHub", False
 
     def _look_at_slack(self, release: Release) -> Iterator[tuple[str, str, bool]]:
         """The release's message, once its last edit says how it ended."""
-        for message in self.system.slack_messages()[self._messages :]:
+        for message in control.slack_messages(self.system)[self._messages :]:
             ended = re.search(r"is live|failed|was superseded", message["text"])
             if ended and "thread_ts" not in message and release.release_id in json.dumps(message):
                 yield "slack", message["text"], False

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from local.demo.demo import BROKEN_BUILD
-from local.system import ENVIRONMENT, ROOT, System
+from local.system import ENVIRONMENT, ROOT, System, table
 from phaseline.deploy.environment import STACKS
 from phaseline.documents.document import Entry
 from phaseline.documents.store import Documents
@@ -60,8 +60,8 @@ def other(system: System) -> Documents:
 def test_what_visitors_do_not_see_yet(system: System, scripts: Scripts, broken_build: None) -> None:
     """A version in the document whose build fails, from what is served to what is active."""
     del broken_build
-    system.write_algorithm(
-        "ahead", "1.0.0", type_="opt", phase=COMPLETE, title="Ahead", summary="It comes"
+    table.write_algorithm(
+        system, "ahead", "1.0.0", type_="opt", phase=COMPLETE, title="Ahead", summary="It comes"
     )
     eventually(lambda: "ahead" in scripts.document().document.algorithms)
     settle(system)

@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 import pytest
 
-from local.system import CREDENTIALS, ENVIRONMENT, System
+from local.system import CREDENTIALS, ENVIRONMENT, System, deployment
 from local.waiting import PATIENCE
 from phaseline.deploy.plan import EVERY
 from phaseline.drift import code_check
@@ -74,18 +74,18 @@ class Environment:
 
 def checkout(system: System) -> Checkout:
     """What this checkout declares, with packages that are built now."""
-    given = PARAMETERS | {"SlackTokenArn": system.parameters()["SlackTokenArn"]}
-    plan = make_plan(ENVIRONMENT, None, (given | system.parameters()).items(), EVERY)
+    given = PARAMETERS | {"SlackTokenArn": deployment.parameters(system)["SlackTokenArn"]}
+    plan = make_plan(ENVIRONMENT, None, (given | deployment.parameters(system)).items(), EVERY)
     return drift_deployed.checkout(plan, templates.read)
 
 
 @pytest.fixture(scope="module")
 def environment(system: System) -> Iterator[Environment]:
     """The system with the roles; they are taken away at the end."""
-    given = PARAMETERS | {"SlackTokenArn": system.parameters()["SlackTokenArn"]}
+    given = PARAMETERS | {"SlackTokenArn": deployment.parameters(system)["SlackTokenArn"]}
     selected = [f"--stack={name}" for name in ROLES]
-    system.run_deploy("deploy-roles.log", given, *selected)
-    system.follow_stacks()
+    deployment.run_deploy(system, "deploy-roles.log", given, *selected)
+    deployment.follow_stacks(system)
     outputs = system.outputs["github"] | system.outputs["drift"]
     account = Account(
         Emulator(system.endpoint, system.folder / "git"),
@@ -100,7 +100,7 @@ def environment(system: System) -> Iterator[Environment]:
         cloudformation.get_waiter("stack_delete_complete").wait(
             StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": int(PATIENCE)}
         )
-    system.follow_stacks()
+    deployment.follow_stacks(system)
 
 
 def test_what_was_just_deployed(environment: Environment) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from local import system as local_system
+from local.system import start
 from phaseline.deploy.plan import ROLES
 from tests.builders.roles import IMMUTABLE
 from tests.emulator.conftest import Emulator
@@ -22,7 +22,7 @@ ADMINISTRATOR = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     """The roles, deployed by an administrator, and what the deploy role has deployed, in an
     account of these tests' own."""
-    with local_system.running(Path(tmp_path_factory.mktemp("roles")) / "state") as system:
+    with start.running(Path(tmp_path_factory.mktemp("roles")) / "state") as system:
         account = Account(Emulator(system.endpoint, system.folder / "git"))
         _prepare(account)
         yield account

@@ -12,7 +12,7 @@ import urllib3
 
 from local.demo.demo import BROKEN_BUILD
 from local.demo.watch import Watch
-from local.system import ROOT, System
+from local.system import ROOT, System, control, frontend, table, website
 from phaseline.documents.store import Stored
 from tests.system.conftest import COMPLETE, executions, settle
 from tests.system.scripts import Scripts, bring, build_with
@@ -28,7 +28,7 @@ def told(system: System, execution: str) -> int:
     def count() -> int:
         return sum(
             execution in json.dumps(message)
-            for message in system.slack_messages()
+            for message in control.slack_messages(system)
             if "thread_ts" not in message
         )
 
@@ -47,14 +47,14 @@ def test_promote_by_hand(system: System, scripts: Scripts) -> None:
     bring(system, "by-hand", "1.0.0", "1.1.0")
     ran = scripts.release("promote", "by-hand", "1.0.0")
     assert ran.code == 0, ran.err
-    assert system.served_versions("opt")["by-hand"] == "1.0.0"
+    assert website.versions(system, "opt")["by-hand"] == "1.0.0"
     newest = next(system.ledger.releases("opt", "by-hand"))
     assert (newest.state, newest.who, newest.reason) == ("verified", "ana", "asked for")
     assert (newest.previous, newest.version) == ("1.1.0", "1.0.0")
     assert ran.outputs == {
         "outcome": "done",
         "release-id": newest.release_id,
-        "execution-id": system.served()["execution"],
+        "execution-id": website.manifest(system)["execution"],
         "execution-url": ran.json["execution_url"],
         "site-url": system.edge_url,
         "document-version": newest.document_version,
@@ -92,7 +92,7 @@ def test_at_once(system: System, scripts: Scripts) -> None:
     assert [one.code for one in ran] == [0, 0], [one.err for one in ran]
     assert len({one.outputs["document-version"] for one in ran}) == 1
     assert len(executions(system)) == before + 1
-    assert system.served_versions("opt")["at-once"] == "1.0.0"
+    assert website.versions(system, "opt")["at-once"] == "1.0.0"
 
 
 def test_what_the_listener_released(system: System, scripts: Scripts) -> None:
@@ -117,7 +117,7 @@ def test_overtaken(system: System, scripts: Scripts) -> None:
     ran = scripts.run("release", "--type", "opt", "--document-version", version)
     assert ran.code == 0, ran.err
     assert ran.outputs["outcome"] == "superseded"
-    assert system.served_versions("opt")["overtaken"] == "2.0.0"
+    assert website.versions(system, "opt")["overtaken"] == "2.0.0"
 
 
 def test_rollback_hold_and_resume(system: System, scripts: Scripts) -> None:
@@ -125,24 +125,24 @@ def test_rollback_hold_and_resume(system: System, scripts: Scripts) -> None:
     bring(system, "rolled", "1.0.0", "2.0.0")
     ran = scripts.release("rollback", "rolled")
     assert ran.code == 0, ran.err
-    assert system.served_versions("opt")["rolled"] == "1.0.0"
+    assert website.versions(system, "opt")["rolled"] == "1.0.0"
     again = scripts.release("rollback", "rolled")
     assert (again.code, again.outputs["outcome"]) == (0, "already-done"), again.err
     assert "on hold by ana: rolled back: asked for" in scripts.run("status").out
 
-    system.write_algorithm(
-        "rolled", "3.0.0", type_="opt", phase=COMPLETE, title="Rolled", summary=""
+    table.write_algorithm(
+        system, "rolled", "3.0.0", type_="opt", phase=COMPLETE, title="Rolled", summary=""
     )
     eventually(lambda: scripts.document().document.holds["rolled"].waiting)
     settle(system)
-    assert system.served_versions("opt")["rolled"] == "1.0.0"
+    assert website.versions(system, "opt")["rolled"] == "1.0.0"
     refused = scripts.release("promote", "rolled", "3.0.0")
     assert refused.code == 7
     assert "on hold by ana" in refused.err
 
     resumed = scripts.release("resume", "rolled")
     assert resumed.code == 0, resumed.err
-    assert system.served_versions("opt")["rolled"] == "3.0.0"
+    assert website.versions(system, "opt")["rolled"] == "3.0.0"
 
 
 def test_hold(system: System, scripts: Scripts) -> None:
@@ -151,12 +151,14 @@ def test_hold(system: System, scripts: Scripts) -> None:
     ran = scripts.release("hold", "held")
     assert ran.code == 0, ran.err
     watch = Watch(system, "opt", "held", "1.1.0")
-    system.write_algorithm("held", "1.1.0", type_="opt", phase=COMPLETE, title="Held", summary="")
+    table.write_algorithm(
+        system, "held", "1.1.0", type_="opt", phase=COMPLETE, title="Held", summary=""
+    )
     steps = [(step.name, step.failed) for step in watch.steps()]
     assert steps == [("item", False), ("listener", False), ("hold", True)]
     eventually(lambda: scripts.document().document.holds["held"].waiting)
     settle(system)
-    assert system.served_versions("opt")["held"] == "1.0.0"
+    assert website.versions(system, "opt")["held"] == "1.0.0"
 
 
 @pytest.mark.parametrize("command", ["release", "update-metadata"])
@@ -178,8 +180,8 @@ def test_dry_run_of_the_steps(system: System, scripts: Scripts) -> None:
     bring(system, "foreseen", "1.0.0")
     settle(system)
     newest = executions(system)[0]["pipelineExecutionId"]
-    before = (len(executions(system)), system.slack_messages(), written(system, scripts))
-    version = system.served()["documents"]["opt"]["version_id"]
+    before = (len(executions(system)), control.slack_messages(system), written(system, scripts))
+    version = website.manifest(system)["documents"]["opt"]["version_id"]
     pinned = ["--type", "opt", "--document-version", version]
     foreseen = [
         scripts.run("start-pipeline", "--dry-run", "--json").json["would"],
@@ -191,7 +193,7 @@ def test_dry_run_of_the_steps(system: System, scripts: Scripts) -> None:
     assert foreseen[1] == f"execution {newest} has published it already"
     assert "already done by the pipeline" in foreseen[2]
     assert foreseen[3].startswith("would post: ")
-    after = (len(executions(system)), system.slack_messages(), written(system, scripts))
+    after = (len(executions(system)), control.slack_messages(system), written(system, scripts))
     assert after == before
 
 
@@ -229,7 +231,7 @@ def good_build(system: System) -> Iterator[str]:
     """The frontend's buildspec, which is there again after the test."""
     text = (ROOT / "examples/frontend/buildspec.yml").read_text()
     yield text
-    if system.read_frontend("buildspec.yml") != text:
+    if frontend.read(system, "buildspec.yml") != text:
         build_with(system, text)
 
 
@@ -246,14 +248,14 @@ def test_a_failing_build(system: System, scripts: Scripts, good_build: str) -> N
     assert ran.outputs["execution-id"] == executions(system)[0]["pipelineExecutionId"]
     assert "**failed**" in ran.summary
     assert r"Build / Build failed" in ran.summary
-    assert system.served_versions("opt")["unlucky"] == "1.1.0"
+    assert website.versions(system, "opt")["unlucky"] == "1.1.0"
 
     mended = (ROOT / "examples/frontend/buildspec.yml").read_text()
     assert mended == good_build
     build_with(system, mended)
     again = scripts.release("promote", "unlucky", "1.0.0")
     assert again.code == 0, again.err
-    assert system.served_versions("opt")["unlucky"] == "1.0.0"
+    assert website.versions(system, "opt")["unlucky"] == "1.0.0"
     assert next(system.ledger.releases("opt", "unlucky")).state == "verified"
     assert told(system, again.outputs["execution-id"]) == 1
 
@@ -279,7 +281,7 @@ def test_out_of_time(system: System, scripts: Scripts, good_build: str, tmp_path
     assert last.code == 0, last.err
     assert again.outputs["execution-id"] == ran.outputs["execution-id"]
     assert last.outputs["execution-id"] == ran.outputs["execution-id"]
-    assert system.served_versions("opt")["slow"] == "1.0.0"
+    assert website.versions(system, "opt")["slow"] == "1.0.0"
 
 
 def test_step_by_step(system: System, scripts: Scripts) -> None:
@@ -307,7 +309,7 @@ def test_step_by_step(system: System, scripts: Scripts) -> None:
         DistributionId=system.outputs["site"]["DistributionId"]
     )["InvalidationList"]["Items"]
     assert invalidated["invalidation"] in {one["Id"] for one in known}
-    assert system.served_versions("opt")["stepwise"] == "1.0.0"
+    assert website.versions(system, "opt")["stepwise"] == "1.0.0"
 
 
 def test_start_with_the_newest(system: System, scripts: Scripts) -> None:
@@ -354,10 +356,12 @@ def test_report(system: System, scripts: Scripts) -> None:
     ran = scripts.run("report", *what, "--json")
     assert ran.json["posted"]
     (message,) = (
-        json.dumps(one) for one in system.slack_messages() if "opt a could not be" in one["text"]
+        json.dumps(one)
+        for one in control.slack_messages(system)
+        if "opt a could not be" in one["text"]
     )
     assert "it &amp; &lt;b&gt;" in message
-    execution = system.served()["execution"]
+    execution = website.manifest(system)["execution"]
     shown = ["--outcome", "success", "--execution", execution]
     assert not scripts.run("report", *shown, "--json").json["posted"]
     assert told(system, execution) == 1

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from local import system as local_system
+from local.system import start
 from local.waiting import PATIENCE
 from tests.builders.roles import claims
 from tests.emulator.conftest import ROOT, Emulator
@@ -77,7 +77,7 @@ def checkout(tmp_path: Path) -> Path:
 @pytest.fixture
 def new_account(tmp_path: Path) -> Iterator[Emulator]:
     """An empty account of this test's own."""
-    with local_system.running(tmp_path / "state") as system:
+    with start.running(tmp_path / "state") as system:
         yield Emulator(system.endpoint, system.folder / "git")
 
 

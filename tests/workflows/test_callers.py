@@ -9,7 +9,7 @@ import pytest
 
 from local import automation
 from local.github import repositories
-from local.system import AUTOMATION, CREDENTIALS, ENVIRONMENT, ROOT, System
+from local.system import AUTOMATION, CREDENTIALS, ENVIRONMENT, ROOT, System, deployment
 from tests.workflows.conftest import (
     QUICK,
     comments,
@@ -106,7 +106,7 @@ def roles(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         "WorkflowRepository": AUTOMATION,
         "WorkflowRef": commit(system),
         "OidcProviderArn": system.outputs["github"]["OidcProviderArn"],
-        "SlackTokenArn": system.parameters()["SlackTokenArn"],
+        "SlackTokenArn": deployment.parameters(system)["SlackTokenArn"],
     }
     cloudformation.create_stack(
         StackName=STACK,

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from local.system import System
+from local.system import System, table, website
 from phaseline.site import manifests
 from tests.system.conftest import COMPLETE, promote
 from tests.waiting import a_second, eventually
@@ -15,7 +15,7 @@ NAMES = ("delivery-forecast", "stock-forecast")
 
 def shown(system: System) -> dict[str, str | None]:
     """The versions of the algorithms that the website shows."""
-    versions = system.served_versions("out")
+    versions = website.versions(system, "out")
     return {name: versions.get(name) for name in NAMES}
 
 
@@ -82,7 +82,9 @@ def test_a_freeze(system: System) -> None:
     name = NAMES[0]
     window = f"0 {datetime.now(UTC).hour} * * * for 23h in UTC"
     ask(system, "hold", type="all", until="2999-01-01T00:00:00Z", window=window)
-    system.write_algorithm(name, "4.0.0", type_="out", phase=COMPLETE, title=name, summary="4.0.0")
+    table.write_algorithm(
+        system, name, "4.0.0", type_="out", phase=COMPLETE, title=name, summary="4.0.0"
+    )
     eventually(lambda: system.document("out").waiting())
     assert "on hold" in refused(system, "promote", name, "4.0.0")
     assert shown(system)[name] != "4.0.0"

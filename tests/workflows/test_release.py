@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from local import automation
-from local.system import System
+from local.system import System, control, website
 from phaseline.deploy.plan import EVERY, STACKS
 from tests.standins.conftest import call
 from tests.system.conftest import promote
@@ -35,7 +35,7 @@ def test_a_tested_version_is_released(system: System) -> None:
     promote(system, "opt", "route-planner", "2.1.0")
 
     run = succeeded(automation.ended(system, "on-version-tested.yml", after=last))
-    assert system.served_versions("opt")["route-planner"] == "2.1.0"
+    assert website.versions(system, "opt")["route-planner"] == "2.1.0"
     assert "2.1.0" in run["summary"]
     assert deployments(system, run) == [("success", system.edge_url)]
 
@@ -45,15 +45,15 @@ def test_a_late_dispatch_is_already_done(system: System) -> None:
     last = automation.newest_run(system)
     promote(system, "opt", "late-dispatch", "1.0.0")
     succeeded(automation.ended(system, "on-version-tested.yml", after=last))
-    event = system.dispatches()[-1]
-    before = system.served()
+    event = control.dispatches(system)[-1]
+    before = website.manifest(system)
     told = {name: event[name] for name in ("event_type", "client_payload")}
     last = automation.newest_run(system)
     automation.call(system, "POST", "/dispatches", told)
 
     run = succeeded(automation.ended(system, "on-version-tested.yml", after=last))
     assert "already done" in run["summary"]
-    assert system.served() == before
+    assert website.manifest(system) == before
 
 
 def test_a_protected_environment_waits(system: System, algorithm: str) -> None:

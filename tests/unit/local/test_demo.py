@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from local import system as local_system
 from local.demo import demo
 from local.parts import PartError
+from local.system import start
 from phaseline.errors import RefusedError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
@@ -26,7 +26,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
         raise errors[0]
         yield
 
-    monkeypatch.setattr(local_system, "running", running)
+    monkeypatch.setattr(start, "running", running)
     return errors
 
 

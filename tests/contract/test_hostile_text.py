@@ -30,8 +30,8 @@ from phaseline.text import line, visible
 from scripts.__main__ import main
 from scripts.cli import console, streams
 from scripts.cli.console import Console, Step
-from scripts.commands.deploy import as_markdown as deployed
 from scripts.commands.whoami import as_markdown as compared
+from scripts.deploy.result_text import markdown as deployed
 from scripts.drift import report_text
 from scripts.github import job
 from scripts.release.journal import Differences, Journal

@@ -13,8 +13,8 @@ import pytest
 from local.waiting import PATIENCE
 from phaseline.drift.deployed import Checkout, CheckResult, Clients, Deployed, checkout
 from phaseline.drift.infrastructure import InfrastructureCheck
-from scripts.commands.deploy import make_plan
 from scripts.deploy import templates
+from scripts.deploy.plan import make_plan
 from tests.emulator.conftest import ROOT, Emulator
 
 ENVIRONMENT = "drift"

@@ -23,8 +23,8 @@ from phaseline.drift.function_code import Redeployment
 from phaseline.drift.infrastructure import InfrastructureCheck
 from phaseline.drift.report import Finding, Repair
 from phaseline.drift.template_rules import Template
-from scripts.commands.deploy import make_plan
 from scripts.deploy import templates
+from scripts.deploy.plan import make_plan
 from tests.builders.archives import compress_otherwise
 from tests.builders.roles import IMMUTABLE
 from tests.emulator.conftest import Emulator

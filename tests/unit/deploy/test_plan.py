@@ -34,7 +34,7 @@ from phaseline.deploy.stacks import Stacks
 from phaseline.errors import ConfigurationError, DeploymentError, RefusedError, RemoteCallError
 from scripts.__main__ import main
 from scripts.cli import aws_errors, console
-from scripts.commands.deploy import as_data, as_lines, as_markdown
+from scripts.deploy import result_text
 from scripts.github import job
 from tests.builders.archives import compress_otherwise
 from tests.waiting import eventually
@@ -499,7 +499,7 @@ def outcome() -> DeployResult:
 
 def test_result_as_lines_shows_changes_and_outputs() -> None:
     """A dry run says "would be"."""
-    assert list(as_lines(False, outcome())) == [
+    assert list(result_text.lines(False, outcome())) == [
         "metadata/in.zip: created",
         "code/site_publisher/ab-cd.zip: uploaded, 1,234 B",
         "phaseline-demo-registry: no changes",
@@ -508,11 +508,11 @@ def test_result_as_lines_shows_changes_and_outputs() -> None:
         "  ~ Bucket (AWS::S3::Bucket): Name, replaced: True",
         "phaseline-demo-publish: created; why",
     ]
-    assert "phaseline-demo-site: would be updated" in as_lines(True, outcome())
+    assert "phaseline-demo-site: would be updated" in result_text.lines(True, outcome())
 
 
 def test_result_as_data_is_plain_json() -> None:
-    found = json.loads(json.dumps(as_data("demo", True, outcome())))
+    found = json.loads(json.dumps(result_text.data("demo", True, outcome())))
     assert found["stacks"]["site"]["changes"][0]["resource"] == "Bucket"
     assert found["packages"]["site_publisher"] == {
         "key": "code/site_publisher/ab-cd.zip",
@@ -524,7 +524,7 @@ def test_result_as_data_is_plain_json() -> None:
 
 
 def test_result_in_a_summary_is_not_markdown() -> None:
-    shown = as_markdown("demo", ["a_b_c: created", "  ~ *x*"])
+    shown = result_text.markdown("demo", ["a_b_c: created", "  ~ *x*"])
     assert shown == "### Stacks of demo\n\n    a_b_c: created\n      ~ *x*\n"
 
 

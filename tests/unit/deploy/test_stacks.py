@@ -1,4 +1,4 @@
-"""phaseline.deploy.stacks: what is done about a stack in each status, call by call."""
+"""Changes of stacks, with a CloudFormation that answers by a script."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,17 +11,31 @@ from botocore.session import get_session
 from botocore.stub import ANY, Stubber
 
 from phaseline.deploy.change_sets import DeclaredStack, ResourceChange, change_set_name
-from phaseline.deploy.stack_status import NEXT, Event, decide
+from phaseline.deploy.stack_status import NEXT, Event
 from phaseline.deploy.stacks import Stacks
 from phaseline.errors import ConfigurationError, DeploymentError, RefusedError, TimedOutError
 
 NAME = "phaseline-demo-site"
+
+
 STACK_ID = f"arn:aws:cloudformation:us-east-1:000000000000:stack/{NAME}/1"
+
+
 ROLE = "arn:aws:iam::000000000000:role/deploys"
+
+
 SET_ID = "arn:aws:cloudformation:us-east-1:000000000000:changeSet/s/1"
+
+
 STARTED = datetime(2026, 11, 24, tzinfo=UTC)
+
+
 DECLARED = DeclaredStack(NAME, "{}", {"Environment": "demo"})
+
+
 SERVICE = get_session().get_service_model("cloudformation")
+
+
 STATUSES: list[str] = SERVICE.shape_for("StackStatus").enum  # type: ignore[attr-defined]
 
 
@@ -153,30 +167,6 @@ def scripted() -> Iterator[Scripted]:
     with stub:
         yield Scripted(stub, stacks, seen)
         stub.assert_no_pending_responses()
-
-
-def test_every_status_has_a_decision() -> None:
-    """The table contains exactly the statuses of CloudFormation's model."""
-    assert sorted(NEXT) == sorted(STATUSES)
-
-
-@pytest.mark.parametrize("status", STATUSES)
-def test_decision_fits_the_status(status: str) -> None:
-    """An operation in progress is waited for; "stop" names an existing command."""
-    decision = decide(status, NAME)
-    under_way = status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS"
-    assert (decision.action == "wait") == under_way
-    assert (decision.action == "stop") == bool(decision.command)
-    if decision.command:
-        words = decision.command.split()
-        assert words[:2] == ["aws", "cloudformation"]
-        assert words[2].replace("-", "") in [name.lower() for name in SERVICE.operation_names]
-        assert words[3:] == ["--stack-name", NAME]
-
-
-def test_missing_stack_is_created_and_unknown_status_stops() -> None:
-    assert decide(None, NAME).action == "create"
-    assert decide("RESTORED_FROM_THE_MOON", NAME).action == "stop"
 
 
 @pytest.mark.parametrize("status", [name for name in STATUSES if NEXT[name][0] == "stop"])

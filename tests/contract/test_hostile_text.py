@@ -339,7 +339,7 @@ def test_any_text_is_not_obeyed(text: str) -> None:
         assert hostile.obeyed_by_github(shown) == []
 
 
-def test_readers_can_object() -> None:
+def test_readers_find_hostile_text() -> None:
     """Each of them sees what it is there for."""
     assert hostile.obeyed_by_runner("a\r ::add-mask::x")
     assert hostile.obeyed_by_runner("a ##[add-mask]x")

@@ -215,14 +215,14 @@ def properties(template: Template, name: str) -> dict[str, Any]:
     return found
 
 
-def test_linted() -> None:
+def test_linter_finds_nothing() -> None:
     """cfn-lint, which loads its rules once for all templates, finds nothing, not even a warning."""
     found = lint_by_config(ManualArgs(templates=[str(path) for path in PATHS]))
     assert [str(match) for match in found] == []
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
-def test_sent_whole(path: Path) -> None:
+def test_template_fits_into_one_request(path: Path) -> None:
     """A template is small enough to go with the request, in bytes.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
@@ -238,37 +238,37 @@ def test_a_template_has_one_purpose(path: Path) -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
-def test_kept(path: Path, rule: Rule) -> None:
+def test_template_follows_every_rule(path: Path, rule: Rule) -> None:
     """Every template keeps to every rule."""
     assert list(rule(load_stack(path.stem))) == []
 
 
 @pytest.mark.parametrize(("rule", "fault", "text"), BAD)
-def test_rule_can_fail(rule: Rule, fault: str, text: str) -> None:
+def test_rule_finds_its_fault(rule: Rule, fault: str, text: str) -> None:
     """Every rule finds the fault that it is there for."""
     head = "Resources: {}\n" if not text.startswith(("  ", "\n")) else "Resources:\n"
     template, _ = decode_str(head + text)
     assert any(fault in found for found in rule(template))
 
 
-def test_every_rule_was_seen_to_fail() -> None:
+def test_every_rule_has_a_template_that_breaks_it() -> None:
     """No rule is without a template that breaks it."""
     assert {rule for rule, _, _ in BAD} == set(RULES)
 
 
-def test_no_other_templates() -> None:
+def test_every_template_is_deployed() -> None:
     """The stacks of a deploy are all that there is to check."""
     assert {path.stem for path in PATHS} == {TEMPLATES[name] for name in EVERY}
 
 
 @pytest.mark.parametrize("stack", OUTPUTS)
-def test_outputs(stack: str) -> None:
+def test_stack_has_the_outputs_that_others_read(stack: str) -> None:
     """A stack gives what other stacks and the commands read from it."""
     assert load_stack(stack)["Outputs"].keys() >= OUTPUTS[stack]
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_imports_are_exported(stack: str) -> None:
+def test_every_import_is_exported_by_its_stack(stack: str) -> None:
     """Whatever a stack imports, the stack that it names exports."""
     for name, key in _imports(load_stack(stack)):
         exporter = name.removesuffix("Stack").lower()
@@ -287,7 +287,7 @@ def _imports(value: Any) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("path", PARAMETERS, ids=lambda path: path.name)
-def test_parameter_files(path: Path) -> None:
+def test_parameters_files_name_declared_parameters(path: Path) -> None:
     """A parameters file names parameters only that its template, or any for `common`, declares."""
     sections = read(path.read_text("utf-8"), str(path), EVERY)
     declared = {stack: load_stack(stack)["Parameters"].keys() for stack in EVERY}
@@ -296,7 +296,7 @@ def test_parameter_files(path: Path) -> None:
         assert sections.get(stack, {}).keys() <= names
 
 
-def test_example_is_complete() -> None:
+def test_example_has_a_value_for_every_parameter() -> None:
     """With the example's values nothing is left for a person to give."""
     path = ROOT / "infra/parameters/production.example.json"
     sections = read(path.read_text("utf-8"), str(path), EVERY)
@@ -309,7 +309,7 @@ def test_example_is_complete() -> None:
 
 
 @pytest.mark.parametrize("path", PARAMETERS, ids=lambda path: path.name)
-def test_parameter_values(path: Path) -> None:
+def test_values_of_parameters_files_are_allowed(path: Path) -> None:
     """The values of a parameters file are such as the templates allow."""
     sections = read(path.read_text("utf-8"), str(path), EVERY)
     for stack in EVERY:
@@ -321,7 +321,7 @@ def test_parameter_values(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", HANDLERS, ids=lambda path: path.parent.name)
-def test_environment_variables(path: Path) -> None:
+def test_function_gets_exactly_the_variables_that_it_reads(path: Path) -> None:
     """A function gets the variables that its handler reads, and no others."""
     name = "".join(word.title() for word in path.parent.name.split("_"))
     function = properties(load_stack(FUNCTIONS[path.parent.name]), name)
@@ -346,12 +346,12 @@ def _variables(source: str) -> set[str]:
     return names
 
 
-def test_variables_are_found() -> None:
+def test_both_ways_to_read_a_variable_are_found() -> None:
     """Both ways to read a variable are seen."""
     assert _variables("os.environ['A']; os.environ.get('B', '')") == {"A", "B"}
 
 
-def test_mapping() -> None:
+def test_stream_mapping_keeps_the_order_and_loses_nothing() -> None:
     """The stream reaches the listener filtered, in order, with bounds, and nothing is lost."""
     mapping = properties(load_stack("listener"), "StreamMapping")
     patterns = [
@@ -383,7 +383,7 @@ def test_a_later_environment_takes_nothing_from_the_stream(before: str, enabled:
     assert template.value(enable) is enabled
 
 
-def test_pipeline() -> None:
+def test_pipeline_has_its_stages_in_order() -> None:
     """Four sources, one build of all of them, publish, two announcements at once, verify."""
     pipeline = properties(load_stack("pipeline"), "Pipeline")
     assert (pipeline["PipelineType"], pipeline["ExecutionMode"]) == ("V2", "QUEUED")
@@ -420,7 +420,7 @@ def test_pipeline() -> None:
 
 
 @pytest.mark.parametrize("type_", ["In", "Opt", "Out"])
-def test_start_rules(type_: str) -> None:
+def test_rule_starts_the_pipeline_with_the_written_version(type_: str) -> None:
     """A document's rule starts the pipeline with the version of that document that was written."""
     rule = properties(load_stack("pipeline"), f"{type_}Changed")
     assert rule["EventPattern"]["detail"]["object"] == {"key": [f"metadata/{type_.lower()}.zip"]}
@@ -437,7 +437,7 @@ def test_start_rules(type_: str) -> None:
     }
 
 
-def test_metadata_versions_stay() -> None:
+def test_versions_of_documents_do_not_expire() -> None:
     """No lifecycle rule ends a version of a document, because a rollback needs it."""
     bucket = properties(load_stack("site"), "MetadataBucket")
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
@@ -445,14 +445,14 @@ def test_metadata_versions_stay() -> None:
     assert all(not ending & one.keys() for one in bucket["LifecycleConfiguration"]["Rules"])
 
 
-def test_code_stays() -> None:
+def test_packages_do_not_expire() -> None:
     """What expires in the artifact bucket lies under the pipeline's name, where no code is."""
     bucket = properties(load_stack("site"), "ArtifactBucket")
     ending = [one for one in bucket["LifecycleConfiguration"]["Rules"] if "ExpirationInDays" in one]
     assert [one["Prefix"] for one in ending] == [{"Fn::Sub": "${PipelineName}/"}]
 
 
-def test_alarmed_metrics() -> None:
+def test_every_metric_has_an_alarm() -> None:
     """Every metric that the code emits has its alarm."""
     alarms = [
         alarm

@@ -103,7 +103,7 @@ def environment(system: System) -> Iterator[Environment]:
     deployment.follow_stacks(system)
 
 
-def test_what_was_just_deployed(environment: Environment) -> None:
+def test_new_deployment_has_no_findings(environment: Environment) -> None:
     """Nothing is found in any stack, and what nobody checks is named."""
     found = environment.look()
     assert (found.findings, found.failures) == ((), ())
@@ -119,7 +119,7 @@ def test_machine_with_another_compressor_finds_no_drift(
     assert Environment(system, environment.account, checkout(system)).findings() == []
 
 
-def test_a_setting_a_rule_and_a_mapping(environment: Environment) -> None:
+def test_changed_setting_rule_and_mapping_are_found(environment: Environment) -> None:
     """By property; each in the template that declares it."""
     system = environment.system
     functions, events = system.client("lambda"), system.client("events")
@@ -161,7 +161,7 @@ def test_a_setting_a_rule_and_a_mapping(environment: Environment) -> None:
     assert environment.findings() == []
 
 
-def test_code_that_somebody_changed(environment: Environment) -> None:
+def test_changed_code_is_found_and_redeployed(environment: Environment) -> None:
     """The repair role gives the function what its stack declares, once; the drift role may not."""
     system = environment.system
     name = system.function("ReleaseVerifier")
@@ -191,7 +191,7 @@ def redeployed(environment: Environment, role: str) -> bool:
     return code_check.redeploy(cloudformation, redeployment, ENVIRONMENT, "release_verifier")
 
 
-def test_a_pipeline_that_somebody_changed(environment: Environment) -> None:
+def test_changed_pipeline_is_found(environment: Environment) -> None:
     """An action without its input, and a stage that nothing enters."""
     system = environment.system
     client, name = system.client("codepipeline"), system.pipeline
@@ -226,7 +226,7 @@ def closed(system: System, stage: str) -> Iterator[None]:
         client.enable_stage_transition(**way)
 
 
-def test_another_checkout(environment: Environment) -> None:
+def test_differences_from_another_checkout_are_found(environment: Environment) -> None:
     """A template and a parameter that are not what was deployed."""
     template = environment.declared.templates["registry"]
     sections = copy.deepcopy(dict(template.sections))

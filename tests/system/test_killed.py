@@ -132,7 +132,9 @@ def is_gone(folder: Path) -> bool:
 @pytest.mark.parametrize(
     ("program", "words"), [(DEMO, "Deploying the roles"), (UP, "It stays up.")], ids=["early", "up"]
 )
-def test_the_emulator_is_killed(program: str, words: str, tmp_path: Path, command: Command) -> None:
+def test_demo_ends_if_the_emulator_is_killed(
+    program: str, words: str, tmp_path: Path, command: Command
+) -> None:
     """The demo says so in one line, cleans up and ends: while it deploys as when it stays up."""
     folder = tmp_path / "demo"
     with demonstration(folder, program) as (process, said):
@@ -149,7 +151,7 @@ def test_the_emulator_is_killed(program: str, words: str, tmp_path: Path, comman
     assert "no system runs here" in command(folder, "runs").line
 
 
-def test_the_demo_is_killed(tmp_path: Path, command: Command) -> None:
+def test_killed_demo_leaves_nothing_behind(tmp_path: Path, command: Command) -> None:
     """Nothing of it stays, commands say what happened, and another demo can start at once."""
     folder = tmp_path / "demo"
     with demonstration(folder, UP) as (process, said):
@@ -184,7 +186,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         yield system
 
 
-def test_a_build_is_killed(odd: System, tmp_path: Path, command: Command) -> None:
+def test_killed_build_fails_as_on_aws(odd: System, tmp_path: Path, command: Command) -> None:
     """Its phase fails as on AWS, with all that it started; the command follows the release to its
     end, and tells what the website serves then."""
     armed, left = tmp_path / "armed", tmp_path / "left"
@@ -210,7 +212,7 @@ def test_a_build_is_killed(odd: System, tmp_path: Path, command: Command) -> Non
         assert said.code == 4
 
 
-def test_act_is_killed(odd: System, command: Command) -> None:
+def test_killed_act_fails_the_run(odd: System, command: Command) -> None:
     """The command says so in one line, and where the log is that goes no further."""
     with killing("/act ", odd.github_url, "drift.yml"):
         said = command(odd.folder, "workflow", "drift.yml")
@@ -220,7 +222,7 @@ def test_act_is_killed(odd: System, command: Command) -> None:
     assert said.line.endswith(f"Its log is {log}\n")
 
 
-def test_what_is_so_already(odd: System, command: Command) -> None:
+def test_repeated_command_changes_nothing(odd: System, command: Command) -> None:
     """Asked twice, a command says that nothing is left to do, and does nothing."""
     for arguments, words in (
         ("break-build", "The build is broken already; nothing was pushed.\n"),
@@ -237,7 +239,7 @@ def test_what_is_so_already(odd: System, command: Command) -> None:
         assert (frontend.read(odd, "buildspec.yml"), table.phase(odd, "twin", "1.0.0")) == before
 
 
-def test_what_the_system_refuses(odd: System, command: Command) -> None:
+def test_refused_request_is_one_line(odd: System, command: Command) -> None:
     """A request that can't be carried out is one line, and no silent wait."""
     item = {"type_": "sideways", "phase": COMPLETE, "title": "Lost", "summary": ""}
     table.write_algorithm(odd, "lost", "1.0.0", **item)

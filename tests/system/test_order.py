@@ -61,7 +61,9 @@ def entry(system: System, found: Environment, name: str = NAME) -> object:
     return (known.version, known.display) if known else None
 
 
-def test_staging_to_production(system: System, later: Environment, scripts: Scripts) -> None:
+def test_verified_version_is_promoted_to_the_next_environment(
+    system: System, later: Environment, scripts: Scripts
+) -> None:
     """A version that was verified in the first is promoted to the second, the same to the byte; the
     second hears nothing from the table, and takes nothing that was not verified."""
     first = environment.read(system.client("cloudformation"), ENVIRONMENT)
@@ -82,7 +84,9 @@ def test_staging_to_production(system: System, later: Environment, scripts: Scri
 
 
 @pytest.mark.usefixtures("soaking")
-def test_soak(system: System, later: Environment, scripts: Scripts) -> None:
+def test_version_that_was_not_live_for_long_enough_is_refused(
+    system: System, later: Environment, scripts: Scripts
+) -> None:
     """A version that was not live in the first for long enough is refused, and told from when on
     it is not."""
     promote(system, "opt", "soaked", "1.1.0")

@@ -21,7 +21,7 @@ ACTIONS = {
 
 
 @pytest.mark.parametrize("type_", ["in", "opt", "out"])
-def test_promotion(system: System, type_: str) -> None:
+def test_promoted_version_reaches_the_website(system: System, type_: str) -> None:
     """A version of each type reaches the website, through every step."""
     steps = promote(system, type_, f"first-{type_}", "1.0.0")
     expected = {"item", "listener", "document", "dispatch", "execution", "pipeline"}
@@ -33,7 +33,7 @@ def test_promotion(system: System, type_: str) -> None:
     assert "1.0.0" in page
 
 
-def test_what_was_tested_is_what_is_built(system: System) -> None:
+def test_website_is_built_from_the_recorded_versions(system: System) -> None:
     """The manifest names the commit, the execution and the object version of the document."""
     promote(system, "opt", "pinned", "2.0.0")
     settle(system)
@@ -45,7 +45,7 @@ def test_what_was_tested_is_what_is_built(system: System) -> None:
     assert len(manifest["commit"]) == 40
 
 
-def test_dispatch(system: System) -> None:
+def test_dispatch_names_the_document_and_its_releases(system: System) -> None:
     """GitHub hears which version of which document is new, and which releases it holds."""
     promote(system, "opt", "dispatched", "1.0.0")
     (release,) = system.ledger.releases("opt", "dispatched")
@@ -57,7 +57,7 @@ def test_dispatch(system: System) -> None:
     assert release.document_version in json.dumps(sent)
 
 
-def test_two_types_at_once(system: System) -> None:
+def test_simultaneous_promotions_of_two_types_arrive(system: System) -> None:
     """Two promotions at the same moment both arrive."""
     with ThreadPoolExecutor(2) as pool:
         seen = list(pool.map(lambda t: promote(system, t, f"together-{t}", "3.0.0"), ("in", "out")))
@@ -67,7 +67,7 @@ def test_two_types_at_once(system: System) -> None:
     assert website.versions(system, "out")["together-out"] == "3.0.0"
 
 
-def test_a_commit_of_the_frontend(system: System) -> None:
+def test_commit_of_the_frontend_is_published(system: System) -> None:
     """A push to the frontend's repository is published, with the same versions."""
     promote(system, "opt", "steady", "1.0.0")
     settle(system)
@@ -78,7 +78,7 @@ def test_a_commit_of_the_frontend(system: System) -> None:
     settle(system)
 
 
-def test_a_failing_build(system: System) -> None:
+def test_failing_build_is_reported_and_the_website_stays(system: System) -> None:
     """A build that fails is reported to Slack with stage, action and log; the old site stays."""
     promote(system, "opt", "fragile", "1.0.0")
     settle(system)
@@ -110,7 +110,7 @@ def test_a_failing_build(system: System) -> None:
     settle(system)
 
 
-def test_withdrawal(system: System) -> None:
+def test_withdrawn_version_is_replaced_by_the_one_before(system: System) -> None:
     """A version that leaves the phase gives way to the verified one before it."""
     promote(system, "out", "regretted", "1.0.0")
     promote(system, "out", "regretted", "1.1.0")
@@ -120,7 +120,7 @@ def test_withdrawal(system: System) -> None:
     assert website.versions(system, "out")["regretted"] == "1.0.0"
 
 
-def test_same_phase_again(system: System) -> None:
+def test_repeated_phase_starts_nothing(system: System) -> None:
     """Writing the phase that is there already starts nothing."""
     promote(system, "in", "unchanged", "1.0.0")
     settle(system)
@@ -170,7 +170,7 @@ def test_without_an_invalidation_the_edge_is_stale(system: System) -> None:
     )
 
 
-def test_slack_down(system: System) -> None:
+def test_release_succeeds_without_slack(system: System) -> None:
     """A release ends well while Slack answers nothing but errors."""
     faults = f"{system.slack_url.removesuffix('api/')}_phaseline/faults"
     urllib3.request("POST", faults, json={"status": 500, "count": 99})
@@ -187,7 +187,7 @@ def test_slack_down(system: System) -> None:
     assert json.loads(lost)["SlackMessageLost"] == 1
 
 
-def test_github_down(system: System) -> None:
+def test_release_succeeds_without_github(system: System) -> None:
     """A release ends well while GitHub refuses the dispatch, which is then owed."""
     faults = f"{system.github_url}/_phaseline/faults"
     urllib3.request("POST", faults, json={"status": 502, "count": 1})
@@ -231,7 +231,7 @@ def logged(system: System, function: str, text: str, about: str = "") -> str:
     return str(eventually(found)[-1])
 
 
-def test_unreadable_item(system: System) -> None:
+def test_invalid_item_is_logged(system: System) -> None:
     """An item of an unknown type is rejected in the log, by table, key and attribute."""
     table.write_algorithm(
         system, "adrift", "1.0.0", type_="sideways", phase=COMPLETE, title="Adrift", summary=""
@@ -241,7 +241,7 @@ def test_unreadable_item(system: System) -> None:
     assert system.outputs["registry"]["AlgorithmsTableName"] in line
 
 
-def test_not_yet_tested(system: System) -> None:
+def test_version_in_test_is_not_shown(system: System) -> None:
     """A version whose tests still run is not shown."""
     table.write_algorithm(
         system, "unready", "1.0.0", type_="opt", phase=RUNNING, title="Unready", summary=""
@@ -250,13 +250,13 @@ def test_not_yet_tested(system: System) -> None:
     assert "unready" not in website.versions(system, "opt")
 
 
-def test_a_phase_of_no_item(system: System) -> None:
+def test_phase_of_a_missing_item_is_refused(system: System) -> None:
     """Changing the phase of a version that does not exist is refused by its name."""
     with pytest.raises(RefusedError, match=r"no item nobody 1\.0\.0"):
         table.set_phase(system, "nobody", "1.0.0", COMPLETE)
 
 
-def test_a_corrupt_document(system: System) -> None:
+def test_corrupt_document_is_refused_and_the_website_stays(system: System) -> None:
     """It is refused and named with its last good version, and the old site stays until it is back.
 
     The emulator does not deliver a failed record again as AWS does: see tests/faults.

@@ -141,7 +141,7 @@ def test_a_role_can_do_its_work(system: System, function: str, attempt: Attempt)
     attempt(system, as_function(system, function))
 
 
-def test_the_bucket_is_closed_to_visitors(system: System) -> None:
+def test_bucket_refuses_unsigned_requests(system: System) -> None:
     """The website is had through the CDN only: the bucket itself refuses whoever is not signed."""
     promote(system, "opt", "guarded", "1.0.0")
     assert website.get(system, "/index.html")[0] == 200

@@ -81,7 +81,9 @@ def new_account(tmp_path: Path) -> Iterator[Emulator]:
         yield Emulator(system.endpoint, system.folder / "git")
 
 
-def test_the_page_is_followed(new_account: Emulator, checkout: Path, tmp_path: Path) -> None:
+def test_commands_of_the_setup_page_succeed(
+    new_account: Emulator, checkout: Path, tmp_path: Path
+) -> None:
     """Its commands succeed, and what they leave is enough for the deploy job to deploy."""
     variables = {
         "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}",

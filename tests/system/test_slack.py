@@ -42,7 +42,7 @@ def moves(message: Message, algorithm: str) -> list[str]:
     return [each for each, _ in groupby(words)]
 
 
-def test_one_message_that_moves(system: System) -> None:
+def test_promotion_is_one_message_that_is_updated(system: System) -> None:
     """A promotion is one message from the pipeline's start to the proof, and a thread of details
     and durations."""
     promote(system, "opt", "told", "1.0.0")
@@ -63,7 +63,7 @@ def test_one_message_that_moves(system: System) -> None:
     assert all(text in json.dumps(end) for text in ("Total: ", "Build: ", "slowest"))
 
 
-def test_a_build_that_breaks_and_is_mended(system: System) -> None:
+def test_broken_build_is_reported_until_it_is_corrected(system: System) -> None:
     """A commit that breaks the build is a message of its own; a release that meets it fails in its
     message, with the reason in the thread, and is live in the same one once it is mended."""
     settle(system)
@@ -92,7 +92,7 @@ def test_a_build_that_breaks_and_is_mended(system: System) -> None:
     assert (history.count("failed in Build"), history[-1]) == (1, "is live")
 
 
-def test_events_that_come_again(system: System) -> None:
+def test_repeated_events_change_nothing_in_slack(system: System) -> None:
     """The events of an execution that is long over change nothing in Slack."""
     promote(system, "opt", "repeated", "1.0.0")
     settle(system)

@@ -27,7 +27,9 @@ def generated() -> dict[str, str]:
     }
 
 
-def test_a_generated_website_comes_and_goes(system: System, generated: dict[str, str]) -> None:
+def test_generated_website_is_published_and_removed(
+    system: System, generated: dict[str, str]
+) -> None:
     """Its pages are at their clean addresses with its headers; once it is taken back they are
     gone, from the bucket and from the cache, and the next publication starts from what is there."""
     settle(system)

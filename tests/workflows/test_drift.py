@@ -164,7 +164,7 @@ def logged(system: System, function: str, text: str) -> bool:
     return any(text in one["message"] for one in events)
 
 
-def test_a_clean_system_reports_nothing(system: System) -> None:
+def test_environment_without_drift_reports_nothing(system: System) -> None:
     """No issue, no message, and CloudWatch hears that all was looked at."""
     before = checks(system), told(system), issues(system)
     run = succeeded(looked(system))
@@ -185,7 +185,7 @@ def outbox(system: System, type_: str, releases: list[str], *, sent: bool) -> No
     )
 
 
-def test_releases_that_went_astray(system: System) -> None:
+def test_lost_releases_are_found_and_repaired(system: System) -> None:
     """Lost, withdrawn, edited, not built, left open, not told: each is found. What is for people
     they put right, the rest the approved repair, which closes the issue."""
     known, before = issues(system), told(system)
@@ -238,7 +238,7 @@ def test_releases_that_went_astray(system: System) -> None:
     settle(system)
 
 
-def test_what_is_not_as_declared(system: System) -> None:
+def test_differences_from_the_declarations_are_found(system: System) -> None:
     """Stacks, template, parameter, code, pipeline, connection, document, website, cache: each is
     found. A deploy and people put right what the approved repair does not."""
     known, before = issues(system), checks(system)

@@ -102,7 +102,7 @@ def broken_build(system: System) -> Iterator[None]:
         settle(system)
 
 
-def test_a_failing_build(system: System, algorithm: str) -> None:
+def test_failing_build_is_reported_until_it_is_corrected(system: System, algorithm: str) -> None:
     """Run, deployment and one message tell of it, the site stays; once mended, it arrives.
 
     The event's own execution may have failed before the command looks, which then tries once more:
@@ -145,7 +145,7 @@ def stacks(system: System) -> dict[str, Any]:
     return {stack["StackName"]: stack.get("LastUpdatedTime") for stack in found}
 
 
-def test_a_refused_parameter(system: System) -> None:
+def test_refused_parameter_changes_nothing(system: System) -> None:
     """The job names stack and parameter and what to do; nothing is changed, nor goes on."""
     good, before = automation.read(system, PARAMETERS), stacks(system)
     wrong = json.loads(good)
@@ -161,7 +161,7 @@ def test_a_refused_parameter(system: System) -> None:
     assert [found for found, _ in deployments(system, run)] == ["success"] * 3
 
 
-def test_a_failing_stack(system: System, algorithm: str) -> None:
+def test_failing_stack_is_named_and_rolled_back(system: System, algorithm: str) -> None:
     """The failed resource and its reason are named, all stacks are as before, a push heals it."""
     good, before, served = (
         automation.read(system, PIPELINE),
@@ -189,7 +189,7 @@ def test_a_failing_stack(system: System, algorithm: str) -> None:
     assert versions(system, algorithm) == (wanted, shown)
 
 
-def test_a_refused_approval(system: System, algorithm: str) -> None:
+def test_refused_approval_ends_the_run(system: System, algorithm: str) -> None:
     """A reviewer who says no ends the run, and nothing was done."""
     eventually(lambda: not unfinished(system, algorithm))
     before = state(system, algorithm)
@@ -202,7 +202,7 @@ def test_a_refused_approval(system: System, algorithm: str) -> None:
     assert state(system, algorithm) == before
 
 
-def test_slack_is_down(system: System, algorithm: str) -> None:
+def test_release_succeeds_without_slack(system: System, algorithm: str) -> None:
     """A release by hand is served and ends well, with nothing in Slack."""
     shown, wanted = versions(system, algorithm)
     told = control.slack_messages(system)
@@ -216,7 +216,7 @@ def test_slack_is_down(system: System, algorithm: str) -> None:
     assert next(system.ledger.releases("out", algorithm)).state == "verified"
 
 
-def test_comments_while_github_fails(system: System) -> None:
+def test_failed_comment_is_written_once_by_the_next_run(system: System) -> None:
     """A preview that could not comment says so; repeated, each comment is there just once."""
     last = automation.newest_run(system)
     down = {"method": "POST", "path": "/comments", "status": 502, "count": 99}
@@ -250,7 +250,7 @@ def resend(system: System) -> None:
     )
 
 
-def test_a_refused_dispatch(system: System) -> None:
+def test_version_arrives_although_its_dispatch_is_refused(system: System) -> None:
     """GitHub refuses the listener's dispatch: the version arrives, and the next one says done."""
     last = automation.newest_run(system)
     with failing(system.github_url, {"path": "/dispatches", "status": 502}):
@@ -270,7 +270,7 @@ def test_a_refused_dispatch(system: System) -> None:
     assert len(about("in-refused-", control.dispatches(system))) == 1
 
 
-def test_a_dispatch_whose_answer_is_lost(system: System) -> None:
+def test_dispatch_whose_answer_is_lost_is_sent_again(system: System) -> None:
     """It is sent again, since nobody can know: the second run finds all done, and tells nothing."""
     last = automation.newest_run(system)
     with failing(system.github_url, {"path": "/dispatches", "drop": True}):

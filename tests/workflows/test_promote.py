@@ -32,7 +32,7 @@ def refused(system: System, *asked: str, **more: str) -> str:
     return str(run["summary"])
 
 
-def test_every_action(system: System) -> None:
+def test_website_follows_every_action(system: System) -> None:
     """A version is rolled back, stays out until it is cleared, and is promoted again; the website
     follows each of them, and the summary says what and why."""
     one = NAMES[0]
@@ -54,7 +54,7 @@ def test_every_action(system: System) -> None:
     assert shown(system)[one] == "1.1.0"
 
 
-def test_a_document_as_of_a_time(system: System) -> None:
+def test_algorithms_return_to_a_time_in_one_write(system: System) -> None:
     """Several algorithms go back to what was before, then all of a type to what was live at a time;
     each time in one write."""
     for name in NAMES:
@@ -76,7 +76,7 @@ def test_a_document_as_of_a_time(system: System) -> None:
     ask(system, "resume", both)
 
 
-def test_a_freeze(system: System) -> None:
+def test_versions_wait_until_a_freeze_ends(system: System) -> None:
     """Every type is held, in a window and until a time; what is tested meanwhile waits, and is
     released when the freeze is ended."""
     name = NAMES[0]

@@ -91,7 +91,7 @@ def half_gone(folder: Path) -> Iterator[None]:
     ids=lambda value: getattr(value, "__name__", ""),
 )
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_system_that_is_not_there(
+def test_command_without_a_system_names_the_remedy(
     command: str,
     state: Callable[[Path], AbstractContextManager[None]],
     code: int,

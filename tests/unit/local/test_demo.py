@@ -31,7 +31,9 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
 
 
 @pytest.mark.parametrize("ci", [True, False])
-def test_it_is_stopped(failing: list[BaseException], tmp_path: Path, ci: bool) -> None:
+def test_stopped_demo_fails_and_restores_signals(
+    failing: list[BaseException], tmp_path: Path, ci: bool
+) -> None:
     """A demo that was stopped before its release has not ended well; signals are as before."""
     before = [signal.getsignal(one) for one in SIGNALS]
     failing.append(KeyboardInterrupt())
@@ -39,7 +41,9 @@ def test_it_is_stopped(failing: list[BaseException], tmp_path: Path, ci: bool) -
     assert [signal.getsignal(one) for one in SIGNALS] == before
 
 
-def test_what_nobody_foresaw(failing: list[BaseException], tmp_path: Path) -> None:
+def test_unexpected_error_is_one_line_with_a_log(
+    failing: list[BaseException], tmp_path: Path
+) -> None:
     """It is one line, and a log has the rest."""
     failing.append(LookupError("no such stack"))
     with pytest.raises(PartError) as error:
@@ -52,7 +56,7 @@ def test_what_nobody_foresaw(failing: list[BaseException], tmp_path: Path) -> No
     assert "Traceback" in log.read_text(encoding="utf-8")
 
 
-def test_what_is_foreseen(failing: list[BaseException], tmp_path: Path) -> None:
+def test_refusal_is_shown_as_it_is(failing: list[BaseException], tmp_path: Path) -> None:
     """A refusal is told as it is."""
     failing.append(RefusedError("here", "a system runs already", "Stop it."))
     with pytest.raises(RefusedError, match="a system runs already"):

@@ -18,7 +18,7 @@ from phaseline.documents.document import Entry
 from phaseline.documents.store import Stored
 from phaseline.drift import table_rules
 from phaseline.drift.releases import ReleaseCheck
-from phaseline.drift.report import Action, Explained, Failure, Finding, Repair, Report
+from phaseline.drift.report import Explained, Failure, Finding, Repair, RepairAction, Report
 from phaseline.errors import InputError, PhaselineError
 from phaseline.pipeline.ensure import ensure
 from phaseline.promotion.apply import apply_request
@@ -28,7 +28,7 @@ from phaseline.site import proof
 from phaseline.site.cdn import EVERYTHING, Cdn, Completed, Progress
 
 WHO = "phaseline drift"
-ORDER: tuple[Action, ...] = ("redeploy", "settle", "close", "release", "build", "invalidate")
+ORDER: tuple[RepairAction, ...] = ("redeploy", "settle", "close", "release", "build", "invalidate")
 """Functions first, which the others need; then what is live is noted, before the others replace it.
 """
 
@@ -225,7 +225,7 @@ class Repairs:
 def _groups(report: Report) -> list[list[Repair]]:
     """The repairs of a report, each once, in the order in which they are made: together what can
     be, which for promotions is those of one type."""
-    groups: dict[tuple[Action, str], dict[str, Repair]] = {}
+    groups: dict[tuple[RepairAction, str], dict[str, Repair]] = {}
     for repair in (finding.repair for finding in report.findings):
         if repair is None:
             continue

@@ -30,14 +30,14 @@ Kind = Literal[
     "pipeline",
     "connection",
 ]
-Action = Literal["release", "build", "invalidate", "redeploy", "settle", "close"]
+RepairAction = Literal["release", "build", "invalidate", "redeploy", "settle", "close"]
 
 
 @dataclass(frozen=True)
 class Repair:
     """The repair of a finding: an action and its target, such as {"type": "opt", ...}."""
 
-    action: Action
+    action: RepairAction
     target: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -15,7 +15,7 @@ from phaseline.drift.report import Explained, Finding, Repair
 from phaseline.errors import InputError
 from phaseline.releases.release import WITHDRAWN, Release
 
-Key = tuple[str, str]
+ItemKey = tuple[str, str]
 """An algorithm: its type and its name."""
 
 
@@ -28,9 +28,9 @@ class Table:
     `malformed` the errors of invalid items.
     """
 
-    newest: dict[Key, str] = field(default_factory=dict)
-    active: set[Key] = field(default_factory=set)
-    bad: list[tuple[Key, str]] = field(default_factory=list)
+    newest: dict[ItemKey, str] = field(default_factory=dict)
+    active: set[ItemKey] = field(default_factory=set)
+    bad: list[tuple[ItemKey, str]] = field(default_factory=list)
     malformed: list[InputError] = field(default_factory=list)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal[
+FindingKind = Literal[
     "lost-promotion",
     "lost-withdrawal",
     "edited-document",
@@ -52,7 +52,7 @@ class Finding:
     is the path of the template that declares the subject, with the `line` if it is known.
     """
 
-    kind: Kind
+    kind: FindingKind
     subject: str
     found: str
     sentence: str

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from github.Issue import Issue
     from github.IssueComment import IssueComment
 
-Done = Literal["created", "updated", "unchanged"]
+CommentChange = Literal["created", "updated", "unchanged"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Comments:
         where = f"pull request {environ['GITHUB_REPOSITORY']}#{pull_request}"
         return cls(repository.get_issue(pull_request), where, "pull-requests: write")
 
-    def put(self, marker: str, body: str) -> Done:
+    def put(self, marker: str, body: str) -> CommentChange:
         """Create or update the comment that begins with `marker`, as does `body`.
 
         A repeated attempt first looks for the comment of the one before. Raises RemoteCallError, or
@@ -44,7 +44,7 @@ class Comments:
         """
         sent = False
 
-        def attempt() -> Done:
+        def attempt() -> CommentChange:
             nonlocal sent
             comment = self._find(marker)
             if comment is None:

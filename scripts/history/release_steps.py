@@ -8,7 +8,7 @@ from phaseline import times
 from phaseline.errors import RefusedError
 from phaseline.history import timeline
 from phaseline.history.timeline import Timeline, TimelineStep
-from phaseline.pipeline.recorder import Execution
+from phaseline.pipeline.recorder import RecordedExecution
 from phaseline.releases.release import DOCUMENT, Release
 from phaseline.slack import message_record
 from phaseline.slack.message_record import Posted
@@ -38,7 +38,7 @@ def release_steps(services: Services, release_id: str) -> Result:
     return value, _release_lines(services, release, steps)
 
 
-def _executions(services: Services, release: Release) -> Iterable[Execution]:
+def _executions(services: Services, release: Release) -> Iterable[RecordedExecution]:
     """Return the executions from the release's document until its end.
 
     Those without a record, or that were retried since, are read from CodePipeline.

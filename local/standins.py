@@ -2,8 +2,8 @@
 
     python -m local.standins --endpoint URL --ports-file FILE
 
-writes `{"github": "http://...", "slack": "http://.../api/", "edge": "http://..."}` to the file
-when all three answer, and runs until SIGTERM or SIGINT.
+writes `{"github": "http://...", "slack": "http://.../api/", "edge": "http://..."}` to the file when
+all three answer, and runs until SIGTERM or SIGINT.
 """
 
 import argparse

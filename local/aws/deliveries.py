@@ -49,8 +49,7 @@ class Deliveries:
         """Start a pipeline, if the role of the target may.
 
         The output of an input transformer is the request of StartPipelineExecution without the
-        name.
-        Without a transformer, the newest revisions are used.
+        name. Without a transformer, the newest revisions are used.
         """
         arn, role = target["Arn"], target.get("RoleArn", "")
         name = arn.rsplit(":", 1)[-1]

@@ -1,8 +1,8 @@
-"""What the emulator is told beside AWS's own requests, each by a POST of JSON.
+"""Messages that the emulator accepts beside the requests of AWS, each as a POST of JSON.
 
-- `/_phaseline/push {"repository", "branch", "commit"}`: a Git host says that a branch has moved
-- `/_phaseline/oidc {"issuer", "keys"}`: the keys of an OIDC issuer, which AWS would fetch from it
-- `/_phaseline/connection {"arn", "status"}`: what became of a connection on the Git host's side
+- `/_phaseline/push {"repository", "branch", "commit"}`: a branch was pushed
+- `/_phaseline/oidc {"issuer", "keys"}`: the keys of an OIDC issuer, which AWS would fetch
+- `/_phaseline/connection {"arn", "status"}`: the new status of a connection
 """
 
 import json
@@ -24,7 +24,7 @@ Told = Callable[[dict[str, Any]], dict[str, Any]]
 def addresses(
     service: CodePipeline, identity: WebIdentity, connections: Connections
 ) -> dict[str, Told]:
-    """What is done with a message, by the path to which it is sent."""
+    """Return the function that handles a message, by path."""
 
     def push(told: dict[str, Any]) -> dict[str, Any]:
         moved = told["repository"], told["branch"], told["commit"]
@@ -46,7 +46,7 @@ def addresses(
 
 
 def listening(app: App, told: Mapping[str, Told]) -> App:
-    """The application with these addresses in front of it."""
+    """Return the application with these paths in front of it."""
 
     async def handle(scope: Any, receive: Any, send: Any) -> None:
         known = scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in told

@@ -1,8 +1,9 @@
-"""Serves AWS for the local system on one loopback port: ministack, plus what it lacks.
+"""Serves AWS for the local system on one loopback port: ministack with its additions.
 
     .phaseline/emulator/bin/python local/aws/serve.py --port 4566 --git-root G --state S
 
-Credentials of an administrator: access key "test", secret "test". IAM is enforced for all others.
+An administrator uses the access key "test" and the secret key "test". IAM policies apply to all
+others.
 """
 
 import argparse
@@ -29,7 +30,7 @@ KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "SYSTEMROOT")
 
 
 def main() -> None:
-    """Serve until SIGTERM, SIGINT or the starter's end, then end everything that was started."""
+    """Serve until SIGTERM, SIGINT or the end of the process that started this one."""
     arguments = _arguments()
     temporary = arguments.state / "tmp"
     shutil.rmtree(temporary, ignore_errors=True)
@@ -56,7 +57,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _prepare_environment(port: int, temporary: Path) -> None:
-    """ministack reads its settings when it is imported, so they come first."""
+    """Set the environment variables that ministack reads when it is imported."""
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     os.environ.clear()
     os.environ |= kept | {
@@ -117,7 +118,7 @@ async def _stop_without_parent(stopped: asyncio.Event, parent: int) -> None:
 
 
 def _end(temporary: Path) -> None:
-    """End Lambda workers and builds. Threads of requests under way are not waited for."""
+    """End Lambda workers and builds. Does not wait for threads of requests in progress."""
     from ministack.core import lambda_runtime
 
     from local.aws.codebuild import build

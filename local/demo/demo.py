@@ -1,4 +1,4 @@
-"""`make demo`: the whole system, a real release, and then it is yours to play with."""
+"""`make demo`: starts the whole system, shows a release, and keeps running."""
 
 import signal
 import threading
@@ -49,10 +49,10 @@ artifacts:
 
 
 def run(*, ci: bool, folder: Path = FOLDER) -> int:
-    """Start, deploy, release, and stay up until Ctrl-C; with `ci` end after the release.
+    """Start and deploy a system, release a version, and run until Ctrl-C or, with `ci`, end then.
 
-    Returns the exit code: 0 where the website serves the promoted version, 4 where it does not,
-    130 where it was stopped before. Raises PhaselineError for a fault of the system.
+    Returns the exit code: 0 if the website serves the promoted version, 4 if it does not, and 130
+    if the demo was stopped earlier. Raises PhaselineError if a part of the system fails.
     """
     out = display.console()
     released = False
@@ -76,7 +76,7 @@ def run(*, ci: bool, folder: Path = FOLDER) -> int:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let SIGTERM, and SIGHUP of a terminal that is closed, end the demo as Ctrl-C does."""
+    """Let SIGTERM and SIGHUP (a closed terminal) end the demo as Ctrl-C does."""
     names = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     # What whoever started it lets it ignore, as nohup does, it goes on to ignore.
     before = {name: signal.getsignal(name) for name in names}
@@ -98,7 +98,7 @@ def _interruptible() -> Iterator[None]:
 
 @contextmanager
 def _noticing(system: System) -> Iterator[None]:
-    """Interrupt whatever is going on when the emulator dies; `running` then says what happened."""
+    """Interrupt the demo when the emulator ends. `running` then reports the reason."""
 
     def look(*_: object) -> None:
         if system.emulator and system.emulator.poll() is not None:
@@ -114,7 +114,7 @@ def _noticing(system: System) -> Iterator[None]:
 
 @contextmanager
 def _one_line(log: Path) -> Iterator[None]:
-    """Write to a log what nobody foresaw, so that people see one line. Raises PartError."""
+    """Write unexpected errors to a log, and report them on one line. Raises PartError."""
     try:
         yield
     except PhaselineError:
@@ -125,7 +125,7 @@ def _one_line(log: Path) -> Iterator[None]:
 
 
 def _deploy(system: System, out: Console) -> bool:
-    """Deploy as on GitHub, the roles by hand and all else by a push; whether it went well."""
+    """Deploy the roles, and the rest by a push to GitHub. Return whether it succeeded."""
     out.print("Deploying the roles for the workflows, and pushing the parameters to GitHub...")
     automation.trust(system)
     automation.push_parameters(system)
@@ -137,7 +137,7 @@ def _deploy(system: System, out: Console) -> bool:
 
 
 def _seed(system: System, out: Console) -> bool:
-    """Bring a first version of each type to the website; whether all arrived."""
+    """Release a first version of each type. Return whether all are served."""
     out.print("\nFirst versions, one of each type:\n")
     watches = [Watch(system, *algorithm[:3]) for algorithm in ALGORITHMS]
     for algorithm in ALGORITHMS:
@@ -152,10 +152,10 @@ def _seed(system: System, out: Console) -> bool:
 
 
 def promote(system: System, algorithm: Algorithm, out: Console) -> bool:
-    """Change a phase and follow the release; whether website and workflow say it arrived.
+    """Change a phase and follow the release. Return whether website and workflow succeeded.
 
-    Where its execution fails, the workflow that follows the release may start another one: so the
-    website is looked at when both have ended.
+    If the execution fails, the workflow that follows the release may start another one. So the
+    website is checked when both have ended.
     """
     type_, name, version = algorithm[:3]
     _write(system, algorithm, RUNNING)
@@ -176,7 +176,7 @@ def promote(system: System, algorithm: Algorithm, out: Console) -> bool:
 
 
 def _arrived(watch: Watch, proved: bool, out: Console) -> bool:
-    """Say whether the website serves a version and its workflow run ended well; whether both."""
+    """Print whether the website serves a version and its workflow run succeeded. Return both."""
     served = website.versions(watch.system, watch.type).get(watch.algorithm)
     text, style = f"{watch.algorithm} {watch.version} is live", "bold red"
     if served != watch.version:

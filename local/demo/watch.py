@@ -1,6 +1,6 @@
-"""Watch one release on its way, from the changed item to what the edge serves.
+"""Follows one release from the changed item to the website.
 
-Looks only where a person could look: the ledger, the pipeline, CloudFront, the website, Slack.
+Reads only sources that people have: the ledger, the pipeline, CloudFront, the website and Slack.
 """
 
 import json
@@ -20,7 +20,7 @@ ENDED = {"Succeeded", "Failed", "Stopped", "Superseded"}
 
 @dataclass(frozen=True)
 class Step:
-    """Something that happened, and how many seconds after the item changed."""
+    """A step of a release, and the seconds since the item was changed."""
 
     name: str
     detail: str
@@ -30,7 +30,7 @@ class Step:
 
 @dataclass
 class Watch:
-    """The release of one version, whose item changed `now`. `seen` has its steps by their names."""
+    """The release of a version whose item was changed now. `seen` contains its steps by name."""
 
     system: System
     type: str
@@ -46,12 +46,15 @@ class Watch:
         self._messages = len(control.slack_messages(self.system))
 
     def steps(self) -> Iterator[Step]:
-        """Each step as it happens, until the release is served and announced, waits behind a hold,
-        or has failed. Raises TimedOutError."""
+        """Yield each step when it happens.
+
+        Ends when the release is served and announced, waits behind a hold, or has failed. Raises
+        TimedOutError.
+        """
         return (step for _, step in together([self]))
 
     def news(self) -> list[Step]:
-        """What happened since the last look."""
+        """Return the steps since the last call."""
         new = []
         for name, detail, failed in self._look():
             if name not in self.seen:
@@ -62,12 +65,12 @@ class Watch:
 
     @property
     def release_id(self) -> str:
-        """The release's id, once it was seen."""
+        """The ID of the release, or None before it is known."""
         return self._release.release_id if self._release else ""
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more is to be seen."""
+        """Whether no further step follows."""
         if self._execution.get("status") in {"Failed", "Stopped"}:
             return "slack" in self.seen
         return "hold" in self.seen or {"edge", "slack", "verified", "pipeline"} <= set(self.seen)
@@ -110,7 +113,7 @@ class Watch:
                 yield "dispatch", "repository_dispatch received by GitHub", False
 
     def _look_at_slack(self, release: Release) -> Iterator[tuple[str, str, bool]]:
-        """The release's message, once its last edit says how it ended."""
+        """Return the step of the message whose last edit shows the result."""
         for message in control.slack_messages(self.system)[self._messages :]:
             ended = re.search(r"is live|failed|was superseded", message["text"])
             if ended and "thread_ts" not in message and release.release_id in json.dumps(message):
@@ -154,7 +157,10 @@ class Watch:
 
 
 def together(watches: Sequence[Watch]) -> Iterator[tuple[Watch, Step]]:
-    """The steps of several releases as they happen, until each is over. Raises TimedOutError."""
+    """Yield the steps of several releases when they happen, until all are over.
+
+    Raises TimedOutError.
+    """
     going = list(watches)
     while going:
         yield from until(partial(_news, going), what=f"the next step of {len(going)} release(s)")

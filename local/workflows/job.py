@@ -1,8 +1,8 @@
-"""Runs in a job under act: asks whether the job may begin, and tells how it ended.
+"""Runs in each job under act: asks whether the job may begin, and reports its result.
 
     python job.py begin|end
 
-Standard library only: it runs before a job has set up anything.
+It uses only the standard library, because it runs before a job has set up anything.
 """
 
 import json
@@ -15,7 +15,7 @@ SECONDS_BETWEEN = 0.2
 
 
 def ask(step: str, told: dict[str, object]) -> dict[str, object]:
-    """Send what is told to the runner; its answer."""
+    """Send values to the runner, and return its answer."""
     url = f"{os.environ['GITHUB_SERVER_URL']}/_phaseline/runs/{os.environ['GITHUB_RUN_ID']}/{step}"
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(url, json.dumps(told).encode(), headers)  # noqa: S310 - loopback
@@ -26,7 +26,7 @@ def ask(step: str, told: dict[str, object]) -> dict[str, object]:
 
 
 def begin() -> int:
-    """Wait until the job may begin, and give it the means to ask for an OIDC token."""
+    """Wait until the job may begin, and set the variables for OIDC tokens."""
     told: dict[str, object] = {
         **json.loads(os.environ["ACT_JOB"]),
         "environment": os.environ["ACT_ENVIRONMENT"],
@@ -57,7 +57,7 @@ def begin() -> int:
 
 
 def end() -> int:
-    """Tell how the job ended."""
+    """Report the result of the job."""
     told: dict[str, object] = {
         "token": os.environ.get("ACT_VISIT", ""),
         "status": os.environ["ACT_STATUS"],

@@ -25,6 +25,8 @@ def refusing_paths(original: Callable[[str, bytes], Answer], cloudfront: Any) ->
 
 
 def no_functions(_: Any) -> dict[str, str]:
-    """Remove the functions of a cache behavior from ministack's data plane, which would need
-    Node.js. The edge runs them before its cache."""
+    """Return no functions for a cache behavior in ministack's data plane, which would need Node.js.
+
+    The edge runs the functions before its cache.
+    """
     return {}

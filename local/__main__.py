@@ -151,7 +151,7 @@ def workflow(file: str, inputs: tuple[str, ...]) -> None:
 
 def explained(error: Exception) -> PhaselineError:
     """Return the reason for a failed command: a part of the system has ended, or a call failed."""
-    if isinstance(error, OSError):  # no call: those of the libraries have errors of their own
+    if isinstance(error, OSError):  # not a call: libraries have their own errors for calls
         return ConfigurationError("this machine", str(error), "Correct that, and try again.")
     try:
         running()

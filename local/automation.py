@@ -158,7 +158,7 @@ def jobs_as_they_end(system: System, workflow: str) -> Iterator[tuple[str, str]]
 
     Raises TimedOutError.
     """
-    told: set[str] = set()
+    seen: set[str] = set()
 
     def look() -> list[dict[str, Any]]:
         return [run for run in _runs(system, AUTOMATION) if Path(run["workflow"]).name == workflow][
@@ -166,13 +166,13 @@ def jobs_as_they_end(system: System, workflow: str) -> Iterator[tuple[str, str]]
         ]
 
     def has_news(runs: list[dict[str, Any]]) -> bool:
-        return any(run["status"] == "completed" or run["jobs"].keys() - told for run in runs)
+        return any(run["status"] == "completed" or run["jobs"].keys() - seen for run in runs)
 
     while True:
         (run,) = until(look, has_news, what=f"the next job of {workflow}", show=_states)
         for job, result in run["jobs"].items():
-            if job not in told:
-                told.add(job)
+            if job not in seen:
+                seen.add(job)
                 yield job, result
         if run["status"] == "completed":
             return

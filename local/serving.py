@@ -97,7 +97,7 @@ class Faults:
             Response.from_app(self._application, environ, buffered=True)
             environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
             raise ConnectionAbortedError
-        request.get_data()  # read to its end, or closing would reset the connection
+        request.get_data()  # unread data would reset the connection when it is closed
         refusal = Response(
             json.dumps(self._body(fault.status)),
             status=fault.status,

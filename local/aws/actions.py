@@ -19,10 +19,10 @@ from local.aws.ministack.connections import Connections
 from local.aws.ministack.roles import AccessDeniedError
 from local.aws.ministack.scope import ACCOUNT
 
-# AWS waits longer (tens of seconds) before it asks again; the wait is not part of the contract.
+# AWS waits for tens of seconds before it invokes the function again, and documents no time.
 CONTINUE_AFTER = 0.5
 
-# Recognisable in any log, so that a function that logs its event is found out.
+# Easily found in a log, so that a test notices a function that logs its event.
 CANARY = {
     "accessKeyId": "CANARYARTIFACTACCESSKEY",
     "secretAccessKey": "canary-artifact-secret-key-must-never-be-logged",

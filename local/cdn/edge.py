@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 MINIMUM_TTL, DEFAULT_TTL, MAXIMUM_TTL = 1, 86_400, 31_536_000
 # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/HTTPStatusCodes.html
 ERROR_TTL = 10
-# Headers of the hop between edge and origin, or that the edge writes itself.
+# Headers between edge and origin, and headers that the edge sets itself.
 OWN_HEADERS = {
     "age",
     "connection",

@@ -40,7 +40,7 @@ version: 0.2
 phases:
   build:
     commands:
-      - echo "the build was told to fail" >&2
+      - echo "this build always fails" >&2
       - exit 1
 artifacts:
   base-directory: dist
@@ -78,12 +78,12 @@ def run(*, ci: bool, folder: Path = FOLDER) -> int:
 def _interruptible() -> Iterator[None]:
     """Let SIGTERM and SIGHUP (a closed terminal) end the demo as Ctrl-C does."""
     names = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    # What whoever started it lets it ignore, as nohup does, it goes on to ignore.
+    # A signal that the parent process ignores, as nohup does, stays ignored.
     before = {name: signal.getsignal(name) for name in names}
     ours = [name for name, handler in before.items() if handler is not signal.SIG_IGN]
 
     def interrupt(*_: object) -> None:
-        for name in ours:  # a closed terminal says so more than once, while the system stops
+        for name in ours:  # a closed terminal sends several signals while the system stops
             signal.signal(name, signal.SIG_IGN)
         raise KeyboardInterrupt
 

@@ -131,7 +131,7 @@ class Watch:
             return
         id_ = self._execution["pipelineExecutionId"]
         yield "execution", id_, False
-        # Asked before the actions: where it has ended, all of them have.
+        # Read before the actions, so that all actions of an ended execution have ended.
         found = pipeline.get_pipeline_execution(
             pipelineName=self.system.pipeline, pipelineExecutionId=id_
         )["pipelineExecution"]

@@ -67,12 +67,12 @@ class Control:
 
     def push(self) -> Response:
         """Start the workflows of a push, and update pull requests from the branch."""
-        told = request.get_json()
-        runner, name, branch = self._running(), told["repository"], told["branch"]
+        body = request.get_json()
+        runner, name, branch = self._running(), body["repository"], body["branch"]
         ref = f"refs/heads/{branch}"
-        before = told.get("before", "0" * 40)
-        payload = {"ref": ref, "before": before, "after": told["commit"]}
-        started = runner.receive(Event("push", name, ref, told["commit"], payload, OWNER))
+        before = body.get("before", "0" * 40)
+        payload = {"ref": ref, "before": before, "after": body["commit"]}
+        started = runner.receive(Event("push", name, ref, body["commit"], payload, OWNER))
         for repository in self._hub.repositories.values():
             for number, pull in repository.pulls.items():
                 head = (pull["head"]["repository"], pull["head"]["ref"])
@@ -82,9 +82,9 @@ class Control:
 
     def schedule(self) -> Response:
         """Start a workflow as its schedule would."""
-        told = request.get_json()
-        runner, name = self._running(), told["repository"]
-        path = WORKFLOWS + told["workflow"].removeprefix(WORKFLOWS)
+        body = request.get_json()
+        runner, name = self._running(), body["repository"]
+        path = WORKFLOWS + body["workflow"].removeprefix(WORKFLOWS)
         sha = runner.head(name, BRANCH)
         event = Event("schedule", name, f"refs/heads/{BRANCH}", sha, {}, OWNER, path)
         return jsonify({"started": runner.receive(event)})
@@ -96,10 +96,10 @@ class Control:
 
     def environment(self, name: str) -> Response:
         """Protect an environment, or remove its protection."""
-        told = request.get_json()
-        protected = self._hub.repository(told["repository"]).protected
-        (protected.add if told["approval"] else protected.discard)(name)
-        return jsonify({"name": name, "approval": told["approval"]})
+        body = request.get_json()
+        protected = self._hub.repository(body["repository"]).protected
+        (protected.add if body["approval"] else protected.discard)(name)
+        return jsonify({"name": name, "approval": body["approval"]})
 
     def runs(self) -> Response:
         """Return all runs, the oldest first."""
@@ -112,9 +112,9 @@ class Control:
 
     def approve(self, number: int) -> Response:
         """Approve or reject the waiting jobs of a run."""
-        told = request.get_json()
+        body = request.get_json()
         decided = self._running().desk.decide(
-            self._found(number), approve=told["approve"], environment=told.get("environment", "")
+            self._found(number), approve=body["approve"], environment=body.get("environment", "")
         )
         return jsonify({"decided": decided})
 
@@ -125,9 +125,9 @@ class Control:
 
     def end(self, number: int) -> Response:
         """Record the end of a job."""
-        runner, told = self._running(), request.get_json()
+        runner, body = self._running(), request.get_json()
         page = runner.page(self._found(number))
-        runner.desk.end(told["token"], told["status"], told["url"], page)
+        runner.desk.end(body["token"], body["status"], body["url"], page)
         return jsonify({})
 
     def page(self, owner: str, repo: str, number: int) -> Response:

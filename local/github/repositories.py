@@ -49,7 +49,7 @@ def _git(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         "GIT_COMMITTER_EMAIL": "phaseline@example.com",
     }
     try:
-        # Names of files come as they are, not in quotes with escapes.
+        # git prints names of files as they are, without quotes and escapes.
         return subprocess.run(
             ["git", "-c", "core.quotePath=false", *arguments],
             cwd=cwd,
@@ -60,7 +60,7 @@ def _git(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
             check=True,
         )
     except subprocess.CalledProcessError as error:
-        error.add_note(error.stderr)  # or a traceback would not say why
+        error.add_note(error.stderr)  # so that a traceback has the reason
         raise
 
 
@@ -82,9 +82,9 @@ def ensure(root: Path, name: str, *, folder: Path, push_url: str) -> str:
         record(root, name, folder, message=f"Start from {folder.name}")
     hook = bare / "hooks" / "post-receive"
     hook.parent.mkdir(exist_ok=True)
-    # A shell's line: an interpreter in the first line of a file may have no blank in its name.
-    told = shlex.join([sys.executable, str(HOOK), name, push_url, str(PATIENCE)])
-    hook.write_text(f"#!/bin/sh\nexec {told}\n", encoding="utf-8")
+    # A shell script, because the path of an interpreter after #! cannot contain a blank.
+    command = shlex.join([sys.executable, str(HOOK), name, push_url, str(PATIENCE)])
+    hook.write_text(f"#!/bin/sh\nexec {command}\n", encoding="utf-8")
     hook.chmod(hook.stat().st_mode | stat.S_IXUSR)
     return git("rev-parse", BRANCH, cwd=bare)
 

@@ -58,8 +58,12 @@ class Workflows:
             self._hub.dispatches.append(kept)
         if self._runner and self._runner.knows(repository.name):
             event = self._event(repository, access, "repository_dispatch", BRANCH)
-            told = {"action": body["event_type"], "branch": BRANCH, "client_payload": payload}
-            event.payload.update(told)
+            event_fields = {
+                "action": body["event_type"],
+                "branch": BRANCH,
+                "client_payload": payload,
+            }
+            event.payload.update(event_fields)
             self._runner.receive(event)
 
     def variables(self, repository: Repository, _access: Access, _body: Any) -> Response:

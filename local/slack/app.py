@@ -50,7 +50,7 @@ class Workspace:
         content = read_content(fields)
         thread = fields.get("thread_ts")
         with self._lock:
-            # The time of posting, as Slack's are, and another for each message.
+            # As in Slack, the time of posting. It is different for each message.
             self._newest = max(time.time(), self._newest + 0.000001)
             ts = f"{self._newest:.6f}"
             message = {"channel": channel, "ts": ts, **content, "history": [content["text"]]}

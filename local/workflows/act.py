@@ -20,7 +20,9 @@ from local.workflows.files import Event
 BIN = Path(sys.executable).parent
 MEMORY = Path("/dev/shm")  # noqa: S108 - only for places of our own, with names of their own
 PREFIX = "phaseline-run-"
-UV = Path(__file__).parents[2] / ".phaseline/uv/bin"  # where setting up puts it, if need be
+UV = (
+    Path(__file__).parents[2] / ".phaseline/uv/bin"
+)  # `make setup` installs uv here if the machine has none
 HEEDING_HANGUPS = """
 import os, signal, sys
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -123,7 +125,7 @@ def _is_alive(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # it is somebody else's
+    except PermissionError:  # the process belongs to another user
         return True
     return True
 
@@ -146,7 +148,7 @@ def start(task: Task) -> subprocess.Popen[str]:
     )
 
 
-def follow(process: subprocess.Popen[str], told: Callable[[Mapping[str, Any]], None]) -> int:
+def follow(process: subprocess.Popen[str], receive: Callable[[Mapping[str, Any]], None]) -> int:
     """Pass on each line that act prints, and return its exit code."""
     assert process.stdout is not None  # noqa: S101 - it was started with a pipe
     for line in process.stdout:
@@ -154,7 +156,7 @@ def follow(process: subprocess.Popen[str], told: Callable[[Mapping[str, Any]], N
             entry = json.loads(line)
         except ValueError:
             entry = {"msg": line}
-        told(entry)
+        receive(entry)
     return process.wait()
 
 

@@ -56,13 +56,13 @@ def sanitise(workflow: dict[str, Any], origin: Origin, run: str) -> dict[str, An
         for step in job["steps"]:
             if "uses" in step:
                 step["uses"] = _own(step["uses"], origin, "$/")
-        told = {
+        described = {
             "job": name,
             "workflow": origin.workflow_ref,
             "sha": origin.sha,
             "id_token": grants_id_token(job.get("permissions", workflow.get("permissions"))),
         }
-        begin, end = _hooks(told, environment, group)
+        begin, end = _hooks(described, environment, group)
         job["steps"] = [begin, *job["steps"], end]
     return workflow
 
@@ -116,7 +116,7 @@ def _own(uses: str, origin: Origin, *prefixes: str) -> str:
 
 
 def _hooks(
-    told: Mapping[str, Any], environment: Any, group: Any
+    described: Mapping[str, Any], environment: Any, group: Any
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the first and the last step of a job. act evaluates the expressions in them."""
     named = {"name": environment} if isinstance(environment, str) else environment or {}
@@ -126,7 +126,7 @@ def _hooks(
         "shell": "bash",
         "run": f"{HOOK} begin",
         "env": {
-            "ACT_JOB": json.dumps(told),
+            "ACT_JOB": json.dumps(described),
             "ACT_ENVIRONMENT": named.get("name", ""),
             "ACT_DEPLOYMENT": str(named.get("deployment", True)).lower(),
             "ACT_GROUP": grouped.get("group", ""),

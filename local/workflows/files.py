@@ -60,7 +60,7 @@ def parse(text: str) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
     if not isinstance(content, dict):
-        raise ValueError("the file holds no mapping")  # noqa: TRY004 - of content, not of a caller
+        raise ValueError("the file is not a mapping")  # noqa: TRY004 - the content is wrong, and not an argument's type
     return content
 
 

@@ -44,14 +44,14 @@ class JobDesk:
         self._visits: dict[str, Visit] = {}
         self._lock = threading.RLock()
 
-    def begin(self, run: Run, told: Mapping[str, Any], url: str) -> dict[str, Any]:
+    def begin(self, run: Run, report: Mapping[str, Any], url: str) -> dict[str, Any]:
         """Return whether a job may begin. A waiting job asks again with the `token` of the answer.
 
-        `told` contains the values that job.py sends, and `url` is the page of the run. With the
+        `report` contains the values that job.py sends, and `url` is the page of the run. With the
         token, the job may also request OIDC tokens if `id_token` of the answer is true.
         """
         with self._lock:
-            visit = self._visits.get(told.get("token", "")) or self._arrive(run, told)
+            visit = self._visits.get(report.get("token", "")) or self._arrive(run, report)
             if not visit.started:
                 self._admit(visit, url)
             state = REFUSED if visit.refused else GO if visit.started else WAITING
@@ -94,22 +94,24 @@ class JobDesk:
         visit = self._visits.get(token)
         return visit.job if visit else None
 
-    def _arrive(self, run: Run, told: Mapping[str, Any]) -> Visit:
-        group = f"{run.event.repository}/{told['group']}" if told["group"] else ""
-        called = told["workflow"] != run.origin.workflow_ref
-        allowed = called and run.lends_id_token if told["id_token"] is None else told["id_token"]
+    def _arrive(self, run: Run, report: Mapping[str, Any]) -> Visit:
+        group = f"{run.event.repository}/{report['group']}" if report["group"] else ""
+        called = report["workflow"] != run.origin.workflow_ref
+        allowed = (
+            called and run.lends_id_token if report["id_token"] is None else report["id_token"]
+        )
         visit = Visit(
             run=run,
             token=secrets.token_urlsafe(24),
-            job=_identity(run, told) if allowed and not run.event.from_fork else None,
-            environment=told["environment"],
+            job=_identity(run, report) if allowed and not run.event.from_fork else None,
+            environment=report["environment"],
             group=group,
-            records=told["deployment"],
+            records=report["deployment"],
         )
         self._visits[visit.token] = visit
         if group:
             gone = self._turns.join(
-                group, visit.token, patient=told["patient"], cancel=told["cancel"]
+                group, visit.token, patient=report["patient"], cancel=report["cancel"]
             )
             for token in gone:
                 self._cancel(self._visits[token].run.id)
@@ -152,14 +154,14 @@ class JobDesk:
             run.move("waiting" if waits else "in_progress")
 
 
-def _identity(run: Run, told: Mapping[str, Any]) -> Job:
+def _identity(run: Run, report: Mapping[str, Any]) -> Job:
     return Job(
         event=run.event,
         run_id=run.id,
         run_number=run.number,
         workflow=run.name,
         workflow_ref=run.origin.workflow_ref,
-        job_workflow_ref=told["workflow"],
-        job_workflow_sha=told["sha"],
-        environment=told["environment"],
+        job_workflow_ref=report["workflow"],
+        job_workflow_sha=report["sha"],
+        environment=report["environment"],
     )

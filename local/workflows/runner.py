@@ -224,7 +224,7 @@ class Runner:
         except (snapshots.MissingActionError, ValueError, subprocess.CalledProcessError) as error:
             detail = getattr(error, "stderr", "") or ""
             self._finish(run, "startup_failure", f"{error} {detail}".strip())
-        except Exception as error:  # a fault of ours must end the run too
+        except Exception as error:  # an error of the runner itself must also end the run
             log.exception("Run %s failed unexpectedly", run.id)
             self._finish(run, "failure", f"The runner failed: {error}", LOST)
         finally:

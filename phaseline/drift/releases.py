@@ -57,9 +57,10 @@ Result = Finding | Explained | Failure | str
 
 @dataclass(frozen=True)
 class ReleaseCheck:
-    """The releases of one environment; `promotes_from` is the one before it, if there is one.
+    """The check of an environment's releases. `promotes_from` is the environment before it, or
+    None.
 
-    `now` gives the time, `sleep` waits for some seconds.
+    `now` returns the time, and `sleep` waits for a number of seconds.
     """
 
     environment: str
@@ -117,11 +118,11 @@ class ReleaseCheck:
         )
 
     def newest(self) -> dict[str, Stored]:
-        """The documents as they are now. Raises DocumentError where one can't be read."""
+        """Return the newest documents. Raises DocumentError if one cannot be read."""
         return {type_: self.commits.documents.read(type_) for type_ in TYPES}
 
     def _document(self, type_: str, newest: dict[str, Stored]) -> list[Result]:
-        """What is wrong with a document; a readable one is put into `newest`."""
+        """Return the findings about a document, and put a readable one into `newest`."""
         subject = f"document {type_}"
 
         def check() -> Iterator[Result]:
@@ -159,7 +160,7 @@ class ReleaseCheck:
         return _tried(f"dispatch of {type_}", check)
 
     def _is_overdue(self, dispatch: Dispatch) -> bool:
-        """Whether the first of its releases has been in the document for long."""
+        """Return whether the first of its releases has been in the document for too long."""
         first = next(filter(None, map(self.commits.ledger.find, dispatch.releases)), None)
         if first is None or DOCUMENT not in first.steps:
             return True
@@ -174,7 +175,7 @@ class ReleaseCheck:
         )
 
     def _table(self, documents: Mapping[str, Document]) -> list[Result]:
-        """What the algorithms table has otherwise than the `documents` that can be read."""
+        """Compare the algorithms table with the readable `documents`."""
         if self.promotes_from:
             return [f"algorithms table: versions come from {self.promotes_from}"]
         return _tried("algorithms table", lambda: self._compare(documents))
@@ -237,7 +238,7 @@ class ReleaseCheck:
         yield from self._explained([*website_rules.website(site, newest), *self._unclosed(shown)])
 
     def _page(self, key: str) -> ServedFile | Failure:
-        """A page as visitors get it, or why there is none."""
+        """Return a page as visitors get it, or the failure of its request."""
         try:
             return self.fetch_file(self.site_url, key)
         except RemoteCallError as error:
@@ -246,7 +247,7 @@ class ReleaseCheck:
     def _sources(
         self, manifest: ServedManifest, newest: Mapping[str, Stored]
     ) -> dict[str, Document]:
-        """The documents' versions that a manifest names, where they exist and can be read."""
+        """Return the document versions that a manifest names, if they exist and can be read."""
         sources = {}
         for type_, shown in manifest.documents.items():
             stored = newest.get(type_)

@@ -122,7 +122,7 @@ class Repairs:
         return results
 
     def _lost(self, repair: Repair, at: str) -> Entry | str:
-        """The entry that promotes a lost version, or why it is not lost any more."""
+        """Return the entry that promotes a lost version, or the reason why it is no longer lost."""
         type_, name, version = (repair.target[key] for key in ("type", "algorithm", "version"))
         decided = table_rules.decided(self.check.commits.ledger.releases(type_, name), version)
         if decided:
@@ -223,8 +223,10 @@ class Repairs:
 
 
 def _groups(report: Report) -> list[list[Repair]]:
-    """The repairs of a report, each once, in the order in which they are made: together what can
-    be, which for promotions is those of one type."""
+    """Return each repair of a report once, in the order of ORDER.
+
+    Repairs that can be carried out together are in one group, such as promotions of one type.
+    """
     groups: dict[tuple[RepairAction, str], dict[str, Repair]] = {}
     for repair in (finding.repair for finding in report.findings):
         if repair is None:

@@ -20,12 +20,12 @@ WEBSITE = "website"
 
 @dataclass(frozen=True)
 class Website:
-    """What was read of the website.
+    """The state of the website.
 
-    `bucket` is its bucket's listing, `manifest` the one there, `published` what was last verified.
-    `served` is the manifest that visitors get, or what is wrong with it, or None where it could not
-    be looked at; `pages` are the pages as visitors get them. `sources` has the documents' versions
-    that `manifest` names, where they exist.
+    `bucket` is the listing of its bucket, `manifest` the manifest there, and `published` the last
+    verified state. `served` is the manifest that visitors get, the error in it, or None if it could
+    not be fetched. `pages` are the pages as visitors get them. `sources` contains the document
+    versions that `manifest` names, if they exist.
     """
 
     bucket: Mapping[str, Listed]

@@ -187,7 +187,7 @@ class Build:
         if self._stopped():
             raise PhaseFailedError("STOPPED", "Build was stopped.")
         if code:
-            # A shell's own way to say that a signal ended it: 137 for SIGKILL.
+            # A shell reports a signal as 128 plus its number, for example 137 for SIGKILL.
             status = code if code > 0 else 128 - code
             message = f"Error while executing phase {phase.name}. Reason: exit status {status}"
             raise PhaseFailedError("COMMAND_EXECUTION_ERROR", message)

@@ -213,7 +213,7 @@ class Engine:
             run.error = ("ConfigurationError", str(error))
         except ActionFailedError as error:
             run.error = (error.code, error.message)
-        except Exception as error:  # noqa: BLE001 - a fault of ours must end the action too
+        except Exception as error:  # noqa: BLE001 - an error of the emulator itself must also end the action
             log.exception("Action %s failed unexpectedly", action["name"])
             run.error = ("SystemUnavailable", f"The emulator failed: {error!r}")
         else:

@@ -29,8 +29,8 @@ def from_s3(context: Context) -> Outcome:
             ) from error
         raise
     context.store(found["Body"].read())
-    told = found["Metadata"].get("codepipeline-artifact-revision-summary")
-    summary = told or f"Amazon S3 version id: {version}"
+    recorded = found["Metadata"].get("codepipeline-artifact-revision-summary")
+    summary = recorded or f"Amazon S3 version id: {version}"
     context.run.revision = {
         "revisionId": version,
         "revisionSummary": summary,

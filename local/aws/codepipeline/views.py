@@ -14,7 +14,7 @@ def page(name: str, entries: list[dict[str, Any]], request: dict[str, Any]) -> d
     """Return one page of a list. The token is the position of the next page."""
     token = request.get("nextToken", "0")
     if not token.isdigit():
-        raise ServiceError("InvalidNextTokenException", "The next token is not one of ours")
+        raise ServiceError("InvalidNextTokenException", "The next token is unknown")
     first = int(token)
     after = first + request.get("maxResults", _PAGE)
     answer: dict[str, Any] = {name: entries[first:after]}

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscodep
 import json
 from typing import Any
 
-# Service name of the router -> prefix of its IAM actions.
+# The router's name of a service -> the prefix of its IAM actions.
 NAMESPACES = {"codepipeline": "codepipeline", "codeconnections": "codeconnections"}
 
 _OF_A_PIPELINE = ("name", "pipelineName")

@@ -30,7 +30,7 @@ CLAIMS = (
     "repository_id",
     "workflow",
 )
-# What precedes the digest in a signature, RFC 8017, section 9.2.
+# The bytes before the digest in a signature: RFC 8017, section 9.2.
 SHA256 = bytes.fromhex("3031300d060960864801650304020105000420")
 
 Answer = tuple[int, dict[str, str], bytes | str]
@@ -62,7 +62,7 @@ class WebIdentity:
             header, claims = json.loads(_bytes(head)), json.loads(_bytes(said))
             signed, issuer = f"{head}.{said}".encode(), claims["iss"]
         except (ValueError, KeyError, TypeError, binascii.Error) as error:
-            raise TokenError("InvalidIdentityToken", "The token is no JWT") from error
+            raise TokenError("InvalidIdentityToken", "The token is not a JWT") from error
         self._check_provider(issuer, claims.get("aud"))
         key = self._keys.get(issuer, {}).get(header.get("kid"))
         if key is None or header.get("alg") != "RS256":

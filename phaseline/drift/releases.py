@@ -93,9 +93,8 @@ class ReleaseCheck:
         """Return the findings of one pass, including changes in progress."""
         newest: dict[str, Stored] = {}
         results = [
-            *(one for type_ in TYPES for one in self._document(type_, newest)),
-            *(one for type_ in TYPES for one in self._dispatch(type_)),
-            *(one for stored in newest.values() for one in self._records(stored)),
+            *(result for type_ in TYPES for result in self._document(type_, newest)),
+            *(result for type_ in TYPES for result in self._follow_up(type_, newest.get(type_))),
             *self._table({type_: stored.document for type_, stored in newest.items()}),
             *self.website(newest),
         ]
@@ -104,17 +103,18 @@ class ReleaseCheck:
             at=times.second(self.now()),
             findings=tuple(
                 sorted(
-                    (one for one in results if isinstance(one, Finding)), key=lambda one: one.key
+                    (result for result in results if isinstance(result, Finding)),
+                    key=lambda finding: finding.key,
                 )
             ),
             explained=tuple(
                 sorted(
-                    (one for one in results if isinstance(one, Explained)),
-                    key=lambda one: one.subject,
+                    (result for result in results if isinstance(result, Explained)),
+                    key=lambda explained: explained.subject,
                 )
             ),
-            unchecked=tuple(one for one in results if isinstance(one, str)),
-            failures=tuple(one for one in results if isinstance(one, Failure)),
+            unchecked=tuple(result for result in results if isinstance(result, str)),
+            failures=tuple(result for result in results if isinstance(result, Failure)),
         )
 
     def newest(self) -> dict[str, Stored]:
@@ -147,17 +147,24 @@ class ReleaseCheck:
             except RefusedError:
                 return
             base = self.commits.documents.last_own(type_, version)
-            if found := release_rules.edited(stored, made, base):
-                yield found
+            if finding := release_rules.edited(stored, made, base):
+                yield finding
             version = base.edited if base else None
 
-    def _dispatch(self, type_: str) -> list[Result]:
-        def check() -> Iterator[Result]:
-            dispatch = self.commits.outbox.read(type_).owed
-            if dispatch and self._is_overdue(dispatch):
-                yield release_rules.owed(dispatch)
+    def _follow_up(self, type_: str, stored: Stored | None) -> list[Result]:
+        """Compare what follows from a document's newest write: its dispatch and its releases.
 
-        return _tried(f"dispatch of {type_}", check)
+        `stored` was read before the ledger's record, or is None if it cannot be read.
+        """
+
+        def check() -> Iterator[Result]:
+            settled = self.commits.outbox.read(type_)
+            if stored:
+                yield from release_rules.unsettled(stored, settled)
+            if settled.owed and self._is_overdue(settled.owed):
+                yield release_rules.owed(settled.owed)
+
+        return _tried(f"dispatch and releases of {type_}", check)
 
     def _is_overdue(self, dispatch: Dispatch) -> bool:
         """Return whether the first of its releases has been in the document for too long."""
@@ -165,14 +172,6 @@ class ReleaseCheck:
         if first is None or DOCUMENT not in first.steps:
             return True
         return self.now() - datetime.fromisoformat(first.steps[DOCUMENT].at) > OVERDUE
-
-    def _records(self, stored: Stored) -> list[Result]:
-        """Compare the newest write of a document with the ledger."""
-        type_ = stored.document.type
-        return _tried(
-            f"releases of {type_}",
-            lambda: release_rules.unsettled(stored, self.commits.outbox.read(type_)),
-        )
 
     def _table(self, documents: Mapping[str, Document]) -> list[Result]:
         """Compare the algorithms table with the readable `documents`."""
@@ -184,13 +183,13 @@ class ReleaseCheck:
         table = table_rules.gather(self.registry.scan(), documents)
         at = self.now()
 
-        def promotion(found: Unreleased) -> Result:
-            releases = self.commits.ledger.releases(found.type, found.algorithm)
-            return table_rules.promotion(found, documents[found.type], releases, at)
+        def promotion(unreleased: Unreleased) -> Result:
+            releases = self.commits.ledger.releases(unreleased.type, unreleased.algorithm)
+            return table_rules.promotion(unreleased, documents[unreleased.type], releases, at)
 
-        def withdrawal(found: Untested) -> Result | None:
-            item = self.registry.item(found.algorithm, str(found.active.version))
-            return table_rules.withdrawal(found, item, self.registry.schema.phase)
+        def withdrawal(untested: Untested) -> Result | None:
+            item = self.registry.item(untested.algorithm, str(untested.active.version))
+            return table_rules.withdrawal(untested, item, self.registry.schema.phase)
 
         yield from map(table_rules.malformed, table.malformed)
         yield from table_rules.marked(documents, table)
@@ -222,11 +221,11 @@ class ReleaseCheck:
             if len(keys) > PAGES:
                 yield f"website: {len(keys) - PAGES} pages beyond the first {PAGES}"
             with ThreadPoolExecutor(FETCHES) as pool:
-                for key, found in zip(keys, pool.map(self._page, keys[:PAGES]), strict=False):
-                    if isinstance(found, Failure):
-                        yield found
+                for key, page in zip(keys, pool.map(self._page, keys[:PAGES]), strict=False):
+                    if isinstance(page, Failure):
+                        yield page
                     else:
-                        pages[key] = found
+                        pages[key] = page
         site = Website(
             bucket=bucket,
             manifest=manifest,
@@ -278,7 +277,9 @@ class ReleaseCheck:
 
     def under_way(self) -> str | None:
         """Return the newest execution in progress, or None."""
-        running = (one.id for one in self.executions.newest() if one.status not in ENDED)
+        running = (
+            execution.id for execution in self.executions.newest() if execution.status not in ENDED
+        )
         return next(running, None)
 
 

@@ -73,7 +73,7 @@ class Repairs:
     def _made(self, group: Sequence[Repair], report: Report) -> Sequence[Repaired]:
         match group[0].action:
             case "redeploy":
-                return [Repaired(one, self.redeploy(one.target)) for one in group]
+                return [Repaired(repair, self.redeploy(repair.target)) for repair in group]
             case "release":
                 return self._release(group)
             case "build":
@@ -91,10 +91,10 @@ class Repairs:
         type_, now = group[0].target["type"], self.check.now()
         at = times.second(now)
         with ThreadPoolExecutor(WRITERS) as pool:
-            found = list(pool.map(lambda repair: self._lost(repair, at), group))
+            entries = list(pool.map(lambda repair: self._lost(repair, at), group))
         lost = {
             repair.target["algorithm"]: (entry, repair.target["after"])
-            for repair, entry in zip(group, found, strict=True)
+            for repair, entry in zip(group, entries, strict=True)
             if isinstance(entry, Entry)
         }
         refused: dict[str, str | None] = {}
@@ -111,7 +111,7 @@ class Repairs:
             raise self.check.commits.contended(type_)
         execution, note = self._ensure(committed.stored) if committed.releases else (None, "")
         results = []
-        for repair, entry in zip(group, found, strict=True):
+        for repair, entry in zip(group, entries, strict=True):
             name = f"{type_}/{repair.target['algorithm']}"
             why = entry if isinstance(entry, str) else refused[repair.target["algorithm"]]
             if why is None:
@@ -157,7 +157,7 @@ class Repairs:
         if why := self._needless(repair, newest):
             return why
         known = [stored.version_id for stored in newest.values()]
-        known += [one.id for one in self.check.executions.newest()[:1]]
+        known += [execution.id for execution in self.check.executions.newest()[:1]]
         digest = hashlib.sha256(" ".join(["drift", *known]).encode()).hexdigest()
         execution = self.check.executions.start(f"phaseline-{digest[:32]}")
         return Repaired(repair, f"execution {execution} was started", execution=execution)

@@ -121,8 +121,8 @@ def slack() -> None:
     messages = control.slack_messages(running())
     for message in messages:
         if "thread_ts" not in message:
-            replies = [one for one in messages if one.get("thread_ts") == message["ts"]]
-            click.echo("\n    ".join(one["text"] for one in (message, *replies)))
+            replies = [reply for reply in messages if reply.get("thread_ts") == message["ts"]]
+            click.echo("\n    ".join(shown["text"] for shown in (message, *replies)))
 
 
 @main.command()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 REQUEST, RESPONSE = "viewer-request", "viewer-response"
 SECONDS = 1
-"""After which a function that does not end is stopped."""
+"""The time limit of a function."""
 
 
 class FunctionError(Exception):

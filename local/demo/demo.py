@@ -20,7 +20,7 @@ FOLDER = ROOT / ".phaseline/demo"
 COMPLETE, RUNNING = "PACKAGE_TESTS_COMPLETE", "PACKAGE_TESTS_RUNNING"
 FOLLOWS = "GitHub Actions, started by the listener, follows and proves it:"
 STOPPED = 130
-"""The exit code of a demo that was stopped before its release: a shell's for Ctrl-C."""
+"""The exit code of a demo that was stopped before its release, as a shell reports Ctrl-C."""
 Algorithm = tuple[str, str, str, str, str]
 """Type, name, version, title, summary."""
 ALGORITHMS: tuple[Algorithm, ...] = (

@@ -14,8 +14,8 @@ from local.demo.watch import Step, Watch, together
 STAGES = {"item", "listener", "execution", "verified"} | {
     *("Source", "Build", "Publish", "Announce", "Verify")
 }
-"""The steps that are shown of several releases at once, beside failed ones; the other steps come
-together with one of these."""
+"""The steps that are shown for several releases, in addition to failed ones. The other steps happen
+at the same time as one of these."""
 
 
 def console() -> Console:

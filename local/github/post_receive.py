@@ -26,7 +26,7 @@ def main(name: str, url: str, seconds: str) -> None:
             try:
                 urllib.request.urlopen(request, timeout=float(seconds)).close()  # noqa: S310
             except OSError as error:
-                print(f"{UNTOLD}{url} was not told of commit {commit[:8]}: {error}")
+                print(f"{UNTOLD}{url} did not get the report of commit {commit[:8]}: {error}")
 
 
 if __name__ == "__main__":

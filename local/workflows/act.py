@@ -31,13 +31,13 @@ try:
 except OSError as error:
     sys.exit(f"{sys.argv[1]}: {error.strerror}")
 """
-"""Starts a program with SIGHUP's default action: that signal ends each step when act is gone, and
-under nohup the steps would ignore it."""
+"""Starts a program with the default action for SIGHUP. This signal ends each step after act has
+ended. Under nohup, the steps would ignore it."""
 HOOKED = {
     "ACT_JOB_HOOK": str(Path(__file__).with_name("job.py")),
     "ACT_PATIENCE": str(PATIENCE),
 }
-"""Where a job finds local/workflows/job.py, and for how many seconds it waits for an answer."""
+"""The path of local/workflows/job.py in a job, and the seconds for which it waits for an answer."""
 
 
 @dataclass(frozen=True)

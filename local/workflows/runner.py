@@ -27,7 +27,7 @@ from local.workflows.turns import Turns
 
 log = logging.getLogger(__name__)
 INVALID, LOST = "Invalid workflow", "The runner was lost"
-"""Titles of the annotations that say why a run has failed, where no job says it."""
+"""Titles of the annotations with the reason for a failed run that no job reports."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ def main() -> int:
     found, wanted = platform.python_version(), os.environ["INPUT_VERSION"]
     oldest, _, newest = wanted.partition(" - ")
     if not parts(oldest) <= parts(found)[:2] <= parts(newest or "4"):
-        print(f"::error::Python {wanted} is asked for; here runs {found}.")
+        print(f"::error::The job needs Python {wanted}, but this machine runs {found}.")
         return 1
     with Path(os.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as outputs:
         outputs.write(f"python-version={found}\npython-path={sys.executable}\n")

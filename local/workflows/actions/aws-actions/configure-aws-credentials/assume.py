@@ -61,7 +61,7 @@ def main() -> int:
     account = "".join(os.environ["INPUT_ROLE"].split(":")[4:5])
     allowed = os.environ["INPUT_ACCOUNTS"].replace(",", " ").split() or [account]
     if account not in allowed:
-        print(f"::error::The account {account} is none of {', '.join(allowed)}")
+        print(f"::error::The account {account} is not one of {', '.join(allowed)}")
         return 1
     try:
         found = assume(identity_token(os.environ["INPUT_AUDIENCE"]))

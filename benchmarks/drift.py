@@ -25,7 +25,7 @@ import click
 
 from benchmarks import algorithms, stacks
 from benchmarks.algorithms import Algorithms
-from local import system
+from local.system import deployment, start
 from phaseline.deploy.plan import FUNCTIONS, STACKS
 from scripts.cli.aws import CONFIG
 
@@ -74,17 +74,17 @@ class Session:
         look()
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        calls, start, worked = self.calls, time.perf_counter(), time.process_time()
+        calls, began, worked = self.calls, time.perf_counter(), time.process_time()
         look()
         return Measured(
-            self.calls - calls, time.perf_counter() - start, time.process_time() - worked, peak
+            self.calls - calls, time.perf_counter() - began, time.process_time() - worked, peak
         )
 
 
 def loop(environ: dict[str, str], *arguments: str) -> Measured:
     """What the AWS CLI takes for the same."""
     path = f"{CLI}{os.pathsep}{environ['PATH']}"
-    start = time.perf_counter()
+    began = time.perf_counter()
     done = subprocess.run(
         ["sh", str(SCRIPT), *arguments],
         env={**environ, "PATH": path},
@@ -92,7 +92,7 @@ def loop(environ: dict[str, str], *arguments: str) -> Measured:
         text=True,
         check=True,
     )
-    return Measured(len(done.stdout.splitlines()), time.perf_counter() - start)
+    return Measured(len(done.stdout.splitlines()), time.perf_counter() - began)
 
 
 @click.command(help=__doc__)
@@ -104,7 +104,7 @@ def loop(environ: dict[str, str], *arguments: str) -> Measured:
 def command(environments: int, count: int, sample: int) -> None:
     """Measure, and print a table."""
     names = [f"benchmark-{number}" for number in range(2 * environments)]
-    with system.running(FOLDER) as running:
+    with start.running(FOLDER) as running:
         session = Session(running.environ)
         _say(f"make {len(names) * len(STACKS)} stacks")
         stacks.create(session, names)
@@ -115,13 +115,13 @@ def command(environments: int, count: int, sample: int) -> None:
         ]
         _say(f"the AWS CLI's loop over {environments * len(STACKS)} stacks")
         cli_stacks = loop(running.environ, "stacks", *names[:environments])
-        running.run_deploy("deploy.log", {}, "--stack=registry", "--stack=site")
-        running.follow_stacks()
+        deployment.run_deploy(running, "deploy.log", {}, "--stack=registry", "--stack=site")
+        deployment.follow_stacks(running)
         table = Algorithms(running, session)
         of_algorithms = []
-        for start, end in ((0, count), (count, 2 * count)):
+        for first, end in ((0, count), (count, 2 * count)):
             _say(f"make {end} algorithms")
-            table.grow(start, end)
+            table.grow(first, end)
             of_algorithms.append(session.measure(table.look))
         _say(f"the AWS CLI's loop over {sample} algorithms")
         asked = [f"{algorithms.name(one)}={algorithms.active(one)}" for one in range(sample)]

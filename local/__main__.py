@@ -1,7 +1,7 @@
-"""`python -m local COMMAND`: run the local system, and play with one that runs.
+"""`python -m local COMMAND`: run the local system, and use a running one.
 
-`demo` writes the running system's addresses to .phaseline/demo/system.json; the other commands
-read them there. Whatever goes wrong is one line.
+`demo` writes the addresses of the running system to .phaseline/demo/system.json. The other commands
+read them there. Every error is printed on one line.
 """
 
 import os
@@ -16,7 +16,7 @@ from urllib3.exceptions import HTTPError
 from local import automation
 from local.demo import demo as demonstration
 from local.demo import display
-from local.system import ENVIRONMENT, ROOT, System
+from local.system import ENVIRONMENT, ROOT, System, attach, control, frontend, table, website
 from phaseline.algorithms.names import NAME_PATTERN, TYPES
 from phaseline.errors import (
     ConfigurationError,
@@ -33,23 +33,23 @@ BUILDSPEC = "buildspec.yml"
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """The whole of Phaseline on this machine, without an account."""
+    """Phaseline on this machine, without an AWS account."""
 
 
 @main.command()
 @click.option("--ci", is_flag=True, help="End after the release; fail if it is not served.")
 def demo(ci: bool) -> None:
-    """Start everything, deploy it, and take a release through it."""
+    """Start the local system, deploy it and release a version."""
     sys.exit(demonstration.run(ci=ci, folder=demonstration.FOLDER))
 
 
 def running() -> System:
-    """The system that `demo` runs in another terminal."""
-    return System.attach(demonstration.FOLDER)
+    """Return the system that `demo` runs in another terminal."""
+    return attach.attach(demonstration.FOLDER)
 
 
 def name(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
-    """A name that the listener takes; with another one there would be no release to follow."""
+    """Return a name that the listener accepts. No release would follow from another one."""
     if not NAME_PATTERN.fullmatch(value):
         raise click.BadParameter("1 to 128 letters, digits, '.', '_' and '-' are allowed.")
     return value
@@ -60,10 +60,10 @@ def name(_context: click.Context, _parameter: click.Parameter, value: str) -> st
 @click.argument("algorithm", callback=name)
 @click.argument("version", callback=name)
 def promote(type_: str, algorithm: str, version: str) -> None:
-    """Write a version that passed its tests into the table, and follow its release."""
+    """Write a tested version into the table, and follow its release."""
     system = running()
-    if system.phase(algorithm, version) == demonstration.COMPLETE:
-        served = system.served_versions(type_).get(algorithm)
+    if table.phase(system, algorithm, version) == demonstration.COMPLETE:
+        served = website.versions(system, type_).get(algorithm)
         if served == version:
             click.echo(f"{algorithm} {version} is live already; nothing was done.")
             return
@@ -83,52 +83,52 @@ def promote(type_: str, algorithm: str, version: str) -> None:
 @click.argument("version")
 @click.argument("phase")
 def phase(algorithm: str, version: str, phase: str) -> None:
-    """Set the phase of a version that is in the table."""
+    """Set the phase of a version in the table."""
     system = running()
-    if system.phase(algorithm, version) == phase:
+    if table.phase(system, algorithm, version) == phase:
         click.echo(f"The phase of {algorithm} {version} is {phase} already; nothing was done.")
         return
-    system.set_phase(algorithm, version, phase)
+    table.set_phase(system, algorithm, version, phase)
     click.echo(f"The phase of {algorithm} {version} is {phase} now.")
 
 
 @main.command("break-build")
 def break_build() -> None:
-    """Push a commit to the frontend's repository with which its build fails."""
+    """Push a commit that makes the build of the frontend fail."""
     push_buildspec(demonstration.BROKEN_BUILD, "Break the build", "broken")
 
 
 @main.command("mend-build")
 def mend_build() -> None:
-    """Push the frontend's own buildspec.yml again."""
+    """Push the original buildspec.yml of the frontend again."""
     text = (ROOT / "examples/frontend" / BUILDSPEC).read_text(encoding="utf-8")
     push_buildspec(text, "Mend the build", "as it should be")
 
 
 def push_buildspec(text: str, message: str, state: str) -> None:
-    """Push a buildspec to the frontend's repository, unless it holds that one."""
+    """Push a buildspec to the repository of the frontend, unless it is there already."""
     system = running()
-    if system.read_frontend(BUILDSPEC).strip() == text.strip():
+    if frontend.read(system, BUILDSPEC).strip() == text.strip():
         click.echo(f"The build is {state} already; nothing was pushed.")
         return
-    commit = system.commit_frontend({BUILDSPEC: text}, message)
+    commit = frontend.commit(system, {BUILDSPEC: text}, message)
     click.echo(f"Pushed {commit[:8]}: {message}.")
 
 
 @main.command()
 def slack() -> None:
-    """Print the messages in Slack as they look now, with the replies in their threads."""
-    messages = running().slack_messages()
+    """Print the present messages in Slack, with the replies in their threads."""
+    messages = control.slack_messages(running())
     for message in messages:
         if "thread_ts" not in message:
-            replies = [one for one in messages if one.get("thread_ts") == message["ts"]]
-            click.echo("\n    ".join(one["text"] for one in (message, *replies)))
+            replies = [reply for reply in messages if reply.get("thread_ts") == message["ts"]]
+            click.echo("\n    ".join(shown["text"] for shown in (message, *replies)))
 
 
 @main.command()
 def runs() -> None:
-    """List the workflow runs, and where their logs are."""
-    for run in running().runs():
+    """List the workflow runs and the paths of their logs."""
+    for run in control.runs(running()):
         state = run["conclusion"] or run["status"]
         click.echo(f"{run['id']:>4} {Path(run['workflow']).name:<24}{state:<12}{run['log']}")
 
@@ -137,7 +137,7 @@ def runs() -> None:
 @click.argument("file", metavar="WORKFLOW.YML")
 @click.argument("inputs", metavar="[NAME=VALUE]...", nargs=-1)
 def workflow(file: str, inputs: tuple[str, ...]) -> None:
-    """Run a workflow by hand in the environment of the demo, and print its summary."""
+    """Run a workflow in the demo's environment, and print its summary."""
     system = running()
     pairs = [text.partition("=") for text in inputs]
     given = {"environment": ENVIRONMENT} | {name: value for name, _, value in pairs}
@@ -150,8 +150,8 @@ def workflow(file: str, inputs: tuple[str, ...]) -> None:
 
 
 def explained(error: Exception) -> PhaselineError:
-    """Why a command failed: the system is gone, or a part of it, or else what a call said."""
-    if isinstance(error, OSError):  # no call: those of the libraries have errors of their own
+    """Return the reason for a failed command: a part of the system has ended, or a call failed."""
+    if isinstance(error, OSError):  # not a call: libraries have their own errors for calls
         return ConfigurationError("this machine", str(error), "Correct that, and try again.")
     try:
         running()
@@ -164,7 +164,7 @@ def explained(error: Exception) -> PhaselineError:
 
 
 def run() -> None:
-    """Run a command and exit; the one place where an error becomes a line and an exit code."""
+    """Run a command and exit. Errors are printed and become exit codes only here."""
     try:
         main()
     except PhaselineError as error:

@@ -1,4 +1,4 @@
-"""The automation repository of a running system: set up as a person does it, and used."""
+"""Sets up the automation repository of a running system, and starts its workflows."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 from local import standins
 from local.github import repositories
-from local.system import AUTOMATION, CREDENTIALS, ENVIRONMENT, ROOT, System
+from local.system import AUTOMATION, CREDENTIALS, ENVIRONMENT, ROOT, System, control, deployment
 from local.waiting import until
 from phaseline.deploy.plan import ROLES as STACKS_OF_ROLES
 
@@ -27,18 +27,18 @@ ROLES_BY_ENVIRONMENT = {
 def call(
     system: System, method: str, path: str, body: Any = None, *, repository: str = AUTOMATION
 ) -> Any:
-    """Call GitHub's API of a repository, as its owner. Raises RemoteCallError."""
+    """Call GitHub's API for a repository as its owner. Raises RemoteCallError."""
     headers = {"Authorization": f"Bearer {standins.GITHUB_TOKEN}", "User-Agent": "local"}
     url = f"{system.github_url}/repos/{repository}{path}"
-    return system.ask("GitHub", method, url, body, headers)
+    return control.ask(system, "GitHub", method, url, body, headers)
 
 
 def trust(system: System) -> None:
-    """Let the workflows in: deploy the roles, and name them in the repository's variables."""
-    parameters = trusted(system) | {"SlackTokenArn": system.parameters()["SlackTokenArn"]}
+    """Deploy the roles, and set the repository's variables that name them."""
+    parameters = trusted(system) | {"SlackTokenArn": deployment.parameters(system)["SlackTokenArn"]}
     stacks = [f"--stack={name}" for name in STACKS_OF_ROLES]
-    system.run_deploy("deploy-roles.log", parameters, *stacks)
-    system.follow_stacks()
+    deployment.run_deploy(system, "deploy-roles.log", parameters, *stacks)
+    deployment.follow_stacks(system)
     roles = {key: arn for stack in STACKS_OF_ROLES for key, arn in system.outputs[stack].items()}
     variables = {name: roles[output] for name, output in ROLES.items()}
     variables |= {
@@ -55,7 +55,7 @@ def trust(system: System) -> None:
 
 
 def trusted(system: System) -> dict[str, str]:
-    """Whose workflows the roles trust, as parameters of their stack."""
+    """Return the parameters of the role stacks that name the trusted repository."""
     repository = call(system, "GET", "")
     return {
         "Repository": AUTOMATION,
@@ -65,23 +65,23 @@ def trusted(system: System) -> dict[str, str]:
 
 
 def add_repository(system: System, name: str, folder: Path) -> str:
-    """Put a repository `owner/name` on GitHub that holds a folder's files; its commit."""
-    control = f"{system.github_url}/_phaseline"
-    system.ask("GitHub", "PUT", f"{control}/repositories/{name}")
+    """Create the repository `owner/name` from the files of a folder, and return its commit."""
+    api = f"{system.github_url}/_phaseline"
+    control.ask(system, "GitHub", "PUT", f"{api}/repositories/{name}")
     root = system.folder / "git"
-    return repositories.ensure(root, name, folder=folder, push_url=f"{control}/push")
+    return repositories.ensure(root, name, folder=folder, push_url=f"{api}/push")
 
 
 def fork(system: System, name: str) -> str:
-    """Put a fork of the automation repository on GitHub, named `owner/name`; its commit."""
+    """Create a fork of the automation repository as `owner/name`, and return its commit."""
     repositories.copy(system.folder / "git", AUTOMATION, name)
     return add_repository(system, name, ROOT)
 
 
 def push_parameters(system: System) -> str:
-    """Commit this system's parameters file, which a push deploys; the commit."""
+    """Push the parameters file of this system, which starts a deployment. Return the commit."""
     sections = json.loads((ROOT / PARAMETERS).read_text(encoding="utf-8"))
-    sections["common"] |= system.parameters()
+    sections["common"] |= deployment.parameters(system)
     sections["github"] = sections["drift"] = trusted(system)
     return push(system, {PARAMETERS: json.dumps(sections, indent=2) + "\n"}, "Set the parameters")
 
@@ -94,19 +94,19 @@ def push(
     *,
     repository: str = AUTOMATION,
 ) -> str:
-    """Push a change to a branch of a repository; the commit."""
+    """Push a commit to a branch of a repository, and return its ID."""
     root = system.folder / "git"
     return repositories.commit(root, repository, changes, message=message, branch=branch)
 
 
 def read(system: System, path: str) -> str:
-    """A file of the automation repository, at its main branch's head."""
+    """Return the content of a file at the head of the automation repository's main branch."""
     bare = repositories.location(system.folder / "git", AUTOMATION)
     return repositories.git("show", f"{repositories.BRANCH}:{path}", cwd=bare) + "\n"
 
 
 def dispatch(system: System, workflow: str, *, repository: str = AUTOMATION, **inputs: str) -> int:
-    """Start a workflow by hand; the run's number."""
+    """Start a workflow with inputs, and return the number of its run."""
     asked = {"ref": repositories.BRANCH, "inputs": inputs, "return_run_details": True}
     path = f"/actions/workflows/{workflow}/dispatches"
     answer = call(system, "POST", path, asked, repository=repository)
@@ -114,14 +114,14 @@ def dispatch(system: System, workflow: str, *, repository: str = AUTOMATION, **i
 
 
 def newest_run(system: System, repository: str = AUTOMATION) -> int:
-    """The number of a repository's newest run; 0 before the first."""
+    """Return the number of a repository's newest run, or 0 if there is none."""
     return max((int(run["id"]) for run in _runs(system, repository)), default=0)
 
 
 def ended(
     system: System, workflow: str, *, after: int = 0, repository: str = AUTOMATION
 ) -> dict[str, Any]:
-    """The first run of a workflow's file with a number above `after`, once it is completed.
+    """Wait for the first run of a workflow file with a number above `after`, and return it.
 
     Raises TimedOutError.
     """
@@ -131,9 +131,10 @@ def ended(
 def all_ended(
     system: System, workflow: str, count: int, *, after: int = 0, repository: str = AUTOMATION
 ) -> list[dict[str, Any]]:
-    """The runs of a workflow's file with numbers above `after`, once `count` are completed.
+    """Wait until `count` runs of a workflow file are completed, and return them.
 
-    Runs that take turns need not end in the order of their numbers. Raises TimedOutError.
+    Only runs with numbers above `after` count. Runs may end in another order than that of their
+    numbers. Raises TimedOutError.
     """
 
     def look() -> list[dict[str, Any]]:
@@ -153,8 +154,11 @@ def all_ended(
 
 
 def jobs_as_they_end(system: System, workflow: str) -> Iterator[tuple[str, str]]:
-    """Each job of the first run of a workflow's file, with its result. Raises TimedOutError."""
-    told: set[str] = set()
+    """Yield each job of a workflow file's first run when it ends, with its result.
+
+    Raises TimedOutError.
+    """
+    seen: set[str] = set()
 
     def look() -> list[dict[str, Any]]:
         return [run for run in _runs(system, AUTOMATION) if Path(run["workflow"]).name == workflow][
@@ -162,20 +166,20 @@ def jobs_as_they_end(system: System, workflow: str) -> Iterator[tuple[str, str]]
         ]
 
     def has_news(runs: list[dict[str, Any]]) -> bool:
-        return any(run["status"] == "completed" or run["jobs"].keys() - told for run in runs)
+        return any(run["status"] == "completed" or run["jobs"].keys() - seen for run in runs)
 
     while True:
         (run,) = until(look, has_news, what=f"the next job of {workflow}", show=_states)
         for job, result in run["jobs"].items():
-            if job not in told:
-                told.add(job)
+            if job not in seen:
+                seen.add(job)
                 yield job, result
         if run["status"] == "completed":
             return
 
 
 def following(system: System, release: str) -> dict[str, Any]:
-    """The run that the listener's dispatch of a release started, once it is completed.
+    """Wait for the run that the listener's dispatch of a release started, and return it.
 
     Raises TimedOutError.
     """
@@ -197,5 +201,5 @@ def _states(runs: list[dict[str, Any]]) -> str:
 
 
 def _runs(system: System, repository: str) -> list[dict[str, Any]]:
-    """The runs of one repository: their numbers grow with time, which others' do not compare to."""
-    return [run for run in system.runs() if run["repository"] == repository]
+    """Return the runs of one repository. Numbers of different repositories cannot be compared."""
+    return [run for run in control.runs(system) if run["repository"] == repository]

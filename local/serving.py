@@ -1,4 +1,4 @@
-"""What every stand-in shares: a server on loopback, and faults that can be ordered for it."""
+"""A server on loopback for each stand-in, and faults that tests order."""
 
 import json
 import socket
@@ -17,15 +17,15 @@ CONTROL = "/_phaseline/"
 
 
 class Quiet(WSGIRequestHandler):
-    """Serves requests without a line for each."""
+    """Handles requests without logging them."""
 
     def log_request(self, *_: object) -> None:
-        """A request that was answered is no news."""
+        """Log nothing."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """A running server: its address, without a slash at the end, and the way to stop it."""
+    """A running server. Its address has no slash at the end."""
 
     url: str
     _server: BaseWSGIServer
@@ -39,7 +39,7 @@ class Server:
 
 
 def serve(application: "WSGIApplication", *, port: int = 0) -> Server:
-    """Serve an application on 127.0.0.1, one thread a request. Port 0 takes a free one."""
+    """Serve an application on 127.0.0.1, with a thread for each request. Port 0 is a free port."""
     server = make_server("127.0.0.1", port, application, threaded=True, request_handler=Quiet)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
@@ -48,11 +48,11 @@ def serve(application: "WSGIApplication", *, port: int = 0) -> Server:
 
 @dataclass(frozen=True)
 class Fault:
-    """What goes wrong with one request.
+    """The failure of one request.
 
-    With a `status` the request is refused and has no effect. With `drop` it is carried out, and
-    then the connection is closed without an answer: the case in which a client can't know.
-    `method` and `path`, the end of a path, say which requests it waits for; empty: any.
+    With `status`, the request is refused and has no effect. With `drop`, it is carried out and the
+    connection is closed without an answer, so that the client cannot know the result. `method` and
+    `path`, which is the end of a path, select the request. An empty value selects any.
     """
 
     status: int = 0
@@ -62,17 +62,16 @@ class Fault:
     path: str = ""
 
     def meets(self, request: Request) -> bool:
-        """Whether the request is one that this is ordered for."""
+        """Return whether the fault is for this request."""
         return self.method in ("", request.method) and request.path.endswith(self.path)
 
 
 class Faults:
-    """Ordered faults, each used once, in front of an application.
+    """Ordered faults in front of an application. Each is used once.
 
-    `POST /_phaseline/faults` takes `{"status": 503, "count": 2, "headers": {...}}` or
-    `{"drop": true}`, each with `{"method": "POST", "path": "/comments"}` where it is for some
-    requests only; `DELETE` forgets those not used yet. `body` is what the service says with a
-    refusal. Paths under `/_phaseline/` never fail.
+    `POST /_phaseline/faults` takes `{"status": 503, "count": 2, "headers": {...}}` or `{"drop":
+    true}`. Add `{"method": "POST", "path": "/comments"}` to select requests. `DELETE` removes
+    unused faults. `body` returns the body of a refusal. Paths under `/_phaseline/` never fail.
     """
 
     def __init__(self, application: "WSGIApplication", body: Callable[[int], Any]) -> None:
@@ -98,7 +97,7 @@ class Faults:
             Response.from_app(self._application, environ, buffered=True)
             environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
             raise ConnectionAbortedError
-        request.get_data()  # read to its end, or closing would reset the connection
+        request.get_data()  # unread data would reset the connection when it is closed
         refusal = Response(
             json.dumps(self._body(fault.status)),
             status=fault.status,
@@ -108,7 +107,7 @@ class Faults:
         return refusal(environ, start_response)
 
     def _order(self, request: Request) -> Response:
-        """Put faults in the queue."""
+        """Add faults to the queue."""
         order = request.get_json()
         count = order.pop("count", 1)
         fault = Fault(**order)
@@ -118,7 +117,7 @@ class Faults:
         return Response(status=204)
 
     def _next(self, request: Request) -> Fault | None:
-        """The first fault that is for this request; None where there is none."""
+        """Return the first fault for this request, or None."""
         with self._lock:
             for place, fault in enumerate(self._pending):
                 if fault.meets(request):

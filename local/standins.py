@@ -1,9 +1,9 @@
-"""Start the stand-ins together: GitHub's API, Slack's API and the edge, on free ports.
+"""Start the stand-ins for GitHub's API, Slack's API and the edge together, on free ports.
 
     python -m local.standins --endpoint URL --ports-file FILE
 
-writes `{"github": "http://...", "slack": "http://.../api/", "edge": "http://..."}` to the file
-once all three answer, and runs until SIGTERM or SIGINT.
+writes `{"github": "http://...", "slack": "http://.../api/", "edge": "http://..."}` to the file when
+all three answer, and runs until SIGTERM or SIGINT.
 """
 
 import argparse

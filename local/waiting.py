@@ -38,7 +38,7 @@ def until(
             raise TimedOutError(
                 f"waiting for {what}",
                 f"nothing within {PATIENCE:.0f} s; seen last: {show(value)}",
-                "Start again; if it comes back, the logs of the local system say more.",
+                "Try again. If it fails again, read the logs of the local system.",
             )
         sleep(PAUSE)
     return value

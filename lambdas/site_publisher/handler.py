@@ -3,7 +3,7 @@
 import os
 import time
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
@@ -12,14 +12,11 @@ from phaseline.pipeline import jobs
 from phaseline.site import publisher
 from phaseline.site.bucket import Site
 
+if TYPE_CHECKING:
+    from phaseline.aws.lambda_context import LambdaContext
+
 MARGIN = 40.0
 """Seconds reserved for the last uploads and for the answer to CodePipeline."""
-
-
-class Context(Protocol):
-    """The part of Lambda's context that the handler uses."""
-
-    def get_remaining_time_in_millis(self) -> int: ...
 
 
 _CONFIG = config(read=20, connections=publisher.UPLOADS)
@@ -31,7 +28,7 @@ _SITE = Site(
 )
 
 
-def handler(event: dict[str, Any], context: Context) -> None:
+def handler(event: dict[str, Any], context: "LambdaContext") -> None:
     """Publish the build of a CodePipeline job."""
     until = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - MARGIN
     jobs.answer(

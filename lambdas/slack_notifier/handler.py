@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import ClientError
@@ -30,6 +30,9 @@ from phaseline.slack.messages import Messages
 from phaseline.slack.notifier import Notifier
 from phaseline.slack.progress import News
 
+if TYPE_CHECKING:
+    from phaseline.aws.lambda_context import LambdaContext
+
 MARGIN = 3.0
 """Seconds reserved for the work after the last call of Slack."""
 STATUSES = {
@@ -40,12 +43,6 @@ STATUSES = {
     "SUPERSEDED": "Superseded",
 }
 """The final states of an execution: as in events, and as in its status."""
-
-
-class Context(Protocol):
-    """The part of Lambda's context that the handler uses."""
-
-    def get_remaining_time_in_millis(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,7 @@ _TOKEN = Secret(
 
 
 @worded()
-def handler(event: dict[str, Any], context: Context) -> None:
+def handler(event: dict[str, Any], context: "LambdaContext") -> None:
     """Update the messages about the execution of a CodePipeline job or of a state change.
 
     If the message of a state change is lost, raise an error, so that Lambda retries a minute later.

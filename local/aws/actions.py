@@ -1,4 +1,4 @@
-"""Runs an action by its provider: the table, and the two providers that are short."""
+"""Runs an action with the function of its provider. Contains the Lambda and S3 providers."""
 
 import io
 import json
@@ -19,10 +19,10 @@ from local.aws.ministack.connections import Connections
 from local.aws.ministack.roles import AccessDeniedError
 from local.aws.ministack.scope import ACCOUNT
 
-# AWS waits longer (tens of seconds) before it asks again; the wait is not part of the contract.
+# AWS waits for tens of seconds before it invokes the function again, and documents no time.
 CONTINUE_AFTER = 0.5
 
-# Recognisable in any log, so that a function that logs its event is found out.
+# Easily found in a log, so that a test notices a function that logs its event.
 CANARY = {
     "accessKeyId": "CANARYARTIFACTACCESSKEY",
     "secretAccessKey": "canary-artifact-secret-key-must-never-be-logged",
@@ -31,7 +31,7 @@ CANARY = {
 
 
 def performer(connections: Connections, jobs: Jobs, git_root: Path) -> Perform:
-    """A function that runs any supported action, and raises ActionFailedError for what fails."""
+    """Return a function that runs any supported action. It raises ActionFailedError."""
     table: dict[tuple[str, str], Perform] = {
         ("Source", "S3"): sources.from_s3,
         ("Source", "CodeStarSourceConnection"): partial(
@@ -58,7 +58,7 @@ def performer(connections: Connections, jobs: Jobs, git_root: Path) -> Perform:
 
 
 def _invoke(context: Context, jobs: Jobs) -> Outcome:
-    """Ask the function, wait for its answer, and ask again for as long as it wants to continue."""
+    """Invoke the function, wait for its answer, and invoke it again while it asks to continue."""
     token: str | None = None
     function = context.run.configuration["FunctionName"]
     while True:
@@ -89,7 +89,7 @@ def _invoke(context: Context, jobs: Jobs) -> Outcome:
 
 
 def _job_data(context: Context, token: str | None) -> dict[str, Any]:
-    """The job's data, as documented for Lambda functions in a pipeline.
+    """Return the data of a job, as Lambda functions in a pipeline receive them.
 
     https://docs.aws.amazon.com/codepipeline/latest/userguide/actions-invoke-lambda-function.html
     """
@@ -114,7 +114,7 @@ def _location(artifact: Any) -> dict[str, Any]:
 
 
 def _deploy_to_s3(context: Context) -> Outcome:
-    """Copy the artifact to a bucket, as it is or unpacked. Nothing is ordered, nothing removed."""
+    """Copy the artifact to a bucket, unchanged or unpacked. No object is deleted."""
     configuration, s3 = context.run.configuration, context.client("s3")
     artifact = context.run.inputs[0]
     data = s3.get_object(Bucket=artifact.bucket, Key=artifact.key)["Body"].read()

@@ -1,7 +1,7 @@
-"""CloudFormation's resource types that ministack lacks: pipelines, connections, OIDC providers.
+"""CloudFormation resource types that ministack lacks: pipelines, connections, OIDC providers.
 
-A template spells the API's members with a capital first letter; anything that the API does not
-know is refused.
+In a template, the names of the API's members begin with a capital letter. A member that the API
+does not have is refused.
 """
 
 import json
@@ -21,7 +21,7 @@ _NOT_DECLARED = {"DisableInboundStageTransitions", "RestartExecutionOnUpdate", "
 
 
 def handlers(service: CodePipeline, connections: Connections) -> dict[str, dict[str, Any]]:
-    """ministack's handlers, by resource type."""
+    """Return ministack's handlers by resource type."""
     pipelines = _Pipelines(service)
     return {
         "AWS::CodePipeline::Pipeline": {
@@ -41,7 +41,7 @@ def handlers(service: CodePipeline, connections: Connections) -> dict[str, dict[
 
 
 def to_api(value: Any, shape: Shape, path: str) -> Any:
-    """A template's value in the API's spelling and types; raises ValueError for unknown members."""
+    """Return a template's value with the names and types of the API. Raises ValueError."""
     if isinstance(shape, StructureShape):
         spelled = {name[:1].upper() + name[1:]: name for name in shape.members}
         unknown = sorted(value.keys() - spelled.keys())
@@ -112,7 +112,7 @@ class _Pipelines:
 
 
 def _connection(service: str, connections: Connections) -> dict[str, Any]:
-    """A connection type. Ref is the ARN. A change of name or provider replaces it."""
+    """A connection type. Ref is the ARN. A changed name or provider replaces the connection."""
 
     def create(_logical_id: str, properties: dict[str, Any], _stack: str) -> Created:
         unknown = properties.keys() - {"ConnectionName", "ProviderType", "HostArn", "Tags"}
@@ -160,7 +160,7 @@ def _create_provider(_logical_id: str, properties: dict[str, Any], _stack: str) 
 
 
 def _update_provider(arn: str, old: dict[str, Any], new: dict[str, Any], stack: str) -> Created:
-    """A new address replaces the provider; the audiences are changed in place."""
+    """A changed URL replaces the provider. Audiences are changed in place."""
     if old.get("Url") != new.get("Url"):
         created = _create_provider("", new, stack)
         iam._oidc_providers.pop(arn, None)

@@ -1,8 +1,8 @@
-"""EventBridge's deliveries to pipelines, which ministack lacks, and to functions, as on AWS.
+"""Delivers EventBridge events to pipelines, which ministack lacks, and to functions.
 
-ministack calls a function once, whether or not the rule may; here the function's policy decides,
-and an asynchronous invocation is retried. What can't be delivered goes to the target's queue for
-undelivered events, with the attributes that EventBridge gives it.
+ministack invokes a function once, and does not check whether the rule may. Here the function's
+policy decides, and failed asynchronous invocations are retried. An event that cannot be delivered
+goes to the dead-letter queue of the target, with the attributes that EventBridge adds.
 """
 
 import json
@@ -20,7 +20,7 @@ _PRINCIPAL = "events.amazonaws.com"
 
 
 class Deliveries:
-    """Delivers events to the targets of rules, each on a thread of its own."""
+    """Delivers events to the targets of rules, each in a thread of its own."""
 
     def __init__(self, service: CodePipeline, roles: Roles) -> None:
         self._service, self._roles = service, roles
@@ -29,11 +29,11 @@ class Deliveries:
         self._by_service = {"codepipeline": self._start_pipeline, "lambda": self._call_function}
 
     def accepts(self, target: dict[str, Any]) -> bool:
-        """Whether the target is one of a kind that is delivered here."""
+        """Return whether events for this target are delivered here."""
         return self._kind(target) in self._by_service
 
     def deliver(self, target: dict[str, Any], rule: dict[str, Any], view: Any) -> None:
-        """Begin a delivery; ministack's view holds the event."""
+        """Begin a delivery. The event is in ministack's form."""
         spawn(f"rule-{rule.get('Name')}", self._deliver, target, rule, view)
 
     def _deliver(self, target: dict[str, Any], rule: dict[str, Any], view: Any) -> None:
@@ -46,10 +46,10 @@ class Deliveries:
             self._keep(target, rule, event, "INVALID_PARAMETER", str(error))
 
     def _start_pipeline(self, target: dict[str, Any], rule: dict[str, Any], payload: str) -> None:
-        """Start a pipeline, if the target's role may.
+        """Start a pipeline, if the role of the target may.
 
         The output of an input transformer is the request of StartPipelineExecution without the
-        name; an event passed on as it is starts the pipeline with the newest revisions.
+        name. Without a transformer, the newest revisions are used.
         """
         arn, role = target["Arn"], target.get("RoleArn", "")
         name = arn.rsplit(":", 1)[-1]
@@ -82,7 +82,8 @@ class Deliveries:
     def _keep(
         self, target: dict[str, Any], rule: dict[str, Any], event: Any, code: str, message: str
     ) -> None:
-        """Put an event that can't be delivered into the target's queue, if it has one."""
+        """Send an event that cannot be delivered to the dead-letter queue of its target, if it has
+        one."""
         log.error("EventBridge could not deliver to %s: %s", target["Arn"], message)
         queue = target.get("DeadLetterConfig", {}).get("Arn")
         if not queue:
@@ -118,7 +119,7 @@ class Deliveries:
 
 
 def _payload(target: dict[str, Any], rule: dict[str, Any], view: Any) -> str:
-    """What the target receives: the transformer's output, a constant, a part, or the event."""
+    """Return the input of the target: the transformed event, a constant, a part, or the event."""
     if "InputTransformer" in target:
         return str(eventbridge._apply_input_transformer(target["InputTransformer"], rule, view))
     if "Input" in target:

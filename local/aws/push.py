@@ -1,8 +1,8 @@
-"""What the emulator is told beside AWS's own requests, each by a POST of JSON.
+"""Messages that the emulator accepts beside the requests of AWS, each as a POST of JSON.
 
-- `/_phaseline/push {"repository", "branch", "commit"}`: a Git host says that a branch has moved
-- `/_phaseline/oidc {"issuer", "keys"}`: the keys of an OIDC issuer, which AWS would fetch from it
-- `/_phaseline/connection {"arn", "status"}`: what became of a connection on the Git host's side
+- `/_phaseline/push {"repository", "branch", "commit"}`: a branch was pushed
+- `/_phaseline/oidc {"issuer", "keys"}`: the keys of an OIDC issuer, which AWS would fetch
+- `/_phaseline/connection {"arn", "status"}`: the new status of a connection
 """
 
 import json
@@ -18,24 +18,24 @@ from local.aws.ministack.scope import ACCOUNT, REGION
 from local.aws.ministack.web_identity import WebIdentity
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
-Told = Callable[[dict[str, Any]], dict[str, Any]]
+Handler = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def addresses(
     service: CodePipeline, identity: WebIdentity, connections: Connections
-) -> dict[str, Told]:
-    """What is done with a message, by the path to which it is sent."""
+) -> dict[str, Handler]:
+    """Return the function that handles a message, by path."""
 
-    def push(told: dict[str, Any]) -> dict[str, Any]:
-        moved = told["repository"], told["branch"], told["commit"]
+    def push(body: dict[str, Any]) -> dict[str, Any]:
+        moved = body["repository"], body["branch"], body["commit"]
         return {"started": pushes.started(service, *moved)}
 
-    def oidc(told: dict[str, Any]) -> dict[str, Any]:
-        identity.trust_keys(told["issuer"], told["keys"])
+    def oidc(body: dict[str, Any]) -> dict[str, Any]:
+        identity.trust_keys(body["issuer"], body["keys"])
         return {}
 
-    def connection(told: dict[str, Any]) -> dict[str, Any]:
-        connections.set_status(told["arn"], told["status"])
+    def connection(body: dict[str, Any]) -> dict[str, Any]:
+        connections.set_status(body["arn"], body["status"])
         return {}
 
     return {
@@ -45,15 +45,15 @@ def addresses(
     }
 
 
-def listening(app: App, told: Mapping[str, Told]) -> App:
-    """The application with these addresses in front of it."""
+def listening(app: App, handlers: Mapping[str, Handler]) -> App:
+    """Return the application with these paths in front of it."""
 
     async def handle(scope: Any, receive: Any, send: Any) -> None:
-        known = scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in told
+        known = scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in handlers
         if not known:
             await app(scope, receive, send)
             return
-        status, answer = _answer(await _body(receive), told[scope["path"]])
+        status, answer = _answer(await _body(receive), handlers[scope["path"]])
         headers = [(b"content-type", b"application/json")]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
@@ -61,7 +61,7 @@ def listening(app: App, told: Mapping[str, Told]) -> App:
     return handle
 
 
-def _answer(body: bytes, do: Told) -> tuple[int, dict[str, Any]]:
+def _answer(body: bytes, do: Handler) -> tuple[int, dict[str, Any]]:
     try:
         with request_scope(ACCOUNT, REGION):
             return 200, do(json.loads(body))

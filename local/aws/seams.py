@@ -1,7 +1,7 @@
-"""Where the emulator is attached to ministack. Everything that depends on its inside is here.
+"""Attaches the additions to ministack. Only this module depends on the internals of ministack.
 
-ministack has no public way to add a service, so its tables get entries and twelve functions are
-wrapped. tests/emulator/test_seams.py fails when a new version moves one of them.
+ministack has no public way to add a service, so the module adds entries to its tables and wraps
+twelve of its functions. tests/emulator/test_seams.py fails if a new version changes one of them.
 """
 
 import contextvars
@@ -52,8 +52,10 @@ _object_version: contextvars.ContextVar[str | None] = contextvars.ContextVar(
 def attach(
     endpoint: str, git_root: Path, used: Path
 ) -> tuple[CodePipeline, WebIdentity, Connections]:
-    """Add what ministack lacks to it. Called once per process. `used` is the file that records the
-    actions of roles."""
+    """Attach all additions, once per process.
+
+    `used` is the file that records the actions of roles.
+    """
     store, jobs, roles, connections = Store(), Jobs(), Roles(endpoint), Connections()
     engine = Engine(store, roles, performer(connections, jobs, git_root))
     service = CodePipeline(store, engine, jobs, roles)
@@ -89,7 +91,7 @@ def attach(
 
 
 def _resource_arn(original: Callable[..., str]) -> Callable[..., str]:
-    """Name the resources that ministack leaves as "*", which no scoped policy would allow."""
+    """Return the ARN of resources that ministack calls "*", which no scoped policy would allow."""
 
     def extract(
         service: str,
@@ -109,7 +111,7 @@ def _resource_arn(original: Callable[..., str]) -> Callable[..., str]:
 
 
 def _request_keys(original: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """Let policies see what ministack does not tell them of a request."""
+    """Add the condition keys that ministack lacks."""
 
     def keys(service: str, action: str, body: bytes, parameters: Any) -> dict[str, Any]:
         more = permissions.condition_keys(service, parameters, body)
@@ -119,7 +121,8 @@ def _request_keys(original: Callable[..., dict[str, Any]]) -> Callable[..., dict
 
 
 def _always_secure(original: Callable[..., None]) -> Callable[..., None]:
-    """Let loopback count as TLS, or policies that demand aws:SecureTransport would refuse all."""
+    """Treat loopback as TLS. Otherwise policies with aws:SecureTransport would refuse every
+    request."""
 
     def pin(source_ip: str, _secure_transport: bool) -> None:
         original(source_ip, True)
@@ -128,7 +131,7 @@ def _always_secure(original: Callable[..., None]) -> Callable[..., None]:
 
 
 def _invoke_target(original: Callable[..., None], deliveries: Deliveries) -> Callable[..., None]:
-    """Deliver to pipelines, which ministack does not, and to functions under their policies."""
+    """Deliver events to pipelines, and to functions if their policies allow it."""
 
     def invoke(target: dict[str, Any], event: Any, rule: dict[str, Any], view: Any = None) -> None:
         view = view or eventbridge._pattern_event_view(event)
@@ -152,7 +155,7 @@ def _remembering_version(original: Callable[..., None]) -> Callable[..., None]:
 
 
 def _with_version(original: Callable[..., None]) -> Callable[..., None]:
-    """Give S3's events the object's version-id, which S3 sends and ministack leaves out.
+    """Add the version-id of the object to S3's events, which ministack omits.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
     """

@@ -1,8 +1,9 @@
-"""Serves AWS for the local system on one loopback port: ministack, plus what it lacks.
+"""Serves AWS for the local system on one loopback port: ministack with its additions.
 
     .phaseline/emulator/bin/python local/aws/serve.py --port 4566 --git-root G --state S
 
-Credentials of an administrator: access key "test", secret "test". IAM is enforced for all others.
+An administrator uses the access key "test" and the secret key "test". IAM policies apply to all
+others.
 """
 
 import argparse
@@ -24,12 +25,12 @@ SERVICES = """
 
 USED = "used.jsonl"
 """The file in the state's folder with the actions that each role was allowed."""
-# Nothing else of the caller's environment reaches the emulator, and through it the Lambdas.
+# The only variables of the caller's environment that the emulator and its functions get.
 KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "SYSTEMROOT")
 
 
 def main() -> None:
-    """Serve until SIGTERM, SIGINT or the starter's end, then end everything that was started."""
+    """Serve until SIGTERM, SIGINT or the end of the process that started this one."""
     arguments = _arguments()
     temporary = arguments.state / "tmp"
     shutil.rmtree(temporary, ignore_errors=True)
@@ -37,7 +38,7 @@ def main() -> None:
     _prepare_environment(arguments.port, temporary)
     if arguments.log:
         _redirect_output(arguments.log)
-    # The first entry is this directory, whose modules are no top-level modules.
+    # The first entry is this directory, whose modules must not be imported as top-level modules.
     sys.path[0] = str(ROOT)
     asyncio.run(_serve(arguments.port, arguments.git_root, arguments.state / USED))
     _end(temporary)
@@ -56,7 +57,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _prepare_environment(port: int, temporary: Path) -> None:
-    """ministack reads its settings when it is imported, so they come first."""
+    """Set the environment variables that ministack reads when it is imported."""
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     os.environ.clear()
     os.environ |= kept | {
@@ -89,11 +90,11 @@ async def _serve(port: int, git_root: Path, used: Path) -> None:
 
     from local.aws import push, seams
 
-    # The modules are many objects, and stay: a collection need not look through them again.
+    # The modules' objects stay for good, so the garbage collector need not visit them again.
     gc.freeze()
     gc.set_threshold(5_000, 10, 50)
 
-    told = push.addresses(*seams.attach(f"http://127.0.0.1:{port}", git_root, used))
+    handlers = push.addresses(*seams.attach(f"http://127.0.0.1:{port}", git_root, used))
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
     config.keep_alive_timeout = 75
@@ -104,20 +105,20 @@ async def _serve(port: int, git_root: Path, used: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     watching = loop.create_task(_stop_without_parent(stopped, os.getppid()))
-    served: Any = push.listening(app, told)
+    served: Any = push.listening(app, handlers)
     await serve(served, config, shutdown_trigger=stopped.wait)
     watching.cancel()
 
 
 async def _stop_without_parent(stopped: asyncio.Event, parent: int) -> None:
-    """Stop once whoever started the emulator is gone: killed, it can't stop it any more."""
+    """Stop when the process that started the emulator has ended: a killed one cannot stop it."""
     while os.getppid() == parent:
         await asyncio.sleep(1)
     stopped.set()
 
 
 def _end(temporary: Path) -> None:
-    """End Lambda workers and builds. Threads of requests under way are not waited for."""
+    """End Lambda workers and builds. Does not wait for threads of requests in progress."""
     from ministack.core import lambda_runtime
 
     from local.aws.codebuild import build

@@ -1,17 +1,17 @@
-"""The caching edge: what a CloudFront point of presence does, on loopback.
+"""A CloudFront point of presence on loopback: the cache and the functions of a distribution.
 
-It answers each path from its cache while that is fresh, and forgets before then only what an
-invalidation of its distribution names. So a release without its invalidation is seen here as
-visitors would see it: the old page stays.
+The edge answers a path from its cache while the answer is fresh. Only an invalidation of its
+distribution removes an answer earlier. So a release without an invalidation shows the old page, as
+it would on AWS.
 
-Misses go through the emulator's own CloudFront data plane (a request whose Host is the
-distribution's domain), not to S3 with credentials of ours: the data plane applies the
-distribution's custom error responses and header policy, and it reads the bucket as the origin
-access control does, so a bucket policy that shuts CloudFront out shows. It keeps no cache, which
-is why there is this one, and the distribution's functions run here: before the cache and after it.
+Other requests go to the CloudFront data plane of the emulator, with the distribution's domain as
+the Host. The data plane applies the distribution's error responses and response headers policy, and
+reads the bucket as the origin access control does. So a bucket policy that denies CloudFront has an
+effect. The data plane has no cache. The functions of the distribution run here, before and after
+the cache.
 
-Each request first asks the CloudFront API for new invalidations. The emulator calls an
-invalidation completed at once, and completed must mean forgotten.
+Each request first reads the new invalidations from the CloudFront API. The emulator reports an
+invalidation as completed at once, so the edge must apply it before the next answer.
 
 Freshness: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/Expiration.html
 """
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 MINIMUM_TTL, DEFAULT_TTL, MAXIMUM_TTL = 1, 86_400, 31_536_000
 # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/HTTPStatusCodes.html
 ERROR_TTL = 10
-# Headers of the hop between edge and origin, or that the edge writes itself.
+# Headers between edge and origin, and headers that the edge sets itself.
 OWN_HEADERS = {
     "age",
     "connection",
@@ -56,7 +56,7 @@ OWN_HEADERS = {
 
 @dataclass(frozen=True)
 class Distribution:
-    """What the edge needs to know of its distribution."""
+    """The settings of a distribution that the edge uses."""
 
     id: str
     domain: str
@@ -66,7 +66,7 @@ class Distribution:
 
     @classmethod
     def read(cls, cloudfront: "CloudFrontClient", id_: str) -> "Distribution":
-        """The distribution with this id, through the CloudFront API."""
+        """Read a distribution through the CloudFront API."""
         found = cloudfront.get_distribution(Id=id_)["Distribution"]
         config = found["DistributionConfig"]
         ttls = {}
@@ -81,7 +81,7 @@ class Distribution:
 
 @dataclass(frozen=True)
 class Stored:
-    """An answer of the origin, and when it came; `ttl` in seconds."""
+    """An answer of the origin, with the time at which it came and its `ttl` in seconds."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -90,12 +90,12 @@ class Stored:
     ttl: int
 
     def age(self, now: float) -> int:
-        """Whole seconds since it came."""
+        """The age of the answer in whole seconds."""
         return int(now - self.at)
 
 
 def freshness(status: int, cache_control: str, error_ttls: Mapping[int, int]) -> int:
-    """For how many seconds CloudFront keeps an answer."""
+    """Return the number of seconds for which CloudFront caches an answer."""
     if status >= 400:
         return error_ttls.get(status, ERROR_TTL)
     directives = cache_control.lower()
@@ -109,7 +109,7 @@ def freshness(status: int, cache_control: str, error_ttls: Mapping[int, int]) ->
 
 @dataclass
 class Cache:
-    """Stored answers by path, and the invalidations that were applied to them, in order."""
+    """Cached answers by path, and the invalidations that were applied, in order."""
 
     entries: dict[str, Stored] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
@@ -117,15 +117,15 @@ class Cache:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def forget(self, patterns: list[str]) -> None:
-        """Drop what an invalidation names."""
+        """Remove the answers that an invalidation path matches."""
         self.patterns += patterns
         for path in [path for path in self.entries if any(names(p, path) for p in patterns)]:
             del self.entries[path]
 
     def keep(self, path: str, stored: Stored, *, since: int) -> None:
-        """Store an answer, unless its path was invalidated while it was fetched.
+        """Cache an answer, unless its path was invalidated while it was fetched.
 
-        `since` is how many patterns were known when the fetch began.
+        `since` is the number of invalidation paths that were known when the fetch began.
         """
         with self.lock:
             if not any(names(pattern, path) for pattern in self.patterns[since:]):
@@ -133,10 +133,10 @@ class Cache:
 
 
 class Edge:
-    """The WSGI application. It answers 502 until it has a distribution.
+    """The WSGI application of the edge. It answers 502 until it has a distribution.
 
-    `endpoint` is the emulator's address. `POST /_phaseline/distribution {"id": "..."}` does
-    what `serve_distribution` does; `GET /_phaseline/cache` lists the cached paths and their ages.
+    `endpoint` is the address of the emulator. `POST /_phaseline/distribution {"id": "..."}` calls
+    `serve_distribution`. `GET /_phaseline/cache` lists the cached paths with their ages.
     """
 
     def __init__(
@@ -159,7 +159,7 @@ class Edge:
             self.serve_distribution(distribution_id)
 
     def serve_distribution(self, id_: str) -> None:
-        """Serve this distribution from now on, with an empty cache."""
+        """Serve another distribution, with an empty cache."""
         self._distribution = Distribution.read(self._cloudfront, id_)
         self._cache = Cache()
 
@@ -175,7 +175,7 @@ class Edge:
         return answer(environ, start_response)
 
     def _control(self, request: Request) -> Response:
-        """The paths that CloudFront does not have."""
+        """Answer a request to a control path."""
         if request.path == f"{CONTROL}distribution" and request.method == "POST":
             self.serve_distribution(request.get_json()["id"])
             return Response(status=204)
@@ -185,7 +185,7 @@ class Edge:
         return Response(lines, mimetype="text/plain")
 
     def _serve(self, request: Request) -> Response:
-        """A visitor's request: from the cache when it can be, else from the origin."""
+        """Answer a visitor's request from the cache, or from the origin."""
         distribution = self._distribution
         if distribution is None:
             return _failure("the edge has no distribution yet")
@@ -212,7 +212,7 @@ class Edge:
         return self._answer(request, distribution, path, stored, outcome)
 
     def _fetch(self, distribution: Distribution, method: str, path: str) -> Stored:
-        """Ask the origin, as a visitor who came over TLS; S3 takes a plus in a path for a blank.
+        """Request a path from the origin, over TLS for the policies. S3 reads a plus as a blank.
 
         https://github.com/imgix/js-core/issues/88
         """
@@ -233,7 +233,7 @@ class Edge:
         return Stored(response.status, headers, response.data, self._clock(), ttl)
 
     def _learn_invalidations(self, distribution: Distribution, cache: Cache) -> None:
-        """Apply the invalidations that were created since the last look."""
+        """Apply the invalidations that were created since the last request."""
         with cache.lock:
             pages = self._cloudfront.get_paginator("list_invalidations").paginate(
                 DistributionId=distribution.id
@@ -256,7 +256,7 @@ class Edge:
         stored: Stored,
         outcome: str,
     ) -> Response:
-        """A stored answer as this visitor gets it: whole, or 304 when they have it already."""
+        """Return a cached answer for a visitor: the whole answer, or 304."""
         status, headers = distribution.functions.response(
             request.method, path, stored.status, stored.headers
         )
@@ -274,10 +274,10 @@ class Edge:
 
 
 def environ_path(request: Request) -> str:
-    """The path as the visitor sent it, still encoded: that is what CloudFront caches by."""
+    """Return the path as the visitor sent it, still encoded. CloudFront caches by this path."""
     return str(request.environ.get("RAW_URI") or request.environ["REQUEST_URI"])
 
 
 def _failure(text: str, status: int = 502) -> Response:
-    """A fault of the edge's own."""
+    """Return an error of the edge itself."""
     return Response(f"{text}\n", status, headers={"X-Cache": "Error from phaseline edge"})

@@ -1,7 +1,7 @@
-"""CloudFront Functions: the code of a distribution's functions, run as the edge runs it.
+"""CloudFront Functions: runs the code of a distribution's functions.
 
-The engine is QuickJS, with the same language as CloudFront's runtime and without its modules: a
-function that imports one fails, as one does that CloudFront does not have.
+The engine is QuickJS. It runs the language of CloudFront's runtime without its modules, so a
+function that imports a module fails.
 https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/functions-event-structure.html
 """
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 REQUEST, RESPONSE = "viewer-request", "viewer-response"
 SECONDS = 1
-"""After which a function that does not end is stopped."""
+"""The time limit of a function."""
 
 
 class FunctionError(Exception):
-    """A function failed, and the visitor gets a 503."""
+    """A function failed. The visitor gets a 503."""
 
 
 @dataclass(frozen=True)
 class Redirected:
-    """The response of a function, which CloudFront sends in place of the origin's."""
+    """The response of a function, which replaces the origin's."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -36,13 +36,13 @@ class Redirected:
 
 @dataclass(frozen=True)
 class Functions:
-    """The code of a distribution's functions, by the event at which they run."""
+    """The code of a distribution's functions, by the event that runs them."""
 
     code: Mapping[str, str]
 
     @classmethod
     def read(cls, cloudfront: "CloudFrontClient", associations: Iterable[Any]) -> "Functions":
-        """The published code of the functions that a cache behavior names."""
+        """Read the published code of the functions that a cache behavior names."""
         code = {}
         for one in associations:
             name = one["FunctionARN"].rpartition("/")[2]
@@ -51,7 +51,7 @@ class Functions:
         return cls(code)
 
     def request(self, method: str, uri: str, headers: Mapping[str, str]) -> str | Redirected:
-        """The path that is asked for in place of `uri`, or an answer."""
+        """Return the path to request instead of `uri`, or the function's response."""
         if REQUEST not in self.code:
             return uri
         event = _event(REQUEST, method, uri, headers)
@@ -65,7 +65,7 @@ class Functions:
     def response(
         self, method: str, uri: str, status: int, headers: Iterable[tuple[str, str]]
     ) -> tuple[int, tuple[tuple[str, str], ...]]:
-        """The status and headers with which an answer leaves; an error runs no function."""
+        """Return the status and headers of a response. No function runs for an error."""
         headers = tuple(headers)
         if RESPONSE not in self.code or status >= 400:
             return status, headers
@@ -117,7 +117,7 @@ def _event(kind: str, method: str, uri: str, headers: Mapping[str, str]) -> dict
 
 
 def _fields(headers: Iterable[tuple[str, str]]) -> dict[str, dict[str, str]]:
-    """Headers as a function sees them: names in lower case."""
+    """Return headers in the form of a function's event, with names in lower case."""
     return {name.lower(): {"value": value} for name, value in headers}
 
 

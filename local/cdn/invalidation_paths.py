@@ -8,7 +8,7 @@ import re
 LENGTH_LIMIT = 4_000
 UNSAFE = set(' <>"#%{}|\\^~[]`')
 """The characters that RFC 1738 calls unsafe: they must be encoded. https://www.rfc-editor.org/rfc/rfc1738
-The tilde is not supported either way: raw it is refused, encoded it names nothing.
+A tilde is not supported: CloudFront refuses it, and an encoded one matches no path.
 https://github.com/aws/aws-sdk/issues/525"""
 
 

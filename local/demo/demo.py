@@ -1,4 +1,4 @@
-"""`make demo`: the whole system, a real release, and then it is yours to play with."""
+"""`make demo`: starts the whole system, shows a release, and keeps running."""
 
 import signal
 import threading
@@ -10,18 +10,17 @@ from pathlib import Path
 from rich.console import Console
 
 from local import automation
-from local import system as local_system
 from local.demo import display
 from local.demo.watch import Watch
 from local.parts import PartError
-from local.system import ENVIRONMENT, ROOT, System
+from local.system import CREDENTIALS, ENVIRONMENT, ROOT, System, deployment, start, table, website
 from phaseline.errors import DeploymentError, PhaselineError
 
 FOLDER = ROOT / ".phaseline/demo"
 COMPLETE, RUNNING = "PACKAGE_TESTS_COMPLETE", "PACKAGE_TESTS_RUNNING"
 FOLLOWS = "GitHub Actions, started by the listener, follows and proves it:"
 STOPPED = 130
-"""The exit code of a demo that was stopped before its release: a shell's for Ctrl-C."""
+"""The exit code of a demo that was stopped before its release, as a shell reports Ctrl-C."""
 Algorithm = tuple[str, str, str, str, str]
 """Type, name, version, title, summary."""
 ALGORITHMS: tuple[Algorithm, ...] = (
@@ -41,7 +40,7 @@ version: 0.2
 phases:
   build:
     commands:
-      - echo "the build was told to fail" >&2
+      - echo "this build always fails" >&2
       - exit 1
 artifacts:
   base-directory: dist
@@ -50,10 +49,10 @@ artifacts:
 
 
 def run(*, ci: bool, folder: Path = FOLDER) -> int:
-    """Start, deploy, release, and stay up until Ctrl-C; with `ci` end after the release.
+    """Start and deploy a system, release a version, and run until Ctrl-C or, with `ci`, end then.
 
-    Returns the exit code: 0 where the website serves the promoted version, 4 where it does not,
-    130 where it was stopped before. Raises PhaselineError for a fault of the system.
+    Returns the exit code: 0 if the website serves the promoted version, 4 if it does not, and 130
+    if the demo was stopped earlier. Raises PhaselineError if a part of the system fails.
     """
     out = display.console()
     released = False
@@ -62,7 +61,7 @@ def run(*, ci: bool, folder: Path = FOLDER) -> int:
         with (
             _interruptible(),
             _one_line(folder / "demo.log"),
-            local_system.running(folder, workflows=True) as system,
+            start.running(folder, workflows=True) as system,
             _noticing(system),
         ):
             released = _deploy(system, out) and _seed(system, out) and promote(system, NEXT, out)
@@ -77,14 +76,14 @@ def run(*, ci: bool, folder: Path = FOLDER) -> int:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let SIGTERM, and SIGHUP of a terminal that is closed, end the demo as Ctrl-C does."""
+    """Let SIGTERM and SIGHUP (a closed terminal) end the demo as Ctrl-C does."""
     names = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    # What whoever started it lets it ignore, as nohup does, it goes on to ignore.
+    # A signal that the parent process ignores, as nohup does, stays ignored.
     before = {name: signal.getsignal(name) for name in names}
     ours = [name for name, handler in before.items() if handler is not signal.SIG_IGN]
 
     def interrupt(*_: object) -> None:
-        for name in ours:  # a closed terminal says so more than once, while the system stops
+        for name in ours:  # a closed terminal sends several signals while the system stops
             signal.signal(name, signal.SIG_IGN)
         raise KeyboardInterrupt
 
@@ -99,7 +98,7 @@ def _interruptible() -> Iterator[None]:
 
 @contextmanager
 def _noticing(system: System) -> Iterator[None]:
-    """Interrupt whatever is going on when the emulator dies; `running` then says what happened."""
+    """Interrupt the demo when the emulator ends. `running` then reports the reason."""
 
     def look(*_: object) -> None:
         if system.emulator and system.emulator.poll() is not None:
@@ -115,7 +114,7 @@ def _noticing(system: System) -> Iterator[None]:
 
 @contextmanager
 def _one_line(log: Path) -> Iterator[None]:
-    """Write to a log what nobody foresaw, so that people see one line. Raises PartError."""
+    """Write unexpected errors to a log, and report them on one line. Raises PartError."""
     try:
         yield
     except PhaselineError:
@@ -126,19 +125,19 @@ def _one_line(log: Path) -> Iterator[None]:
 
 
 def _deploy(system: System, out: Console) -> bool:
-    """Deploy as on GitHub, the roles by hand and all else by a push; whether it went well."""
+    """Deploy the roles, and the rest by a push to GitHub. Return whether it succeeded."""
     out.print("Deploying the roles for the workflows, and pushing the parameters to GitHub...")
     automation.trust(system)
     automation.push_parameters(system)
     for job, result in automation.jobs_as_they_end(system, "deploy.yml"):
         out.print(f"  {job}: {result}")
     went_well = display.show_run(automation.ended(system, "deploy.yml"), out)
-    system.follow_stacks()
+    deployment.follow_stacks(system)
     return went_well
 
 
 def _seed(system: System, out: Console) -> bool:
-    """Bring a first version of each type to the website; whether all arrived."""
+    """Release a first version of each type. Return whether all are served."""
     out.print("\nFirst versions, one of each type:\n")
     watches = [Watch(system, *algorithm[:3]) for algorithm in ALGORITHMS]
     for algorithm in ALGORITHMS:
@@ -153,16 +152,16 @@ def _seed(system: System, out: Console) -> bool:
 
 
 def promote(system: System, algorithm: Algorithm, out: Console) -> bool:
-    """Change a phase and follow the release; whether website and workflow say it arrived.
+    """Change a phase and follow the release. Return whether website and workflow succeeded.
 
-    Where its execution fails, the workflow that follows the release may start another one: so the
-    website is looked at when both have ended.
+    If the execution fails, the workflow that follows the release may start another one. So the
+    website is checked when both have ended.
     """
     type_, name, version = algorithm[:3]
     _write(system, algorithm, RUNNING)
     out.print(f"\nNow the phase of {name} {version} becomes {COMPLETE}:\n")
     watch = Watch(system, type_, name, version)
-    system.set_phase(name, version, COMPLETE)
+    table.set_phase(system, name, version, COMPLETE)
     last = display.show_release(watch, out)
     if last.name == "hold":
         out.print(f"\n{name} {version}: {last.detail}.", style="bold red")
@@ -177,8 +176,8 @@ def promote(system: System, algorithm: Algorithm, out: Console) -> bool:
 
 
 def _arrived(watch: Watch, proved: bool, out: Console) -> bool:
-    """Say whether the website serves a version and its workflow run ended well; whether both."""
-    served = watch.system.served_versions(watch.type).get(watch.algorithm)
+    """Print whether the website serves a version and its workflow run succeeded. Return both."""
+    served = website.versions(watch.system, watch.type).get(watch.algorithm)
     text, style = f"{watch.algorithm} {watch.version} is live", "bold red"
     if served != watch.version:
         text = f"The website serves {watch.algorithm} {served}, not {watch.version}"
@@ -194,20 +193,22 @@ def _arrived(watch: Watch, proved: bool, out: Console) -> bool:
 
 def _write(system: System, algorithm: Algorithm, phase: str) -> None:
     type_, name, version, title, summary = algorithm
-    system.write_algorithm(name, version, type_=type_, phase=phase, title=title, summary=summary)
+    table.write_algorithm(
+        system, name, version, type_=type_, phase=phase, title=title, summary=summary
+    )
 
 
 def _show_served(system: System, out: Console) -> None:
     out.print(f"\nThe website at {system.edge_url} serves:")
     for type_ in ("in", "opt", "out"):
-        for algorithm, version in system.served_versions(type_).items():
+        for algorithm, version in website.versions(system, type_).items():
             out.print(f"  {type_:<4}{algorithm} {version}")
     out.print()
 
 
 def _explain(system: System, out: Console) -> None:
     variables = " ".join(
-        f"{name}={system.environ[name]}" for name in (*local_system.CREDENTIALS, "AWS_ENDPOINT_URL")
+        f"{name}={system.environ[name]}" for name in (*CREDENTIALS, "AWS_ENDPOINT_URL")
     )
     python = ".venv/bin/python"
     out.print(

@@ -1,4 +1,4 @@
-"""How the demo and the commands show what happens: a table on a terminal, elsewhere plain lines."""
+"""Shows the progress of releases and runs: as a table on a terminal, as plain lines elsewhere."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,17 +14,17 @@ from local.demo.watch import Step, Watch, together
 STAGES = {"item", "listener", "execution", "verified"} | {
     *("Source", "Build", "Publish", "Announce", "Verify")
 }
-"""The steps that are shown of several releases at once, beside failed ones; the other steps come
-together with one of these."""
+"""The steps that are shown for several releases, in addition to failed ones. The other steps happen
+at the same time as one of these."""
 
 
 def console() -> Console:
-    """Where to print. What is printed is text, whatever brackets and colons it holds."""
+    """Return the console. It prints brackets and colons as they are."""
     return Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def show_release(watch: Watch, out: Console) -> Step:
-    """Show each step of a release as it happens, and return the last one."""
+    """Show each step of a release when it happens, and return the last one."""
     rows: list[tuple[Step, float]] = []
     with _live(out) as live:
         for step in watch.steps():
@@ -53,7 +53,7 @@ def show_releases(watches: Sequence[Watch], out: Console) -> None:
 
 
 def show_run(run: Mapping[str, Any], out: Console) -> bool:
-    """Say how a workflow's run ended, why it failed and where its log is; whether it ended well."""
+    """Print the result, the reason and the log of a workflow run. Return whether it succeeded."""
     went_well = bool(run["conclusion"] == "success")
     out.print(
         f"  {Path(run['workflow']).name}: {run['conclusion']}{reason(run)}; log {run['log']}",
@@ -63,14 +63,14 @@ def show_run(run: Mapping[str, Any], out: Console) -> bool:
 
 
 def reason(run: Mapping[str, Any]) -> str:
-    """Why a run failed, by the first of its annotations; empty where there is none."""
+    """Return the first annotation of a run as the reason for its failure, or nothing."""
     errors = (note["message"] for note in run["annotations"] if note["level"] == "error")
     return "".join(f": {' '.join(message.split())}" for message in list(errors)[:1])
 
 
 @contextmanager
 def _live(out: Console) -> Iterator[Live | None]:
-    """What can be shown anew and anew on a terminal; None elsewhere."""
+    """Return a display that can be updated on a terminal, or None elsewhere."""
     if not out.is_terminal:
         yield None
         return

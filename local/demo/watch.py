@@ -1,6 +1,6 @@
-"""Watch one release on its way, from the changed item to what the edge serves.
+"""Follows one release from the changed item to the website.
 
-Looks only where a person could look: the ledger, the pipeline, CloudFront, the website, Slack.
+Reads only sources that people have: the ledger, the pipeline, CloudFront, the website and Slack.
 """
 
 import json
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from local.system import System
+from local.system import System, control, website
 from local.waiting import until
 from phaseline.releases.release import OPEN, Release
 
@@ -20,7 +20,7 @@ ENDED = {"Succeeded", "Failed", "Stopped", "Superseded"}
 
 @dataclass(frozen=True)
 class Step:
-    """Something that happened, and how many seconds after the item changed."""
+    """A step of a release, and the seconds since the item was changed."""
 
     name: str
     detail: str
@@ -30,7 +30,7 @@ class Step:
 
 @dataclass
 class Watch:
-    """The release of one version, whose item changed `now`. `seen` has its steps by their names."""
+    """The release of a version whose item was changed now. `seen` contains its steps by name."""
 
     system: System
     type: str
@@ -43,15 +43,18 @@ class Watch:
         self._release: Release | None = None
         self._execution: dict[str, Any] = {}
         self._invalidations = self._invalidation_ids()
-        self._messages = len(self.system.slack_messages())
+        self._messages = len(control.slack_messages(self.system))
 
     def steps(self) -> Iterator[Step]:
-        """Each step as it happens, until the release is served and announced, waits behind a hold,
-        or has failed. Raises TimedOutError."""
+        """Yield each step when it happens.
+
+        Ends when the release is served and announced, waits behind a hold, or has failed. Raises
+        TimedOutError.
+        """
         return (step for _, step in together([self]))
 
     def news(self) -> list[Step]:
-        """What happened since the last look."""
+        """Return the steps since the last call."""
         new = []
         for name, detail, failed in self._look():
             if name not in self.seen:
@@ -62,12 +65,12 @@ class Watch:
 
     @property
     def release_id(self) -> str:
-        """The release's id, once it was seen."""
+        """The ID of the release, or None before it is known."""
         return self._release.release_id if self._release else ""
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more is to be seen."""
+        """Whether no further step follows."""
         if self._execution.get("status") in {"Failed", "Stopped"}:
             return "slack" in self.seen
         return "hold" in self.seen or {"edge", "slack", "verified", "pipeline"} <= set(self.seen)
@@ -85,7 +88,7 @@ class Watch:
         yield from self._look_at_pipeline(self._release)
         for id_ in self._invalidation_ids() - self._invalidations:
             yield "invalidation", id_, False
-        if self.system.served_versions(self.type).get(self.algorithm) == self.version:
+        if website.versions(self.system, self.type).get(self.algorithm) == self.version:
             yield "edge", f"serves {self.version}", False
         yield from self._look_at_slack(self._release)
 
@@ -105,13 +108,13 @@ class Watch:
             yield newest.state, "the served manifest names it", False
 
     def _look_at_dispatches(self, release: Release) -> Iterator[tuple[str, str, bool]]:
-        for dispatch in self.system.dispatches():
+        for dispatch in control.dispatches(self.system):
             if release.release_id in json.dumps(dispatch):
                 yield "dispatch", "repository_dispatch received by GitHub", False
 
     def _look_at_slack(self, release: Release) -> Iterator[tuple[str, str, bool]]:
-        """The release's message, once its last edit says how it ended."""
-        for message in self.system.slack_messages()[self._messages :]:
+        """Return the step of the message whose last edit shows the result."""
+        for message in control.slack_messages(self.system)[self._messages :]:
             ended = re.search(r"is live|failed|was superseded", message["text"])
             if ended and "thread_ts" not in message and release.release_id in json.dumps(message):
                 yield "slack", message["text"], False
@@ -128,7 +131,7 @@ class Watch:
             return
         id_ = self._execution["pipelineExecutionId"]
         yield "execution", id_, False
-        # Asked before the actions: where it has ended, all of them have.
+        # Read before the actions, so that all actions of an ended execution have ended.
         found = pipeline.get_pipeline_execution(
             pipelineName=self.system.pipeline, pipelineExecutionId=id_
         )["pipelineExecution"]
@@ -154,7 +157,10 @@ class Watch:
 
 
 def together(watches: Sequence[Watch]) -> Iterator[tuple[Watch, Step]]:
-    """The steps of several releases as they happen, until each is over. Raises TimedOutError."""
+    """Yield the steps of several releases when they happen, until all are over.
+
+    Raises TimedOutError.
+    """
     going = list(watches)
     while going:
         yield from until(partial(_news, going), what=f"the next step of {len(going)} release(s)")

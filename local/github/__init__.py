@@ -1,7 +1,7 @@
-"""A stand-in for GitHub: its API, its issuer of OIDC tokens, and what starts workflows.
+"""A stand-in for GitHub: its API, its issuer of OIDC tokens, and the start of workflows.
 
-Requests to the API are checked against GitHub's own OpenAPI description (openapi.py). Beside it
-stands what a test or the demo asks for (control.py), and with a runner, workflows are run.
+Requests to the API are checked against GitHub's OpenAPI description (openapi.py). Tests and the
+demo use the additional paths of control.py. With a runner, events run workflows.
 """
 
 from collections.abc import Collection
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 
 
 def application(*, token: str, repositories: Collection[str]) -> "WSGIApplication":
-    """The API for one token and the repositories (`owner/name`, in any case) that it may reach.
+    """Return the API for one token and its repositories (`owner/name`, in any case).
 
-    Events are kept, and no workflow is run.
+    Events are recorded, and no workflow runs.
     """
     return serving(Hub(token=token, repositories=repositories), None)
 
 
 def serving(hub: Hub, runner: "Runner | None") -> "WSGIApplication":
-    """The API of a hub, and with a runner all of GitHub Actions."""
+    """Return the API of a hub and, with a runner, GitHub Actions."""
     app = Flask(__name__)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's own provider has it
     routes = Routes(app, hub)
@@ -64,5 +64,5 @@ def serving(hub: Hub, runner: "Runner | None") -> "WSGIApplication":
 
 
 def _repository(repository: Repository, _access: object, _body: object) -> dict[str, Any]:
-    """The repository itself."""
+    """Return the repository."""
     return repository.view(base())

@@ -62,17 +62,17 @@ class Control:
         app.get("/.well-known/jwks")(self.keys)
 
     def dispatches(self) -> Response:
-        """The repository dispatches that were received."""
+        """Return the repository dispatches that were received."""
         return jsonify(self._hub.dispatches[request.args.get("after", 0, int) :])
 
     def push(self) -> Response:
-        """Start what a push starts, and what it does to pull requests from that branch."""
-        told = request.get_json()
-        runner, name, branch = self._running(), told["repository"], told["branch"]
+        """Start the workflows of a push, and update pull requests from the branch."""
+        body = request.get_json()
+        runner, name, branch = self._running(), body["repository"], body["branch"]
         ref = f"refs/heads/{branch}"
-        before = told.get("before", "0" * 40)
-        payload = {"ref": ref, "before": before, "after": told["commit"]}
-        started = runner.receive(Event("push", name, ref, told["commit"], payload, OWNER))
+        before = body.get("before", "0" * 40)
+        payload = {"ref": ref, "before": before, "after": body["commit"]}
+        started = runner.receive(Event("push", name, ref, body["commit"], payload, OWNER))
         for repository in self._hub.repositories.values():
             for number, pull in repository.pulls.items():
                 head = (pull["head"]["repository"], pull["head"]["ref"])
@@ -81,57 +81,57 @@ class Control:
         return jsonify({"started": started})
 
     def schedule(self) -> Response:
-        """Start a workflow as its schedule does."""
-        told = request.get_json()
-        runner, name = self._running(), told["repository"]
-        path = WORKFLOWS + told["workflow"].removeprefix(WORKFLOWS)
+        """Start a workflow as its schedule would."""
+        body = request.get_json()
+        runner, name = self._running(), body["repository"]
+        path = WORKFLOWS + body["workflow"].removeprefix(WORKFLOWS)
         sha = runner.head(name, BRANCH)
         event = Event("schedule", name, f"refs/heads/{BRANCH}", sha, {}, OWNER, path)
         return jsonify({"started": runner.receive(event)})
 
     def add(self, owner: str, repo: str) -> Response:
-        """Know one repository more: another one of the owner's, or a fork."""
+        """Register another repository of the owner, or a fork."""
         self._hub.add(f"{owner}/{repo}")
         return jsonify({"name": f"{owner}/{repo}"})
 
     def environment(self, name: str) -> Response:
-        """Protect an environment, or stop protecting it."""
-        told = request.get_json()
-        protected = self._hub.repository(told["repository"]).protected
-        (protected.add if told["approval"] else protected.discard)(name)
-        return jsonify({"name": name, "approval": told["approval"]})
+        """Protect an environment, or remove its protection."""
+        body = request.get_json()
+        protected = self._hub.repository(body["repository"]).protected
+        (protected.add if body["approval"] else protected.discard)(name)
+        return jsonify({"name": name, "approval": body["approval"]})
 
     def runs(self) -> Response:
-        """All runs, oldest first."""
+        """Return all runs, the oldest first."""
         runs = self._runner.runs.values() if self._runner else ()
         return jsonify([self._view(run) for run in runs])
 
     def run(self, number: int) -> Response:
-        """One run."""
+        """Return one run."""
         return jsonify(self._view(self._found(number)))
 
     def approve(self, number: int) -> Response:
-        """Approve or reject what waits in a run."""
-        told = request.get_json()
+        """Approve or reject the waiting jobs of a run."""
+        body = request.get_json()
         decided = self._running().desk.decide(
-            self._found(number), approve=told["approve"], environment=told.get("environment", "")
+            self._found(number), approve=body["approve"], environment=body.get("environment", "")
         )
         return jsonify({"decided": decided})
 
     def begin(self, number: int) -> Response:
-        """Whether a job may begin."""
+        """Return whether a job may begin."""
         runner, run = self._running(), self._found(number)
         return jsonify(runner.desk.begin(run, request.get_json(), runner.page(run)))
 
     def end(self, number: int) -> Response:
-        """A job has ended."""
-        runner, told = self._running(), request.get_json()
+        """Record the end of a job."""
+        runner, body = self._running(), request.get_json()
         page = runner.page(self._found(number))
-        runner.desk.end(told["token"], told["status"], told["url"], page)
+        runner.desk.end(body["token"], body["status"], body["url"], page)
         return jsonify({})
 
     def page(self, owner: str, repo: str, number: int) -> Response:
-        """A run as plain text."""
+        """Return a run as plain text."""
         run = self._found(number)
         if run.event.repository != f"{owner}/{repo}":
             raise RefusedError(404, "Not Found")
@@ -145,7 +145,7 @@ class Control:
         return Response("\n\n".join(parts) + "\n", mimetype="text/plain")
 
     def token(self) -> Any:
-        """A token for a job; no token for one that lacks `id-token: write`."""
+        """Return a token for a job, if it has `id-token: write`."""
         given = request.headers.get("Authorization", "").partition(" ")[2]
         job = self._runner.desk.job(given) if self._runner else None
         if job is None:
@@ -153,11 +153,11 @@ class Control:
         return jsonify({"value": self._issuer.token(job, request.args.get("audience", ""))})
 
     def discovery(self) -> Response:
-        """The discovery document."""
+        """Return the discovery document."""
         return jsonify(self._issuer.discovery(base()))
 
     def keys(self) -> Response:
-        """The public keys."""
+        """Return the public keys."""
         return jsonify(self._issuer.keys())
 
     def _running(self) -> "Runner":

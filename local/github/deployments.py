@@ -25,7 +25,7 @@ class Deployments:
         routes.add("POST", "/deployments/{deployment_id}/statuses", self.set_status, status=201)
 
     def search(self, repository: Repository, _access: Access, _body: Any) -> Response:
-        """Deployments, newest first, by environment, ref, sha and task."""
+        """Return deployments by environment, ref, sha and task, the newest first."""
         filters = {
             name: request.args[name]
             for name in ("environment", "ref", "sha", "task")
@@ -48,13 +48,13 @@ class Deployments:
     def get(
         self, repository: Repository, _access: Access, _body: Any, deployment_id: int
     ) -> dict[str, Any]:
-        """One deployment."""
+        """Return one deployment."""
         return self._view(repository, _found(repository, deployment_id))
 
     def statuses(
         self, repository: Repository, _access: Access, _body: Any, deployment_id: int
     ) -> Response:
-        """A deployment's statuses, newest first."""
+        """Return the statuses of a deployment, the newest first."""
         _found(repository, deployment_id)
         return page(
             [

@@ -1,6 +1,6 @@
-"""What GitHub knows: repositories, their issues, pull requests, deployments and variables.
+"""The state of GitHub: repositories with their issues, pull requests, deployments and variables.
 
-Values have the shape in which the API shows them, so that there is one form of each.
+Values have the form of the API, so that there is only one form of each.
 """
 
 import threading
@@ -19,24 +19,24 @@ BOT = "github-actions[bot]"
 
 
 def number_of(name: str) -> int:
-    """The id of an account or repository: the same at each start, and never a small number."""
+    """Return the ID of an account or repository: large, and equal after each start."""
     return 1_000_000 + zlib.crc32(name.lower().encode()) % 900_000_000
 
 
 def now() -> str:
-    """The time as GitHub writes it."""
+    """Return the present time in GitHub's format."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def user(login: str) -> dict[str, Any]:
-    """An account, in brief."""
+    """Return an account in brief."""
     kind = "Bot" if login.endswith("[bot]") else "User"
     return {"login": login, "id": number_of(login), "type": kind, "site_admin": False}
 
 
 @dataclass(frozen=True)
 class Access:
-    """What a token may do: `actor` is who acts with it, `write` whether it may change anything."""
+    """The permissions of a token. `actor` acts with it. Without `write`, it can only read."""
 
     actor: str = OWNER
     write: bool = True
@@ -46,9 +46,9 @@ class Access:
 class Repository:
     """One repository, named `owner/name`.
 
-    `issues` holds pull requests too, as GitHub does; `variables` are those of GitHub Actions.
+    `issues` also contains pull requests, as on GitHub. `variables` are those of GitHub Actions.
     `tags` are those that the API made, with their commits; `attestations` are bundles by digest.
-    `protected` are the environments that wait for an approval.
+    `protected` contains the environments whose deployments need an approval.
     """
 
     name: str
@@ -66,11 +66,11 @@ class Repository:
 
     @property
     def owner(self) -> str:
-        """The account that has the repository."""
+        """The account of the owner."""
         return self.name.split("/")[0]
 
     def view(self, base: str) -> dict[str, Any]:
-        """The repository as the API shows it."""
+        """The repository in the form of the API."""
         url = f"{base}/repos/{self.name}"
         return {
             "id": number_of(self.name),
@@ -87,15 +87,16 @@ class Repository:
         }
 
     def values(self) -> dict[str, str]:
-        """The variables' values."""
+        """The values of the variables."""
         return {name: kept["value"] for name, kept in self.variables.items()}
 
 
 class Hub:
-    """All repositories, and the tokens that open them.
+    """All repositories, and the tokens that may reach them.
 
-    `receive` is told each event that may run a workflow, and answers with the runs' ids. `head` is
-    the commit of a ref of a repository, and `tagged` is told each tag that the API sets.
+    `receive` is called with each event that may run a workflow, and returns the IDs of the runs.
+    `head` returns the commit of a ref of a repository. `tagged` is called with each tag that the
+    API sets.
     """
 
     def __init__(self, *, token: str, repositories: Collection[str]) -> None:
@@ -109,24 +110,24 @@ class Hub:
         self._last = 0
 
     def number(self) -> int:
-        """A new id."""
+        """Return a new ID."""
         with self.lock:
             self._last += 1
             return self._last
 
     def add(self, name: str) -> None:
-        """Know a repository `owner/name` from now on."""
+        """Register the repository `owner/name`."""
         self.repositories.setdefault(name.lower(), Repository(name))
 
     def repository(self, name: str) -> Repository:
-        """The repository of this name, in any case. Raises RefusedError."""
+        """Return a repository by its name, in any case. Raises RefusedError."""
         try:
             return self.repositories[name.lower()]
         except KeyError as error:
             raise RefusedError(404, "Not Found") from error
 
     def access(self, headers: Mapping[str, str], method: str) -> Access:
-        """What the request's token may do. Raises RefusedError."""
+        """Return the permissions of a request's token. Raises RefusedError."""
         if not headers.get("User-Agent"):
             raise RefusedError(403, "Request forbidden by administrative rules.")
         scheme, _, given = headers.get("Authorization", "").partition(" ")
@@ -164,7 +165,7 @@ class Hub:
     def set_status(
         self, repository: Repository, deployment: int, body: Mapping[str, Any], actor: str
     ) -> dict[str, Any]:
-        """Add a status to a deployment; a success makes the environment's earlier ones inactive.
+        """Add a status to a deployment. A success makes earlier deployments inactive.
 
         https://docs.github.com/en/rest/deployments/statuses#create-a-deployment-status
         """

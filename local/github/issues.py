@@ -1,4 +1,4 @@
-"""Issues and pull requests' comments."""
+"""Issues, and comments on issues and pull requests."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -29,7 +29,7 @@ class Issues:
         routes.add("DELETE", "/issues/comments/{comment_id}", self.delete_comment, status=204)
 
     def search(self, repository: Repository, _access: Access, _body: Any) -> Response:
-        """Issues by state and labels, newest first."""
+        """Return issues by state and labels, the newest first."""
         state = request.args.get("state", "open")
         labels = {name for name in request.args.get("labels", "").split(",") if name}
         return page(
@@ -50,7 +50,7 @@ class Issues:
     def get(
         self, repository: Repository, _access: Access, _body: Any, issue_number: int
     ) -> dict[str, Any]:
-        """One issue."""
+        """Return one issue."""
         return self._view(repository, found(repository.issues, issue_number))
 
     def update(
@@ -71,7 +71,7 @@ class Issues:
     def comments(
         self, repository: Repository, _access: Access, _body: Any, issue_number: int
     ) -> Response:
-        """An issue's comments, oldest first."""
+        """Return the comments on an issue, the oldest first."""
         found(repository.issues, issue_number)
         return page(
             [
@@ -102,13 +102,13 @@ class Issues:
     def get_comment(
         self, repository: Repository, _access: Access, _body: Any, comment_id: int
     ) -> dict[str, Any]:
-        """One comment."""
+        """Return one comment."""
         return self._comment_view(repository, found(repository.comments, comment_id))
 
     def update_comment(
         self, repository: Repository, _access: Access, body: Mapping[str, Any], comment_id: int
     ) -> dict[str, Any]:
-        """Change a comment's text."""
+        """Change the text of a comment."""
         comment = found(repository.comments, comment_id)
         _checked_length(body["body"])
         comment |= {"body": body["body"], "updated_at": now()}
@@ -117,14 +117,14 @@ class Issues:
     def delete_comment(
         self, repository: Repository, _access: Access, _body: Any, comment_id: int
     ) -> None:
-        """Remove a comment."""
+        """Delete a comment."""
         found(repository.comments, comment_id)
         del repository.comments[comment_id]
 
     def new(
         self, repository: Repository, access: Access, body: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Keep a new issue, or what a pull request has of one."""
+        """Add a new issue, or the issue of a pull request."""
         time, number = now(), len(repository.issues) + 1
         repository.issues[number] = issue = {
             "id": self._hub.number(),
@@ -170,7 +170,7 @@ class Issues:
 
 
 def found(values: Mapping[int, dict[str, Any]], number: int) -> dict[str, Any]:
-    """The value with this number. Raises RefusedError."""
+    """Return the value with this number. Raises RefusedError."""
     if number not in values:
         raise RefusedError(404, "Not Found")
     return values[number]
@@ -182,6 +182,6 @@ def _labels(given: Any) -> list[dict[str, Any]]:
 
 
 def _checked_length(text: str) -> None:
-    """GitHub takes texts of up to 65,536 characters."""
+    """Refuse a text of more than 65,536 characters, GitHub's limit."""
     if len(text) > 65_536:
         raise RefusedError(422, "Body is too long (maximum is 65536 characters)")

@@ -1,7 +1,7 @@
-"""The issuer of jobs' OIDC tokens: what a job is, said in signed claims.
+"""The issuer of OIDC tokens for jobs, with the claims of GitHub's tokens.
 
-The tokens name GitHub's own issuer, so that trust policies are the same as on AWS; whoever checks
-them fetches the keys here.
+The tokens name GitHub's issuer, so that trust policies are the same as on AWS. The keys are
+published here.
 https://docs.github.com/en/actions/reference/security/oidc
 """
 
@@ -39,9 +39,9 @@ class Job:
 
 
 def subject(job: Job) -> str:
-    """The subject in its immutable form, with the numbers of owner and repository.
+    """Return the immutable subject, with the numbers of owner and repository.
 
-    Of what may follow, GitHub takes the first that fits: environment, pull request, ref.
+    Its last part is the first of these that applies: environment, pull request, ref.
     """
     owner, name = job.event.repository.split("/")
     numbered = f"{owner}@{number_of(owner)}/{name}@{number_of(job.event.repository)}"
@@ -53,7 +53,7 @@ def subject(job: Job) -> str:
 
 
 def claims(job: Job, audience: str, *, at: float) -> dict[str, Any]:
-    """What a token says of its job, at a time in seconds since the epoch."""
+    """Return the claims of a job's token, at a time in seconds since the epoch."""
     event, begun = job.event, int(at)
     owner = event.repository.split("/")[0]
     pull = event.payload.get("pull_request", {})
@@ -93,7 +93,7 @@ def claims(job: Job, audience: str, *, at: float) -> dict[str, Any]:
 
 
 class Issuer:
-    """Signs tokens with a key of its own; `clock` gives seconds since the epoch."""
+    """Signs tokens with its own key. `clock` returns seconds since the epoch."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
@@ -101,18 +101,18 @@ class Issuer:
         self._id = uuid.uuid4().hex
 
     def token(self, job: Job, audience: str) -> str:
-        """A token for the job, good for five minutes."""
+        """Return a token for the job, valid for five minutes."""
         said = claims(job, audience, at=self._clock())
         return jwt.encode(said, self._key, algorithm="RS256", headers={"kid": self._id})
 
     def keys(self) -> dict[str, Any]:
-        """The public keys, as a JSON Web Key Set."""
+        """Return the public keys as a JSON Web Key Set."""
         public = jwt.algorithms.RSAAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
         return {"keys": [{**public, "kid": self._id, "alg": "RS256", "use": "sig"}]}
 
     @staticmethod
     def discovery(base: str) -> dict[str, Any]:
-        """The discovery document of an issuer at the address `base`."""
+        """Return the discovery document of an issuer at the address `base`."""
         return {
             "issuer": ISSUER,
             "jwks_uri": f"{base}/.well-known/jwks",

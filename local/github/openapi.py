@@ -1,6 +1,6 @@
-"""GitHub's own description of its API, and whether a request fits it.
+"""Checks requests against GitHub's OpenAPI description.
 
-openapi.json is the slice of https://github.com/octokit/openapi that is used here.
+openapi.json is the used part of https://github.com/octokit/openapi.
 """
 
 import json
@@ -15,14 +15,14 @@ from flask import Request, Response, jsonify
 
 @dataclass(frozen=True)
 class RefusedError(Exception):
-    """A request that is not carried out: the HTTP status and GitHub's words."""
+    """A refused request, with the HTTP status and GitHub's message."""
 
     status: int
     message: str
     documentation: str = "https://docs.github.com/rest"
 
     def answer(self) -> tuple[Response, int]:
-        """The refusal in the form in which GitHub sends it."""
+        """Return the refusal in GitHub's form."""
         body = {
             "message": self.message,
             "documentation_url": self.documentation,
@@ -33,17 +33,18 @@ class RefusedError(Exception):
 
 @cache
 def paths() -> dict[str, dict[str, Any]]:
-    """The operations by path and method."""
+    """Return the operations by path and method."""
     text = Path(__file__).with_name("openapi.json").read_text(encoding="utf-8")
     described: dict[str, dict[str, Any]] = json.loads(text)["paths"]
     return described
 
 
 def check(path: str, request: Request) -> Any:
-    """The request's body, when it and the query fit the operation. A file is bytes. Raises
-    RefusedError.
+    """Return the body of a request, if it and the query match the operation. A file is bytes.
 
-    `path` is spelled as in the description: `/repos/{owner}/{repo}/issues`.
+    Raises RefusedError.
+
+    `path` has the form of the description: `/repos/{owner}/{repo}/issues`.
     """
     operation = paths()[path][request.method.lower()]
     documentation = operation["externalDocs"]["url"]
@@ -69,7 +70,7 @@ def check(path: str, request: Request) -> Any:
 
 
 def _read(text: str, schema: dict[str, Any]) -> Any:
-    """A query parameter's value in the type that the description gives it."""
+    """Return the value of a query parameter in the described type."""
     if schema.get("type") == "integer" and text.lstrip("-").isdigit():
         return int(text)
     if schema.get("type") == "boolean" and text in ("true", "false"):
@@ -87,7 +88,7 @@ def _fits(value: Any, schema: dict[str, Any], place: str, documentation: str) ->
 
 
 def _plain(schema: Any) -> Any:
-    """OpenAPI 3.0's `nullable` as JSON Schema says it; the rest that is used is the same."""
+    """Replace `nullable` of OpenAPI 3.0 by the form of JSON Schema."""
     if isinstance(schema, list):
         return [_plain(item) for item in schema]
     if not isinstance(schema, dict):

@@ -1,4 +1,4 @@
-"""What the routes share: the repository that a path names, and lists in pages."""
+"""Routes of the API: the repository in a path, and lists in pages."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -15,10 +15,10 @@ REPOSITORY = "/repos/{owner}/{repo}"
 
 
 class Routes:
-    """Adds the API's operations to an application.
+    """Adds the operations of the API to an application.
 
-    A handler is called with the repository, the caller's access and the checked body, then with
-    what its path names. What it returns is sent as JSON.
+    A handler is called with the repository, the caller's access, the checked body and the
+    parameters of the path. Its result is sent as JSON.
     """
 
     def __init__(self, app: Flask, hub: Hub) -> None:
@@ -50,14 +50,14 @@ def _variable(name: re.Match[str]) -> str:
 
 
 def base() -> str:
-    """The address at which the caller found this API, without a slash at the end."""
+    """Return the address at which the caller reached this API, without a slash at the end."""
     return request.host_url.rstrip("/")
 
 
 def page(items: Sequence[Any], wrapped: str = "") -> Response:
-    """The asked page of a list, with the Link header by which clients find the next one.
+    """Return the requested page of a list, with the Link header that names the next page.
 
-    `wrapped` is the key under which the list is put beside its total_count, where the API does.
+    `wrapped` is the key of the list beside its total_count, in operations that have one.
     """
     size = min(int(request.args.get("per_page", 30)), 100)
     number = int(request.args.get("page", 1))

@@ -1,10 +1,10 @@
-"""The post-receive hook of each repository: tells about every branch that was pushed.
+"""The post-receive hook of each repository, which reports every pushed branch.
 
     python post_receive.py OWNER/NAME URL SECONDS
 
-It sends `{"repository", "branch", "commit", "before"}` to the URL and waits SECONDS for an answer.
-Standard library only: it runs in the environment of whoever pushes. A push has landed when this
-runs, so a failure can only be told: on a line that begins with UNTOLD.
+It sends `{"repository", "branch", "commit", "before"}` to the URL, and waits SECONDS for an answer.
+It uses only the standard library, because it runs in the environment of the person who pushes. The
+push has succeeded when the hook runs. So it reports a failure on a line that begins with UNTOLD.
 """
 
 import json
@@ -15,7 +15,7 @@ UNTOLD = "phaseline: "
 
 
 def main(name: str, url: str, seconds: str) -> None:
-    """Tell about each line that git gives a hook: the commits before and after, and the ref."""
+    """Report each line that git passes to the hook: the commits before and after, and the ref."""
     for line in sys.stdin:
         before, commit, ref = line.split()
         if ref.startswith("refs/heads/") and commit.strip("0"):
@@ -26,7 +26,7 @@ def main(name: str, url: str, seconds: str) -> None:
             try:
                 urllib.request.urlopen(request, timeout=float(seconds)).close()  # noqa: S310
             except OSError as error:
-                print(f"{UNTOLD}{url} was not told of commit {commit[:8]}: {error}")
+                print(f"{UNTOLD}{url} did not get the report of commit {commit[:8]}: {error}")
 
 
 if __name__ == "__main__":

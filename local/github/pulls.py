@@ -12,7 +12,7 @@ from local.workflows.files import Event
 
 
 class Pulls:
-    """The operations on pull requests of a hub, each of which is an issue too."""
+    """The operations on pull requests of a hub. Each pull request is also an issue."""
 
     def __init__(self, hub: Hub, issues: Issues) -> None:
         self._hub = hub
@@ -26,7 +26,7 @@ class Pulls:
         routes.add("PATCH", "/pulls/{pull_number}", self.update)
 
     def search(self, repository: Repository, _access: Access, _body: Any) -> Response:
-        """Pull requests by state, newest first."""
+        """Return pull requests by state, the newest first."""
         state = request.args.get("state", "open")
         numbers = [
             number
@@ -53,7 +53,7 @@ class Pulls:
     def get(
         self, repository: Repository, _access: Access, _body: Any, pull_number: int
     ) -> dict[str, Any]:
-        """One pull request."""
+        """Return one pull request."""
         found(repository.pulls, pull_number)
         return self._view(repository, pull_number)
 
@@ -71,7 +71,7 @@ class Pulls:
         return self._view(repository, pull_number)
 
     def tell(self, repository: Repository, number: int, action: str, actor: str) -> list[int]:
-        """Send a pull request's event to its workflows."""
+        """Send the event of a pull request to its workflows."""
         pull = self._view(repository, number)
         event = Event(
             name="pull_request",

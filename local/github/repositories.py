@@ -1,7 +1,7 @@
-"""Bare git repositories that stand for GitHub's, and pushes to them.
+"""Bare git repositories in place of GitHub's, and pushes to them.
 
-Each is `<root>/<owner>/<name>.git`. A push is told to the emulator by the repository's
-post-receive hook, as GitHub tells a CodeConnections connection.
+Each is `<root>/<owner>/<name>.git`. Its post-receive hook reports a push to the emulator, as GitHub
+reports it to a CodeConnections connection.
 """
 
 import os
@@ -22,7 +22,7 @@ HOOK = Path(__file__).with_name("post_receive.py")
 
 
 class UntoldError(RemoteCallError):
-    """A push has landed as `commit`, and whoever has to know could not be told."""
+    """A push has succeeded as `commit`, but the hook could not report it."""
 
     def __init__(self, bare: Path, commit: str, found: str) -> None:
         super().__init__(f"a push to {bare}", found, "Push another commit when it listens.")
@@ -30,9 +30,9 @@ class UntoldError(RemoteCallError):
 
 
 def git(*arguments: str, cwd: Path) -> str:
-    """Run git with nobody's settings but ours; return what it printed.
+    """Run git without a person's settings, and return its output.
 
-    Raises subprocess.CalledProcessError, whose `stderr` says why, when git fails.
+    Raises subprocess.CalledProcessError, whose `stderr` has the reason.
     """
     return _git(*arguments, cwd=cwd).stdout.strip()
 
@@ -49,7 +49,7 @@ def _git(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         "GIT_COMMITTER_EMAIL": "phaseline@example.com",
     }
     try:
-        # Names of files come as they are, not in quotes with escapes.
+        # git prints names of files as they are, without quotes and escapes.
         return subprocess.run(
             ["git", "-c", "core.quotePath=false", *arguments],
             cwd=cwd,
@@ -60,20 +60,20 @@ def _git(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
             check=True,
         )
     except subprocess.CalledProcessError as error:
-        error.add_note(error.stderr)  # or a traceback would not say why
+        error.add_note(error.stderr)  # so that a traceback has the reason
         raise
 
 
 def location(root: Path, name: str) -> Path:
-    """Where the repository `owner/name` is kept."""
+    """Return the path of the repository `owner/name`."""
     return root / f"{name}.git"
 
 
 def ensure(root: Path, name: str, *, folder: Path, push_url: str) -> str:
-    """Make the repository from a folder unless it is there; return its head commit.
+    """Create the repository from a folder if it does not exist. Return its head commit.
 
-    The hook is written in any case: the emulator's address is another one at each start. A first
-    commit is not told to anybody, since no pipeline can be connected yet.
+    The hook is always written, because the emulator has another address after each start. The first
+    commit is not reported, because no pipeline can be connected yet.
     """
     bare = location(root, name)
     if not bare.exists():
@@ -82,16 +82,15 @@ def ensure(root: Path, name: str, *, folder: Path, push_url: str) -> str:
         record(root, name, folder, message=f"Start from {folder.name}")
     hook = bare / "hooks" / "post-receive"
     hook.parent.mkdir(exist_ok=True)
-    # A shell's line: an interpreter in the first line of a file may have no blank in its name.
-    told = shlex.join([sys.executable, str(HOOK), name, push_url, str(PATIENCE)])
-    hook.write_text(f"#!/bin/sh\nexec {told}\n", encoding="utf-8")
+    # A shell script, because the path of an interpreter after #! cannot contain a blank.
+    command = shlex.join([sys.executable, str(HOOK), name, push_url, str(PATIENCE)])
+    hook.write_text(f"#!/bin/sh\nexec {command}\n", encoding="utf-8")
     hook.chmod(hook.stat().st_mode | stat.S_IXUSR)
     return git("rev-parse", BRANCH, cwd=bare)
 
 
 def copy(root: Path, name: str, fork: str) -> None:
-    """Make the repository `fork` with another's main branch, as GitHub does by default, unless it
-    is there."""
+    """Create the repository `fork` with the main branch of another one, if it does not exist."""
     if not location(root, fork).exists():
         location(root, fork).parent.mkdir(parents=True, exist_ok=True)
         source = location(root, name).resolve()
@@ -107,10 +106,11 @@ def commit(
     message: str,
     branch: str = BRANCH,
 ) -> str:
-    """Commit changes (a path's new text; None deletes it) and push them; return the commit.
+    """Commit changes, push them and return the commit.
 
-    They are made to what the main branch holds, and pushed to `branch`, which may be new. Raises
-    UntoldError where nobody was told of the push.
+    `changes` has the new text of each path. None deletes a file. The changes are made to the head
+    of the main branch, and pushed to `branch`, which may be new. Raises UntoldError if the hook
+    could not report the push.
     """
     bare = location(root, name)
     with tempfile.TemporaryDirectory() as scratch:
@@ -126,7 +126,7 @@ def commit(
 
 
 def _commit_and_push(work: Path, bare: Path, message: str, branch: str) -> str:
-    """Commit all that is in a work tree and push it, waiting for the hook; return the commit."""
+    """Commit a work tree and push it, which waits for the hook. Return the commit."""
     git("add", "--all", cwd=work)
     git("commit", "--quiet", "-m", message, cwd=work)
     made = git("rev-parse", "HEAD", cwd=work)
@@ -137,10 +137,9 @@ def _commit_and_push(work: Path, bare: Path, message: str, branch: str) -> str:
 
 
 def record(root: Path, name: str, folder: Path, *, message: str) -> str:
-    """Push what a folder holds now, as one commit; the commit, or the head if nothing changed.
+    """Push the present files of a folder as one commit. Return it, or the head without changes.
 
-    What the folder's .gitignore names, or `dist`, is left out; whether the folder is a git
-    repository itself is no matter.
+    Files that .gitignore names and `dist` are left out. The folder may be a git repository itself.
     """
     bare = location(root, name)
     with tempfile.TemporaryDirectory() as scratch:
@@ -157,10 +156,10 @@ def record(root: Path, name: str, folder: Path, *, message: str) -> str:
 
 
 def merge(root: Path, name: str, number: int, *, base: str, head: str, head_name: str) -> str:
-    """Make `refs/pull/<number>/merge` of two branches; the commit.
+    """Create `refs/pull/<number>/merge` of two branches, and return the commit.
 
-    `head_name` is the repository of the branch `head`: a fork, or this one itself. Raises
-    subprocess.CalledProcessError where they conflict.
+    `head_name` is the repository of the branch `head`: a fork, or this one. Raises
+    subprocess.CalledProcessError if they conflict.
     """
     bare = location(root, name)
     with tempfile.TemporaryDirectory() as scratch:
@@ -179,7 +178,7 @@ def full_name(bare: Path, name: str) -> str:
 
 
 def changed(root: Path, name: str, before: str, after: str) -> tuple[str, ...]:
-    """The paths in which two commits differ; all paths where there was nothing before."""
+    """Return the paths that differ between two commits, or all paths of a first commit."""
     bare = location(root, name)
     if before.strip("0"):
         listed = git("diff", "--name-only", before, after, cwd=bare)

@@ -21,7 +21,7 @@ DISPATCHES = "https://docs.github.com/rest/repos/repos#create-a-repository-dispa
 
 
 class Workflows:
-    """The operations on workflows and runs of a hub; without a runner no workflow is known."""
+    """The operations on workflows and runs of a hub. Without a runner, there are no workflows."""
 
     def __init__(self, hub: Hub, runner: "Runner | None") -> None:
         self._hub = hub
@@ -43,7 +43,7 @@ class Workflows:
         routes.add("POST", "/actions/runs/{run_id}/cancel", self.cancel, status=202)
 
     def dispatch(self, repository: Repository, access: Access, body: Mapping[str, Any]) -> None:
-        """Keep a repository dispatch, and start the workflows that want it."""
+        """Record a repository dispatch, and start its workflows."""
         payload = body.get("client_payload", {})
         if len(json.dumps(payload)) > PAYLOAD_CHARACTERS:
             raise RefusedError(422, "client_payload is too large.", DISPATCHES)
@@ -58,18 +58,22 @@ class Workflows:
             self._hub.dispatches.append(kept)
         if self._runner and self._runner.knows(repository.name):
             event = self._event(repository, access, "repository_dispatch", BRANCH)
-            told = {"action": body["event_type"], "branch": BRANCH, "client_payload": payload}
-            event.payload.update(told)
+            event_fields = {
+                "action": body["event_type"],
+                "branch": BRANCH,
+                "client_payload": payload,
+            }
+            event.payload.update(event_fields)
             self._runner.receive(event)
 
     def variables(self, repository: Repository, _access: Access, _body: Any) -> Response:
-        """The variables of GitHub Actions."""
+        """Return the variables of GitHub Actions."""
         return page(list(repository.variables.values()), "variables")
 
     def create_variable(
         self, repository: Repository, _access: Access, body: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Make a variable."""
+        """Create a variable."""
         name = body["name"].upper()
         if name in repository.variables:
             raise RefusedError(409, "Already exists - Variable already exists")
@@ -80,7 +84,7 @@ class Workflows:
     def get_variable(
         self, repository: Repository, _access: Access, _body: Any, name: str
     ) -> dict[str, str]:
-        """One variable."""
+        """Return one variable."""
         return _variable(repository, name)
 
     def update_variable(
@@ -91,13 +95,13 @@ class Workflows:
         kept.update(value=body.get("value", kept["value"]), updated_at=now())
 
     def workflows(self, repository: Repository, _access: Access, _body: Any) -> Response:
-        """The workflow files of the default branch."""
+        """Return the workflow files of the default branch."""
         return page([self._workflow_view(repository, path) for path in self._files(repository)])
 
     def workflow(
         self, repository: Repository, _access: Access, _body: Any, workflow_id: int | str
     ) -> dict[str, Any]:
-        """One workflow, by its number or file name."""
+        """Return one workflow by its number or file name."""
         return self._workflow_view(repository, self._path(repository, workflow_id))
 
     def start(
@@ -133,7 +137,7 @@ class Workflows:
         _body: Any,
         workflow_id: int | str | None = None,
     ) -> Response:
-        """Runs, newest first, by event, branch, commit, status or conclusion."""
+        """Return runs by event, branch, commit, status or conclusion, the newest first."""
         path = None if workflow_id is None else self._path(repository, workflow_id)
         shown = [
             self._run_view(run)
@@ -153,7 +157,7 @@ class Workflows:
     def run(
         self, repository: Repository, _access: Access, _body: Any, run_id: int
     ) -> dict[str, Any]:
-        """One run."""
+        """Return one run."""
         return self._run_view(self._found(repository, run_id))
 
     def cancel(
@@ -185,7 +189,7 @@ class Workflows:
         return self._running().workflows(repository.name, BRANCH)
 
     def _path(self, repository: Repository, workflow: int | str) -> str:
-        """A workflow's path, given its number or the name of its file."""
+        """Return the path of a workflow from its number or file name."""
         for path in self._files(repository):
             if workflow in (_workflow_id(repository, path), path.rsplit("/", 1)[1], path):
                 return path

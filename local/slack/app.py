@@ -27,7 +27,7 @@ TEAM = {"team": "Acme", "team_id": "T0ACME", "user": "phaseline", "user_id": "U0
 
 
 class SlackError(Exception):
-    """A refusal: Slack's name for it, and what it says beside the name."""
+    """A refusal: Slack's error code, and additional fields of the answer."""
 
     def __init__(self, name: str, *messages: str) -> None:
         super().__init__(name)
@@ -45,12 +45,12 @@ class Workspace:
         self._lock = threading.Lock()
 
     def post(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """chat.postMessage; a channel is given by id or by name."""
+        """chat.postMessage. The channel is an ID or a name."""
         channel = self._channel(fields, by_name=True)
         content = read_content(fields)
         thread = fields.get("thread_ts")
         with self._lock:
-            # The time of posting, as Slack's are, and another for each message.
+            # As in Slack, the time of posting. It is different for each message.
             self._newest = max(time.time(), self._newest + 0.000001)
             ts = f"{self._newest:.6f}"
             message = {"channel": channel, "ts": ts, **content, "history": [content["text"]]}
@@ -60,7 +60,7 @@ class Workspace:
         return {"channel": channel, "ts": ts, "message": {"ts": ts, **content}}
 
     def update(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """chat.update; a channel is given by id only."""
+        """chat.update. The channel is an ID."""
         channel = self._channel(fields, by_name=False)
         content = read_content(fields)
         ts = fields.get("ts")
@@ -75,7 +75,7 @@ class Workspace:
         return {"channel": channel, "ts": ts, "text": content["text"], "message": content}
 
     def _channel(self, fields: Mapping[str, Any], *, by_name: bool) -> str:
-        """The id of the channel that the fields name."""
+        """Return the ID of the channel that the fields name."""
         given = fields.get("channel", "")
         if given in self._ids:
             return str(given)
@@ -85,7 +85,7 @@ class Workspace:
 
 
 def read_content(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The text and blocks of a message, checked."""
+    """Return the checked text and blocks of a message."""
     blocks = fields.get("blocks") or []
     if isinstance(blocks, str):
         try:
@@ -102,7 +102,7 @@ def read_content(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def application(*, token: str, channels: Mapping[str, str]) -> "WSGIApplication":
-    """The API for one bot token; `channels` gives the id of each channel that the bot is in."""
+    """Return the API for one bot token. `channels` has the ID of each channel with the bot."""
     app = Flask(__name__)
     workspace = Workspace(channels)
     methods: dict[str, Method] = {
@@ -135,7 +135,7 @@ def application(*, token: str, channels: Mapping[str, str]) -> "WSGIApplication"
 
 
 def read_fields() -> dict[str, Any]:
-    """The fields of the current request, from JSON or from a form."""
+    """Return the fields of the current request, from JSON or from a form."""
     if not request.is_json:
         return request.form.to_dict()
     fields = request.get_json(silent=True) if request.get_data() else {}
@@ -145,12 +145,12 @@ def read_fields() -> dict[str, Any]:
 
 
 def unknown_method(_: Mapping[str, Any]) -> dict[str, Any]:
-    """A method that this stand-in, or Slack, does not have."""
+    """Refuse a method that this stand-in does not have."""
     raise SlackError("unknown_method")
 
 
 def authenticate(fields: Mapping[str, Any], token: str) -> None:
-    """Compare the token, which comes as a header or as a field."""
+    """Check the token, which is in a header or in a field."""
     _, _, given = request.headers.get("Authorization", "").partition(" ")
     given = given or fields.get("token", "")
     if not given:

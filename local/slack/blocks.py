@@ -19,7 +19,7 @@ BLOCK_ID = 255
 
 
 def problems(blocks: Any) -> list[str]:
-    """What Slack would say against these blocks, each with a JSON pointer; empty when nothing."""
+    """Yield Slack's errors about these blocks, each with a JSON pointer."""
     if not isinstance(blocks, list):
         return ["must be an array [json-pointer:/blocks]"]
     found = (
@@ -42,12 +42,12 @@ def problems(blocks: Any) -> list[str]:
 
 
 def too_long(blocks: list[Any]) -> bool:
-    """Whether the texts of all blocks together are more than Slack takes."""
+    """Return whether the texts of all blocks together exceed Slack's limit."""
     return sum(map(len, texts(blocks))) > TOTAL_CHARACTERS
 
 
 def texts(value: Any) -> Iterator[str]:
-    """Every text inside blocks."""
+    """Yield every text in blocks."""
     if isinstance(value, Mapping):
         if isinstance(value.get("text"), str):
             yield value["text"]
@@ -63,7 +63,7 @@ Complaints = Iterator[tuple[str, str]]
 def _text(
     value: Any, at: str, most: int, kinds: tuple[str, ...] = ("mrkdwn", "plain_text")
 ) -> Complaints:
-    """A text object: of an allowed type, with one character or more, and not too many."""
+    """Yield the errors of a text object: its type, and its length of at least one character."""
     if not isinstance(value, dict) or value.get("type") not in kinds:
         yield at, f"expected a text object of type {' or '.join(kinds)}"
     elif not isinstance(value.get("text"), str) or not value["text"]:
@@ -73,7 +73,7 @@ def _text(
 
 
 def _many(value: Any, at: str, most: int) -> Complaints:
-    """A list with one item or more, and not too many."""
+    """Yield the errors of a list, which has between one item and the limit."""
     if not isinstance(value, list) or not value:
         yield at, "must provide at least one item"
     elif len(value) > most:

@@ -1,4 +1,4 @@
-"""Runs one workflow file with act, on this machine, in an environment of its own."""
+"""Runs one workflow file with act on this machine."""
 
 import json
 import os
@@ -20,7 +20,9 @@ from local.workflows.files import Event
 BIN = Path(sys.executable).parent
 MEMORY = Path("/dev/shm")  # noqa: S108 - only for places of our own, with names of their own
 PREFIX = "phaseline-run-"
-UV = Path(__file__).parents[2] / ".phaseline/uv/bin"  # where setting up puts it, if need be
+UV = (
+    Path(__file__).parents[2] / ".phaseline/uv/bin"
+)  # `make setup` installs uv here if the machine has none
 HEEDING_HANGUPS = """
 import os, signal, sys
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -29,23 +31,23 @@ try:
 except OSError as error:
     sys.exit(f"{sys.argv[1]}: {error.strerror}")
 """
-"""Starts a program with SIGHUP's default action: that signal ends each step when act is gone, and
-under nohup the steps would ignore it."""
+"""Starts a program with the default action for SIGHUP. This signal ends each step after act has
+ended. Under nohup, the steps would ignore it."""
 HOOKED = {
     "ACT_JOB_HOOK": str(Path(__file__).with_name("job.py")),
     "ACT_PATIENCE": str(PATIENCE),
 }
-"""Where a job finds local/workflows/job.py, and for how many seconds it waits for an answer."""
+"""The path of local/workflows/job.py in a job, and the seconds for which it waits for an answer."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What act is to run.
+    """The input of act.
 
-    `folder` is the repository, with files that act can read; `scratch` is for files of this run,
-    and `home` is where act copies the actions of each job to.
-    `actions` says where the repositories are that `uses:` names, as `owner/name@ref` -> folder.
-    `environ` are environment variables of every step, `variables` the context `vars`.
+    `folder` is the repository, with files that act can read. `scratch` is for files of this run.
+    act copies the actions of each job to `home`. `actions` has the folders of the repositories that
+    `uses:` names, as `owner/name@ref` -> folder. `environ` contains environment variables of every
+    step, and `variables` the context `vars`.
     """
 
     event: Event
@@ -59,7 +61,7 @@ class Task:
     variables: Mapping[str, str] = field(default_factory=dict)
 
     def command(self) -> list[str]:
-        """The command line."""
+        """The command line of act."""
         options = [
             *("--workflows", self.workflow, "--eventpath", str(self.scratch / "event.json")),
             *("--actor", self.event.actor, "--secret", f"GITHUB_TOKEN={self.token}"),
@@ -76,10 +78,11 @@ class Task:
         return [*python, str(BIN / "act"), self.event.name, *options]
 
     def environment(self) -> dict[str, str]:
-        """What act and the steps see: of the environment of whoever runs this, the PATH only.
+        """The environment variables of act and of the steps. Of this process, only PATH is passed
+        on.
 
-        Steps find this Python and its packages, so that setting up Python needs no download;
-        uv may not reach an index, so that no run changes what all runs share.
+        Steps find this Python with its packages, so that the setup of Python downloads nothing. uv
+        cannot reach an index, so that no run changes the packages that all runs share.
         """
         return {
             "PATH": os.pathsep.join((str(BIN), os.environ["PATH"], str(UV))),
@@ -93,9 +96,11 @@ class Task:
 
 @contextmanager
 def places(folder: Path) -> Iterator[tuple[Path, Path]]:
-    """The folder of a run under a name without blanks and quotes, since act puts the names of its
-    files into command lines as they are; and a home for act, in memory where the machine has a
-    file system for that: a job copies the whole repository there four times."""
+    """Yield the folder of a run under a name without blanks and quotes, and a home for act.
+
+    act puts the names of its files into command lines without quoting them. A job copies the whole
+    repository into the home four times, so it is in memory if the machine has a file system there.
+    """
     with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-", dir=_parent()) as made:
         link, home = Path(made, "run"), Path(made, "home")
         link.symlink_to(folder)
@@ -104,7 +109,7 @@ def places(folder: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def remove_places_of_the_dead() -> None:
-    """Remove what runs left behind whose process was killed."""
+    """Remove the files of runs whose process was killed."""
     for left in Path(_parent()).glob(f"{PREFIX}*"):
         owner = left.name.removeprefix(PREFIX).partition("-")[0]
         if owner.isdecimal() and not _is_alive(int(owner)):
@@ -120,13 +125,13 @@ def _is_alive(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # it is somebody else's
+    except PermissionError:  # the process belongs to another user
         return True
     return True
 
 
 def start(task: Task) -> subprocess.Popen[str]:
-    """Start act, as a group of processes that `stop` can end."""
+    """Start act in a process group, which `stop` can end."""
     (task.scratch / "tmp").mkdir(parents=True, exist_ok=True)
     payload = json.dumps(task.event.payload)
     (task.scratch / "event.json").write_text(payload, encoding="utf-8")
@@ -143,20 +148,20 @@ def start(task: Task) -> subprocess.Popen[str]:
     )
 
 
-def follow(process: subprocess.Popen[str], told: Callable[[Mapping[str, Any]], None]) -> int:
-    """Hand over each line that act prints until it ends; its exit code."""
+def follow(process: subprocess.Popen[str], receive: Callable[[Mapping[str, Any]], None]) -> int:
+    """Pass on each line that act prints, and return its exit code."""
     assert process.stdout is not None  # noqa: S101 - it was started with a pipe
     for line in process.stdout:
         try:
             entry = json.loads(line)
         except ValueError:
             entry = {"msg": line}
-        told(entry)
+        receive(entry)
     return process.wait()
 
 
 def stop(process: subprocess.Popen[str]) -> None:
-    """End act and all that it started."""
+    """End act and all processes that it started."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""Workflow files in the form in which act can run them, and what they use.
+"""Workflow files in a form that act can run, and the actions and workflows that they use.
 
 Pure: contents in, contents out.
 """
@@ -18,7 +18,7 @@ HOOK = 'exec python "$ACT_JOB_HOOK"'
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a file belongs: repository, ref and commit, and its path."""
+    """The repository, ref, commit and path of a file."""
 
     repository: str
     ref: str
@@ -27,18 +27,19 @@ class Origin:
 
     @property
     def workflow_ref(self) -> str:
-        """How tokens name a workflow file."""
+        """The name of a workflow file in a token."""
         return f"{self.repository}/{self.path}@{self.ref}"
 
 
 def sanitise(workflow: dict[str, Any], origin: Origin, run: str) -> dict[str, Any]:
-    """A workflow that act can run, in which each job reports its beginning and its end.
+    """Return a workflow that act can run, in which each job reports its beginning and its end.
 
-    `run` is the name of the workflow that was started: `github.workflow` in called ones too.
+    `run` is the name of the workflow that was started. `github.workflow` has this value in called
+    workflows, too.
 
-    act refuses a file for `queue`, `environment.deployment`, `timezone` of schedules and `$/`;
-    what the first two mean is done by the steps put before and after those of each job
-    (local/workflows/job.py). References to the file's own repository name its commit.
+    act refuses files with `queue`, `environment.deployment`, `timezone` of schedules and `$/`. The
+    steps before and after those of each job (local/workflows/job.py) replace the first two.
+    References to the file's own repository name its commit.
     """
     workflow = {**copy.deepcopy(workflow), "name": run}
     workflow.pop("concurrency", None)
@@ -55,19 +56,19 @@ def sanitise(workflow: dict[str, Any], origin: Origin, run: str) -> dict[str, An
         for step in job["steps"]:
             if "uses" in step:
                 step["uses"] = _own(step["uses"], origin, "$/")
-        told = {
+        described = {
             "job": name,
             "workflow": origin.workflow_ref,
             "sha": origin.sha,
             "id_token": grants_id_token(job.get("permissions", workflow.get("permissions"))),
         }
-        begin, end = _hooks(told, environment, group)
+        begin, end = _hooks(described, environment, group)
         job["steps"] = [begin, *job["steps"], end]
     return workflow
 
 
 def sanitise_action(action: dict[str, Any], origin: Origin) -> dict[str, Any]:
-    """A composite action that act can run: `$/` names the commit of its own repository."""
+    """Return a composite action that act can run. `$/` becomes the commit of its repository."""
     action = copy.deepcopy(action)
     for step in action.get("runs", {}).get("steps", []):
         if "uses" in step:
@@ -76,22 +77,22 @@ def sanitise_action(action: dict[str, Any], origin: Origin) -> dict[str, Any]:
 
 
 def written(content: Mapping[str, Any]) -> str:
-    """A file's content as text."""
+    """Return the content of a file as text."""
     return yaml.safe_dump(dict(content), sort_keys=False, width=10_000, allow_unicode=True)
 
 
 def grants_id_token(permissions: Any) -> bool | None:
-    """Whether a job may ask for an OIDC token; None where its caller's permissions say it."""
+    """Return whether a job may request an OIDC token, or None if its caller decides."""
     if isinstance(permissions, dict):
         return bool(permissions.get("id-token") == "write")
     return None if permissions is None else bool(permissions == "write-all")
 
 
 def excess(job: Mapping[str, Any], workflow: Mapping[str, Any], called: Mapping[str, Any]) -> str:
-    """What a called workflow asks for beyond the permissions of the job that calls it; or "".
+    """Return the permissions of a called workflow that the calling job lacks, or "".
 
-    GitHub does not start such a run. Permissions that nobody declares are the default ones, of
-    which a called workflow takes what it is given.
+    GitHub does not start such a run. If a called workflow declares no permissions, it has those of
+    the caller.
     """
     granted = job.get("permissions", workflow.get("permissions"))
     if not isinstance(granted, dict):
@@ -115,9 +116,9 @@ def _own(uses: str, origin: Origin, *prefixes: str) -> str:
 
 
 def _hooks(
-    told: Mapping[str, Any], environment: Any, group: Any
+    described: Mapping[str, Any], environment: Any, group: Any
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The first and the last step of a job. act evaluates the expressions in them."""
+    """Return the first and the last step of a job. act evaluates the expressions in them."""
     named = {"name": environment} if isinstance(environment, str) else environment or {}
     grouped = {"group": group} if isinstance(group, str) else group or {}
     begin = {
@@ -125,7 +126,7 @@ def _hooks(
         "shell": "bash",
         "run": f"{HOOK} begin",
         "env": {
-            "ACT_JOB": json.dumps(told),
+            "ACT_JOB": json.dumps(described),
             "ACT_ENVIRONMENT": named.get("name", ""),
             "ACT_DEPLOYMENT": str(named.get("deployment", True)).lower(),
             "ACT_GROUP": grouped.get("group", ""),
@@ -145,9 +146,9 @@ def _hooks(
 
 @dataclass(frozen=True)
 class Use:
-    """Something that a file uses from a repository: `owner/name`, path inside it, and ref.
+    """A used workflow or action: repository `owner/name`, path in it, and ref.
 
-    `job` is the job that calls a workflow; empty for an action.
+    `job` is the job that calls a workflow. It is empty for an action.
     """
 
     repository: str
@@ -157,7 +158,7 @@ class Use:
 
 
 def used(content: Mapping[str, Any]) -> Iterator[Use]:
-    """What a sanitised workflow or action uses."""
+    """Yield the actions and workflows that a sanitised file uses."""
     jobs = content.get("jobs", {}).values()
     steps = [step for job in jobs for step in job.get("steps", [])]
     steps += content.get("runs", {}).get("steps", [])

@@ -1,7 +1,7 @@
-"""The expressions of workflow files, as far as what GitHub itself evaluates needs them.
+"""Evaluates the expressions of workflow files that GitHub evaluates before a run starts.
 
-act evaluates everything inside jobs; names of runs and concurrency groups are evaluated before a
-run starts, and act ignores them.
+These are the names of runs and concurrency groups, which act ignores. act evaluates all expressions
+in jobs.
 https://docs.github.com/en/actions/reference/workflows-and-actions/expressions
 """
 
@@ -24,15 +24,15 @@ LITERALS = {"true": True, "false": False, "null": None}
 
 
 def render(text: str, contexts: Mapping[str, Any]) -> str:
-    """A text with its `${{ }}` replaced by what they are worth. Raises ValueError."""
+    """Return a text with the values of its `${{ }}` expressions. Raises ValueError."""
     return EMBEDDED.sub(lambda found: spelled(evaluate(found[1], contexts)), text)
 
 
 def evaluate(expression: str, contexts: Mapping[str, Any]) -> Any:
-    """What an expression is worth, given the contexts (`github`, `inputs`, `vars`) by name.
+    """Return the value of an expression, given the contexts (`github`, `inputs`, `vars`) by name.
 
-    A property that is not there is None. Raises ValueError for what is no expression, or needs
-    a context or function that is not known before a run.
+    A missing property is None. Raises ValueError for an invalid expression, and for a context or
+    function that does not exist before a run.
     """
     reader = _Reader(_tokens(expression), contexts)
     value = reader.either()
@@ -42,7 +42,7 @@ def evaluate(expression: str, contexts: Mapping[str, Any]) -> Any:
 
 
 def spelled(value: Any) -> str:
-    """A value as text, as GitHub puts it into one."""
+    """Return a value as text, as GitHub inserts it."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -63,7 +63,7 @@ def _tokens(expression: str) -> list[tuple[str, str]]:
 
 
 class _Reader:
-    """Reads tokens from left to right; each method reads one level of precedence."""
+    """Reads tokens from left to right. Each method reads one level of precedence."""
 
     def __init__(self, tokens: list[tuple[str, str]], contexts: Mapping[str, Any]) -> None:
         self._tokens = [*tokens, ("", "")]
@@ -133,7 +133,7 @@ class _Reader:
         return FUNCTIONS[name](*arguments)
 
     def _inside(self, value: Any) -> Any:
-        """What properties and indices, if any follow, find in a value."""
+        """Return the value of the properties and indices that follow a value."""
         while True:
             if self._take("."):
                 if self.kind != "name":
@@ -161,7 +161,7 @@ class _Reader:
 
 
 def _same(left: Any, right: Any) -> bool:
-    """Texts are equal in any case of their letters; unlike kinds are compared as numbers."""
+    """Return whether values are equal: texts without case, different types as numbers."""
     if isinstance(left, str) and isinstance(right, str):
         return left.lower() == right.lower()
     return bool(left == right) if type(left) is type(right) else _number(left) == _number(right)

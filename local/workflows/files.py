@@ -1,6 +1,7 @@
-"""What workflow files say: which events they want, and which inputs they take.
+"""Workflow files: their events, filters and inputs.
 
-Pure: texts and values in, values out. https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax
+Pure: texts and values in, values out.
+https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax
 """
 
 import json
@@ -16,7 +17,7 @@ PULL_REQUEST_TYPES = ("opened", "synchronize", "reopened")
 
 
 class Loader(yaml.SafeLoader):
-    """YAML as GitHub reads it: of all the words that YAML 1.1 knows, `on` is not true."""
+    """YAML as GitHub reads it. The word `on` is a text, and not the value true."""
 
 
 Loader.yaml_implicit_resolvers = {
@@ -34,11 +35,11 @@ Loader.add_implicit_resolver(
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened in a repository (`owner/name`).
+    """An event of a repository (`owner/name`).
 
-    `payload` is what GitHub would send to a webhook. `workflow` names the one file that an event
-    is for, where it is for one (workflow_dispatch, schedule). `changed` are the paths of a push
-    or pull request.
+    `payload` is the payload of a webhook. `workflow` names the workflow file of an event that
+    starts only one (workflow_dispatch, schedule). `changed` contains the paths of a push or pull
+    request.
     """
 
     name: str
@@ -53,18 +54,18 @@ class Event:
 
 
 def parse(text: str) -> dict[str, Any]:
-    """A workflow's or action's file. Raises ValueError where it is no YAML mapping."""
+    """Parse a workflow or action file. Raises ValueError if it is not a YAML mapping."""
     try:
         content = yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
     if not isinstance(content, dict):
-        raise ValueError("the file holds no mapping")  # noqa: TRY004 - of content, not of a caller
+        raise ValueError("the file is not a mapping")  # noqa: TRY004 - the content is wrong, and not an argument's type
     return content
 
 
 def triggers(workflow: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The events of `on:` in its longest form."""
+    """Return the events of `on:` in its longest form."""
     declared = workflow.get("on") or {}
     if isinstance(declared, str):
         declared = [declared]
@@ -76,7 +77,7 @@ def triggers(workflow: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def wants(workflow: Mapping[str, Any], event: Event) -> bool:
-    """Whether the event runs the workflow, by its name and filters."""
+    """Return whether the event starts the workflow, by its name and filters."""
     declared = triggers(workflow)
     if event.name not in declared:
         return False
@@ -102,7 +103,8 @@ def wants(workflow: Mapping[str, Any], event: Event) -> bool:
 
 
 def _passes(filters: Mapping[str, Any], kind: str, names: Collection[str]) -> bool:
-    """Whether a filter lets one of the names through (with `-ignore`: one that it leaves)."""
+    """Return whether a filter accepts one of the names. A filter with `-ignore` rejects its
+    matches."""
     if kind in filters:
         return any(selects(filters[kind], name) for name in names)
     if f"{kind}-ignore" in filters:
@@ -111,7 +113,7 @@ def _passes(filters: Mapping[str, Any], kind: str, names: Collection[str]) -> bo
 
 
 def selects(patterns: str | list[str], name: str) -> bool:
-    """Whether a list of patterns selects a name; of those that match, the last one decides."""
+    """Return whether a list of patterns selects a name. The last matching pattern decides."""
     selected = False
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
         if re.fullmatch(_regex(pattern.removeprefix("!")), name):
@@ -129,9 +131,10 @@ def _regex(pattern: str) -> str:
 
 
 def dispatch_inputs(workflow: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, str]:
-    """The inputs of a manual run: what was given, completed by the defaults, as the event has them.
+    """Return the inputs of a manual run with their defaults, in the form of the event.
 
-    Raises ValueError in GitHub's words where the workflow takes no such run or no such inputs.
+    Raises ValueError with GitHub's message if the workflow cannot be started by hand, or lacks an
+    input.
     """
     declared = triggers(workflow)
     if "workflow_dispatch" not in declared:
@@ -143,7 +146,7 @@ def dispatch_inputs(workflow: Mapping[str, Any], given: Mapping[str, Any]) -> di
 
 
 def typed_inputs(workflow: Mapping[str, Any], inputs: Mapping[str, str]) -> dict[str, Any]:
-    """The context `inputs` of a manual run: booleans are none of the event's texts any more."""
+    """Return the context `inputs` of a manual run, in which booleans are not texts."""
     declared = triggers(workflow).get("workflow_dispatch", {}).get("inputs") or {}
     return {
         name: text == "true" if (declared[name] or {}).get("type") == "boolean" else text

@@ -1,8 +1,8 @@
-"""Runs in a job under act: asks whether the job may begin, and tells how it ended.
+"""Runs in each job under act: asks whether the job may begin, and reports its result.
 
     python job.py begin|end
 
-Standard library only: it runs before a job has set up anything.
+It uses only the standard library, because it runs before a job has set up anything.
 """
 
 import json
@@ -14,11 +14,11 @@ import urllib.request
 SECONDS_BETWEEN = 0.2
 
 
-def ask(step: str, told: dict[str, object]) -> dict[str, object]:
-    """Send what is told to the runner; its answer."""
+def ask(step: str, report: dict[str, object]) -> dict[str, object]:
+    """Send values to the runner, and return its answer."""
     url = f"{os.environ['GITHUB_SERVER_URL']}/_phaseline/runs/{os.environ['GITHUB_RUN_ID']}/{step}"
     headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(url, json.dumps(told).encode(), headers)  # noqa: S310 - loopback
+    request = urllib.request.Request(url, json.dumps(report).encode(), headers)  # noqa: S310 - loopback
     patience = float(os.environ["ACT_PATIENCE"])
     with urllib.request.urlopen(request, timeout=patience) as answer:  # noqa: S310
         answered: dict[str, object] = json.load(answer)
@@ -26,8 +26,8 @@ def ask(step: str, told: dict[str, object]) -> dict[str, object]:
 
 
 def begin() -> int:
-    """Wait until the job may begin, and give it the means to ask for an OIDC token."""
-    told: dict[str, object] = {
+    """Wait until the job may begin, and set the variables for OIDC tokens."""
+    report: dict[str, object] = {
         **json.loads(os.environ["ACT_JOB"]),
         "environment": os.environ["ACT_ENVIRONMENT"],
         "deployment": os.environ["ACT_DEPLOYMENT"] == "true",
@@ -35,12 +35,12 @@ def begin() -> int:
         "patient": os.environ["ACT_QUEUE"] == "max",
         "cancel": os.environ["ACT_CANCEL"] == "true",
     }
-    answer = ask("begin", told)
+    answer = ask("begin", report)
     if answer["state"] == "waiting":
         print("Waiting for an approval or for this job's turn.", flush=True)
     while answer["state"] == "waiting":
         time.sleep(SECONDS_BETWEEN)
-        answer = ask("begin", {**told, "token": answer["token"]})
+        answer = ask("begin", {**report, "token": answer["token"]})
     variables = {"ACT_VISIT": answer["token"]}
     if answer["id_token"]:
         service = f"{os.environ['GITHUB_SERVER_URL']}/_services/token?api-version=2.0"
@@ -57,13 +57,13 @@ def begin() -> int:
 
 
 def end() -> int:
-    """Tell how the job ended."""
-    told: dict[str, object] = {
+    """Report the result of the job."""
+    report: dict[str, object] = {
         "token": os.environ.get("ACT_VISIT", ""),
         "status": os.environ["ACT_STATUS"],
         "url": os.environ["ACT_URL"],
     }
-    ask("end", told)
+    ask("end", report)
     return 0
 
 

@@ -1,7 +1,7 @@
-"""Where jobs report before their first and after their last step.
+"""Accepts the reports of jobs before their first and after their last step.
 
-What GitHub does around a job and act does not: environments with their approvals and deployments,
-concurrency groups, and the right to ask for an OIDC token.
+It adds the features that act lacks: environments with approvals and deployments, concurrency
+groups, and the permission to request an OIDC token.
 """
 
 import secrets
@@ -20,7 +20,7 @@ WAITING, GO, REFUSED = "waiting", "go", "refused"
 
 @dataclass
 class Visit:
-    """A job between its beginning and its end."""
+    """A job that has reported its beginning, and not yet its end."""
 
     run: Run
     token: str
@@ -35,7 +35,7 @@ class Visit:
 
 
 class JobDesk:
-    """Lets jobs begin when they may, and notes how they ended."""
+    """Decides when jobs may begin, and records their results."""
 
     def __init__(self, hub: Hub, turns: Turns, cancel: Callable[[int], None]) -> None:
         self._hub = hub
@@ -44,14 +44,14 @@ class JobDesk:
         self._visits: dict[str, Visit] = {}
         self._lock = threading.RLock()
 
-    def begin(self, run: Run, told: Mapping[str, Any], url: str) -> dict[str, Any]:
-        """Whether a job may begin. A job asks again, with the `token` it got, while it is to wait.
+    def begin(self, run: Run, report: Mapping[str, Any], url: str) -> dict[str, Any]:
+        """Return whether a job may begin. A waiting job asks again with the `token` of the answer.
 
-        `told` is what job.py sends, `url` where people see the run. The token is also what the job
-        asks for OIDC tokens with, when `id_token` of the answer says that it may.
+        `report` contains the values that job.py sends, and `url` is the page of the run. With the
+        token, the job may also request OIDC tokens if `id_token` of the answer is true.
         """
         with self._lock:
-            visit = self._visits.get(told.get("token", "")) or self._arrive(run, told)
+            visit = self._visits.get(report.get("token", "")) or self._arrive(run, report)
             if not visit.started:
                 self._admit(visit, url)
             state = REFUSED if visit.refused else GO if visit.started else WAITING
@@ -59,7 +59,7 @@ class JobDesk:
             return {"state": state, "token": visit.token, "id_token": visit.job is not None}
 
     def end(self, token: str, status: str, environment_url: str, url: str) -> None:
-        """Note how a job ended: `status` is success, failure or cancelled."""
+        """Record the result of a job: `status` is success, failure or cancelled."""
         with self._lock:
             visit = self._visits.pop(token, None)
             if visit is None:
@@ -70,13 +70,13 @@ class JobDesk:
                 self._report(visit, state, url, environment_url)
 
     def close(self, run: Run, url: str) -> None:
-        """End what a finished run left open: jobs that were killed could not report."""
+        """End the jobs of a finished run that could not report, because they were killed."""
         with self._lock:
             for token in [token for token, visit in self._visits.items() if visit.run is run]:
                 self.end(token, "cancelled", "", url)
 
     def decide(self, run: Run, *, approve: bool, environment: str = "") -> int:
-        """Approve or reject what waits in a run (in one environment); how many jobs that was."""
+        """Approve or reject the waiting jobs of a run or environment. Return their number."""
         with self._lock:
             waiting = [
                 visit
@@ -90,33 +90,35 @@ class JobDesk:
             return len(waiting)
 
     def job(self, token: str) -> Job | None:
-        """The job that may ask for OIDC tokens with this request token."""
+        """Return the job that may request OIDC tokens with this token."""
         visit = self._visits.get(token)
         return visit.job if visit else None
 
-    def _arrive(self, run: Run, told: Mapping[str, Any]) -> Visit:
-        group = f"{run.event.repository}/{told['group']}" if told["group"] else ""
-        called = told["workflow"] != run.origin.workflow_ref
-        allowed = called and run.lends_id_token if told["id_token"] is None else told["id_token"]
+    def _arrive(self, run: Run, report: Mapping[str, Any]) -> Visit:
+        group = f"{run.event.repository}/{report['group']}" if report["group"] else ""
+        called = report["workflow"] != run.origin.workflow_ref
+        allowed = (
+            called and run.lends_id_token if report["id_token"] is None else report["id_token"]
+        )
         visit = Visit(
             run=run,
             token=secrets.token_urlsafe(24),
-            job=_identity(run, told) if allowed and not run.event.from_fork else None,
-            environment=told["environment"],
+            job=_identity(run, report) if allowed and not run.event.from_fork else None,
+            environment=report["environment"],
             group=group,
-            records=told["deployment"],
+            records=report["deployment"],
         )
         self._visits[visit.token] = visit
         if group:
             gone = self._turns.join(
-                group, visit.token, patient=told["patient"], cancel=told["cancel"]
+                group, visit.token, patient=report["patient"], cancel=report["cancel"]
             )
             for token in gone:
                 self._cancel(self._visits[token].run.id)
         return visit
 
     def _admit(self, visit: Visit, url: str) -> None:
-        """Let the job in when it is approved and it is its turn."""
+        """Let a job begin if it is approved and has its turn."""
         if self._awaits_approval(visit):
             return
         if visit.decided is False:
@@ -152,14 +154,14 @@ class JobDesk:
             run.move("waiting" if waits else "in_progress")
 
 
-def _identity(run: Run, told: Mapping[str, Any]) -> Job:
+def _identity(run: Run, report: Mapping[str, Any]) -> Job:
     return Job(
         event=run.event,
         run_id=run.id,
         run_number=run.number,
         workflow=run.name,
         workflow_ref=run.origin.workflow_ref,
-        job_workflow_ref=told["workflow"],
-        job_workflow_sha=told["sha"],
-        environment=told["environment"],
+        job_workflow_ref=report["workflow"],
+        job_workflow_sha=report["sha"],
+        environment=report["environment"],
     )

@@ -1,6 +1,6 @@
-"""What GitHub decides about a run before any of its jobs begins.
+"""The decisions of GitHub about a run before its jobs begin.
 
-Pure: the event and the workflow's file in, values out.
+Pure: event and workflow file in, values out.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,8 @@ TITLE_CHARACTERS = 200
 
 @dataclass(frozen=True)
 class Concurrency:
-    """A run's group, whether it is patient there (`queue: max`), and whether it cancels others."""
+    """The concurrency group of a run, with `queue: max` (patient) and `cancel-in-progress`
+    (cancel)."""
 
     name: str
     patient: bool
@@ -25,14 +26,14 @@ class Concurrency:
 
 
 def with_inputs(payload: Mapping[str, Any], workflow: Mapping[str, Any]) -> dict[str, Any]:
-    """A manual run's payload with all of its inputs. Raises ValueError for wrong ones."""
+    """Return the payload of a manual run with all inputs. Raises ValueError for invalid inputs."""
     return {**payload, "inputs": dispatch_inputs(workflow, payload.get("inputs") or {})}
 
 
 def contexts(
     run: Run, workflow: Mapping[str, Any], variables: Mapping[str, str]
 ) -> dict[str, Mapping[str, Any]]:
-    """The contexts that expressions may use before a run."""
+    """Return the contexts that expressions may use before a run."""
     event = run.event
     github = {
         "event": event.payload,
@@ -53,7 +54,7 @@ def contexts(
 
 
 def concurrency(workflow: Mapping[str, Any], known: Mapping[str, Any]) -> Concurrency | None:
-    """The run's concurrency; None where it has none."""
+    """Return the concurrency of the run, or None."""
     declared = workflow.get("concurrency")
     if not declared:
         return None
@@ -64,7 +65,7 @@ def concurrency(workflow: Mapping[str, Any], known: Mapping[str, Any]) -> Concur
 
 
 def lends_id_token(workflow: Mapping[str, Any]) -> bool:
-    """Whether called workflows that declare no permissions may ask for OIDC tokens."""
+    """Return whether called workflows without declared permissions may request OIDC tokens."""
     return any(
         grants_id_token(job.get("permissions", workflow.get("permissions")))
         for job in workflow.get("jobs", {}).values()
@@ -73,7 +74,7 @@ def lends_id_token(workflow: Mapping[str, Any]) -> bool:
 
 
 def title(event: Event, workflow: Mapping[str, Any], known: Mapping[str, Any]) -> str:
-    """What people see as the run's name: its own, or what GitHub takes of the event."""
+    """Return the name of the run: `run-name`, or the one that GitHub derives from the event."""
     if "run-name" in workflow:
         return " ".join(render(workflow["run-name"], known).split())[:TITLE_CHARACTERS]
     if event.name == "push":

@@ -1,7 +1,7 @@
-"""GitHub Actions of the local system: events in, workflows executed by act.
+"""GitHub Actions of the local system: runs workflows for events with act.
 
-An event finds the workflows that want it in the commit that it is about; each becomes a run on a
-thread of its own, in a snapshot of that commit.
+The runner reads the workflow files in the commit of the event. Each run has a thread and a snapshot
+of the commit.
 """
 
 import json
@@ -27,14 +27,14 @@ from local.workflows.turns import Turns
 
 log = logging.getLogger(__name__)
 INVALID, LOST = "Invalid workflow", "The runner was lost"
-"""Titles of the annotations that say why a run has failed, where no job says it."""
+"""Titles of the annotations with the reason for a failed run that no job reports."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where repositories and runs are kept, and what every job finds in its environment.
+    """The folders of repositories and runs, and the environment variables of every job.
 
-    `git_root` holds `<owner>/<name>.git`; `folder` gets one folder for each run.
+    `git_root` contains `<owner>/<name>.git`. `folder` gets one folder for each run.
     """
 
     git_root: Path
@@ -43,9 +43,9 @@ class Settings:
 
 
 class Runner:
-    """Starts runs for events, and knows all of them.
+    """Starts and keeps runs.
 
-    `url` is the address of the GitHub stand-in, known once it is served.
+    `url` is the address of the stand-in for GitHub, which is known once it is served.
     """
 
     def __init__(self, hub: Hub, settings: Settings) -> None:
@@ -64,11 +64,11 @@ class Runner:
         act.remove_places_of_the_dead()
 
     def knows(self, name: str) -> bool:
-        """Whether the repository's files are here."""
+        """Return whether the repository exists."""
         return repositories.location(self._settings.git_root, name).exists()
 
     def head(self, name: str, ref: str) -> str:
-        """The commit of a branch, tag or commit. Raises LookupError."""
+        """Return the commit of a branch, tag or commit. Raises LookupError."""
         bare = repositories.location(self._settings.git_root, name)
         try:
             return repositories.git("rev-parse", "--verify", f"{ref}^{{commit}}", cwd=bare)
@@ -81,14 +81,14 @@ class Runner:
         repositories.git("update-ref", f"refs/tags/{tag}", commit, cwd=bare)
 
     def workflows(self, name: str, ref: str) -> dict[str, str]:
-        """The workflow files of a repository, by their paths."""
+        """Return the workflow files of a repository by path."""
         return snapshots.files(self._settings.git_root, name, self.head(name, ref))
 
     def receive(self, event: Event) -> list[int]:
-        """Start what an event is to start; the runs' ids, in the order of the files' names.
+        """Start the runs of an event. Return their IDs in the order of the names of their files.
 
-        A pull request that conflicts with its base starts nothing. Raises ValueError for inputs
-        that the workflow of a manual run does not take.
+        A pull request that conflicts with its base starts no run. Raises ValueError for invalid
+        inputs of a manual run.
         """
         try:
             event = self._completed(event)
@@ -112,7 +112,7 @@ class Runner:
         return [run.id for run in made]
 
     def cancel(self, number: int) -> None:
-        """End a run, whatever it is doing."""
+        """Cancel a run."""
         with self._lock:
             if self.runs[number].status == COMPLETED:
                 return
@@ -124,18 +124,18 @@ class Runner:
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """Cancel all that runs, and wait for its end."""
+        """Cancel all runs, and wait for their end."""
         for number in list(self.runs):
             self.cancel(number)
         for thread in list(self._threads):
             thread.join()
 
     def page(self, run: Run) -> str:
-        """Where people see a run."""
+        """Return the address of a run's page."""
         return f"{self.url}/{run.event.repository}/actions/runs/{run.id}"
 
     def _completed(self, event: Event) -> Event:
-        """An event with what every payload holds, its commit, and the paths that it changed."""
+        """Return an event with the common fields of payloads, its commit and its changed paths."""
         root, name = self._settings.git_root, event.repository
         common = {
             "repository": self.hub.repository(name).view(self.url),
@@ -172,7 +172,8 @@ class Runner:
         return run
 
     def _plan(self, run: Run, workflow: Mapping[str, Any]) -> str:
-        """Decide what is decided before a run; its concurrency group, or "". Raises ValueError."""
+        """Decide about a run before its start. Return its concurrency group, or "". Raises
+        ValueError."""
         variables = self.hub.repository(run.event.repository).values()
         known = contexts(run, workflow, variables)
         run.title = title(run.event, workflow, known)
@@ -206,12 +207,12 @@ class Runner:
         return run
 
     def _broken(self, event: Event, path: str, problem: str) -> None:
-        """A file that is no workflow: GitHub shows a failed run for it at a push."""
+        """Record the failed run that GitHub shows after the push of an invalid workflow file."""
         if event.name == "push":
             self._finish(self._new(event, path, path), "startup_failure", problem)
 
     def _carry_out(self, run: Run, group: str) -> None:
-        """One run, from its place in the queue to its end."""
+        """Take a run from its place in the queue to its end."""
         try:
             with self._changed:
                 self._changed.wait_for(
@@ -228,7 +229,7 @@ class Runner:
         except (snapshots.MissingActionError, ValueError, subprocess.CalledProcessError) as error:
             detail = getattr(error, "stderr", "") or ""
             self._finish(run, "startup_failure", f"{error} {detail}".strip())
-        except Exception as error:  # a fault of ours must end the run too
+        except Exception as error:  # an error of the runner itself must also end the run
             log.exception("Run %s failed unexpectedly", run.id)
             self._finish(run, "failure", f"The runner failed: {error}", LOST)
         finally:
@@ -258,7 +259,7 @@ class Runner:
         self.hub.tokens.pop(token)
 
     def _act(self, run: Run, task: act.Task) -> None:
-        """Let act carry out a run, unless it was cancelled before."""
+        """Run act for a run, unless it was cancelled."""
         with self._lock:
             if run.id in self._cancelled:
                 self._finish(run, "cancelled", "")

@@ -1,4 +1,4 @@
-"""A run of a workflow: where it stands, and what came of it."""
+"""A run of a workflow, with its status and its results."""
 
 import re
 from collections.abc import Mapping
@@ -16,14 +16,14 @@ COMMAND = re.compile(r"::(\w+)(?:\s+(.*?))?::(.*)", re.DOTALL)
 
 
 def now() -> str:
-    """The time as GitHub writes it."""
+    """Return the present time in GitHub's format."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @dataclass(frozen=True)
 class Annotation:
-    """A line that a job brought to a person's notice; `level` is error, warning or notice, `file`
-    and `line` the place in the repository that it points at, if it does."""
+    """An annotation of a job. `level` is error, warning or notice. `file` and `line` name the
+    place in the repository, if there is one."""
 
     job: str
     level: str
@@ -34,7 +34,7 @@ class Annotation:
 
 
 def annotation(job: str, line: str) -> Annotation:
-    """What a workflow command says. (act takes all before the last `::` for its properties.)"""
+    """Return the annotation of a workflow command, in the form in which act reports it."""
     level, properties, message = COMMAND.match(line).groups()  # type: ignore[union-attr]  # act's
     named = dict(
         item.strip().split("=", 1) for item in (properties or "").split(",") if "=" in item
@@ -50,10 +50,10 @@ def annotation(job: str, line: str) -> Annotation:
 class Run:
     """One run.
 
-    `status` is queued, waiting (for an approval), in_progress or completed, and `conclusion` then
-    success, failure, cancelled or startup_failure. `jobs` holds each job's own conclusion,
-    `outputs` those of steps, by the job's name. `lends_id_token` is whether called workflows that
-    declare no permissions may ask for OIDC tokens. The log is `folder / "log.txt"`.
+    `status` is queued, waiting (for an approval), in_progress or completed. The `conclusion` of a
+    completed run is success, failure, cancelled or startup_failure. `jobs` contains the conclusion
+    of each job, and `outputs` the outputs of steps by job. `lends_id_token` says whether called
+    workflows without declared permissions may request OIDC tokens. The log is `folder / "log.txt"`.
     """
 
     id: int
@@ -76,21 +76,21 @@ class Run:
 
     @property
     def log(self) -> Path:
-        """What the run printed."""
+        """The path of the log."""
         return self.folder / "log.txt"
 
     @property
     def branch(self) -> str:
-        """The branch that GitHub shows beside the run."""
+        """The branch that GitHub shows for the run."""
         pull = self.event.payload.get("pull_request")
         return str(pull["head"]["ref"]) if pull else self.event.ref.split("/", 2)[-1]
 
     def move(self, status: str, conclusion: str | None = None) -> None:
-        """Note where the run stands now."""
+        """Set the status of the run."""
         self.status, self.conclusion, self.updated_at = status, conclusion, now()
 
     def note(self, entry: Mapping[str, Any]) -> str:
-        """Take in one line that act printed as JSON; what a person reads of it, if anything."""
+        """Record a line that act printed as JSON. Return the text for people, if it has one."""
         job = str(entry.get("job", "")).removeprefix(f"{self.name}/")
         job = job.replace(f"/{self.name}/", " / ").strip()
         command = entry.get("command")
@@ -108,7 +108,7 @@ class Run:
         return f"{job}: {text}" if job else text
 
     def _summarise(self, job: str, step: list[str], content: str) -> None:
-        """Take in a step's summary; after a composite action's steps act repeats the last one."""
+        """Add the summary of a step. After a composite action, act repeats the last one."""
         if (job, *step) not in self._composites:
             self.summaries.append(content)
         self._composites.add((job, *step[:-1]))

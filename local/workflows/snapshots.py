@@ -1,4 +1,4 @@
-"""Repositories at one commit, with workflow files that act can read."""
+"""Snapshots of repositories at one commit, with workflow files that act can read."""
 
 import tarfile
 from dataclasses import replace
@@ -14,11 +14,11 @@ STANDINS = Path(__file__).with_name("actions")
 
 
 class MissingActionError(Exception):
-    """A workflow uses an action for which there is neither a repository nor a stand-in."""
+    """A workflow uses an action that has neither a repository nor a stand-in."""
 
 
 def files(root: Path, name: str, commit: str) -> dict[str, str]:
-    """The workflow files of a repository at a commit, by their paths."""
+    """Return the workflow files of a repository at a commit, by path."""
     bare = repositories.location(root, name)
     listed = repositories.git("ls-tree", "-r", "--name-only", commit, WORKFLOWS, cwd=bare)
     return {
@@ -29,10 +29,11 @@ def files(root: Path, name: str, commit: str) -> dict[str, str]:
 
 
 def gather(root: Path, origin: Origin, folder: Path, *, name: str) -> dict[str, Path]:
-    """Take a workflow's repository, and all that the workflow uses; `owner/name@ref` -> folder.
+    """Create snapshots of a workflow's repository and of all that it uses.
 
-    `name` is the workflow's. At `folder / "repository"` is what act starts from. Raises
-    MissingActionError, and ValueError where GitHub would not start the run.
+    Returns the folders as `owner/name@ref` -> folder. `name` is the workflow's name. act starts in
+    `folder / "repository"`. Raises MissingActionError, and ValueError if GitHub would not start the
+    run.
     """
     gathering = _Gathering(root, folder, name)
     key = f"{origin.repository}@{origin.sha}"
@@ -46,10 +47,10 @@ def gather(root: Path, origin: Origin, folder: Path, *, name: str) -> dict[str, 
 
 
 def _prepare(bare: Path, origin: Origin, folder: Path) -> None:
-    """A repository without files at a commit, in which act looks for the commit's name.
+    """Create a repository without files at a commit, in which act finds the name of the commit.
 
-    A job's workspace is empty until it checks something out. act takes the repository's name from
-    the address of its remote.
+    The workspace of a job is empty until a step checks out a repository. act derives the
+    repository's name from the address of its remote.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     repositories.git("clone", "--quiet", "--no-checkout", str(bare), str(folder), cwd=bare)
@@ -70,8 +71,10 @@ class _Gathering:
         self._read: dict[tuple[str, str], dict[str, Any]] = {}
 
     def fetch(self, key: str, origin: Origin) -> None:
-        """Unpack a repository's archive at a commit, as the runner fetches it for an action: what
-        .gitattributes names as `export-ignore` is not in it."""
+        """Unpack the archive of a repository at a commit, as GitHub's runner downloads an action.
+
+        Files that .gitattributes marks as `export-ignore` are not in it.
+        """
         bare = repositories.location(self._root, origin.repository)
         self.found[key] = folder = self._folder / "actions" / key.replace("/", "-")
         folder.mkdir(parents=True)
@@ -82,7 +85,7 @@ class _Gathering:
         archive.unlink()
 
     def visit(self, key: str, origin: Origin) -> dict[str, Any]:
-        """Sanitise one file and all that it uses; its content before."""
+        """Sanitise a file and all that it uses. Return its original content."""
         if (key, origin.path) in self._read:
             return self._read[key, origin.path]
         file = self.found[key] / origin.path
@@ -104,7 +107,7 @@ class _Gathering:
         return content
 
     def _follow(self, use: Use, user: Origin) -> dict[str, Any]:
-        """Find what is used; the content of a workflow or action that is in a repository."""
+        """Find a used file. Return the content of a workflow or action in a repository."""
         key = f"{use.repository}@{use.ref}"
         bare = repositories.location(self._root, use.repository)
         if not bare.exists():

@@ -1,4 +1,4 @@
-"""Concurrency groups: whose turn it is, and who has to go.
+"""Concurrency groups: the queue of each group, and the holders to cancel.
 
 https://docs.github.com/en/actions/how-tos/write-workflows/choose-when-workflows-run/control-workflow-concurrency
 """
@@ -9,24 +9,25 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Place:
-    """A place in a group's queue. With `patient` (`queue: max`) nobody behind it displaces it."""
+    """A place in the queue of a group. With `patient` (`queue: max`), a newer holder does not
+    cancel it."""
 
     holder: str
     patient: bool
 
 
 class Turns:
-    """The queues of all groups; the first of a queue has the turn."""
+    """The queues of all groups. The first holder of a queue has the turn."""
 
     def __init__(self) -> None:
         self._queues: dict[str, list[Place]] = {}
         self._lock = threading.Lock()
 
     def join(self, group: str, holder: str, *, patient: bool, cancel: bool) -> list[str]:
-        """Queue up once; the holders that are to be cancelled for it.
+        """Join the queue once. Return the holders to cancel.
 
-        Those are the ones that wait without patience, and with `cancel` (`cancel-in-progress`)
-        also the one whose turn it is.
+        These are the waiting holders that are not patient and, with `cancel`
+        (`cancel-in-progress`), the holder that has the turn.
         """
         with self._lock:
             queue = self._queues.setdefault(group, [])
@@ -39,7 +40,7 @@ class Turns:
             return [place.holder for place in gone]
 
     def has(self, group: str, holder: str) -> bool:
-        """Whether it is the holder's turn."""
+        """Return whether the holder has the turn."""
         with self._lock:
             return self._queues.get(group, [Place("", False)])[:1] in (
                 [Place(holder, True)],
@@ -47,7 +48,7 @@ class Turns:
             )
 
     def leave(self, group: str, holder: str) -> None:
-        """Give up the turn, or the place in the queue."""
+        """Leave the queue."""
         with self._lock:
             queue = [place for place in self._queues.get(group, []) if place.holder != holder]
             self._queues[group] = queue

@@ -11,7 +11,7 @@ from typing import Any
 
 from phaseline.algorithms import records
 from phaseline.algorithms.attributes import shown
-from phaseline.algorithms.records import Image, Record
+from phaseline.algorithms.records import Image, StreamRecord
 from phaseline.algorithms.schema import Identity, Schema
 from phaseline.errors import InputError
 from phaseline.releases.release import identify
@@ -96,7 +96,7 @@ def changes_of(
 
 
 def _entered(
-    read: Record, image: Image, old: Identity | None, schema: Schema, now: str | None
+    read: StreamRecord, image: Image, old: Identity | None, schema: Schema, now: str | None
 ) -> tuple[Change, ...] | Ignored:
     """Return the changes of an item that is in the phase now."""
     new = schema.identity(image, read.where)
@@ -110,7 +110,7 @@ def _entered(
 
 
 def _left(
-    read: Record, image: Image, old: Identity | None, schema: Schema, now: str | None
+    read: StreamRecord, image: Image, old: Identity | None, schema: Schema, now: str | None
 ) -> tuple[Change, ...] | Ignored:
     """Return the changes of an item that is not in the phase now."""
     if old is None:
@@ -146,7 +146,7 @@ def _was_released(image: Image | None, schema: Schema, where: str) -> bool:
 
 
 def _change(
-    read: Record,
+    read: StreamRecord,
     action: str,
     version: Identity,
     now: str | None,

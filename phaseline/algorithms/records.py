@@ -30,7 +30,7 @@ _REMEDY = "Compare what invokes the function with infra/listener.yaml."
 
 
 @dataclass(frozen=True)
-class Record:
+class StreamRecord:
     """A record of a DynamoDB stream.
 
     `event` is one of EVENT_NAMES. `stream` is the table and the label of the stream, to which
@@ -76,7 +76,7 @@ def sequence_number(record: object, where: str = "a record") -> str:
     raise _unexpected(where, "'SequenceNumber' as text of 1 to 40 digits", shown(number))
 
 
-def read(record: object) -> Record:
+def read(record: object) -> StreamRecord:
     """Return a record of the stream.
 
     Raises InputError, which names the table and the item as far as they are known, if a part is
@@ -95,7 +95,7 @@ def read(record: object) -> Record:
         where = describe_item(table, keys)
     if event not in EVENT_NAMES:
         raise _unexpected(where, f"'eventName' as one of {', '.join(EVENT_NAMES)}", shown(event))
-    return Record(
+    return StreamRecord(
         event=event,
         stream=f"{table}/{source['label']}",
         sequence=sequence,

@@ -53,16 +53,20 @@ class InfrastructureCheck:
         ]
         with ThreadPoolExecutor(WORKERS) as pool:
             described = dict(zip(EVERY, pool.map(self._tried, descriptions), strict=True))
-            stacks = {short: one for short, one in described.items() if isinstance(one, Stack)}
-            failed = {
-                short: one for short, one in described.items() if isinstance(one, CheckResult)
+            stacks = {
+                short: stack for short, stack in described.items() if isinstance(stack, Stack)
             }
-            found = [failed[short] for short in self.selected if short in failed]
-            found += pool.map(self._tried, self._checks(stacks))
+            failed = {
+                short: result
+                for short, result in described.items()
+                if isinstance(result, CheckResult)
+            }
+            results = [failed[short] for short in self.selected if short in failed]
+            results += pool.map(self._tried, self._checks(stacks))
         return CheckResult(
-            tuple(finding for one in found for finding in one.findings),
-            tuple(name for one in found for name in one.unchecked),
-            tuple(failure for one in found for failure in one.failures),
+            tuple(finding for result in results for finding in result.findings),
+            tuple(name for result in results for name in result.unchecked),
+            tuple(failure for result in results for failure in result.failures),
         )
 
     def _tried(self, check: "tuple[str, Callable[[], T]]") -> "T | CheckResult":
@@ -99,7 +103,7 @@ class InfrastructureCheck:
         return stack
 
     def _checks(self, stacks: Mapping[str, Stack]) -> Iterator[Check]:
-        for stack in (one for short, one in stacks.items() if short in self.selected):
+        for stack in (stack for short, stack in stacks.items() if short in self.selected):
             subject = f"stack {stack.name}"
             yield subject, partial(self._steady, self._drift, stack)
             template = partial(stack_check.template, self.deployed)
@@ -109,7 +113,7 @@ class InfrastructureCheck:
                 yield f"function {declared.function}", partial(self._steady, look, stack)
         if "pipeline" in stacks.keys() & set(self.selected):
             exports = {
-                name: one for stack in stacks.values() for name, one in stack.exports.items()
+                name: value for stack in stacks.values() for name, value in stack.exports.items()
             }
             stack = stacks["pipeline"]
             name = stack.outputs.get("PipelineName", f"of {stack.name}")
@@ -119,14 +123,14 @@ class InfrastructureCheck:
 
     def _steady(self, look: Callable[[Stack], CheckResult], stack: Stack) -> CheckResult:
         """Return the result of a stack's check, or a failure if the stack changed meanwhile."""
-        found = look(stack)
-        if not found.findings:
-            return found
+        result = look(stack)
+        if not result.findings:
+            return result
         if (
             describe(self.deployed.clients.cloudformation, self.deployed.environment, stack.short)
             == stack
         ):
-            return found
+            return result
         sentence = "The stack changed during the check. Run the check again."
         return CheckResult(failures=(Failure(f"stack {stack.name}", sentence),))
 

@@ -57,9 +57,10 @@ Result = Finding | Explained | Failure | str
 
 @dataclass(frozen=True)
 class ReleaseCheck:
-    """The releases of one environment; `promotes_from` is the one before it, if there is one.
+    """The check of an environment's releases. `promotes_from` is the environment before it, or
+    None.
 
-    `now` gives the time, `sleep` waits for some seconds.
+    `now` returns the time, and `sleep` waits for a number of seconds.
     """
 
     environment: str
@@ -92,9 +93,8 @@ class ReleaseCheck:
         """Return the findings of one pass, including changes in progress."""
         newest: dict[str, Stored] = {}
         results = [
-            *(one for type_ in TYPES for one in self._document(type_, newest)),
-            *(one for type_ in TYPES for one in self._dispatch(type_)),
-            *(one for stored in newest.values() for one in self._records(stored)),
+            *(result for type_ in TYPES for result in self._document(type_, newest)),
+            *(result for type_ in TYPES for result in self._follow_up(type_, newest.get(type_))),
             *self._table({type_: stored.document for type_, stored in newest.items()}),
             *self.website(newest),
         ]
@@ -103,25 +103,26 @@ class ReleaseCheck:
             at=times.second(self.now()),
             findings=tuple(
                 sorted(
-                    (one for one in results if isinstance(one, Finding)), key=lambda one: one.key
+                    (result for result in results if isinstance(result, Finding)),
+                    key=lambda finding: finding.key,
                 )
             ),
             explained=tuple(
                 sorted(
-                    (one for one in results if isinstance(one, Explained)),
-                    key=lambda one: one.subject,
+                    (result for result in results if isinstance(result, Explained)),
+                    key=lambda explained: explained.subject,
                 )
             ),
-            unchecked=tuple(one for one in results if isinstance(one, str)),
-            failures=tuple(one for one in results if isinstance(one, Failure)),
+            unchecked=tuple(result for result in results if isinstance(result, str)),
+            failures=tuple(result for result in results if isinstance(result, Failure)),
         )
 
     def newest(self) -> dict[str, Stored]:
-        """The documents as they are now. Raises DocumentError where one can't be read."""
+        """Return the newest documents. Raises DocumentError if one cannot be read."""
         return {type_: self.commits.documents.read(type_) for type_ in TYPES}
 
     def _document(self, type_: str, newest: dict[str, Stored]) -> list[Result]:
-        """What is wrong with a document; a readable one is put into `newest`."""
+        """Return the findings about a document, and put a readable one into `newest`."""
         subject = f"document {type_}"
 
         def check() -> Iterator[Result]:
@@ -146,35 +147,34 @@ class ReleaseCheck:
             except RefusedError:
                 return
             base = self.commits.documents.last_own(type_, version)
-            if found := release_rules.edited(stored, made, base):
-                yield found
+            if finding := release_rules.edited(stored, made, base):
+                yield finding
             version = base.edited if base else None
 
-    def _dispatch(self, type_: str) -> list[Result]:
-        def check() -> Iterator[Result]:
-            dispatch = self.commits.outbox.read(type_).owed
-            if dispatch and self._is_overdue(dispatch):
-                yield release_rules.owed(dispatch)
+    def _follow_up(self, type_: str, stored: Stored | None) -> list[Result]:
+        """Compare what follows from a document's newest write: its dispatch and its releases.
 
-        return _tried(f"dispatch of {type_}", check)
+        `stored` was read before the ledger's record, or is None if it cannot be read.
+        """
+
+        def check() -> Iterator[Result]:
+            settled = self.commits.outbox.read(type_)
+            if stored:
+                yield from release_rules.unsettled(stored, settled)
+            if settled.owed and self._is_overdue(settled.owed):
+                yield release_rules.owed(settled.owed)
+
+        return _tried(f"dispatch and releases of {type_}", check)
 
     def _is_overdue(self, dispatch: Dispatch) -> bool:
-        """Whether the first of its releases has been in the document for long."""
+        """Return whether the first of its releases has been in the document for too long."""
         first = next(filter(None, map(self.commits.ledger.find, dispatch.releases)), None)
         if first is None or DOCUMENT not in first.steps:
             return True
         return self.now() - datetime.fromisoformat(first.steps[DOCUMENT].at) > OVERDUE
 
-    def _records(self, stored: Stored) -> list[Result]:
-        """Compare the newest write of a document with the ledger."""
-        type_ = stored.document.type
-        return _tried(
-            f"releases of {type_}",
-            lambda: release_rules.unsettled(stored, self.commits.outbox.read(type_)),
-        )
-
     def _table(self, documents: Mapping[str, Document]) -> list[Result]:
-        """What the algorithms table has otherwise than the `documents` that can be read."""
+        """Compare the algorithms table with the readable `documents`."""
         if self.promotes_from:
             return [f"algorithms table: versions come from {self.promotes_from}"]
         return _tried("algorithms table", lambda: self._compare(documents))
@@ -183,13 +183,13 @@ class ReleaseCheck:
         table = table_rules.gather(self.registry.scan(), documents)
         at = self.now()
 
-        def promotion(found: Unreleased) -> Result:
-            releases = self.commits.ledger.releases(found.type, found.algorithm)
-            return table_rules.promotion(found, documents[found.type], releases, at)
+        def promotion(unreleased: Unreleased) -> Result:
+            releases = self.commits.ledger.releases(unreleased.type, unreleased.algorithm)
+            return table_rules.promotion(unreleased, documents[unreleased.type], releases, at)
 
-        def withdrawal(found: Untested) -> Result | None:
-            item = self.registry.item(found.algorithm, str(found.active.version))
-            return table_rules.withdrawal(found, item, self.registry.schema.phase)
+        def withdrawal(untested: Untested) -> Result | None:
+            item = self.registry.item(untested.algorithm, str(untested.active.version))
+            return table_rules.withdrawal(untested, item, self.registry.schema.phase)
 
         yield from map(table_rules.malformed, table.malformed)
         yield from table_rules.marked(documents, table)
@@ -221,11 +221,11 @@ class ReleaseCheck:
             if len(keys) > PAGES:
                 yield f"website: {len(keys) - PAGES} pages beyond the first {PAGES}"
             with ThreadPoolExecutor(FETCHES) as pool:
-                for key, found in zip(keys, pool.map(self._page, keys[:PAGES]), strict=False):
-                    if isinstance(found, Failure):
-                        yield found
+                for key, page in zip(keys, pool.map(self._page, keys[:PAGES]), strict=False):
+                    if isinstance(page, Failure):
+                        yield page
                     else:
-                        pages[key] = found
+                        pages[key] = page
         site = Website(
             bucket=bucket,
             manifest=manifest,
@@ -237,7 +237,7 @@ class ReleaseCheck:
         yield from self._explained([*website_rules.website(site, newest), *self._unclosed(shown)])
 
     def _page(self, key: str) -> ServedFile | Failure:
-        """A page as visitors get it, or why there is none."""
+        """Return a page as visitors get it, or the failure of its request."""
         try:
             return self.fetch_file(self.site_url, key)
         except RemoteCallError as error:
@@ -246,7 +246,7 @@ class ReleaseCheck:
     def _sources(
         self, manifest: ServedManifest, newest: Mapping[str, Stored]
     ) -> dict[str, Document]:
-        """The documents' versions that a manifest names, where they exist and can be read."""
+        """Return the document versions that a manifest names, if they exist and can be read."""
         sources = {}
         for type_, shown in manifest.documents.items():
             stored = newest.get(type_)
@@ -277,7 +277,9 @@ class ReleaseCheck:
 
     def under_way(self) -> str | None:
         """Return the newest execution in progress, or None."""
-        running = (one.id for one in self.executions.newest() if one.status not in ENDED)
+        running = (
+            execution.id for execution in self.executions.newest() if execution.status not in ENDED
+        )
         return next(running, None)
 
 

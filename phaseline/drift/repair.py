@@ -18,7 +18,7 @@ from phaseline.documents.document import Entry
 from phaseline.documents.store import Stored
 from phaseline.drift import table_rules
 from phaseline.drift.releases import ReleaseCheck
-from phaseline.drift.report import Action, Explained, Failure, Finding, Repair, Report
+from phaseline.drift.report import Explained, Failure, Finding, Repair, RepairAction, Report
 from phaseline.errors import InputError, PhaselineError
 from phaseline.pipeline.ensure import ensure
 from phaseline.promotion.apply import apply_request
@@ -28,7 +28,7 @@ from phaseline.site import proof
 from phaseline.site.cdn import EVERYTHING, Cdn, Completed, Progress
 
 WHO = "phaseline drift"
-ORDER: tuple[Action, ...] = ("redeploy", "settle", "close", "release", "build", "invalidate")
+ORDER: tuple[RepairAction, ...] = ("redeploy", "settle", "close", "release", "build", "invalidate")
 """Functions first, which the others need; then what is live is noted, before the others replace it.
 """
 
@@ -73,7 +73,7 @@ class Repairs:
     def _made(self, group: Sequence[Repair], report: Report) -> Sequence[Repaired]:
         match group[0].action:
             case "redeploy":
-                return [Repaired(one, self.redeploy(one.target)) for one in group]
+                return [Repaired(repair, self.redeploy(repair.target)) for repair in group]
             case "release":
                 return self._release(group)
             case "build":
@@ -96,10 +96,10 @@ class Repairs:
             document = attempt.document
             # The table is read after the document, so a later withdrawal conflicts with the write.
             with ThreadPoolExecutor(WRITERS) as pool:
-                found = list(pool.map(lambda repair: self._lost(repair, at), group))
+                entries = list(pool.map(lambda repair: self._lost(repair, at), group))
             lost = {
                 repair.target["algorithm"]: (entry, repair.target["after"])
-                for repair, entry in zip(group, found, strict=True)
+                for repair, entry in zip(group, entries, strict=True)
                 if isinstance(entry, Entry)
             }
             for name, (made, after) in lost.items():
@@ -112,7 +112,7 @@ class Repairs:
             raise self.check.commits.contended(type_)
         execution, note = self._ensure(committed.stored) if committed.releases else (None, "")
         results = []
-        for repair, entry in zip(group, found, strict=True):
+        for repair, entry in zip(group, entries, strict=True):
             name = f"{type_}/{repair.target['algorithm']}"
             why = entry if isinstance(entry, str) else refused[repair.target["algorithm"]]
             if why is None:
@@ -123,7 +123,7 @@ class Repairs:
         return results
 
     def _lost(self, repair: Repair, at: str) -> Entry | str:
-        """The entry that promotes a lost version, or why it is not lost any more."""
+        """Return the entry that promotes a lost version, or the reason why it is no longer lost."""
         type_, name, version = (repair.target[key] for key in ("type", "algorithm", "version"))
         # After the same release the same id: of two runs, at once or not, one makes a release.
         known = f"drift {version} after {repair.target['after']}"
@@ -158,7 +158,7 @@ class Repairs:
         if why := self._needless(repair, newest):
             return why
         known = [stored.version_id for stored in newest.values()]
-        known += [one.id for one in self.check.executions.newest()[:1]]
+        known += [execution.id for execution in self.check.executions.newest()[:1]]
         digest = hashlib.sha256(" ".join(["drift", *known]).encode()).hexdigest()
         execution = self.check.executions.start(f"phaseline-{digest[:32]}")
         return Repaired(repair, f"execution {execution} was started", execution=execution)
@@ -224,9 +224,11 @@ class Repairs:
 
 
 def _groups(report: Report) -> list[list[Repair]]:
-    """The repairs of a report, each once, in the order in which they are made: together what can
-    be, which for promotions is those of one type."""
-    groups: dict[tuple[Action, str], dict[str, Repair]] = {}
+    """Return each repair of a report once, in the order of ORDER.
+
+    Repairs that can be carried out together are in one group, such as promotions of one type.
+    """
+    groups: dict[tuple[RepairAction, str], dict[str, Repair]] = {}
     for repair in (finding.repair for finding in report.findings):
         if repair is None:
             continue

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal[
+FindingKind = Literal[
     "lost-promotion",
     "lost-withdrawal",
     "edited-document",
@@ -30,14 +30,14 @@ Kind = Literal[
     "pipeline",
     "connection",
 ]
-Action = Literal["release", "build", "invalidate", "redeploy", "settle", "close"]
+RepairAction = Literal["release", "build", "invalidate", "redeploy", "settle", "close"]
 
 
 @dataclass(frozen=True)
 class Repair:
     """The repair of a finding: an action and its target, such as {"type": "opt", ...}."""
 
-    action: Action
+    action: RepairAction
     target: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -52,7 +52,7 @@ class Finding:
     is the path of the template that declares the subject, with the `line` if it is known.
     """
 
-    kind: Kind
+    kind: FindingKind
     subject: str
     found: str
     sentence: str

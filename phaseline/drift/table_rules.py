@@ -15,7 +15,7 @@ from phaseline.drift.report import Explained, Finding, Repair
 from phaseline.errors import InputError
 from phaseline.releases.release import WITHDRAWN, Release
 
-Key = tuple[str, str]
+ItemKey = tuple[str, str]
 """An algorithm: its type and its name."""
 
 
@@ -28,9 +28,9 @@ class Table:
     `malformed` the errors of invalid items.
     """
 
-    newest: dict[Key, str] = field(default_factory=dict)
-    active: set[Key] = field(default_factory=set)
-    bad: list[tuple[Key, str]] = field(default_factory=list)
+    newest: dict[ItemKey, str] = field(default_factory=dict)
+    active: set[ItemKey] = field(default_factory=set)
+    bad: list[tuple[ItemKey, str]] = field(default_factory=list)
     malformed: list[InputError] = field(default_factory=list)
 
 
@@ -135,26 +135,28 @@ def decided(releases: Iterable[Release], version: str) -> Release | None:
 
 
 def promotion(
-    found: Unreleased, document: Document, releases: Iterable[Release], at: datetime
+    unreleased: Unreleased, document: Document, releases: Iterable[Release], at: datetime
 ) -> Finding | Explained:
     """Return whether the promotion of a version above the active one was lost.
 
     `releases` are the algorithm's, the newest first. They are read only as far as needed.
     """
-    active = found.active.version if found.active else "nothing"
-    if found.waits:
+    active = unreleased.active.version if unreleased.active else "nothing"
+    if unreleased.waits:
         return Explained(
-            found.subject, f"{found.version} is tested and waits behind a hold; {active} is active"
+            unreleased.subject,
+            f"{unreleased.version} is tested and waits behind a hold; {active} is active",
         )
-    if release := decided(releases, found.version):
-        known = f"{found.version} is tested and was released before ({release.release_id});"
-        if found.active and found.active.who:
+    if release := decided(releases, unreleased.version):
+        known = f"{unreleased.version} is tested and was released before ({release.release_id});"
+        if unreleased.active and unreleased.active.who:
             return Explained(
-                found.subject, f"{known} {found.active.who} made {active} active afterwards"
+                unreleased.subject,
+                f"{known} {unreleased.active.who} made {active} active afterwards",
             )
-        return Explained(found.subject, f"{known} {active} became active afterwards")
-    hold = document.hold(found.algorithm, at)
-    held = document.entry(found.algorithm)
+        return Explained(unreleased.subject, f"{known} {active} became active afterwards")
+    hold = document.hold(unreleased.algorithm, at)
+    held = document.entry(unreleased.algorithm)
     remedy = (
         f"It is on hold by {hold.who} ({hold.reason}): resume it first."
         if hold
@@ -162,40 +164,41 @@ def promotion(
     )
     return Finding(
         kind="lost-promotion",
-        subject=found.subject,
-        found=f"{found.version} is tested, {active} is active",
-        sentence=f"{found.version} is tested but was never released; {active} is active. {remedy}",
+        subject=unreleased.subject,
+        found=f"{unreleased.version} is tested, {active} is active",
+        sentence=f"{unreleased.version} is tested but was never released; {active} is active."
+        f" {remedy}",
         repair=None
         if hold
         else Repair(
             "release",
             {
-                "type": found.type,
-                "algorithm": found.algorithm,
-                "version": found.version,
+                "type": unreleased.type,
+                "algorithm": unreleased.algorithm,
+                "version": unreleased.version,
                 "after": held.release if held else "",
             },
         ),
     )
 
 
-def withdrawal(found: Untested, item: Item | None, phase: str) -> Finding | Explained | None:
+def withdrawal(untested: Untested, item: Item | None, phase: str) -> Finding | Explained | None:
     """Return whether the withdrawal of an active version was lost.
 
     `item` is the version's item in the table now; the result is None if it is in the `phase`. The
     removal of an item withdraws nothing (algorithms/changes.py), so that it is explained if a
     person made the version active.
     """
-    subject, version = f"{found.type}/{found.algorithm}", found.active.version
-    if found.waits:
+    subject, version = f"{untested.type}/{untested.algorithm}", untested.active.version
+    if untested.waits:
         return Explained(subject, f"the withdrawal of {version} waits behind a hold")
     if item is None:
-        if found.active.who:
+        if untested.active.who:
             return Explained(
-                subject, f"{found.active.who} made {version} active; its item was removed"
+                subject, f"{untested.active.who} made {version} active; its item was removed"
             )
         why, state = "has no item", "the algorithms table no longer has its item"
-    elif item.type != found.type:
+    elif item.type != untested.type:
         why, state = "is of another type", f"its item is of the type {item.type!r}"
     elif item.phase != phase:
         why, state = "has left the phase", f"its item has the phase {item.phase!r}, not {phase!r}"

@@ -20,12 +20,12 @@ WEBSITE = "website"
 
 @dataclass(frozen=True)
 class Website:
-    """What was read of the website.
+    """The state of the website.
 
-    `bucket` is its bucket's listing, `manifest` the one there, `published` what was last verified.
-    `served` is the manifest that visitors get, or what is wrong with it, or None where it could not
-    be looked at; `pages` are the pages as visitors get them. `sources` has the documents' versions
-    that `manifest` names, where they exist.
+    `bucket` is the listing of its bucket, `manifest` the manifest there, and `published` the last
+    verified state. `served` is the manifest that visitors get, the error in it, or None if it could
+    not be fetched. `pages` are the pages as visitors get them. `sources` contains the document
+    versions that `manifest` names, if they exist.
     """
 
     bucket: Mapping[str, Listed]
@@ -47,16 +47,16 @@ def website(site: Website, newest: Mapping[str, Stored]) -> Iterator[Finding]:
 
 
 def _bucket(site: Website, newest: Mapping[str, Stored]) -> Iterator[Finding]:
-    found = ""
+    fault = ""
     if site.manifest is None:
         if site.published or any(stored.document.revision for stored in newest.values()):
-            found = f"its bucket has no {manifests.NAME} that can be read"
+            fault = f"its bucket has no {manifests.NAME} that can be read"
     elif site.published and site.published.publishing:
-        found = f"execution {site.published.publishing} began to publish, which was never verified"
+        fault = f"execution {site.published.publishing} began to publish, which was never verified"
     elif site.published and (names := _rewritten(site.bucket, site.published)):
-        found = f"its bucket is not as it was published: {listed(names)}"
-    if found:
-        yield _built("wrong-site", found, f"The website is in doubt: {found}.")
+        fault = f"its bucket is not as it was published: {listed(names)}"
+    if fault:
+        yield _built("wrong-site", fault, f"The website is in doubt: {fault}.")
 
 
 def _rewritten(bucket: Mapping[str, Listed], published: Published) -> list[str]:
@@ -112,9 +112,9 @@ def _cache(site: Website, manifest: ServedManifest) -> Iterator[Finding]:
     if site.served is None:
         return
     if isinstance(site.served, InputError):
-        found = f"no {manifests.NAME} that can be read"
+        fault = f"no {manifests.NAME} that can be read"
     elif is_stale(manifests.NAME, site.served.digest):
-        found = f"{manifests.NAME} of execution {site.served.execution}, not {manifest.execution}"
+        fault = f"{manifests.NAME} of execution {site.served.execution}, not {manifest.execution}"
     else:
         stale = sorted(key for key, page in site.pages.items() if is_stale(key, page.digest))
         wrong = sorted(
@@ -123,16 +123,16 @@ def _cache(site: Website, manifest: ServedManifest) -> Iterator[Finding]:
             if _has_other_headers(site, key, page)
         )
         if stale:
-            found = f"other content than its bucket: {listed(stale)}"
+            fault = f"other content than its bucket: {listed(stale)}"
         elif wrong:
-            found = f"other headers than its bucket: {listed(wrong)}"
+            fault = f"other headers than its bucket: {listed(wrong)}"
         else:
             return
     yield Finding(
         kind="old-cache",
         subject=WEBSITE,
-        found=found,
-        sentence=f"The CDN serves {found}. Invalidate it; then check the distribution's origin.",
+        found=fault,
+        sentence=f"The CDN serves {fault}. Invalidate it; then check the distribution's origin.",
         repair=INVALIDATE,
     )
 

@@ -23,7 +23,7 @@ from itertools import islice
 
 from phaseline.history.timeline import ended, seconds
 from phaseline.pipeline.actions import FAILED
-from phaseline.pipeline.recorder import Execution
+from phaseline.pipeline.recorder import RecordedExecution
 from phaseline.releases.release import DOCUMENT, VERIFIED, Release
 
 SECOND = len("2026-11-25T10:00:00")
@@ -59,7 +59,11 @@ class PromotionResult:
 
 
 def delivery_metrics(
-    releases: Iterable[Release], executions: Iterable[Execution], *, deployments: int, days: float
+    releases: Iterable[Release],
+    executions: Iterable[RecordedExecution],
+    *,
+    deployments: int,
+    days: float,
 ) -> DeliveryMetrics:
     """Return the metrics of a period of `days`.
 
@@ -98,7 +102,7 @@ def delivery_metrics(
 
 
 def _results(
-    releases: Sequence[Release], executions: Sequence[Execution]
+    releases: Sequence[Release], executions: Sequence[RecordedExecution]
 ) -> Iterator[PromotionResult]:
     """Yield the known results of the promotions among `releases`, which are sorted by time."""
     starts = [execution.started[:SECOND] for execution in executions]
@@ -114,8 +118,8 @@ def _results(
 
 
 def _first_carrier(
-    release: Release, executions: Sequence[Execution], starts: Sequence[str]
-) -> Execution | None:
+    release: Release, executions: Sequence[RecordedExecution], starts: Sequence[str]
+) -> RecordedExecution | None:
     """Return the first execution that carried the release, or None."""
     document = release.steps.get(DOCUMENT)
     if document is None:
@@ -128,7 +132,7 @@ def _first_carrier(
 
 
 def _result(
-    release: Release, first: Execution | None, following: Sequence[Release]
+    release: Release, first: RecordedExecution | None, following: Sequence[Release]
 ) -> PromotionResult | None:
     """Return the result of a promotion, or None while it is unknown.
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from phaseline import times
 from phaseline.pipeline.actions import RUNNING, Action
 from phaseline.pipeline.executions import SUCCEEDED
-from phaseline.pipeline.recorder import Execution
+from phaseline.pipeline.recorder import RecordedExecution
 from phaseline.releases.release import DOCUMENT, SUPERSEDED, VERIFIED, WAITING, Release
 from phaseline.slack.message_record import Posted
 
@@ -54,7 +54,7 @@ class Timeline:
 
 
 def timeline_of(
-    release: Release, executions: Iterable[Execution], message: Posted | None = None
+    release: Release, executions: Iterable[RecordedExecution], message: Posted | None = None
 ) -> Timeline:
     """Return the timeline of a release.
 
@@ -117,8 +117,8 @@ def _own(release: Release, end: str | None) -> Iterator[TimelineStep]:
 
 
 def _carriers(
-    release: Release, executions: Iterable[Execution], end: str | None
-) -> Iterator[Execution]:
+    release: Release, executions: Iterable[RecordedExecution], end: str | None
+) -> Iterator[RecordedExecution]:
     """Yield the executions that carried the release, up to the one that verified it."""
     for execution in sorted(executions, key=lambda execution: execution.started):
         # The release may have ended in the second in which the execution started.
@@ -130,7 +130,7 @@ def _carriers(
                 return
 
 
-def _verified_until(execution: Execution) -> datetime:
+def _verified_until(execution: RecordedExecution) -> datetime:
     """Return the end of the last successful verification, or the earliest time if there is none."""
     ends = (
         _time(action.updated)
@@ -141,7 +141,7 @@ def _verified_until(execution: Execution) -> datetime:
 
 
 def _pipeline(
-    release: Release, executions: Iterable[Execution], since: str
+    release: Release, executions: Iterable[RecordedExecution], since: str
 ) -> Iterator[TimelineStep]:
     """Yield the steps of `executions`, and the waits between them, beginning at `since`."""
     idle_since = since
@@ -153,7 +153,7 @@ def _pipeline(
             idle_since = max(idle_since, step.ended or step.started, key=_time)
 
 
-def _steps(release: Release, execution: Execution) -> Iterator[tuple[str, TimelineStep]]:
+def _steps(release: Release, execution: RecordedExecution) -> Iterator[tuple[str, TimelineStep]]:
     """Yield the steps of an execution with their stages.
 
     The actions of the Source stage form one step, and each other action is a step.

@@ -39,7 +39,7 @@ class Carried:
 
 
 @dataclass(frozen=True)
-class Execution:
+class RecordedExecution:
     """One execution that has ended. Times are ISO 8601, UTC, in milliseconds.
 
     `state` is the status in CodePipeline. `actions` are in the order of their start, and `updated`
@@ -79,7 +79,7 @@ class Recorder:
     dynamodb: "DynamoDBClient"
     table: str
 
-    def record(self, execution: str) -> Execution | None:
+    def record(self, execution: str) -> RecordedExecution | None:
         """Store the current state of an execution, and return it. Return None if no action ran.
 
         An older state never replaces a newer one, because a stage may be retried meanwhile, and
@@ -90,7 +90,7 @@ class Recorder:
             self._write(state)
         return state
 
-    def read(self, execution: str) -> Execution | None:
+    def read(self, execution: str) -> RecordedExecution | None:
         """Return the current state of an execution from CodePipeline, or None if no action ran."""
         detail = self.codepipeline.get_pipeline_execution(
             pipelineName=self.pipeline, pipelineExecutionId=execution
@@ -104,7 +104,7 @@ class Recorder:
             for source in detail.get("artifactRevisions", [])
             if "revisionId" in source
         }
-        return Execution(
+        return RecordedExecution(
             id=execution,
             state=detail["status"],
             started=ran[0].started,
@@ -118,7 +118,7 @@ class Recorder:
             actions=ran,
         )
 
-    def _write(self, execution: Execution) -> None:
+    def _write(self, execution: RecordedExecution) -> None:
         item = asdict(execution)
         try:
             self.dynamodb.put_item(
@@ -142,7 +142,7 @@ class Recorder:
         except ClientError as error:
             unless_condition_failed(error)
 
-    def between(self, since: str, until: str) -> Iterator[Execution]:
+    def between(self, since: str, until: str) -> Iterator[RecordedExecution]:
         """Return the stored executions that started from `since` to `until`, oldest first."""
         first, last = times.bounds(since, until)
         pages = self.dynamodb.get_paginator("query").paginate(
@@ -158,8 +158,8 @@ class Recorder:
         return (_execution(plain(item)) for page in pages for item in page["Items"])
 
 
-def _execution(item: Mapping[str, Any]) -> Execution:
-    return Execution(
+def _execution(item: Mapping[str, Any]) -> RecordedExecution:
+    return RecordedExecution(
         id=item["id"],
         state=item["state"],
         started=item["started"],

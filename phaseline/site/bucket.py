@@ -46,7 +46,8 @@ class Site:
     metadata_bucket: str
 
     def listing(self) -> dict[str, Listed]:
-        """Every object of the website's bucket; its ETag is the MD5 of what we upload."""
+        """Return all objects of the website's bucket. Their ETag is the MD5 of the uploaded
+        content."""
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
         return {
             item["Key"]: Listed(
@@ -57,9 +58,9 @@ class Site:
         }
 
     def upload(self, key: str, body: IO[bytes] | bytes, listed: Listed | None, **more: Any) -> bool:
-        """Write an object over the one that was `listed`; False where that is not there any more.
+        """Replace the object that was `listed`. Return False if it has changed since.
 
-        So an upload that comes late can't replace what a later publication wrote.
+        So a late upload cannot replace the file of a later publication.
         """
         condition: Any = {"IfMatch": f'"{listed.digest}"'} if listed else {"IfNoneMatch": "*"}
         try:
@@ -112,7 +113,8 @@ class Site:
         return known is None or known.publishing == execution
 
     def remember(self, verified: Published, etag: str | None) -> bool:
-        """Store what was verified last over the state with `etag`, unless that changed."""
+        """Store the last verified publication over the state with `etag`. Return False if it
+        changed."""
         return self._replace(verified, etag)
 
     def _replace(self, state: Published, etag: str | None) -> bool:

@@ -154,12 +154,12 @@ class Cdn:
 
 
 def paths(changed: Sequence[str] | None) -> tuple[str, ...]:
-    """The paths to invalidate for `changed` files (`/blog/index.html`), sorted.
+    """Return the sorted paths to invalidate for `changed` files (`/blog/index.html`).
 
-    Each is one that CloudFront takes. Together they name every spelling in which visitors may
-    have asked for the files: a name with other characters than PLAIN is covered by its beginning
-    and an asterisk. An index page counts for its directory too, since a function of the
-    distribution leads from there to it. None means that everything may have changed.
+    CloudFront accepts each of them. Together they match every spelling in which visitors may have
+    requested the files: a name with other characters than PLAIN is replaced by its beginning and an
+    asterisk. For an index page, the path of its directory is added, because a function of the
+    distribution serves the page there. None means that all files may have changed.
     """
     if changed is None:
         return EVERYTHING
@@ -180,7 +180,7 @@ def _is_index(path: str) -> bool:
 
 
 def _named(path: str) -> str:
-    """The path itself, or its beginning and an asterisk where it can't be named exactly."""
+    """Return the path, or its beginning and an asterisk if CloudFront cannot match it exactly."""
     for position, sign in enumerate(path):
         if sign not in PLAIN:
             return f"{path[:position]}*"

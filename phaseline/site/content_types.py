@@ -1,7 +1,7 @@
-"""Pure: the Content-Type of a file, by its name and, where that says nothing, by its content.
+"""Pure: the Content-Type of a file, by its name or, without a suffix, by its content.
 
-The table holds what websites consist of, as registered with IANA. The standard library's table is
-another one in each version of Python, so the same build would be served otherwise after an upgrade.
+The table contains the usual types of websites, as registered with IANA. The table of the standard
+library differs between versions of Python, so an upgrade could change how the same build is served.
 https://www.iana.org/assignments/media-types/media-types.xhtml
 """
 
@@ -102,21 +102,21 @@ _BEGINNINGS: Final = (
 
 
 def by_name(key: str) -> str:
-    """The Content-Type that a file's name says; text is UTF-8."""
+    """Return the Content-Type for the suffix of a file's name. Text is UTF-8."""
     name = key.rpartition("/")[2]
     stem, dot, suffix = name.rpartition(".")
     return _utf8(_NAMES.get(name) or (_TYPES.get(suffix.lower()) if dot and stem else None))
 
 
 def has_suffix(key: str) -> bool:
-    """Whether the name of a file says what it is. A version, as in `v1.2`, is no suffix."""
+    """Return whether the name of a file has a suffix. A version, as in `v1.2`, is not one."""
     name = key.rpartition("/")[2]
     stem, dot, suffix = name.rpartition(".")
     return name in _NAMES or bool(dot and stem and suffix and not suffix.isdecimal())
 
 
 def by_content(head: bytes) -> str:
-    """The Content-Type of a file without a suffix, by its first bytes."""
+    """Return the Content-Type of a file without a suffix, by its first bytes."""
     try:
         # Incremental, because the last character may be cut.
         decoder = codecs.getincrementaldecoder("utf-8-sig")()

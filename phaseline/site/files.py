@@ -1,12 +1,12 @@
-"""Pure: the objects of the website's bucket that a build comes to.
+"""Pure: the objects of the website's bucket for a build.
 
-They are the files of the build that are for visitors, and what lets visitors ask for a page by a
-clean URL, as the servers of Hugo, Next.js, Docusaurus and others have it:
+These are the public files of the build, and the objects that let visitors request a page by a clean
+URL, as the servers of Hugo, Next.js, Docusaurus and others do:
 
-    about.html        is at /about too, as a second object with the same content
-    blog/index.html   is at /blog/, by a function of the distribution, and /blog leads there, by an
-                      empty object whose metadata name the place
-    404.html          is what visitors get where there is nothing, a plain one if the build has none
+    about.html        is also at /about, as a second object with the same content
+    blog/index.html   is at /blog/, by a function of the distribution. /blog redirects there, by an
+                      empty object whose metadata contain the location
+    404.html          is served for missing files; a plain page if the build has none
 """
 
 import unicodedata
@@ -46,14 +46,14 @@ LOCATION_LIMIT: Final = 1_500
 
 @dataclass(frozen=True)
 class File:
-    """One object of the website: the name of its content in the build, or the content itself."""
+    """An object of the website: the name of its file in the build, or its content."""
 
     source: str | bytes
     headers: Headers
 
 
 def is_key(name: str) -> bool:
-    """Whether the name of a file in a build can be a key that visitors ask for."""
+    """Return whether the name of a file in a build can be a key that visitors request."""
     parts = name.split("/")
     return (
         len(name.encode("utf-8", "surrogatepass")) <= KEY_LIMIT
@@ -64,17 +64,17 @@ def is_key(name: str) -> bool:
 
 
 def is_for_visitors(name: str) -> bool:
-    """Whether a file of a build is published: not those of git, of editors and of Phaseline."""
+    """Return whether a file is published. Files of git, editors and Phaseline are not."""
     parts = name.removeprefix(f"{_FOR_VISITORS}/").split("/")
     hidden = any(part.startswith(".") and part not in _FOLDERS for part in parts)
     return not hidden and not _LEFT_BEHIND & set(parts)
 
 
 def of(names: Iterable[str], head: Callable[[str], bytes], rules: Rules | None) -> dict[str, File]:
-    """The objects by their keys, of a build with files of these `names`.
+    """Return the objects by key, for a build with files of these `names`.
 
-    `head` gives the first bytes of a file, and is asked for files without a suffix. Raises
-    InputError for a rule that must not be.
+    `head` returns the first bytes of a file. It is called for files without a suffix. Raises
+    InputError for a forbidden rule.
     """
     shown = sorted(filter(is_for_visitors, names))
     bundled, made = hashed.folders(shown), {}
@@ -91,7 +91,7 @@ def of(names: Iterable[str], head: Callable[[str], bytes], rules: Rules | None) 
 
 
 def _clean(files: Mapping[str, File]) -> dict[str, File]:
-    """The objects that clean URLs need, where the build has no file of that name."""
+    """Return the objects for clean URLs at which the build has no file."""
     made = {}
     for key, file in files.items():
         folder, _, name = key.rpartition("/")

@@ -1,8 +1,8 @@
-"""Pure: whether the name of a file changes with its content, so that it may be kept for ever.
+"""Pure: whether the name of a file changes with its content, so that browsers may keep it for ever.
 
-A name that is taken for one by mistake is never asked for again by whoever has it; one that is
-missed is asked for again after a minute. So only what is sure counts. A frontend can say more in
-phaseline-headers.json.
+If a name is wrongly taken for a hashed one, browsers never request the file again. If a hashed name
+is missed, they request it again after a minute. So only certain names count. A frontend can name
+others in phaseline-headers.json.
 """
 
 import re
@@ -35,8 +35,11 @@ CERTAIN: Final = 5
 
 
 def folders(names: Iterable[str]) -> frozenset[str]:
-    """The folders whose scripts and styles a bundler named: all end in eight characters that may be
-    a hash, and at least one in such that are no word."""
+    """Return the folders whose scripts and styles a bundler named.
+
+    All their names end in eight characters that may be a hash, and at least one in characters that
+    are not a word.
+    """
     tails = defaultdict(list)
     for name in names:
         if name.endswith(_SCRIPTS):
@@ -49,7 +52,7 @@ def folders(names: Iterable[str]) -> frozenset[str]:
 
 
 def is_hashed(key: str, bundled: Container[str] = ()) -> bool:
-    """Whether the name of this file changes with its content; a page's never does.
+    """Return whether the name of this file changes with its content. That of a page never does.
 
     `bundled` are the folders whose scripts a bundler named.
     """
@@ -76,7 +79,7 @@ def _is_hex(part: str) -> bool:
 
 
 def _tail(name: str) -> str:
-    """The eight characters after a hyphen or dot at the end of a name, or fewer."""
+    """Return the eight characters after a hyphen or dot at the end of a name, or fewer."""
     stem = name.rpartition("/")[2].removesuffix(".map").rpartition(".")[0]
     before, tail = stem[:-8], stem[-8:]
     return tail if len(before) > 1 and before.endswith(("-", ".")) else ""

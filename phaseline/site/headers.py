@@ -1,15 +1,15 @@
-"""Pure: the headers with which a file is served, and the rules of a frontend about them.
+"""Pure: the headers with which a file is served, and a frontend's rules for them.
 
-S3 keeps the headers with each object, and CloudFront passes them on. They are part of what a file
-is: two files of equal content with other headers are not the same.
+S3 stores the headers with each object, and CloudFront passes them on. They are part of a file:
+files with equal content and different headers are different.
 
 A frontend may set headers in the file phaseline-headers.json, which is not published:
 
     {"/assets/*": {"Cache-Control": "public, max-age=31536000, immutable"},
      "/feeds/all": {"Content-Type": "application/rss+xml"}}
 
-A pattern is the path of a file, in which `*` stands for any characters, slashes included. Where
-several match, the last one that sets a header wins.
+A pattern is the path of a file, in which `*` stands for any characters, including slashes. If
+several patterns match, the last one that sets a header is used.
 """
 
 import hashlib
@@ -47,7 +47,7 @@ _VALUE: Final = re.compile(r"[!-~]([ -~]*[!-~])?")
 class Headers:
     """The headers of one file.
 
-    `location` is set where visitors are redirected: the path to which, percent-encoded.
+    `location` is the percent-encoded path to which visitors are redirected, or empty.
     """
 
     content_type: str
@@ -59,12 +59,12 @@ class Headers:
 
     @property
     def is_page(self) -> bool:
-        """Whether this is a page, which refers to other files and changes under its name."""
+        """Whether the file is a page, which refers to other files and keeps its name."""
         return self.content_type.startswith(("text/html", "application/xhtml+xml"))
 
     @property
     def is_immutable(self) -> bool:
-        """Whether browsers keep the file without asking for it again."""
+        """Whether browsers keep the file without requesting it again."""
         return "immutable" in self.cache_control.lower()
 
     @property
@@ -74,7 +74,7 @@ class Headers:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def arguments(self) -> dict[str, Any]:
-        """The headers as S3's PutObject takes them."""
+        """The headers as arguments of S3's PutObject."""
         given = {
             header.title().replace("-", ""): getattr(self, name) for header, name in _FIELDS.items()
         }
@@ -83,13 +83,13 @@ class Headers:
 
 
 def served(answer: Mapping[str, str]) -> Headers:
-    """The headers of an answer that a visitor got; names in lower case."""
+    """Return the headers of a visitor's answer, whose names are in lower case."""
     fields: dict[str, Any] = {name: answer.get(header) for header, name in _FIELDS.items()}
     return Headers(**fields, location=answer.get(f"x-amz-meta-{_LOCATION}"))
 
 
 def default(key: str, content_type: str, bundled: Container[str] = ()) -> Headers:
-    """The headers of a file about which the frontend says nothing.
+    """Return the headers of a file for which the frontend has no rule.
 
     `bundled` are the folders whose scripts a bundler named.
     """
@@ -106,21 +106,21 @@ class Rule:
     fields: Mapping[str, str]
 
     def matches(self, key: str) -> bool:
-        """Whether the file with this key is meant."""
+        """Return whether the pattern matches the file with this key."""
         parts = map(re.escape, self.pattern.split("*"))
         return re.fullmatch(".*".join(parts), f"/{key}", re.DOTALL) is not None
 
 
 @dataclass(frozen=True)
 class Rules:
-    """The rules of a frontend. The manifest has none: visitors must get a new one at once."""
+    """The rules of a frontend. None applies to the manifest, which must not be cached for long."""
 
     rules: Sequence[Rule]
     where: str
 
     def apply(self, key: str, headers: Headers) -> Headers:
-        """The headers of a file. Raises InputError for a page that would never be asked for
-        again."""
+        """Return the headers of a file. Raises InputError for a page that browsers would keep for
+        ever."""
         if key == MANIFEST:
             return headers
         for rule in self.rules:
@@ -140,7 +140,7 @@ class Rules:
 
 
 def parse(data: bytes, where: str) -> Rules:
-    """The rules in the file that a frontend has for them. Raises InputError, naming `where`."""
+    """Parse the file with a frontend's rules. Raises InputError, which names `where`."""
     try:
         body = json.loads(data.decode("utf-8-sig"), object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:

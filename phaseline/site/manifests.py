@@ -158,9 +158,9 @@ def fetch_file(
     timeout: float = TIMEOUT,
     clock: Callable[[], float] = time.monotonic,
 ) -> ServedFile:
-    """A file as visitors get it; `key` is its key in the website's bucket.
+    """Return a file as visitors get it. `key` is its key in the website's bucket.
 
-    Raises as `fetch` does.
+    Raises the errors of `fetch`.
     """
     data, headers = _read(site_url, quote(key), timeout, clock)
     return ServedFile(digest(data), headers)

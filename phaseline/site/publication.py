@@ -36,10 +36,10 @@ RETAINED_LIMIT = 20_000
 
 @dataclass(frozen=True)
 class Listed:
-    """An object as the bucket's listing shows it: its ETag, and when it was written (ISO 8601).
+    """An object in the listing of the bucket: its ETag, and the time of its last write (ISO 8601).
 
-    A listing shows no headers. But whoever changes them writes the object anew, so they are as
-    they were as long as the time is.
+    A listing has no headers. But a change of the headers is a write of the object, so the headers
+    are unchanged while the time is.
     """
 
     digest: str
@@ -50,18 +50,18 @@ class Listed:
 class Publication:
     """The plan of one execution's publication.
 
-    `keys` maps each file of the build to its MD5 in hex. `changed` are the paths to invalidate
-    (None for all). `stale` are the keys of the bucket that the build lacks. `documents` is the
-    manifest's, as JSON. `outcome` is published, or superseded where the website shows newer
-    documents than this build was made of; then nothing is done.
+    `keys` maps each file of the build to its MD5 in hex. `changed` contains the paths to
+    invalidate, or is None for all paths. `stale` contains the keys of the bucket that the build
+    lacks. `documents` is the manifest's, as JSON. `outcome` is published, or superseded if the
+    website shows newer documents than those of the build. A superseded build is not uploaded.
 
-    `headers` has the digest of each file's headers. `again` names what has the right content in
-    the bucket and perhaps other headers, with the time when it was written: as long as the
-    listing shows this time, it is uploaded again.
+    `headers` contains the digest of each file's headers. `again` names the files that have the
+    right content in the bucket and perhaps other headers, with the time of their last write. They
+    are uploaded again while the listing shows this time.
 
-    `number` orders publications: it grows with each one that begins. `at` is when it began, for
-    people and for RETENTION (ISO 8601, UTC). `lasting` has the digests of headers that let browsers
-    keep a file for ever.
+    `number` orders publications: it grows with each one that begins. `at` is the time at which it
+    began, for people and for RETENTION (ISO 8601, UTC). `lasting` contains the digests of headers
+    with which browsers may keep a file for ever.
     """
 
     execution: str
@@ -83,9 +83,9 @@ class Publication:
 
 @dataclass(frozen=True)
 class Retained:
-    """A file of an earlier publication, as the bucket's listing shows it.
+    """A file of an earlier publication, as in the listing of the bucket.
 
-    `since` is when the first publication without it began (ISO 8601, UTC).
+    `since` is the time at which the first publication without it began (ISO 8601, UTC).
     """
 
     digest: str
@@ -97,15 +97,15 @@ class Retained:
 class Published:
     """The content of the bucket after the last verified publication.
 
-    `publishing` is the execution that has begun to change that since, and is not verified yet:
-    while there is one, caches may hold what it uploaded, even where it was restored later.
-    `headers` has the digest of each file's headers, and `modified` the time at which this file
-    was written with them. A file that was written by others since has none.
+    `publishing` is the execution that has begun to change the content since and is not verified
+    yet. Meanwhile, caches may hold the files that it uploaded, even if they were restored later.
+    `headers` contains the digest of each file's headers, and `modified` the time of the write with
+    these headers. A file that others wrote since has neither.
 
     `number` is that of the verified publication, and `begun` that of the newest one that began.
-    `lasting` is the publication's. `retained` has the files that stay for browsers which hold
-    older pages. `uploading` has the digests of the lasting files of all publications that began
-    after it: visitors may hold their pages, too.
+    `lasting` is the publication's. `retained` contains the files that stay for browsers with older
+    pages. `uploading` contains the digests of the lasting files of all publications that began
+    after it, because visitors may have their pages, too.
     """
 
     keys: Mapping[str, str]
@@ -121,16 +121,16 @@ class Published:
     uploading: Mapping[str, str] = field(default_factory=dict)
 
     def is_as_written(self, key: str, listed: Listed | None) -> bool:
-        """Whether an object is the one that was verified: with its content and its headers.
+        """Return whether an object has the verified content and headers.
 
-        A retained one may be missing, because nothing can bring it back.
+        A retained object may be missing, because nothing can restore it.
         """
         if kept := self.retained.get(key):
             return listed in (None, Listed(kept.digest, kept.modified))
         return listed == Listed(self.keys.get(key, ""), self.modified.get(key, ""))
 
     def is_content(self, present: Mapping[str, str]) -> bool:
-        """Whether a bucket has these files and no others, except for retained ones."""
+        """Return whether a bucket has these files and no others except retained ones."""
         return self.keys == {
             key: digest
             for key, digest in present.items()
@@ -138,7 +138,7 @@ class Published:
         }
 
     def number_of(self, execution: str) -> int | None:
-        """The number of the publication of an execution, if that is the verified or newest one."""
+        """Return the number of an execution's publication if it is the verified or newest one."""
         if execution == self.publishing:
             return self.begun
         return self.number if execution == self.execution else None
@@ -160,17 +160,17 @@ def plan(
     in_bucket: ServedManifest | None,
     published: Published | None,
 ) -> Publication:
-    """What to do to bring `build` (key -> MD5), with `headers` (key -> digest), into a `bucket`.
+    """Return the plan for `build` (key -> MD5), with `headers` (key -> digest), and a `bucket`.
 
     `at` is the time, and `lasting` are the digests of headers with which browsers keep a file.
 
-    `in_bucket` is the bucket's own manifest. The build is too old if it is older than this manifest
-    or than `published`, since the newest publication may not be verified yet.
+    `in_bucket` is the manifest in the bucket. The build is superseded if it is older than this
+    manifest or than `published`, because the newest publication may not be verified yet.
 
-    The changed files are invalidated if the bucket is as it was last verified, and if no execution
-    has begun to change it since. Otherwise an earlier execution uploaded files and may not have
-    invalidated them, so caches may have any content. Then all files are invalidated, which counts
-    as one path.
+    The changed files are invalidated if the bucket equals the last verified state, and if no
+    execution has begun to change it since. Otherwise an earlier execution may have uploaded files
+    without invalidating them, so caches may have any content. Then all files are invalidated, which
+    counts as one path.
     """
     floors = [known.revisions for known in (in_bucket, published) if known]
     superseded = any(is_older(manifest.revisions, floor) for floor in floors)
@@ -200,11 +200,11 @@ def plan(
 
 
 def _number(execution: str, published: Published | None, at: str) -> int:
-    """The number of the publication that `execution` begins at the time `at`.
+    """Return the number of the publication that `execution` begins at the time `at`.
 
-    It is higher than that of the state, whatever the clock says. And it is at least the number of
-    seconds since the epoch, so that it also grows if a person deleted the state or put an earlier
-    one back.
+    It is higher than that of the state, even if the clock is wrong. It is at least the number of
+    seconds since the epoch, so that it also grows after a person deleted the state or restored an
+    earlier one.
     """
     if published and published.publishing == execution:
         return published.begun
@@ -213,7 +213,7 @@ def _number(execution: str, published: Published | None, at: str) -> int:
 
 
 def begun(plan: Publication, known: Published | None) -> Published:
-    """The state once the execution of `plan` has begun to publish, from the state before."""
+    """Return the state after the execution of `plan` has begun to publish."""
     known = known or Published(keys={}, documents={}, execution="")
     lasting = {
         key: digest for key, digest in plan.keys.items() if plan.headers.get(key) in plan.lasting
@@ -230,23 +230,24 @@ def _has_headers(
     bucket: Mapping[str, Listed],
     published: Published | None,
 ) -> bool:
-    """Whether an object is known to have the headers that it is to have."""
+    """Return whether an object is known to have the right headers."""
     known = published is not None and published.is_as_written(key, bucket.get(key))
     return bool(known and published and published.headers.get(key) == headers.get(key))
 
 
 def digests(bucket: Mapping[str, Listed]) -> dict[str, str]:
-    """The ETags alone."""
+    """Return the ETags."""
     return {key: listed.digest for key, listed in bucket.items()}
 
 
 def verified(
     done: Publication, bucket: Mapping[str, Listed], before: Published | None
 ) -> Published:
-    """The state once `done` is verified, from what the bucket holds then and the state `before`.
+    """Return the state after `done` was verified, from the bucket and the state `before`.
 
-    The manifest is written last. What was written after it, others wrote: its headers are not
-    known, and the next publication writes it again. A later execution that has begun stays noted.
+    The manifest is written last. An object that was written after it is by others: its headers are
+    unknown, and the next publication writes it again. A later execution that has begun stays in the
+    state.
     """
     manifest = bucket.get(MANIFEST)
     is_own = manifest is not None and manifest.digest == done.keys.get(MANIFEST)
@@ -275,10 +276,12 @@ def verified(
 def _retained(
     done: Publication, bucket: Mapping[str, Listed], before: Published
 ) -> dict[str, Retained]:
-    """The files that stay although `done` does not name them, the newest if there are too many.
+    """Return the files that stay although `done` does not name them, or the newest if there are
+    too many.
 
-    They are the lasting files of the publication `before` and of those that began since, and those
-    that stayed then and have not stayed for RETENTION. Only files that nobody wrote since count.
+    These are the lasting files of the publication `before` and of those that began since, and
+    earlier retained files that have not stayed for RETENTION. A file that somebody else wrote since
+    does not stay.
     """
     dropped = {
         key: Retained(listed.digest, listed.modified, done.at)
@@ -299,7 +302,7 @@ def _retained(
 
 
 def removed(done: Publication, after: Published) -> tuple[str, ...]:
-    """The files to delete once `done` is verified, with the state `after` that."""
+    """Return the files to delete after `done` was verified, with the state `after` that."""
     return tuple(key for key in done.stale if key not in after.retained)
 
 
@@ -309,7 +312,7 @@ def is_older(revisions: Mapping[str, int], other: Mapping[str, int]) -> bool:
 
 
 def is_page(key: str) -> bool:
-    """Whether a file is a page, by its name."""
+    """Return whether a file is a page, by its name."""
     return key.endswith((".html", ".htm", ".xhtml", ".xht"))
 
 
@@ -320,11 +323,11 @@ def order(
     written: Container[str] = (),
     page: Callable[[str], bool] = is_page,
 ) -> tuple[tuple[str, ...], ...]:
-    """The keys to upload, in groups: no group starts before the one before it is up.
+    """Return the keys to upload, in groups. A group starts after the previous one is uploaded.
 
-    First what pages refer to, then the pages, then the manifest, which so never names what is
-    not there. What the bucket holds already is left out, by its ETag, and where it is to be
-    uploaded `again`, by the time when it was written or by being `written` already.
+    Files that pages refer to come first, then the pages, then the manifest. So the manifest never
+    names a file that is missing. A file that the bucket has is left out: by its ETag or, if it is
+    to be uploaded `again`, by the time of its last write or because it was `written`.
     """
 
     def is_there(key: str, digest: str) -> bool:

@@ -58,9 +58,9 @@ class Build:
 
     @cached_property
     def files(self) -> dict[str, File]:
-        """The website's objects by their keys.
+        """The website's objects by key.
 
-        Raises InputError for a name that no website has, and for a wrong file of headers.
+        Raises InputError for a name that is not a valid key, and for an invalid file of headers.
         """
         names = self._names()
         rules = None
@@ -116,7 +116,7 @@ class Build:
 
     @contextmanager
     def opened(self, file: File) -> Iterator[tuple[IO[bytes], int]]:
-        """The content of an object, and its bytes in number."""
+        """Yield the content of an object and its size in bytes."""
         if isinstance(file.source, bytes):
             yield io.BytesIO(file.source), len(file.source)
             return
@@ -125,7 +125,7 @@ class Build:
 
     @cached_property
     def digests(self) -> dict[str, str]:
-        """The MD5 of each object's content by its key."""
+        """The MD5 of each object's content by key."""
         known = {file: self._digest(file) for file in set(self.files.values())}
         return {key: known[file] for key, file in self.files.items()}
 
@@ -165,7 +165,7 @@ class Build:
 
 @contextmanager
 def unpacked(s3: "S3Client", artifact: Artifact) -> Iterator[Build]:
-    """The build in `artifact`, kept on disk and not in memory while it is open."""
+    """Yield the build in `artifact`, which is kept on disk and not in memory."""
     with tempfile.TemporaryFile() as file:
         shutil.copyfileobj(
             s3.get_object(Bucket=artifact.bucket, Key=artifact.key)["Body"], file, 1024 * 1024
@@ -252,7 +252,7 @@ def _read(site: Site, target: Artifact) -> Publication | None:
 
 
 def _store(site: Site, target: Artifact, plan: Publication) -> Publication:
-    """Store a plan, and return it; or the plan of another invocation that was faster."""
+    """Store a plan and return it, or the plan of another invocation that was faster."""
     if jobs.write(site.s3, target, publication.render(plan)):
         return plan
     return publication.parse(jobs.read(site.s3, target) or b"", target.where)
@@ -261,12 +261,12 @@ def _store(site: Site, target: Artifact, plan: Publication) -> Publication:
 def _upload(
     site: Site, build: Build, stored: Publication, time_left: Callable[[], float]
 ) -> str | None:
-    """Bring the bucket to the plan, group by group; None where the time is up before the end.
+    """Upload the files of the plan, group by group. Return None if the time is up before the end.
 
-    The bucket is listed again after each group, because the Verify action of the execution
-    before this one may be pruning files that it could not know to be wanted again. Then it is
-    asked whether a later execution has begun: this one may be a second delivery that comes late.
-    What is uploaded after that replaces only what was listed.
+    The bucket is listed again after each group, because the Verify action of the previous execution
+    may delete files that this build has again. Then the state is read: if a later execution has
+    begun, this invocation may be a late second delivery. An upload after that replaces only the
+    listed object.
     """
     objects = build.files
     written: set[str] = set()
@@ -299,7 +299,7 @@ def _upload_one(
     time_left: Callable[[], float],
     key: str,
 ) -> bool:
-    """Upload an object, unless the time is up; the next listing shows whether it is there."""
+    """Upload an object, unless the time is up. The next listing shows the result."""
     if time_left() <= 0:
         return False
     file = objects[key]

@@ -120,7 +120,10 @@ class Verification:
     def _finish(
         self, done: Publication, manifest: ServedManifest, progress: Mapping[str, Any]
     ) -> Done | Continue:
-        """Close the releases, note what is live, prune, and remember: each may be repeated."""
+        """Close the releases, record what is live, delete old files and store the verified state.
+
+        Each of these may be repeated.
+        """
         if self._overtaken(done):  # a later execution published meanwhile
             return Done({"outcome": OVERTAKEN})
         bucket = self.site.listing()
@@ -163,7 +166,7 @@ class Verification:
         """Close up to CLOSES of the releases that the manifest proves.
 
         Return the progress: whether all are `closed`, and the numbers of those that `ended` so far.
-        Closed releases are open no more, so the next invocation begins with those that are left.
+        Closed releases are not open any more, so the next invocation begins with the others.
         """
         open_releases = [
             release for type_ in manifest.documents for release in self.ledger.open_releases(type_)
@@ -188,12 +191,13 @@ class Verification:
         bucket: Mapping[str, Listed],
         token: Mapping[str, Any] | None,
     ) -> Progress | None:
-        """Delete the files that need not stay, then invalidate them; the progress, or None at the
-        end.
+        """Delete the files that need not stay, and then invalidate them.
 
-        They are deleted first, because a visitor would bring them back into the cache. All of them
-        are named, also those that an earlier invocation deleted before it died. Nothing is removed
-        while a later execution publishes, which may need an old file again.
+        Return the progress of the invalidation, or None if it is complete. The files are deleted
+        first, because otherwise a visitor's request would put them into the cache again. All of
+        them are invalidated, including those that an earlier invocation deleted before it failed.
+        No file is deleted while a later execution publishes, because its build may have an old file
+        again.
         """
         removed = publication.removed(done, after)
         self.site.prune([key for key in removed if key in bucket])

@@ -38,7 +38,7 @@ json_option = click.option(
 
 
 @dataclass
-class Step:
+class ConsoleStep:
     """A step of a command: its title, its result in a few words, its duration in seconds, and the
     page with details."""
 
@@ -59,18 +59,18 @@ class Console:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     clock: Callable[[], float] = time.monotonic
     heartbeat: float = HEARTBEAT
-    steps: list[Step] = field(default_factory=list, init=False)
+    steps: list[ConsoleStep] = field(default_factory=list, init=False)
     _last_output: float = field(default=0.0, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     @contextmanager
-    def step(self, title: str) -> Iterator[Step]:
+    def step(self, title: str) -> Iterator[ConsoleStep]:
         """Print the number, the title and the duration of the code inside.
 
         Print a line every HEARTBEAT seconds, and at the end the result that the code sets on the
         step. A step that raises an error has failed.
         """
-        step = Step(title)
+        step = ConsoleStep(title)
         self.steps.append(step)
         label = f"[{len(self.steps)}/{self.total}] {title}"
         self.progress(label, style="bold")

@@ -7,23 +7,12 @@ not end in time.
 
 import json
 import os
-import sysconfig
-import time
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
-from phaseline.deploy.change_sets import ResourceChange
-from phaseline.deploy.execute import Apply, DeployResult, Executor, Preview, deploy
-from phaseline.deploy.parameters import Sections, read
-from phaseline.deploy.plan import EVERY, STACKS, TEMPLATES, Plan
-from phaseline.deploy.stack_status import Event
-from phaseline.deploy.stacks import Stacks
-from phaseline.errors import ConfigurationError
-from phaseline.github.markdown import indented
+from phaseline.deploy.execute import Apply, Executor, Preview, deploy
+from phaseline.deploy.plan import EVERY, STACKS
 from scripts.cli import aws
 from scripts.cli.console import Console, json_option
 from scripts.cli.options import (
@@ -34,10 +23,10 @@ from scripts.cli.options import (
     parameters_option,
     timeout_option,
 )
+from scripts.deploy import result_text
+from scripts.deploy.plan import make_plan
+from scripts.deploy.stacks import make_stacks
 from scripts.github import job
-
-REPOSITORY = Path(__file__).parents[2]
-SIGNS = {"Add": "+", "Modify": "~", "Remove": "-"}
 
 
 @click.command(name="deploy", help=__doc__)
@@ -78,103 +67,8 @@ def command(
     s3 = aws.client("s3")
     executor: Executor = Preview(stacks, s3) if dry_run else Apply(stacks, s3)
     outcome = deploy(plan, executor, stacks, console.step)
-    data, lines = as_data(environment, dry_run, outcome), list(as_lines(dry_run, outcome))
+    data = result_text.data(environment, dry_run, outcome)
+    lines = list(result_text.lines(dry_run, outcome))
     console.result(data, lines)
     job.write_outputs(os.environ, {"result": json.dumps(data, sort_keys=True)})
-    job.write_summary(os.environ, as_markdown(environment, lines))
-
-
-def make_plan(
-    environment: str,
-    parameters_file: Path | None,
-    overrides: Iterable[tuple[str, str]],
-    selected: Iterable[str],
-    role_arn: str = "",
-) -> Plan:
-    """Return the plan of an environment from this repository and the parameters file."""
-    folder = REPOSITORY / "infra"
-    return Plan(
-        environment=environment,
-        selected=frozenset(selected),
-        templates={name: (folder / f"{TEMPLATES[name]}.yaml").read_text() for name in EVERY},
-        sections=_sections(environment, parameters_file),
-        overrides=dict(overrides),
-        repository=REPOSITORY,
-        environment_paths=[Path(sysconfig.get_path("purelib"))],
-        role_arn=role_arn,
-    )
-
-
-def make_stacks(console: Console, timeout: float) -> Stacks:
-    """Return the account's stacks. The console prints their events."""
-    return Stacks(
-        aws.client("cloudformation"),
-        clock=time.monotonic,
-        sleep=time.sleep,
-        progress=lambda event: console.progress(_line(event)),
-        limit=timeout,
-    )
-
-
-def _sections(environment: str, file: Path | None) -> Sections:
-    """Return the sections of the parameters file, or none if the environment has no file."""
-    path = file or REPOSITORY / "infra" / "parameters" / f"{environment}.json"
-    try:
-        return read(path.read_text("utf-8"), str(path), EVERY)
-    except FileNotFoundError as error:
-        if file is None:
-            return {}
-        raise ConfigurationError(
-            str(path), "the parameters file does not exist", "Correct the path in --parameters."
-        ) from error
-
-
-def _line(event: Event) -> str:
-    line = f"  {event.stack}: {event.resource} {event.status}"
-    return f"{line}: {event.reason}" if event.reason else line
-
-
-def as_data(environment: str, dry_run: bool, outcome: DeployResult) -> dict[str, Any]:
-    """Return the outcome as --json prints it."""
-    return {
-        "environment": environment,
-        "dry_run": dry_run,
-        "stacks": {name: asdict(result) for name, result in outcome.stacks.items()},
-        "documents": outcome.documents,
-        "packages": {
-            upload.package.name: {
-                "key": str(upload.key),
-                "code_sha256": upload.key.code_sha256,
-                "size": upload.package.size,
-                "sent": upload.sent,
-            }
-            for upload in outcome.packages
-        },
-    }
-
-
-def as_lines(dry_run: bool, outcome: DeployResult) -> Iterator[str]:
-    """Return the lines for people: the changes of each stack, and then its outputs."""
-    would = "would be " if dry_run else ""
-    for key in outcome.documents:
-        yield f"{key}: {would}created"
-    for upload in outcome.packages:
-        effect = f"{would}uploaded" if upload.sent else "unchanged"
-        yield f"{upload.key}: {effect}, {upload.package.size:,} B"
-    for result in outcome.stacks.values():
-        done = "no changes" if result.action == "none" else f"{would}{result.action}d"
-        yield f"{result.stack}: {done}{f'; {result.note}' if result.note else ''}"
-        yield from (f"  {_change(change)}" for change in result.changes)
-        yield from (f"  {name} = {value}" for name, value in sorted(result.outputs.items()))
-
-
-def as_markdown(environment: str, lines: Iterable[str]) -> str:
-    """Return the outcome as Markdown for a job's summary."""
-    return "\n".join([f"### Stacks of {environment}", "", *indented("\n".join(lines)), ""])
-
-
-def _change(change: ResourceChange) -> str:
-    line = f"{SIGNS.get(change.action, '?')} {change.resource} ({change.type})"
-    if change.properties:
-        line += f": {', '.join(change.properties)}"
-    return f"{line}, replaced: {change.replacement}" if change.replacement == "True" else line
+    job.write_summary(os.environ, result_text.markdown(environment, lines))

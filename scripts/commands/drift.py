@@ -23,8 +23,8 @@ from scripts.cli.options import (
     parameters_option,
     timeout_option,
 )
-from scripts.commands.deploy import make_plan
 from scripts.deploy import templates
+from scripts.deploy.plan import make_plan
 from scripts.drift import report_text
 from scripts.drift.flow import DriftCheck, raise_for
 from scripts.github import job

@@ -6,19 +6,13 @@ others, and exits with the error.
 """
 
 import os
-import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import click
 
 from phaseline.deploy import preview_comment
-from phaseline.deploy.change_sets import DeclaredStack, StackResult
-from phaseline.deploy.execute import DeployResult, Preview, deploy
+from phaseline.deploy.execute import deploy
 from phaseline.deploy.plan import STACKS
-from phaseline.errors import PhaselineError
 from scripts.cli import aws, invocation
 from scripts.cli.console import Console, json_option
 from scripts.cli.options import (
@@ -27,28 +21,12 @@ from scripts.cli.options import (
     parameters_option,
     timeout_option,
 )
-from scripts.commands.deploy import make_plan, make_stacks
+from scripts.deploy import preview_text
+from scripts.deploy.plan import make_plan
+from scripts.deploy.stacks import make_stacks
+from scripts.deploy.tolerant_preview import TolerantPreview
 from scripts.github import job
 from scripts.github.comments import Comments
-
-
-@dataclass(frozen=True)
-class TolerantPreview(Preview):
-    """A preview that continues after errors. `failures` has the error of each failed stack."""
-
-    failures: dict[str, PhaselineError] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def stack(
-        self, declared: DeclaredStack, needs: Mapping[str, StackResult | None]
-    ) -> StackResult:
-        """Return the changes of a stack, or a result without changes if the preview fails."""
-        try:
-            return super().stack(declared, needs)
-        except PhaselineError as error:
-            with self.lock:
-                self.failures[declared.name] = error
-            return StackResult(declared.name, "update")
 
 
 @click.command(name="preview", help=__doc__)
@@ -76,52 +54,20 @@ def command(
     stacks = make_stacks(console, timeout)
     executor = TolerantPreview(stacks, aws.client("s3"))
     outcome = deploy(plan, executor, stacks, console.step)
-    texts = stack_texts(environment, outcome, executor.failures, invocation.run_url() or "")
+    texts = preview_text.comments(
+        environment, outcome, executor.failures, invocation.run_url() or ""
+    )
     written: dict[str, str] = {}
     if comments:
         with console.step(f"Comment on pull request {pull_request}"):
             for stack, text in texts.items():
                 written[stack] = comments.put(preview_comment.marker(environment, stack), text)
                 console.progress(f"  {stack}: {written[stack]}")
-    console.result(as_data(environment, outcome, executor.failures, written), as_lines(texts))
+    console.result(
+        preview_text.data(environment, outcome, executor.failures, written),
+        preview_text.lines(texts),
+    )
     for text in texts.values():
         job.write_summary(os.environ, text)
     for error in executor.failures.values():
         raise error
-
-
-def stack_texts(
-    environment: str, outcome: DeployResult, failures: Mapping[str, PhaselineError], link: str
-) -> dict[str, str]:
-    """Return the text about each stack."""
-    return {
-        result.stack: preview_comment.text(
-            environment,
-            result,
-            failure=str(failures.get(result.stack, "")),
-            link=link,
-        )
-        for result in outcome.stacks.values()
-    }
-
-
-def as_data(
-    environment: str,
-    outcome: DeployResult,
-    failures: Mapping[str, PhaselineError],
-    written: Mapping[str, str],
-) -> dict[str, Any]:
-    """Return the preview as --json prints it."""
-    return {
-        "environment": environment,
-        "stacks": {name: asdict(result) for name, result in outcome.stacks.items()},
-        "failures": {stack: str(error) for stack, error in failures.items()},
-        "comments": dict(written),
-    }
-
-
-def as_lines(texts: Mapping[str, str]) -> Iterator[str]:
-    """Return the lines for people: the comments without their markers."""
-    for text in texts.values():
-        yield from text.splitlines()[1:]
-        yield ""

@@ -37,7 +37,7 @@ from scripts.cli.options import (
 )
 from scripts.github import job
 from scripts.release import journal, subject
-from scripts.release.flow import Release
+from scripts.release.flow import ReleaseFlow
 from scripts.release.follow import FOLLOW_TIMEOUT
 from scripts.release.journal import Journal
 from scripts.release.request import requests_of, update
@@ -65,7 +65,7 @@ def command(
     documents = len(TYPES) if request["type_"] == ALL else 1
     console = Console(as_json=as_json, total=2 + documents * (1 if dry_run else 4))
     record = Journal(environment, title, console.steps)
-    release = Release(services, console, record, make, timeout)
+    release = ReleaseFlow(services, console, record, make, timeout)
     try:
         if dry_run:
             release.preview()

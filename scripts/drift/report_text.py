@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Any, get_args
 
 from phaseline.drift.repair import Repaired
-from phaseline.drift.report import Explained, Failure, Finding, Kind, Report
+from phaseline.drift.report import Explained, Failure, Finding, FindingKind, Report
 from phaseline.github.markdown import code, escape
 
 LIMIT = 60_000
@@ -15,7 +15,7 @@ https://github.com/orgs/community/discussions/27190
 """
 FINDINGS, OTHERS = 45_000, 3_500
 """Characters of the issue for the findings, and for each other part."""
-KINDS: Sequence[Kind] = get_args(Kind)
+KINDS: Sequence[FindingKind] = get_args(FindingKind)
 
 
 def headline(report: Report) -> str:
@@ -83,7 +83,7 @@ def count(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}" if number else f"no {word}s"
 
 
-def _by_kind(report: Report) -> Iterator[tuple[Kind, Iterator[Finding]]]:
+def _by_kind(report: Report) -> Iterator[tuple[FindingKind, Iterator[Finding]]]:
     def kind(finding: Finding) -> int:
         return KINDS.index(finding.kind)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from github.Issue import Issue
     from github.IssueComment import IssueComment
 
-Done = Literal["created", "updated", "unchanged"]
+CommentChange = Literal["created", "updated", "unchanged"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Comments:
         where = f"pull request {environ['GITHUB_REPOSITORY']}#{pull_request}"
         return cls(repository.get_issue(pull_request), where, "pull-requests: write")
 
-    def put(self, marker: str, body: str) -> Done:
+    def put(self, marker: str, body: str) -> CommentChange:
         """Create or update the token's own comment that begins with `marker`, as does `body`.
 
         Anyone can write the marker, so a comment of another author is left as it is.
@@ -46,7 +46,7 @@ class Comments:
         """
         sent = False
 
-        def attempt() -> Done:
+        def attempt() -> CommentChange:
             nonlocal sent
             comment = self._find(marker)
             if comment is None:

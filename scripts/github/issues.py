@@ -23,7 +23,7 @@ DUPLICATE = "duplicate"
 """https://docs.github.com/en/rest/issues/issues#update-an-issue"""
 ENDED = "<!-- phaseline: why this was closed -->"
 
-Change = Literal["opened", "changed", "unchanged", "recovered"]
+IssueChange = Literal["opened", "changed", "unchanged", "recovered"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class WantedIssue:
 class KeptIssue:
     """The change of the issue, its number and its page. They are None if there is no issue."""
 
-    change: Change
+    change: IssueChange
     number: int | None = None
     url: str | None = None
 
@@ -75,7 +75,7 @@ class Issues:
         one open issue: each attempt first looks for it, and of two issues the older one stays.
         Raises RemoteCallError, or ConfigurationError if the token lacks the permission.
         """
-        change: Change = "unchanged"
+        change: IssueChange = "unchanged"
         issue: Issue | None = None
 
         def attempt() -> KeptIssue:
@@ -141,7 +141,7 @@ class Issues:
         issue.edit(state="closed", state_reason=reason)
 
 
-def _needed(topic: str, wanted: WantedIssue, body: str | None) -> Change:
+def _needed(topic: str, wanted: WantedIssue, body: str | None) -> IssueChange:
     """Return the change that an open issue with this body needs; None means no open issue."""
     if not wanted.fingerprint:
         return "recovered" if body is not None and wanted.complete else "unchanged"

@@ -35,7 +35,7 @@ UNVERIFIED = "slack#unverified"
 
 
 @dataclass(frozen=True)
-class Release:
+class ReleaseFlow:
     """One release. `make` writes or finds the document versions, `journal` records the steps, and
     `timeout` limits the wait for the pipeline, in seconds."""
 

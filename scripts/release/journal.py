@@ -7,8 +7,8 @@ from typing import Any
 
 from phaseline.errors import InputError, PhaselineError, RefusedError
 from phaseline.github.markdown import escape, fenced, link
-from scripts.cli.console import Step, duration
-from scripts.release.subject import Move, Subject
+from scripts.cli.console import ConsoleStep, duration
+from scripts.release.subject import AttributedMove, Subject
 
 DONE, ALREADY_DONE, SUPERSEDED, DRY_RUN = "done", "already-done", "superseded", "dry-run"
 FAILED, REFUSED, INTERRUPTED = "failed", "refused", "interrupted"
@@ -44,7 +44,7 @@ class Journal:
 
     environment: str
     request: str
-    steps: Sequence[Step]
+    steps: Sequence[ConsoleStep]
     clock: Callable[[], float] = time.monotonic
     subjects: tuple[Subject, ...] = ()
     execution: str | None = None
@@ -68,7 +68,7 @@ class Journal:
         return self.clock() - self._started
 
     @property
-    def moves(self) -> tuple[Move, ...]:
+    def moves(self) -> tuple[AttributedMove, ...]:
         return tuple(move for subject in self.subjects for move in subject.moves)
 
     @property

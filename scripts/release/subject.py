@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from phaseline.documents.document import Document
-from phaseline.promotion.carry_out import Outcome
+from phaseline.promotion.carry_out import Move, Outcome
 from phaseline.promotion.request import Request
 from phaseline.releases.ledger import Ledger
 from phaseline.releases.release import Release
@@ -17,13 +17,9 @@ MOVES_LIMIT = 100
 
 
 @dataclass(frozen=True)
-class Move:
-    """The change of an algorithm's active version. None means no version."""
+class AttributedMove(Move):
+    """The change of an algorithm's active version, with the person who made it and the reason."""
 
-    algorithm: str
-    before: str | None
-    after: str | None
-    release: str | None
     who: str
     reason: str
 
@@ -44,7 +40,7 @@ class Subject:
     before: Document
     after: Document
     document_version: str | None
-    moves: tuple[Move, ...]
+    moves: tuple[AttributedMove, ...]
     changed: bool
     note: str
     releases: tuple[Release, ...] = ()
@@ -77,7 +73,8 @@ def of_request(request: Request, outcome: Outcome, *, dry_run: bool) -> Subject:
         after=stored.document,
         document_version=None if dry_run and outcome.changed else stored.version_id,
         moves=tuple(
-            Move(**vars(move), who=request.who, reason=request.reason) for move in outcome.moves
+            AttributedMove(**vars(move), who=request.who, reason=request.reason)
+            for move in outcome.moves
         ),
         changed=outcome.changed,
         note=outcome.note,
@@ -107,7 +104,7 @@ def of_version(services: Services, type_: str, version_id: str) -> Subject:
 
 def _moves(
     ledger: Ledger, before: Document, after: Document
-) -> Iterator[tuple[Move, Release | None]]:
+) -> Iterator[tuple[AttributedMove, Release | None]]:
     old, new = before.versions(), after.versions()
     entries = {**after.withdrawn, **after.algorithms}
     different = [name for name in sorted(entries) if old.get(name) != new.get(name)]
@@ -118,7 +115,7 @@ def _moves(
             if release.release_id == entries[name].release
         )
         release = next(released, None)
-        move = Move(
+        move = AttributedMove(
             algorithm=name,
             before=old.get(name),
             after=new.get(name),

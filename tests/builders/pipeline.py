@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 
 from phaseline.pipeline import actions
-from phaseline.pipeline.recorder import Carried, Execution
+from phaseline.pipeline.recorder import Carried, RecordedExecution
 from tests.builders.calls import Calls
 
 PIPELINE = "phaseline-demo"
@@ -71,7 +71,7 @@ class Pipeline:
 
 def execution(
     begin: float, revision: int | None = 7, *, id_: str = "e1", failed: bool = False
-) -> Execution:
+) -> RecordedExecution:
     """An execution that took 56 seconds, 30 of them in Build, or that failed there."""
     build = detail(
         "Build",
@@ -90,7 +90,7 @@ def execution(
     ]
     told: Any = [source("Frontend", begin), source("Opt", begin), build, *([] if failed else rest)]
     ran = actions.ran(told[::-1])
-    return Execution(
+    return RecordedExecution(
         id=id_,
         state="Failed" if failed else "Succeeded",
         started=ran[0].started,

@@ -29,13 +29,13 @@ from phaseline.slack.standing import StageTime, Standing, State
 from phaseline.text import line, visible
 from scripts.__main__ import main
 from scripts.cli import console, streams
-from scripts.cli.console import Console, Step
-from scripts.commands.deploy import as_markdown as deployed
+from scripts.cli.console import Console, ConsoleStep
 from scripts.commands.whoami import as_markdown as compared
+from scripts.deploy.result_text import markdown as deployed
 from scripts.drift import report_text
 from scripts.github import job
 from scripts.release.journal import Differences, Journal
-from scripts.release.subject import Move, Subject
+from scripts.release.subject import AttributedMove, Subject
 from tests.builders import hostile
 from tests.builders.outputs import read_outputs
 from tests.builders.releases import release
@@ -219,8 +219,10 @@ def test_drift_report_shows_text_as_it_is(text: str) -> None:
 
 @short_text
 def test_summaries_show_text_as_it_is(text: str) -> None:
-    journal = Journal(text, text, steps=[Step(text, text, url=RUN), Step("a", text, url=text)])
-    move = Move(text, text, text, text, who=text, reason=text)
+    journal = Journal(
+        text, text, steps=[ConsoleStep(text, text, url=RUN), ConsoleStep("a", text, url=text)]
+    )
+    move = AttributedMove(text, text, text, text, who=text, reason=text)
     document = Document("opt")
     journal.subjects = (Subject(document, document, "v", (move,), changed=True, note=text),)
     journal.outcome = "done"
@@ -339,7 +341,7 @@ def test_any_text_is_not_obeyed(text: str) -> None:
         assert hostile.obeyed_by_github(shown) == []
 
 
-def test_readers_can_object() -> None:
+def test_readers_find_hostile_text() -> None:
     """Each of them sees what it is there for."""
     assert hostile.obeyed_by_runner("a\r ::add-mask::x")
     assert hostile.obeyed_by_runner("a ##[add-mask]x")

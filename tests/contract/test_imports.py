@@ -28,7 +28,7 @@ def foreign(source: str, module: str) -> list[str]:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
-def test_the_library_stands_on_the_runtime_alone(path: Path) -> None:
+def test_library_imports_only_what_the_runtime_supplies(path: Path) -> None:
     """A Lambda needs little but phaseline/ beside what its runtime brings."""
     name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
     others = foreign(path.read_text("utf-8"), name)
@@ -46,12 +46,12 @@ def test_the_library_stands_on_the_runtime_alone(path: Path) -> None:
         "import scripts.cli.console",
     ],
 )
-def test_the_rule_is_able_to_fail(statement: str) -> None:
+def test_every_form_of_a_foreign_import_is_found(statement: str) -> None:
     """Every form of a foreign import is seen."""
     assert foreign(statement, "phaseline.x") != []
 
 
-def test_types_and_relatives_are_no_imports_of_others() -> None:
+def test_imports_for_types_and_relative_imports_are_allowed() -> None:
     """A type's package is not there at run time, and a relative import stays inside."""
     text = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import mypy_boto3_s3\n"
     assert foreign(text + "from . import errors\n", "phaseline.x") == []

@@ -91,7 +91,7 @@ def test_no_module_imports_itself_through_others() -> None:
     assert in_a_circle({module_name(path): imported(path) for path in MODULES}) == []
 
 
-def test_what_is_pure_has_no_client() -> None:
+def test_pure_module_has_no_client() -> None:
     """A module that calls itself pure names no client, not even as a type."""
     pure = {
         module_name(path): source
@@ -104,7 +104,7 @@ def test_what_is_pure_has_no_client() -> None:
     assert {name: found for name, source in pure.items() if (found := clients(source))} == {}
 
 
-def test_rules_can_fail() -> None:
+def test_upward_import_circle_and_client_are_found() -> None:
     """An import upward, a circle and a client are seen."""
     assert list(upward("phaseline.aws.secret", {"phaseline.site.cdn", "phaseline.errors"})) == [
         "phaseline.aws.secret imports phaseline.site.cdn"

@@ -40,7 +40,7 @@ def test_no_module_decides_for_itself(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", DECIDE)
-def test_those_that_decide_would_be_seen(module: str) -> None:
+def test_modules_that_decide_are_found(module: str) -> None:
     assert list(codes_and_statuses((ROOT / module).read_text("utf-8"))) != []
 
 
@@ -55,5 +55,5 @@ def test_those_that_decide_would_be_seen(module: str) -> None:
         "match status:\n    case 429: pass",
     ],
 )
-def test_the_rule_is_able_to_fail(source: str) -> None:
+def test_list_of_codes_is_found(source: str) -> None:
     assert list(codes_and_statuses(source)) != []

@@ -1,4 +1,4 @@
-"""The stacks keep to cfn-lint, to our own rules, and to what the code expects of them."""
+"""The templates: their rules, sizes, parameters, outputs and alarms."""
 
 import ast
 import json
@@ -15,15 +15,25 @@ from cfnlint.decode import decode_str  # type: ignore[import-untyped] # it has n
 
 from phaseline.deploy.parameters import read
 from phaseline.deploy.plan import EVERY, FUNCTIONS, TEMPLATES
-from tests.contract import template_rules as rules
+from tests.contract.template_faults import BAD
 from tests.contract.template_rules import RULES, Rule, Template, resources
 from tests.templates import Resolved, load_stack
 
 ROOT = Path(__file__).parents[2]
+
+
 PATHS = sorted((ROOT / "infra").glob("*.yaml"))
+
+
 PARAMETERS = sorted((ROOT / "infra/parameters").glob("*.json"))
+
+
 HANDLERS = sorted((ROOT / "lambdas").glob("*/handler.py"))
+
+
 STACKS = ("drift", "registry", "site", "listener", "publish", "slack", "watch", "pipeline")
+
+
 GIVEN_BY_DEPLOY = {
     "Environment",
     "PipelineName",
@@ -35,6 +45,8 @@ GIVEN_BY_DEPLOY = {
     "SlackStack",
     "CodeBucket",
 }
+
+
 OUTPUTS = {
     "registry": {
         "AlgorithmsTableName",
@@ -65,149 +77,6 @@ OUTPUTS = {
     "cloudformation": {"CloudFormationRoleArn"},
 }
 
-ROLE = """
-  Role:
-    Type: AWS::IAM::Role
-    Properties:
-      AssumeRolePolicyDocument:
-        Statement: [{Effect: Allow, Principal: {Service: lambda.amazonaws.com}}]
-      Policies: [{PolicyDocument: {Statement: [%s]}}]
-"""
-PIPELINE = """
-  Pipeline:
-    Type: AWS::CodePipeline::Pipeline
-    Properties:
-      Stages: [{Name: Source, Actions: [{Name: Bad, %s}]}]
-"""
-BAD: list[tuple[Rule, str, str]] = [
-    (rules.described, "no sentence", "Parameters: {Name: {Type: String, AllowedPattern: a}}"),
-    (
-        rules.described,
-        "takes any value",
-        "Parameters: {Name: {Type: String, Description: A name.}}",
-    ),
-    (rules.grouped, "stands in 0 groups", "Parameters: {Name: {Type: String}}"),
-    (rules.exported, "not exported", "Outputs: {Id: {Description: An id., Value: a}}"),
-    (
-        rules.exported,
-        "not exported",
-        "Outputs: {Id: {Description: Id., Value: a, Export: {Name: Id}}}",
-    ),
-    (rules.protected_buckets, "not encrypted", "  Bucket: {Type: AWS::S3::Bucket}"),
-    (rules.protected_buckets, "does not block", "  Bucket: {Type: AWS::S3::Bucket}"),
-    (rules.protected_buckets, "other owners", "  Bucket: {Type: AWS::S3::Bucket}"),
-    (
-        rules.protected_buckets,
-        "name of its own",
-        "  Bucket: {Type: AWS::S3::Bucket, Properties: {BucketName: taken}}",
-    ),
-    (rules.tls_only, "without TLS", "  Bucket: {Type: AWS::S3::Bucket}"),
-    (rules.tls_only, "without TLS", "  Queue: {Type: AWS::SQS::Queue}"),
-    (rules.encrypted, "not encrypted", "  Table: {Type: AWS::DynamoDB::Table}"),
-    (rules.encrypted, "point in time", "  Table: {Type: AWS::DynamoDB::Table}"),
-    (rules.encrypted, "not encrypted", "  Queue: {Type: AWS::SQS::Queue}"),
-    (
-        rules.retained,
-        "not retained",
-        "  Table: {Type: AWS::DynamoDB::Table, DeletionPolicy: Retain}",
-    ),
-    (rules.narrow_actions, "s3:Get*", ROLE % "{Effect: Allow, Action: 's3:Get*', Resource: a}"),
-    (
-        rules.narrow_actions,
-        "s3:Put*",
-        "  Policy: {Type: AWS::IAM::Policy, Properties: {PolicyDocument: {Statement:"
-        " [{Effect: Allow, Action: 's3:Put*', Resource: a}]}}}",
-    ),
-    (rules.narrow_actions, "all but", ROLE % "{Effect: Allow, NotAction: a, Resource: a}"),
-    (
-        rules.narrow_resources,
-        "on everything",
-        ROLE % "{Effect: Allow, Action: [s3:GetObject], Resource: '*'}",
-    ),
-    (
-        rules.missing_is_told,
-        "can't tell a missing object",
-        ROLE % "{Effect: Allow, Action: [s3:ListBucket], Resource: a,"
-        " Condition: {StringLike: {'s3:prefix': 'metadata/*'}}}",
-    ),
-    (
-        rules.one_service_trusted,
-        "trusts",
-        (ROLE % "").replace("lambda.amazonaws.com", "[a.amazonaws.com, b.amazonaws.com]"),
-    ),
-    (
-        rules.one_service_trusted,
-        "trusts",
-        (ROLE % "").replace("{Service: lambda.amazonaws.com}", "{AWS: '*'}"),
-    ),
-    (
-        rules.one_service_trusted,
-        "trusts any sub",
-        (ROLE % "").replace("{Service: lambda.amazonaws.com}", "{Federated: a}"),
-    ),
-    (
-        rules.one_service_trusted,
-        "trusts any workflow",
-        (ROLE % "").replace("{Service: lambda.amazonaws.com}", "{Federated: a}"),
-    ),
-    (
-        rules.one_service_trusted,
-        "trusts a subject by names",
-        (ROLE % "").replace(
-            "{Service: lambda.amazonaws.com}",
-            "{Federated: a}, Condition: {StringEquals: {"
-            "'token.actions.githubusercontent.com:sub': 'repo:acme/automation:environment:x'}}",
-        ),
-    ),
-    (
-        rules.one_service_trusted,
-        "of another kind",
-        (ROLE % "").replace(
-            "{Service: lambda.amazonaws.com}",
-            "{Federated: a}, Condition: {ForAnyValue:StringLike: {a: b}}",
-        ),
-    ),
-    (
-        rules.role_of_its_own,
-        "2 functions share",
-        "  A: {Type: AWS::Lambda::Function, Properties: {Role: !GetAtt Role.Arn}}\n"
-        "  B: {Type: AWS::Lambda::Function, Properties: {Role: !GetAtt Role.Arn}}",
-    ),
-    (
-        rules.helpful_alarms,
-        "no remedy",
-        "  Alarm: {Type: AWS::CloudWatch::Alarm, Properties: {AlarmDescription: Errors.}}",
-    ),
-    (rules.helpful_alarms, "reaches nobody", "  Alarm: {Type: AWS::CloudWatch::Alarm}"),
-    (rules.helpful_alarms, "no data", "  Alarm: {Type: AWS::CloudWatch::Alarm}"),
-    (
-        rules.helpful_alarms,
-        "no data",
-        "  Alarm: {Type: AWS::CloudWatch::Alarm, Properties: {TreatMissingData: notBreaching,"
-        " ComparisonOperator: LessThanThreshold}}",
-    ),
-    (
-        rules.guarded_targets,
-        "drops",
-        "  Rule: {Type: AWS::Events::Rule, Properties: {Targets: [{Id: a, Arn: b}]}}",
-    ),
-    (
-        rules.modern_sources,
-        "ThirdParty",
-        PIPELINE % "ActionTypeId: {Category: Source, Owner: ThirdParty, Provider: GitHub}",
-    ),
-    (
-        rules.modern_sources,
-        "polls",
-        PIPELINE % "ActionTypeId: {Category: Source, Owner: AWS, Provider: S3}",
-    ),
-    (
-        rules.portable,
-        "arn:aws",
-        "  Topic: {Type: AWS::SNS::Topic, Properties: {TopicName: 'arn:aws:sns:a'}}",
-    ),
-]
-
 
 def properties(template: Template, name: str) -> dict[str, Any]:
     """The properties of one resource."""
@@ -215,14 +84,14 @@ def properties(template: Template, name: str) -> dict[str, Any]:
     return found
 
 
-def test_linted() -> None:
+def test_linter_finds_nothing() -> None:
     """cfn-lint, which loads its rules once for all templates, finds nothing, not even a warning."""
     found = lint_by_config(ManualArgs(templates=[str(path) for path in PATHS]))
     assert [str(match) for match in found] == []
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
-def test_sent_whole(path: Path) -> None:
+def test_template_fits_into_one_request(path: Path) -> None:
     """A template is small enough to go with the request, in bytes.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
@@ -238,37 +107,37 @@ def test_a_template_has_one_purpose(path: Path) -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
-def test_kept(path: Path, rule: Rule) -> None:
+def test_template_follows_every_rule(path: Path, rule: Rule) -> None:
     """Every template keeps to every rule."""
     assert list(rule(load_stack(path.stem))) == []
 
 
 @pytest.mark.parametrize(("rule", "fault", "text"), BAD)
-def test_rule_can_fail(rule: Rule, fault: str, text: str) -> None:
+def test_rule_finds_its_fault(rule: Rule, fault: str, text: str) -> None:
     """Every rule finds the fault that it is there for."""
     head = "Resources: {}\n" if not text.startswith(("  ", "\n")) else "Resources:\n"
     template, _ = decode_str(head + text)
     assert any(fault in found for found in rule(template))
 
 
-def test_every_rule_was_seen_to_fail() -> None:
+def test_every_rule_has_a_template_that_breaks_it() -> None:
     """No rule is without a template that breaks it."""
     assert {rule for rule, _, _ in BAD} == set(RULES)
 
 
-def test_no_other_templates() -> None:
+def test_every_template_is_deployed() -> None:
     """The stacks of a deploy are all that there is to check."""
     assert {path.stem for path in PATHS} == {TEMPLATES[name] for name in EVERY}
 
 
 @pytest.mark.parametrize("stack", OUTPUTS)
-def test_outputs(stack: str) -> None:
+def test_stack_has_the_outputs_that_others_read(stack: str) -> None:
     """A stack gives what other stacks and the commands read from it."""
     assert load_stack(stack)["Outputs"].keys() >= OUTPUTS[stack]
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_imports_are_exported(stack: str) -> None:
+def test_every_import_is_exported_by_its_stack(stack: str) -> None:
     """Whatever a stack imports, the stack that it names exports."""
     for name, key in _imports(load_stack(stack)):
         exporter = name.removesuffix("Stack").lower()
@@ -287,7 +156,7 @@ def _imports(value: Any) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("path", PARAMETERS, ids=lambda path: path.name)
-def test_parameter_files(path: Path) -> None:
+def test_parameters_files_name_declared_parameters(path: Path) -> None:
     """A parameters file names parameters only that its template, or any for `common`, declares."""
     sections = read(path.read_text("utf-8"), str(path), EVERY)
     declared = {stack: load_stack(stack)["Parameters"].keys() for stack in EVERY}
@@ -296,7 +165,7 @@ def test_parameter_files(path: Path) -> None:
         assert sections.get(stack, {}).keys() <= names
 
 
-def test_example_is_complete() -> None:
+def test_example_has_a_value_for_every_parameter() -> None:
     """With the example's values nothing is left for a person to give."""
     path = ROOT / "infra/parameters/production.example.json"
     sections = read(path.read_text("utf-8"), str(path), EVERY)
@@ -309,7 +178,7 @@ def test_example_is_complete() -> None:
 
 
 @pytest.mark.parametrize("path", PARAMETERS, ids=lambda path: path.name)
-def test_parameter_values(path: Path) -> None:
+def test_values_of_parameters_files_are_allowed(path: Path) -> None:
     """The values of a parameters file are such as the templates allow."""
     sections = read(path.read_text("utf-8"), str(path), EVERY)
     for stack in EVERY:
@@ -321,7 +190,7 @@ def test_parameter_values(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", HANDLERS, ids=lambda path: path.parent.name)
-def test_environment_variables(path: Path) -> None:
+def test_function_gets_exactly_the_variables_that_it_reads(path: Path) -> None:
     """A function gets the variables that its handler reads, and no others."""
     name = "".join(word.title() for word in path.parent.name.split("_"))
     function = properties(load_stack(FUNCTIONS[path.parent.name]), name)
@@ -346,12 +215,12 @@ def _variables(source: str) -> set[str]:
     return names
 
 
-def test_variables_are_found() -> None:
+def test_both_ways_to_read_a_variable_are_found() -> None:
     """Both ways to read a variable are seen."""
     assert _variables("os.environ['A']; os.environ.get('B', '')") == {"A", "B"}
 
 
-def test_mapping() -> None:
+def test_stream_mapping_keeps_the_order_and_loses_nothing() -> None:
     """The stream reaches the listener filtered, in order, with bounds, and nothing is lost."""
     mapping = properties(load_stack("listener"), "StreamMapping")
     patterns = [
@@ -383,7 +252,7 @@ def test_a_later_environment_takes_nothing_from_the_stream(before: str, enabled:
     assert template.value(enable) is enabled
 
 
-def test_pipeline() -> None:
+def test_pipeline_has_its_stages_in_order() -> None:
     """Four sources, one build of all of them, publish, two announcements at once, verify."""
     pipeline = properties(load_stack("pipeline"), "Pipeline")
     assert (pipeline["PipelineType"], pipeline["ExecutionMode"]) == ("V2", "QUEUED")
@@ -420,7 +289,7 @@ def test_pipeline() -> None:
 
 
 @pytest.mark.parametrize("type_", ["In", "Opt", "Out"])
-def test_start_rules(type_: str) -> None:
+def test_rule_starts_the_pipeline_with_the_written_version(type_: str) -> None:
     """A document's rule starts the pipeline with the version of that document that was written."""
     rule = properties(load_stack("pipeline"), f"{type_}Changed")
     assert rule["EventPattern"]["detail"]["object"] == {"key": [f"metadata/{type_.lower()}.zip"]}
@@ -437,7 +306,7 @@ def test_start_rules(type_: str) -> None:
     }
 
 
-def test_metadata_versions_stay() -> None:
+def test_versions_of_documents_do_not_expire() -> None:
     """No lifecycle rule ends a version of a document, because a rollback needs it."""
     bucket = properties(load_stack("site"), "MetadataBucket")
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
@@ -445,14 +314,14 @@ def test_metadata_versions_stay() -> None:
     assert all(not ending & one.keys() for one in bucket["LifecycleConfiguration"]["Rules"])
 
 
-def test_code_stays() -> None:
+def test_packages_do_not_expire() -> None:
     """What expires in the artifact bucket lies under the pipeline's name, where no code is."""
     bucket = properties(load_stack("site"), "ArtifactBucket")
     ending = [one for one in bucket["LifecycleConfiguration"]["Rules"] if "ExpirationInDays" in one]
     assert [one["Prefix"] for one in ending] == [{"Fn::Sub": "${PipelineName}/"}]
 
 
-def test_alarmed_metrics() -> None:
+def test_every_metric_has_an_alarm() -> None:
     """Every metric that the code emits has its alarm."""
     alarms = [
         alarm

@@ -30,7 +30,7 @@ def test_times_of_others_are_parsed_by_phaseline_times(path: Path) -> None:
     assert list(parsers(path.read_text("utf-8"))) == [], "use phaseline.times.parse"
 
 
-def test_rule_can_fail() -> None:
+def test_other_parsers_of_times_are_found() -> None:
     assert list(parsers("map(datetime.fromisoformat, [dt.strptime(a, b)])")) == [
         "fromisoformat",
         "strptime",

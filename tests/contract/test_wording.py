@@ -43,7 +43,7 @@ def test_text_of_a_foreign_error_is_not_shown_as_it_is(path: Path) -> None:
     assert list(quoted(path.read_text("utf-8"))) == []
 
 
-def test_rule_can_fail() -> None:
+def test_text_of_a_foreign_error_is_found() -> None:
     for text in ("str(error)", 'f"{error}"', "repr(error)", "LOG.exception('x')"):
         source = f"try:\n    x()\nexcept (OSError, ClientError) as error:\n    say({text})\n"
         assert list(quoted(source)) == [4]

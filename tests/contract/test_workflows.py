@@ -166,25 +166,25 @@ BAD: list[tuple[Rule, str, str]] = [
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 @pytest.mark.parametrize("path", FILES)
-def test_kept(path: str, rule: Rule) -> None:
+def test_workflow_follows_every_rule(path: str, rule: Rule) -> None:
     """Every workflow and action keeps to every rule."""
     assert list(rule(FILES[path], FILES)) == []
 
 
 @pytest.mark.parametrize(("rule", "fault", "text"), BAD)
-def test_rule_can_fail(rule: Rule, fault: str, text: str) -> None:
+def test_rule_finds_its_fault(rule: Rule, fault: str, text: str) -> None:
     """Every rule finds the fault that it is there for."""
     found = list(rule(File.of("bad.yml", text), FILES))
     assert any(fault in one for one in found), found
 
 
-def test_every_rule_was_seen_to_fail() -> None:
+def test_every_rule_has_a_file_that_breaks_it() -> None:
     """No rule is without a file that breaks it."""
     assert {rule for rule, _, _ in BAD} == set(RULES)
 
 
 @pytest.mark.parametrize("linter", LINTERS)
-def test_linted(linter: str) -> None:
+def test_linters_find_nothing(linter: str) -> None:
     """Neither linter finds anything, the strictest persona included."""
     command, *options = LINTERS[linter]
     paths = [".github"] if linter == "zizmor" else sorted(ROOT.glob(".github/workflows/*"))
@@ -195,7 +195,7 @@ def test_linted(linter: str) -> None:
 
 
 @pytest.mark.parametrize("linter", LINTERS)
-def test_linter_can_fail(linter: str, tmp_path: Path) -> None:
+def test_linters_find_the_faults_of_a_bad_workflow(linter: str, tmp_path: Path) -> None:
     """The linters run at all: each finds what is wrong with a bad workflow."""
     bad = tmp_path / ".github/workflows/bad.yml"
     bad.parent.mkdir(parents=True)
@@ -217,7 +217,7 @@ def test_nothing_is_ignored_without_a_reason() -> None:
     assert [path for pattern in settings for path in ROOT.glob(pattern)] == []
 
 
-def test_groups() -> None:
+def test_concurrency_group_has_one_purpose() -> None:
     """A concurrency group has one purpose: only changes to stacks share theirs."""
     groups: dict[str, list[str]] = {}
     for path, file in FILES.items():
@@ -238,7 +238,7 @@ def test_every_command_line_is_read() -> None:
             assert run.count("scripts") == len(COMMAND.findall(run)), run
 
 
-def test_an_empty_variable_is_none() -> None:
+def test_empty_variable_reaches_no_command() -> None:
     """What a workflow was not given reaches a command as nothing, not as an empty text."""
     command = main.get_command(click.Context(main), "release")
     assert command
@@ -261,7 +261,7 @@ def test_forks_act_under_no_role() -> None:
     assert "pull_request.head.repo.full_name == github.repository &&" in jobs["preview"]["if"]
 
 
-def test_required_needs_all() -> None:
+def test_required_job_waits_for_every_other_job() -> None:
     """The required job waits for every other job, and always runs."""
     jobs = FILES[".github/workflows/pull-request.yml"].jobs
     required = jobs["required"]
@@ -282,7 +282,7 @@ def test_required_needs_all() -> None:
         ("success cancelled skipped", False),
     ],
 )
-def test_required_decides(results: str, passes: bool) -> None:
+def test_required_job_passes_only_if_all_others_succeeded(results: str, passes: bool) -> None:
     """The required job passes if all succeeded; only the preview may have been skipped."""
     steps = FILES[".github/workflows/pull-request.yml"].jobs["required"]["steps"]
     env = dict(zip(("LINT", "TEST", "PREVIEW"), results.split(), strict=True))
@@ -290,7 +290,7 @@ def test_required_decides(results: str, passes: bool) -> None:
     assert (ended.returncode == 0) == passes
 
 
-def test_dry_run_asks_nobody() -> None:
+def test_dry_run_needs_no_approval() -> None:
     """A dry run belongs to no environment, has no role that may change anything, and is one."""
     job = FILES[".github/workflows/promote.yml"].jobs["dry-run"]
     assert "environment" not in job
@@ -325,7 +325,7 @@ def test_release_is_a_deployment() -> None:
     }
 
 
-def test_order_of_a_deployment() -> None:
+def test_stacks_are_deployed_before_those_that_need_them() -> None:
     """What others build on comes first."""
     jobs = FILES[".github/workflows/deploy.yml"].jobs
     order = [(name, job.get("needs"), job["with"].get("stacks")) for name, job in jobs.items()]
@@ -336,7 +336,7 @@ def test_order_of_a_deployment() -> None:
     ]
 
 
-def test_dispatch_type() -> None:
+def test_workflow_starts_on_the_event_that_the_listener_sends() -> None:
     """The event that the listener sends is the one that starts the workflow."""
     on = FILES[".github/workflows/on-version-tested.yml"].data["on"]
     template = templates.load("listener")
@@ -344,7 +344,7 @@ def test_dispatch_type() -> None:
     assert on == {"repository_dispatch": {"types": [sent]}}
 
 
-def test_updates_wait() -> None:
+def test_updates_are_grouped_and_wait_a_week() -> None:
     """Dependabot looks after actions and packages, in groups, a week after their release."""
     config = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text("utf-8"))
     updates = config["updates"]
@@ -365,20 +365,20 @@ def test_callers_name_a_version_that_is_published() -> None:
             assert {tag for _, tag in used} <= made
 
 
-def test_documented() -> None:
+def test_generated_documentation_is_current() -> None:
     """The tables and callers are those of the files: python -m tests.contract.workflow_tables."""
     document = DOCUMENT.read_text("utf-8")
     assert completed(document) == document
 
 
-def test_variables_documented() -> None:
+def test_documentation_lists_every_variable() -> None:
     """The document lists the variables that the workflows read, and no others."""
     read_ = {name for file in FILES.values() for name in re.findall(r"vars\.(\w+)", file.text)}
     listed = re.findall(r"^\| `([A-Z_]+)` \|", DOCUMENT.read_text("utf-8"), re.MULTILINE)
     assert sorted(listed) == sorted(read_)
 
 
-def test_workflows_documented() -> None:
+def test_documentation_lists_every_workflow() -> None:
     """The document lists every workflow."""
     listed = re.findall(r"^\| `([\w-]+\.yml)` \|", DOCUMENT.read_text("utf-8"), re.MULTILINE)
     assert sorted(listed) == sorted(Path(path).name for path in FILES if path.endswith(".yml"))

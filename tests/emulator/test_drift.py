@@ -13,8 +13,8 @@ import pytest
 from local.waiting import PATIENCE
 from phaseline.drift.deployed import Checkout, CheckResult, Clients, Deployed, checkout
 from phaseline.drift.infrastructure import InfrastructureCheck
-from scripts.commands.deploy import make_plan
 from scripts.deploy import templates
+from scripts.deploy.plan import make_plan
 from tests.emulator.conftest import ROOT, Emulator
 
 ENVIRONMENT = "drift"
@@ -73,9 +73,7 @@ def look(
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_what_was_just_deployed_has_not_drifted(
-    look: Callable[[str], CheckResult], stack: str
-) -> None:
+def test_new_deployment_has_no_findings(look: Callable[[str], CheckResult], stack: str) -> None:
     """Nothing is found, and everything could be looked at."""
     found = look(stack)
     assert (found.findings, found.failures) == ((), ())
@@ -116,6 +114,6 @@ def test_a_changed_bucket_is_drift(
     assert look("site").findings == ()
 
 
-def test_a_stack_that_is_not_there(look: Callable[[str], CheckResult]) -> None:
+def test_missing_stack_is_found(look: Callable[[str], CheckResult]) -> None:
     """It is declared, so that it is missing."""
     assert [one.kind for one in look("pipeline").findings] == ["missing-stack"]

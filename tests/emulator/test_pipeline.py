@@ -108,7 +108,7 @@ def test_creation_starts_the_first_execution(stack: Emulator) -> None:
     assert page["ContentType"] == "text/plain"
 
 
-def test_build_environment(stack: Emulator) -> None:
+def test_build_gets_only_the_documented_variables(stack: Emulator) -> None:
     """A build sees CodeBuild's variables and those of the action, project and buildspec only."""
     execution = start(stack, variables=[{"name": "COLOUR", "value": "blue"}])
     assert finished(stack, execution)["status"] == "Succeeded"
@@ -158,7 +158,7 @@ def test_object_event_pins_its_version(stack: Emulator) -> None:
     assert {built(stack, execution)["VERSION_ID"] for execution in executions} == versions
 
 
-def test_pinned_version(stack: Emulator) -> None:
+def test_execution_builds_the_pinned_version(stack: Emulator) -> None:
     """An execution can be started with an older version of an object."""
     versions = stack.client("s3").list_object_versions(Bucket="source", Prefix="metadata/opt.zip")
     oldest = versions["Versions"][-1]["VersionId"]
@@ -172,7 +172,7 @@ def test_pinned_version(stack: Emulator) -> None:
     assert built(stack, execution)["VERSION_ID"] == oldest
 
 
-def test_queued_order(stack: Emulator) -> None:
+def test_queued_executions_keep_their_order(stack: Emulator) -> None:
     """Executions pass a stage one at a time, in the order they were started."""
     executions = [start(stack) for _ in range(3)]
     assert {finished(stack, execution)["status"] for execution in executions} == {"Succeeded"}
@@ -181,7 +181,7 @@ def test_queued_order(stack: Emulator) -> None:
         assert earlier["lastUpdateTime"] <= later["startTime"]
 
 
-def test_client_request_token(stack: Emulator) -> None:
+def test_same_client_request_token_starts_one_execution(stack: Emulator) -> None:
     """The same client request token starts one execution."""
     token = str(uuid.uuid4())
     first = start(stack, clientRequestToken=token)
@@ -189,7 +189,7 @@ def test_client_request_token(stack: Emulator) -> None:
     assert finished(stack, first)["status"] == "Succeeded"
 
 
-def test_failing_build(stack: Emulator) -> None:
+def test_failing_build_fails_the_execution(stack: Emulator) -> None:
     """A failing command fails the execution; EventBridge tells it and the log shows why."""
     broken = BUILDSPEC.replace("mkdir dist && cd dist", "echo about to fail; false")
     commit, execution = push(stack, "Break", buildspec__yml=broken)
@@ -279,7 +279,7 @@ def test_function_without_permission_is_refused(stack: Emulator) -> None:
     assert json.load(answer["Payload"]) == "AccessDenied"
 
 
-def test_pipeline_role_without_permission(stack: Emulator) -> None:
+def test_action_without_permission_fails(stack: Emulator) -> None:
     """An action fails if the pipeline's role may not do what it needs."""
     iam = stack.client("iam")
     (role,) = [r for r in iam.list_roles()["Roles"] if "PipelineRole" in r["RoleName"]]
@@ -308,7 +308,7 @@ def test_crashed_function_is_called_again(stack: Emulator) -> None:
         client.put_job_success_result(jobId=job)
 
 
-def test_superseded(stack: Emulator) -> None:
+def test_newer_execution_overtakes_a_waiting_one(stack: Emulator) -> None:
     """In mode SUPERSEDED a newer execution overtakes one that waits for a stage."""
     first = small_pipeline(stack, "superseded", "SUPERSEDED")
     others = [start(stack, name="superseded") for _ in range(3)]
@@ -317,7 +317,7 @@ def test_superseded(stack: Emulator) -> None:
     assert "Superseded" in states
 
 
-def test_stop(stack: Emulator) -> None:
+def test_stopped_execution_enters_no_other_stage(stack: Emulator) -> None:
     """An execution that is told to stop does not enter another stage."""
     client = stack.client("codepipeline")
     small_pipeline(stack, "stopped", "QUEUED")
@@ -329,7 +329,7 @@ def test_stop(stack: Emulator) -> None:
     client.delete_pipeline(name="stopped")
 
 
-def test_a_closed_stage(stack: Emulator) -> None:
+def test_execution_waits_before_a_disabled_transition(stack: Emulator) -> None:
     """An execution waits before a stage whose transition is disabled, until somebody enables it;
     the pipeline's state says who disabled it and why."""
     client = stack.client("codepipeline")

@@ -37,7 +37,7 @@ print(json.dumps({
 """
 
 
-def test_seams_are_where_they_were() -> None:
+def test_ministack_has_the_seams_that_are_used() -> None:
     """Tables are dicts, functions take what we pass, and ministack has no CodePipeline itself."""
     done = subprocess.run(
         [PYTHON, "-c", SEAMS], cwd=ROOT, capture_output=True, text=True, check=True

@@ -24,7 +24,7 @@ def answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_it_ends_with_its_starter(tmp_path: Path) -> None:
+def test_emulator_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     """Where the process that started it is killed, the emulator does not stay behind."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -106,7 +106,7 @@ def assume(emulator: Emulator, role: str, token: str) -> dict[str, Any]:
     return found
 
 
-def test_the_right_job_gets_credentials(emulator: Emulator, role: str, issuer: Issuer) -> None:
+def test_trusted_job_gets_credentials(emulator: Emulator, role: str, issuer: Issuer) -> None:
     """A genuine token of the trusted job is exchanged for credentials of the role."""
     found = assume(emulator, role, issuer.token(job(), "sts.amazonaws.com"))
 

@@ -250,7 +250,7 @@ def test_every_link_of_a_generator_leads_to_its_page(website: Website, name: str
 
 
 @pytest.mark.parametrize("name", sorted(CLEAN))
-def test_what_is_not_there_is_a_page(website: Website, name: str) -> None:
+def test_missing_page_is_answered_with_a_page(website: Website, name: str) -> None:
     """A visitor gets the site's own page, or a plain one, and never the bucket's XML."""
     files = tree(name)
     website.publish(files)
@@ -266,7 +266,7 @@ def test_what_is_not_there_is_a_page(website: Website, name: str) -> None:
             assert b"<h1>Not found</h1>" in answer.body
 
 
-def test_a_folder_leads_on_for_a_while(website: Website) -> None:
+def test_folder_redirects_and_is_not_cached_for_long(website: Website) -> None:
     """The redirect keeps relative links right, shows nothing of the bucket, and is asked for
     again, because the next build may have a page there."""
     website.publish(tree("mkdocs"))
@@ -296,7 +296,7 @@ def test_a_folder_leads_on_for_a_while(website: Website) -> None:
         ("(a)[b]{c}.html", "/(a)%5Bb%5D%7Bc%7D.html"),
     ],
 )
-def test_a_changed_page_is_forgotten_in_each_spelling(
+def test_changed_page_is_invalidated_in_each_spelling(
     website: Website, key: str, address: str
 ) -> None:
     """Whatever its name: what was cached by this address is not served after the next build."""
@@ -308,7 +308,7 @@ def test_a_changed_page_is_forgotten_in_each_spelling(
     assert website.get(address).body == new
 
 
-def test_a_removed_page_is_gone(website: Website) -> None:
+def test_removed_page_is_gone_from_the_cache(website: Website) -> None:
     """Also from the cache, in which it might stay for a year."""
     page = {"assets/a-BX3k9aZ1.js": b"//", "blog/index.html": b"blog"}
     website.publish({"index.html": b"index", **page})
@@ -333,7 +333,7 @@ def test_a_script_that_an_open_page_loads_later_stays_for_a_day(website: Website
     assert website.get("/assets/b-CY4m0bA2.js").status == 200
 
 
-def test_wrong_headers_are_mended_for_visitors(website: Website) -> None:
+def test_wrong_headers_are_corrected_for_visitors(website: Website) -> None:
     """A page that somebody copied in the console as a download is a page again after the next
     build, though its content is the same."""
     files = {"index.html": b"index", "page.html": b"page"}

@@ -28,7 +28,7 @@ def active_versions() -> dict[str, str]:
     return documents.read("opt").document.versions()
 
 
-def test_poison_record(listener: ModuleType) -> None:
+def test_poison_record_is_discarded_alone(listener: ModuleType) -> None:
     """A record that can never be read is discarded alone; those around it are taken in order."""
     records = [stream_record(n, algorithm=f"a{n}") for n in range(1, 20)]
     records[7] = stream_record(8, type_="unknown")
@@ -39,7 +39,7 @@ def test_poison_record(listener: ModuleType) -> None:
     assert mapping.deliveries.count(8) > mapping.retries
 
 
-def test_poison_at_both_ends(listener: ModuleType) -> None:
+def test_poison_records_at_both_ends_are_discarded_alone(listener: ModuleType) -> None:
     """Bad records at the head and the tail of a batch take no good one along."""
     records = [stream_record(n, algorithm=f"a{n}") for n in range(1, 6)]
     records[0] = stream_record(1, version="not a version")
@@ -76,7 +76,7 @@ def test_nothing_after_a_failure_runs_before_it(listener: ModuleType) -> None:
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(seed=st.integers(0, 2**32), size=st.integers(1, 12))
-def test_crashes_anywhere(listener: ModuleType, seed: int, size: int) -> None:
+def test_newest_version_is_active_after_crashes(listener: ModuleType, seed: int, size: int) -> None:
     """Whichever invocations die before or after their effects, the newest version is active."""
     rng, name, base = random.Random(seed), next(NAMES), 10**20
 

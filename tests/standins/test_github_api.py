@@ -56,7 +56,7 @@ def test_issue_from_opening_to_closing(api: Api) -> None:
     assert api("GET", "/issues").json() == []
 
 
-def test_comments(api: Api) -> None:
+def test_comment_is_created_and_edited(api: Api) -> None:
     """A comment is made, listed, changed in place and removed."""
     api("POST", "/issues", {"title": "x"})
     made = api("POST", "/issues/1/comments", {"body": "one"}).json()
@@ -103,7 +103,7 @@ def test_a_success_makes_earlier_deployments_inactive(api: Api) -> None:
     assert [one["id"] for one in found] == [numbers[1], numbers[0]]
 
 
-def test_variables(api: Api) -> None:
+def test_variable_is_created_and_read(api: Api) -> None:
     """A variable is made once, read in any case, and changed."""
     assert api("POST", "/actions/variables", {"name": "region", "value": "a"}).status == 201
     assert api("POST", "/actions/variables", {"name": "REGION", "value": "b"}).status == 409

@@ -89,7 +89,7 @@ def test_push_lands_while_nobody_listens(tmp_path: Path, folder: Path) -> None:
     of it."""
     ensure(tmp_path, NAME, folder=folder, push_url="http://127.0.0.1:1/push")
     with pytest.raises(
-        UntoldError, match=r"http://127.0.0.1:1/push was not told of commit"
+        UntoldError, match=r"http://127.0.0.1:1/push did not get the report of commit"
     ) as told:
         commit(tmp_path, NAME, {"build.py": "two\n"}, message="Two")
     pushed = told.value.commit

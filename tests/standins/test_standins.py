@@ -38,7 +38,7 @@ def check(addresses: dict[str, str]) -> None:
     assert call(f"{addresses['edge']}/").status == 502
 
 
-def test_start_and_stop() -> None:
+def test_stand_ins_start_and_stop() -> None:
     """All three serve until they are stopped, on addresses that are then free."""
     cloudfront = boto3.client("cloudfront", endpoint_url=NOBODY)
     running = standins.start(cloudfront=cloudfront, endpoint=NOBODY)

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from local import system as local_system
 from local.demo.watch import Step, Watch
-from local.system import System
+from local.system import System, deployment, start, table
 from tests.waiting import eventually
 
 COMPLETE, RUNNING, REJECTED = "PACKAGE_TESTS_COMPLETE", "PACKAGE_TESTS_RUNNING", "REJECTED"
@@ -17,18 +16,18 @@ COMPLETE, RUNNING, REJECTED = "PACKAGE_TESTS_COMPLETE", "PACKAGE_TESTS_RUNNING",
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """The system after its deployment, and after its pipeline's first execution."""
-    with local_system.running(Path(tmp_path_factory.mktemp("system")) / "state") as running:
-        running.deploy()
+    with start.running(Path(tmp_path_factory.mktemp("system")) / "state") as running:
+        deployment.deploy(running)
         yield running
 
 
 def promote(system: System, type_: str, algorithm: str, version: str) -> list[Step]:
     """Take a version through its test flow to the website; the steps that were seen."""
     watch = Watch(system, type_, algorithm, version)
-    system.write_algorithm(
-        algorithm, version, type_=type_, phase=RUNNING, title=algorithm, summary=version
+    table.write_algorithm(
+        system, algorithm, version, type_=type_, phase=RUNNING, title=algorithm, summary=version
     )
-    system.set_phase(algorithm, version, COMPLETE)
+    table.set_phase(system, algorithm, version, COMPLETE)
     return list(watch.steps())
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from local import standins
-from local.system import ENVIRONMENT, ROOT, System
+from local.system import ENVIRONMENT, ROOT, System, frontend
 from phaseline.documents.store import Documents, Stored
 from tests.builders.outputs import read_outputs
 from tests.system.conftest import executions, promote, settle
@@ -88,6 +88,6 @@ def bring(system: System, algorithm: str, *versions: str) -> None:
 def build_with(system: System, text: str) -> None:
     """Push a buildspec, and wait for what that starts."""
     before = len(executions(system))
-    system.commit_frontend({"buildspec.yml": text}, "Another build")
+    frontend.commit(system, {"buildspec.yml": text}, "Another build")
     eventually(lambda: len(executions(system)) > before)
     settle(system)

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from local import system as local_system
 from local.demo.demo import BROKEN_BUILD
-from local.system import ENVIRONMENT, System
+from local.system import ENVIRONMENT, System, deployment, frontend, start, table, website
 from phaseline.deploy.plan import STACKS
 from phaseline.promotion.automatic_rollback import WHO
 from phaseline.releases.release import Release
@@ -20,10 +19,10 @@ from tests.waiting import eventually
 @pytest.fixture(scope="module")
 def careful(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A system of its own, in which failures are rolled back."""
-    with local_system.running(Path(tmp_path_factory.mktemp("careful")) / "state") as running:
-        parameters = running.parameters() | {"RollBackOnFailure": "true"}
-        running.run_deploy("deploy.log", parameters)
-        running.follow_stacks()
+    with start.running(Path(tmp_path_factory.mktemp("careful")) / "state") as running:
+        parameters = deployment.parameters(running) | {"RollBackOnFailure": "true"}
+        deployment.run_deploy(running, "deploy.log", parameters)
+        deployment.follow_stacks(running)
         yield running
 
 
@@ -34,8 +33,8 @@ def settled(system: System) -> bool:
 
 def poison(system: System, algorithm: str, version: str) -> None:
     """Let a version pass its tests whose title is a number, which the frontend refuses."""
-    system.write_algorithm(
-        algorithm, version, type_="opt", phase=RUNNING, title=algorithm, summary=""
+    table.write_algorithm(
+        system, algorithm, version, type_="opt", phase=RUNNING, title=algorithm, summary=""
     )
     system.client("dynamodb").update_item(
         TableName=system.outputs["registry"]["AlgorithmsTableName"],
@@ -43,7 +42,7 @@ def poison(system: System, algorithm: str, version: str) -> None:
         UpdateExpression="SET display = :display",
         ExpressionAttributeValues={":display": {"M": {"title": {"N": "7"}}}},
     )
-    system.set_phase(algorithm, version, COMPLETE)
+    table.set_phase(system, algorithm, version, COMPLETE)
 
 
 def newest(system: System, algorithm: str) -> Release:
@@ -74,11 +73,11 @@ def test_a_promotion_that_breaks_the_build_goes_back_and_sticks(careful: System)
     release = newest(careful, "guide")
     assert (release.action, release.previous, release.version) == ("rollback", "2.0.0", "1.0.0")
     assert release.reason.startswith("Build failed in execution ")
-    careful.set_phase("guide", "2.0.0", RUNNING)
-    careful.set_phase("guide", "2.0.0", COMPLETE)
+    table.set_phase(careful, "guide", "2.0.0", RUNNING)
+    table.set_phase(careful, "guide", "2.0.0", COMPLETE)
     promote(careful, "opt", "other", "1.0.0")
     eventually(lambda: settled(careful))
-    assert careful.served_versions("opt").items() >= {"guide": "1.0.0", "other": "1.0.0"}.items()
+    assert website.versions(careful, "opt").items() >= {"guide": "1.0.0", "other": "1.0.0"}.items()
     assert executions(careful)[0]["status"] == "Succeeded"
 
 
@@ -93,8 +92,8 @@ def test_a_rollback_whose_build_fails_goes_no_further(careful: System) -> None:
     codebuild.update_project(name=project, source=source | {"buildspec": BROKEN_BUILD})
     before = len(executions(careful))
     try:
-        careful.write_algorithm(
-            "deep", "3.0.0", type_="opt", phase=COMPLETE, title="Deep", summary=""
+        table.write_algorithm(
+            careful, "deep", "3.0.0", type_="opt", phase=COMPLETE, title="Deep", summary=""
         )
         eventually(lambda: newest(careful, "deep").who == WHO)
         eventually(lambda: len(executions(careful)) == before + 2 and settled(careful))
@@ -111,8 +110,8 @@ def test_the_frontend_is_not_mended_by_a_rollback(careful: System) -> None:
     """A commit that breaks the build leaves every version where it is, and the log says why."""
     assert "verified" in names(promote(careful, "opt", "untouched", "1.0.0"))
     eventually(lambda: settled(careful))
-    good = careful.read_frontend("buildspec.yml")
-    careful.commit_frontend({"buildspec.yml": BROKEN_BUILD}, "Break the build")
+    good = frontend.read(careful, "buildspec.yml")
+    frontend.commit(careful, {"buildspec.yml": BROKEN_BUILD}, "Break the build")
     try:
         failed = eventually(
             lambda: [one for one in executions(careful)[:1] if one["status"] == "Failed"]
@@ -120,7 +119,7 @@ def test_the_frontend_is_not_mended_by_a_rollback(careful: System) -> None:
         line = decision(careful, failed[0]["pipelineExecutionId"])
         assert "it is the first with the frontend's commit" in line
     finally:
-        careful.commit_frontend({"buildspec.yml": good}, "Mend the build")
+        frontend.commit(careful, {"buildspec.yml": good}, "Mend the build")
     eventually(lambda: executions(careful)[0]["status"] == "Succeeded")
 
 

@@ -8,7 +8,7 @@ import pytest
 from local.demo import demo
 
 
-def test_demo(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_demo_ends_well(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """It deploys by workflow, releases by the listener's dispatch, tells each step, and ends."""
     assert demo.run(ci=True, folder=tmp_path / "state") == 0
     told = capfd.readouterr().out

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from local.demo.demo import BROKEN_BUILD
-from local.system import ENVIRONMENT, ROOT, System
+from local.system import ENVIRONMENT, ROOT, System, table
 from phaseline.deploy.environment import STACKS
 from phaseline.documents.document import Entry
 from phaseline.documents.store import Documents
@@ -57,11 +57,11 @@ def other(system: System) -> Documents:
     return documents
 
 
-def test_what_visitors_do_not_see_yet(system: System, scripts: Scripts, broken_build: None) -> None:
+def test_pending_versions_are_shown(system: System, scripts: Scripts, broken_build: None) -> None:
     """A version in the document whose build fails, from what is served to what is active."""
     del broken_build
-    system.write_algorithm(
-        "ahead", "1.0.0", type_="opt", phase=COMPLETE, title="Ahead", summary="It comes"
+    table.write_algorithm(
+        system, "ahead", "1.0.0", type_="opt", phase=COMPLETE, title="Ahead", summary="It comes"
     )
     eventually(lambda: "ahead" in scripts.document().document.algorithms)
     settle(system)
@@ -78,7 +78,7 @@ def test_what_visitors_do_not_see_yet(system: System, scripts: Scripts, broken_b
     assert "  opt/ahead: nothing -> 1.0.0\n" in scripts.run("diff").out
 
 
-def test_nothing_is_pending(system: System, scripts: Scripts) -> None:
+def test_equal_website_has_no_differences(system: System, scripts: Scripts) -> None:
     """Once a release is verified, the documents hold what visitors see."""
     promote(system, "opt", "in-step", "1.0.0")
     settle(system)
@@ -87,7 +87,9 @@ def test_nothing_is_pending(system: System, scripts: Scripts) -> None:
     assert ran.out.count("no difference that visitors would see") == 3
 
 
-def test_from_another_environment(system: System, scripts: Scripts, other: Documents) -> None:
+def test_documents_of_two_environments_are_compared(
+    system: System, scripts: Scripts, other: Documents
+) -> None:
     """What the other one's documents hold otherwise."""
     promote(system, "opt", "both", "1.0.0")
     entry = Entry("1.1.0", {}, "opt-both-1.1.0", "", "10", "2026-11-24T20:00:00Z")
@@ -99,7 +101,7 @@ def test_from_another_environment(system: System, scripts: Scripts, other: Docum
     assert "  opt/both: 1.0.0 -> 1.1.0\n" in ran.out
 
 
-def test_from_an_environment_that_is_not_there(scripts: Scripts) -> None:
+def test_missing_environment_is_named(scripts: Scripts) -> None:
     """A configuration error that names its first missing stack."""
     ran = scripts.run("diff", "--from", "nowhere")
     assert ran.code == 3

@@ -42,7 +42,7 @@ def versions(scripts: Scripts, at: str) -> dict[str, str]:
     return found
 
 
-def test_what_was_live(system: System, scripts: Scripts) -> None:
+def test_versions_that_were_live_are_shown(system: System, scripts: Scripts) -> None:
     """What visitors got at a time, and what changed from one to another, by whom and why."""
     bring(system, "past", "1.0.0")
     first = a_second()
@@ -74,7 +74,7 @@ def test_what_was_live(system: System, scripts: Scripts) -> None:
     ]
 
 
-def test_the_course_of_a_release(system: System, scripts: Scripts) -> None:
+def test_steps_of_a_release_are_shown(system: System, scripts: Scripts) -> None:
     """Each step from the item to the proof, the document's revision, the Slack message and the
     slowest step; the execution is kept once."""
     bring(system, "course", "1.0.0")
@@ -105,7 +105,7 @@ def test_the_course_of_a_release(system: System, scripts: Scripts) -> None:
     assert f"execution {execution}: https://" in text
 
 
-def test_a_failure_and_its_mending(system: System, scripts: Scripts) -> None:
+def test_restored_failure_is_shown_and_counted(system: System, scripts: Scripts) -> None:
     """A release whose first execution failed: both executions are told, with the reason and the
     log, and the figures count a failure that was restored."""
     bring(system, "failing", "1.0.0", "1.1.0")
@@ -130,7 +130,7 @@ def test_a_failure_and_its_mending(system: System, scripts: Scripts) -> None:
     assert "change failure rate" in scripts.run("dora").out
 
 
-def test_an_unknown_release(scripts: Scripts) -> None:
+def test_unknown_release_is_refused(scripts: Scripts) -> None:
     """It is refused."""
     ran = scripts.run("history", "--release", "opt-none-1.0.0-ffffffff")
     assert ran.code == 7

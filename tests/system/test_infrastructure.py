@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 import pytest
 
-from local.system import CREDENTIALS, ENVIRONMENT, System
+from local.system import CREDENTIALS, ENVIRONMENT, System, deployment
 from local.waiting import PATIENCE
 from phaseline.deploy.plan import EVERY
 from phaseline.drift import code_check
@@ -23,8 +23,8 @@ from phaseline.drift.function_code import Redeployment
 from phaseline.drift.infrastructure import InfrastructureCheck
 from phaseline.drift.report import Finding, Repair
 from phaseline.drift.template_rules import Template
-from scripts.commands.deploy import make_plan
 from scripts.deploy import templates
+from scripts.deploy.plan import make_plan
 from tests.builders.archives import compress_otherwise
 from tests.builders.roles import IMMUTABLE
 from tests.emulator.conftest import Emulator
@@ -74,18 +74,18 @@ class Environment:
 
 def checkout(system: System) -> Checkout:
     """What this checkout declares, with packages that are built now."""
-    given = PARAMETERS | {"SlackTokenArn": system.parameters()["SlackTokenArn"]}
-    plan = make_plan(ENVIRONMENT, None, (given | system.parameters()).items(), EVERY)
+    given = PARAMETERS | {"SlackTokenArn": deployment.parameters(system)["SlackTokenArn"]}
+    plan = make_plan(ENVIRONMENT, None, (given | deployment.parameters(system)).items(), EVERY)
     return drift_deployed.checkout(plan, templates.read)
 
 
 @pytest.fixture(scope="module")
 def environment(system: System) -> Iterator[Environment]:
     """The system with the roles; they are taken away at the end."""
-    given = PARAMETERS | {"SlackTokenArn": system.parameters()["SlackTokenArn"]}
+    given = PARAMETERS | {"SlackTokenArn": deployment.parameters(system)["SlackTokenArn"]}
     selected = [f"--stack={name}" for name in ROLES]
-    system.run_deploy("deploy-roles.log", given, *selected)
-    system.follow_stacks()
+    deployment.run_deploy(system, "deploy-roles.log", given, *selected)
+    deployment.follow_stacks(system)
     outputs = system.outputs["github"] | system.outputs["drift"]
     account = Account(
         Emulator(system.endpoint, system.folder / "git"),
@@ -100,10 +100,10 @@ def environment(system: System) -> Iterator[Environment]:
         cloudformation.get_waiter("stack_delete_complete").wait(
             StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": int(PATIENCE)}
         )
-    system.follow_stacks()
+    deployment.follow_stacks(system)
 
 
-def test_what_was_just_deployed(environment: Environment) -> None:
+def test_new_deployment_has_no_findings(environment: Environment) -> None:
     """Nothing is found in any stack, and what nobody checks is named."""
     found = environment.look()
     assert (found.findings, found.failures) == ((), ())
@@ -119,7 +119,7 @@ def test_machine_with_another_compressor_finds_no_drift(
     assert Environment(system, environment.account, checkout(system)).findings() == []
 
 
-def test_a_setting_a_rule_and_a_mapping(environment: Environment) -> None:
+def test_changed_setting_rule_and_mapping_are_found(environment: Environment) -> None:
     """By property; each in the template that declares it."""
     system = environment.system
     functions, events = system.client("lambda"), system.client("events")
@@ -161,7 +161,7 @@ def test_a_setting_a_rule_and_a_mapping(environment: Environment) -> None:
     assert environment.findings() == []
 
 
-def test_code_that_somebody_changed(environment: Environment) -> None:
+def test_changed_code_is_found_and_redeployed(environment: Environment) -> None:
     """The repair role gives the function what its stack declares, once; the drift role may not."""
     system = environment.system
     name = system.function("ReleaseVerifier")
@@ -191,7 +191,7 @@ def redeployed(environment: Environment, role: str) -> bool:
     return code_check.redeploy(cloudformation, redeployment, ENVIRONMENT, "release_verifier")
 
 
-def test_a_pipeline_that_somebody_changed(environment: Environment) -> None:
+def test_changed_pipeline_is_found(environment: Environment) -> None:
     """An action without its input, and a stage that nothing enters."""
     system = environment.system
     client, name = system.client("codepipeline"), system.pipeline
@@ -226,7 +226,7 @@ def closed(system: System, stage: str) -> Iterator[None]:
         client.enable_stage_transition(**way)
 
 
-def test_another_checkout(environment: Environment) -> None:
+def test_differences_from_another_checkout_are_found(environment: Environment) -> None:
     """A template and a parameter that are not what was deployed."""
     template = environment.declared.templates["registry"]
     sections = copy.deepcopy(dict(template.sections))

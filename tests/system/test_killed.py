@@ -14,10 +14,9 @@ from pathlib import Path
 import pytest
 
 from local import automation
-from local import system as local_system
 from local.__main__ import run
 from local.demo import demo
-from local.system import ROOT, System
+from local.system import ROOT, System, control, deployment, frontend, start, table, website
 from local.waiting import PATIENCE
 from tests.system.conftest import COMPLETE
 from tests.waiting import eventually
@@ -133,7 +132,9 @@ def is_gone(folder: Path) -> bool:
 @pytest.mark.parametrize(
     ("program", "words"), [(DEMO, "Deploying the roles"), (UP, "It stays up.")], ids=["early", "up"]
 )
-def test_the_emulator_is_killed(program: str, words: str, tmp_path: Path, command: Command) -> None:
+def test_demo_ends_if_the_emulator_is_killed(
+    program: str, words: str, tmp_path: Path, command: Command
+) -> None:
     """The demo says so in one line, cleans up and ends: while it deploys as when it stays up."""
     folder = tmp_path / "demo"
     with demonstration(folder, program) as (process, said):
@@ -150,7 +151,7 @@ def test_the_emulator_is_killed(program: str, words: str, tmp_path: Path, comman
     assert "no system runs here" in command(folder, "runs").line
 
 
-def test_the_demo_is_killed(tmp_path: Path, command: Command) -> None:
+def test_killed_demo_leaves_nothing_behind(tmp_path: Path, command: Command) -> None:
     """Nothing of it stays, commands say what happened, and another demo can start at once."""
     folder = tmp_path / "demo"
     with demonstration(folder, UP) as (process, said):
@@ -179,31 +180,31 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A deployed system with workflows, in a folder whose name holds what shells care about."""
     folder = Path(tmp_path_factory.mktemp("killed")) / "it's an Ümlaut folder"
     folder.mkdir()
-    with local_system.running(folder / "state", workflows=True) as system:
+    with start.running(folder / "state", workflows=True) as system:
         automation.trust(system)
-        system.deploy()
+        deployment.deploy(system)
         yield system
 
 
-def test_a_build_is_killed(odd: System, tmp_path: Path, command: Command) -> None:
+def test_killed_build_fails_as_on_aws(odd: System, tmp_path: Path, command: Command) -> None:
     """Its phase fails as on AWS, with all that it started; the command follows the release to its
     end, and tells what the website serves then."""
     armed, left = tmp_path / "armed", tmp_path / "left"
-    good = odd.read_frontend("buildspec.yml")
+    good = frontend.read(odd, "buildspec.yml")
     end = f"if rm {armed}; then sleep 1000 & echo $! > {left}; kill -9 $$; fi"
     bad = good.replace("    commands:\n", f"    commands:\n      - {json.dumps(end)}\n")
-    commit = odd.commit_frontend({"buildspec.yml": bad}, "Kill a build")
+    commit = frontend.commit(odd, {"buildspec.yml": bad}, "Kill a build")
     try:
-        eventually(lambda: odd.served().get("commit") == commit)
+        eventually(lambda: website.manifest(odd).get("commit") == commit)
         armed.touch()
         said = command(odd.folder, "promote", "out", "survivor", "1.0.0")
     finally:
-        odd.commit_frontend({"buildspec.yml": good}, "Mend the build")
+        frontend.commit(odd, {"buildspec.yml": good}, "Mend the build")
     assert not armed.exists()
     assert "exit status 137" in said.out
     assert not is_alive(int(left.read_text()))
     assert "on-version-tested.yml: " in said.out
-    if odd.served_versions("out") == {"survivor": "1.0.0"}:
+    if website.versions(odd, "out") == {"survivor": "1.0.0"}:
         assert said.out.endswith("survivor 1.0.0 is live.\n")
         assert said.code == 0
     else:
@@ -211,17 +212,17 @@ def test_a_build_is_killed(odd: System, tmp_path: Path, command: Command) -> Non
         assert said.code == 4
 
 
-def test_act_is_killed(odd: System, command: Command) -> None:
+def test_killed_act_fails_the_run(odd: System, command: Command) -> None:
     """The command says so in one line, and where the log is that goes no further."""
     with killing("/act ", odd.github_url, "drift.yml"):
         said = command(odd.folder, "workflow", "drift.yml")
-    (log,) = [one["log"] for one in odd.runs() if one["workflow"].endswith("drift.yml")]
+    (log,) = [one["log"] for one in control.runs(odd) if one["workflow"].endswith("drift.yml")]
     assert said.code == 4
     assert "the run of drift.yml: failure: The runner (act) was ended by signal 9" in said.line
     assert said.line.endswith(f"Its log is {log}\n")
 
 
-def test_what_is_so_already(odd: System, command: Command) -> None:
+def test_repeated_command_changes_nothing(odd: System, command: Command) -> None:
     """Asked twice, a command says that nothing is left to do, and does nothing."""
     for arguments, words in (
         ("break-build", "The build is broken already; nothing was pushed.\n"),
@@ -231,17 +232,17 @@ def test_what_is_so_already(odd: System, command: Command) -> None:
     ):
         first = command(odd.folder, *arguments.split())
         assert (first.code, first.err, "nothing was" in first.out) == (0, "", False)
-        before = (odd.read_frontend("buildspec.yml"), odd.phase("twin", "1.0.0"))
+        before = (frontend.read(odd, "buildspec.yml"), table.phase(odd, "twin", "1.0.0"))
         again = command(odd.folder, *arguments.split())
         assert (again.code, again.err, again.out.count("\n")) == (0, "", 1)
         assert again.out.startswith(words)
-        assert (odd.read_frontend("buildspec.yml"), odd.phase("twin", "1.0.0")) == before
+        assert (frontend.read(odd, "buildspec.yml"), table.phase(odd, "twin", "1.0.0")) == before
 
 
-def test_what_the_system_refuses(odd: System, command: Command) -> None:
+def test_refused_request_is_one_line(odd: System, command: Command) -> None:
     """A request that can't be carried out is one line, and no silent wait."""
     item = {"type_": "sideways", "phase": COMPLETE, "title": "Lost", "summary": ""}
-    odd.write_algorithm("lost", "1.0.0", **item)
+    table.write_algorithm(odd, "lost", "1.0.0", **item)
     for arguments, code, words in (
         ("promote in lost 1.0.0", 7, "it has passed its tests already, and the website serves"),
         ("phase nobody 1.0.0 REJECTED", 7, "there is no item nobody 1.0.0"),

@@ -6,7 +6,7 @@ import pytest
 
 from local.cdn.edge import Edge
 from local.serving import serve
-from local.system import ENVIRONMENT, System
+from local.system import ENVIRONMENT, System, deployment
 from phaseline.deploy import environment
 from phaseline.deploy.environment import PREFIX, Environment
 from phaseline.documents.store import Documents
@@ -26,7 +26,9 @@ def later(system: System) -> Iterator[Environment]:
     edge = Edge(cloudfront=cloudfront, endpoint=system.endpoint)
     server = serve(edge)
     order = {"SiteUrl": server.url, "PromotesFrom": ENVIRONMENT}
-    system.run_deploy("later.log", system.parameters() | order, "--environment", LATER)
+    deployment.run_deploy(
+        system, "later.log", deployment.parameters(system) | order, "--environment", LATER
+    )
     found = environment.read(system.client("cloudformation"), LATER)
     edge.serve_distribution(found.distribution)
     yield found
@@ -40,10 +42,10 @@ def later(system: System) -> Iterator[Environment]:
 @pytest.fixture
 def soaking(system: System, later: Environment) -> Iterator[None]:
     """The second environment takes what was live in the first one for an hour."""
-    order = system.parameters() | {"SiteUrl": later.site_url, "PromotesFrom": ENVIRONMENT}
-    system.run_deploy("soak.log", order | {"SoakMinutes": "60"}, "--environment", LATER)
+    order = deployment.parameters(system) | {"SiteUrl": later.site_url, "PromotesFrom": ENVIRONMENT}
+    deployment.run_deploy(system, "soak.log", order | {"SoakMinutes": "60"}, "--environment", LATER)
     yield
-    system.run_deploy("soak.log", order | {"SoakMinutes": "0"}, "--environment", LATER)
+    deployment.run_deploy(system, "soak.log", order | {"SoakMinutes": "0"}, "--environment", LATER)
 
 
 def ask(scripts: Scripts, *arguments: str, name: str = NAME, run: str = "1") -> Ran:
@@ -59,7 +61,9 @@ def entry(system: System, found: Environment, name: str = NAME) -> object:
     return (known.version, known.display) if known else None
 
 
-def test_staging_to_production(system: System, later: Environment, scripts: Scripts) -> None:
+def test_verified_version_is_promoted_to_the_next_environment(
+    system: System, later: Environment, scripts: Scripts
+) -> None:
     """A version that was verified in the first is promoted to the second, the same to the byte; the
     second hears nothing from the table, and takes nothing that was not verified."""
     first = environment.read(system.client("cloudformation"), ENVIRONMENT)
@@ -80,7 +84,9 @@ def test_staging_to_production(system: System, later: Environment, scripts: Scri
 
 
 @pytest.mark.usefixtures("soaking")
-def test_soak(system: System, later: Environment, scripts: Scripts) -> None:
+def test_version_that_was_not_live_for_long_enough_is_refused(
+    system: System, later: Environment, scripts: Scripts
+) -> None:
     """A version that was not live in the first for long enough is refused, and told from when on
     it is not."""
     promote(system, "opt", "soaked", "1.1.0")

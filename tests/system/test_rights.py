@@ -8,7 +8,7 @@ import pytest
 import urllib3
 from botocore.exceptions import ClientError
 
-from local.system import System
+from local.system import System, website
 from tests.system.conftest import promote
 
 Attempt = Callable[[System, Callable[[str], Any]], object]
@@ -141,10 +141,10 @@ def test_a_role_can_do_its_work(system: System, function: str, attempt: Attempt)
     attempt(system, as_function(system, function))
 
 
-def test_the_bucket_is_closed_to_visitors(system: System) -> None:
+def test_bucket_refuses_unsigned_requests(system: System) -> None:
     """The website is had through the CDN only: the bucket itself refuses whoever is not signed."""
     promote(system, "opt", "guarded", "1.0.0")
-    assert system.get("/index.html")[0] == 200
+    assert website.get(system, "/index.html")[0] == 200
     for bucket, key in ((SITE, "index.html"), (SITE, ""), (METADATA, "metadata/opt.zip")):
         url = f"{system.endpoint}/{system.outputs['site'][bucket]}/{key}"
         assert urllib3.request("GET", url, retries=False).status == 403

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from local import system as local_system
+from local.system import start
 from phaseline.deploy.plan import ROLES
 from tests.builders.roles import IMMUTABLE
 from tests.emulator.conftest import Emulator
@@ -22,7 +22,7 @@ ADMINISTRATOR = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     """The roles, deployed by an administrator, and what the deploy role has deployed, in an
     account of these tests' own."""
-    with local_system.running(Path(tmp_path_factory.mktemp("roles")) / "state") as system:
+    with start.running(Path(tmp_path_factory.mktemp("roles")) / "state") as system:
         account = Account(Emulator(system.endpoint, system.folder / "git"))
         _prepare(account)
         yield account
@@ -48,7 +48,7 @@ def deployed(account: Account, *stacks: str) -> "subprocess.CompletedProcess[str
     return account.run(account.rights("DeployRole", sub=SUBJECT), "deploy", passed, *selected)
 
 
-def test_the_deploy_role_deploys(account: Account) -> None:
+def test_deploy_role_deploys(account: Account) -> None:
     """What the fixture did, again: there is nothing to change."""
     done = deployed(account, "registry", "site")
     assert done.returncode == 0, done.stderr
@@ -73,7 +73,7 @@ def test_the_deploy_role_does_not_widen_itself(account: Account) -> None:
     assert "AccessDenied" in done.stderr
 
 
-def test_the_preview_role_looks_and_does_not_deploy(account: Account) -> None:
+def test_preview_role_previews_and_does_not_deploy(account: Account) -> None:
     """A pull request's dry run; a deploy with the same rights is refused."""
     rights = account.rights("PreviewRole")
     looked = account.run(rights, "deploy", "--stack=registry", "--dry-run")
@@ -91,7 +91,7 @@ def test_the_drift_role_finds_drift_and_deploys_nothing(account: Account) -> Non
     assert account.run(rights, "deploy", "--stack=registry", "--dry-run").returncode == 1
 
 
-def test_stacks_that_are_not_there_hide_nothing(account: Account) -> None:
+def test_missing_stacks_hide_no_finding(account: Account) -> None:
     """What is missing is found, and that the releases could not be looked at without is told."""
     looked = account.run(account.rights("DriftRole", sub=SUBJECT), "drift")
     assert looked.returncode == 5, looked.stderr

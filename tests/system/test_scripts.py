@@ -12,7 +12,7 @@ import urllib3
 
 from local.demo.demo import BROKEN_BUILD
 from local.demo.watch import Watch
-from local.system import ROOT, System
+from local.system import ROOT, System, control, frontend, table, website
 from phaseline.documents.store import Stored
 from tests.system.conftest import COMPLETE, executions, settle
 from tests.system.scripts import Scripts, bring, build_with
@@ -28,7 +28,7 @@ def told(system: System, execution: str) -> int:
     def count() -> int:
         return sum(
             execution in json.dumps(message)
-            for message in system.slack_messages()
+            for message in control.slack_messages(system)
             if "thread_ts" not in message
         )
 
@@ -42,19 +42,19 @@ def written(system: System, scripts: Scripts) -> tuple[Stored, int]:
     return scripts.document(), len(executions(system))
 
 
-def test_promote_by_hand(system: System, scripts: Scripts) -> None:
+def test_version_promoted_by_hand_is_verified(system: System, scripts: Scripts) -> None:
     """An earlier version is promoted: served, verified with who and why, told once."""
     bring(system, "by-hand", "1.0.0", "1.1.0")
     ran = scripts.release("promote", "by-hand", "1.0.0")
     assert ran.code == 0, ran.err
-    assert system.served_versions("opt")["by-hand"] == "1.0.0"
+    assert website.versions(system, "opt")["by-hand"] == "1.0.0"
     newest = next(system.ledger.releases("opt", "by-hand"))
     assert (newest.state, newest.who, newest.reason) == ("verified", "ana", "asked for")
     assert (newest.previous, newest.version) == ("1.1.0", "1.0.0")
     assert ran.outputs == {
         "outcome": "done",
         "release-id": newest.release_id,
-        "execution-id": system.served()["execution"],
+        "execution-id": website.manifest(system)["execution"],
         "execution-url": ran.json["execution_url"],
         "site-url": system.edge_url,
         "document-version": newest.document_version,
@@ -65,7 +65,7 @@ def test_promote_by_hand(system: System, scripts: Scripts) -> None:
     assert told(system, ran.outputs["execution-id"]) == 1
 
 
-def test_twice(system: System, scripts: Scripts) -> None:
+def test_repeated_release_is_already_done(system: System, scripts: Scripts) -> None:
     """The second of two equal releases finds everything done, says so and leads to it."""
     bring(system, "twice", "1.0.0", "1.1.0")
     first = scripts.release("promote", "twice", "1.0.0")
@@ -80,7 +80,7 @@ def test_twice(system: System, scripts: Scripts) -> None:
     assert written(system, scripts) == before
 
 
-def test_at_once(system: System, scripts: Scripts) -> None:
+def test_simultaneous_releases_start_one_execution(system: System, scripts: Scripts) -> None:
     """Two at the same moment make one release, by one execution."""
     bring(system, "at-once", "1.0.0", "1.1.0")
     before = len(executions(system))
@@ -92,10 +92,10 @@ def test_at_once(system: System, scripts: Scripts) -> None:
     assert [one.code for one in ran] == [0, 0], [one.err for one in ran]
     assert len({one.outputs["document-version"] for one in ran}) == 1
     assert len(executions(system)) == before + 1
-    assert system.served_versions("opt")["at-once"] == "1.0.0"
+    assert website.versions(system, "opt")["at-once"] == "1.0.0"
 
 
-def test_what_the_listener_released(system: System, scripts: Scripts) -> None:
+def test_document_version_that_arrived_is_already_done(system: System, scripts: Scripts) -> None:
     """A dispatch's document version that has arrived is already done, and its change is told."""
     bring(system, "listened", "1.0.0", "2.0.0")
     newest = next(system.ledger.releases("opt", "listened"))
@@ -108,7 +108,7 @@ def test_what_the_listener_released(system: System, scripts: Scripts) -> None:
     assert "| Who | the test flow |" in ran.summary
 
 
-def test_overtaken(system: System, scripts: Scripts) -> None:
+def test_overtaken_release_ends_as_superseded(system: System, scripts: Scripts) -> None:
     """A late event about a version that is shown no more ends well, and says so."""
     bring(system, "overtaken", "1.0.0")
     first = next(system.ledger.releases("opt", "overtaken"))
@@ -117,50 +117,58 @@ def test_overtaken(system: System, scripts: Scripts) -> None:
     ran = scripts.run("release", "--type", "opt", "--document-version", version)
     assert ran.code == 0, ran.err
     assert ran.outputs["outcome"] == "superseded"
-    assert system.served_versions("opt")["overtaken"] == "2.0.0"
+    assert website.versions(system, "opt")["overtaken"] == "2.0.0"
 
 
-def test_rollback_hold_and_resume(system: System, scripts: Scripts) -> None:
+def test_version_tested_after_a_rollback_waits_until_resumed(
+    system: System, scripts: Scripts
+) -> None:
     """A rollback sticks: what is tested later waits, until the algorithm is resumed."""
     bring(system, "rolled", "1.0.0", "2.0.0")
     ran = scripts.release("rollback", "rolled")
     assert ran.code == 0, ran.err
-    assert system.served_versions("opt")["rolled"] == "1.0.0"
+    assert website.versions(system, "opt")["rolled"] == "1.0.0"
     again = scripts.release("rollback", "rolled")
     assert (again.code, again.outputs["outcome"]) == (0, "already-done"), again.err
     assert "on hold by ana: rolled back: asked for" in scripts.run("status").out
 
-    system.write_algorithm(
-        "rolled", "3.0.0", type_="opt", phase=COMPLETE, title="Rolled", summary=""
+    table.write_algorithm(
+        system, "rolled", "3.0.0", type_="opt", phase=COMPLETE, title="Rolled", summary=""
     )
     eventually(lambda: scripts.document().document.holds["rolled"].waiting)
     settle(system)
-    assert system.served_versions("opt")["rolled"] == "1.0.0"
+    assert website.versions(system, "opt")["rolled"] == "1.0.0"
     refused = scripts.release("promote", "rolled", "3.0.0")
     assert refused.code == 7
     assert "on hold by ana" in refused.err
 
     resumed = scripts.release("resume", "rolled")
     assert resumed.code == 0, resumed.err
-    assert system.served_versions("opt")["rolled"] == "3.0.0"
+    assert website.versions(system, "opt")["rolled"] == "3.0.0"
 
 
-def test_hold(system: System, scripts: Scripts) -> None:
+def test_hold_keeps_the_version_and_lets_the_next_one_wait(
+    system: System, scripts: Scripts
+) -> None:
     """A hold changes no version, and keeps the next one waiting; who follows that sees it."""
     bring(system, "held", "1.0.0")
     ran = scripts.release("hold", "held")
     assert ran.code == 0, ran.err
     watch = Watch(system, "opt", "held", "1.1.0")
-    system.write_algorithm("held", "1.1.0", type_="opt", phase=COMPLETE, title="Held", summary="")
+    table.write_algorithm(
+        system, "held", "1.1.0", type_="opt", phase=COMPLETE, title="Held", summary=""
+    )
     steps = [(step.name, step.failed) for step in watch.steps()]
     assert steps == [("item", False), ("listener", False), ("hold", True)]
     eventually(lambda: scripts.document().document.holds["held"].waiting)
     settle(system)
-    assert system.served_versions("opt")["held"] == "1.0.0"
+    assert website.versions(system, "opt")["held"] == "1.0.0"
 
 
 @pytest.mark.parametrize("command", ["release", "update-metadata"])
-def test_dry_run(system: System, scripts: Scripts, command: str) -> None:
+def test_dry_run_shows_changes_and_changes_nothing(
+    system: System, scripts: Scripts, command: str
+) -> None:
     """A dry run says what would change, and changes nothing."""
     bring(system, f"dry-{command}", "1.0.0", "1.1.0")
     before = written(system, scripts)
@@ -173,13 +181,13 @@ def test_dry_run(system: System, scripts: Scripts, command: str) -> None:
     assert list(system.ledger.open_releases("opt")) == []
 
 
-def test_dry_run_of_the_steps(system: System, scripts: Scripts) -> None:
+def test_dry_run_of_each_command_changes_nothing(system: System, scripts: Scripts) -> None:
     """The single commands say what they would do as well, and do none of it."""
     bring(system, "foreseen", "1.0.0")
     settle(system)
     newest = executions(system)[0]["pipelineExecutionId"]
-    before = (len(executions(system)), system.slack_messages(), written(system, scripts))
-    version = system.served()["documents"]["opt"]["version_id"]
+    before = (len(executions(system)), control.slack_messages(system), written(system, scripts))
+    version = website.manifest(system)["documents"]["opt"]["version_id"]
     pinned = ["--type", "opt", "--document-version", version]
     foreseen = [
         scripts.run("start-pipeline", "--dry-run", "--json").json["would"],
@@ -191,14 +199,16 @@ def test_dry_run_of_the_steps(system: System, scripts: Scripts) -> None:
     assert foreseen[1] == f"execution {newest} has published it already"
     assert "already done by the pipeline" in foreseen[2]
     assert foreseen[3].startswith("would post: ")
-    after = (len(executions(system)), system.slack_messages(), written(system, scripts))
+    after = (len(executions(system)), control.slack_messages(system), written(system, scripts))
     assert after == before
 
 
 @pytest.mark.parametrize(
     ("action", "version"), [("promote", "9.9.9"), ("rollback", "9.9.9"), ("rollback", "")]
 )
-def test_refused(system: System, scripts: Scripts, action: str, version: str) -> None:
+def test_unknown_version_is_refused_before_any_write(
+    system: System, scripts: Scripts, action: str, version: str
+) -> None:
     """A version that is not known as good is refused before anything is written."""
     algorithm = f"refused-{action}-{len(version)}"
     bring(system, algorithm, "1.0.0")
@@ -210,7 +220,7 @@ def test_refused(system: System, scripts: Scripts, action: str, version: str) ->
     assert written(system, scripts) == before
 
 
-def test_no_such_environment(scripts: Scripts) -> None:
+def test_missing_environment_is_named(scripts: Scripts) -> None:
     """An environment that is not deployed is named, with the command that deploys it."""
     done = subprocess.run(
         [sys.executable, "-m", "scripts", "status"],
@@ -229,11 +239,13 @@ def good_build(system: System) -> Iterator[str]:
     """The frontend's buildspec, which is there again after the test."""
     text = (ROOT / "examples/frontend/buildspec.yml").read_text()
     yield text
-    if system.read_frontend("buildspec.yml") != text:
+    if frontend.read(system, "buildspec.yml") != text:
         build_with(system, text)
 
 
-def test_a_failing_build(system: System, scripts: Scripts, good_build: str) -> None:
+def test_failing_build_is_reported_once_and_run_again(
+    system: System, scripts: Scripts, good_build: str
+) -> None:
     """It is told with stage, action, reason and log, once in Slack; mended, it is run again."""
     bring(system, "unlucky", "1.0.0", "1.1.0")
     build_with(system, BROKEN_BUILD)
@@ -246,19 +258,21 @@ def test_a_failing_build(system: System, scripts: Scripts, good_build: str) -> N
     assert ran.outputs["execution-id"] == executions(system)[0]["pipelineExecutionId"]
     assert "**failed**" in ran.summary
     assert r"Build / Build failed" in ran.summary
-    assert system.served_versions("opt")["unlucky"] == "1.1.0"
+    assert website.versions(system, "opt")["unlucky"] == "1.1.0"
 
     mended = (ROOT / "examples/frontend/buildspec.yml").read_text()
     assert mended == good_build
     build_with(system, mended)
     again = scripts.release("promote", "unlucky", "1.0.0")
     assert again.code == 0, again.err
-    assert system.served_versions("opt")["unlucky"] == "1.0.0"
+    assert website.versions(system, "opt")["unlucky"] == "1.0.0"
     assert next(system.ledger.releases("opt", "unlucky")).state == "verified"
     assert told(system, again.outputs["execution-id"]) == 1
 
 
-def test_out_of_time(system: System, scripts: Scripts, good_build: str, tmp_path: Path) -> None:
+def test_timed_out_release_is_found_again(
+    system: System, scripts: Scripts, good_build: str, tmp_path: Path
+) -> None:
     """A pipeline that takes too long ends the command, not the release: it is found again."""
     bring(system, "slow", "1.0.0", "1.1.0")
     held = tmp_path / "held"
@@ -279,10 +293,10 @@ def test_out_of_time(system: System, scripts: Scripts, good_build: str, tmp_path
     assert last.code == 0, last.err
     assert again.outputs["execution-id"] == ran.outputs["execution-id"]
     assert last.outputs["execution-id"] == ran.outputs["execution-id"]
-    assert system.served_versions("opt")["slow"] == "1.0.0"
+    assert website.versions(system, "opt")["slow"] == "1.0.0"
 
 
-def test_step_by_step(system: System, scripts: Scripts) -> None:
+def test_single_commands_do_the_work_of_release(system: System, scripts: Scripts) -> None:
     """The single commands do together what `release` does."""
     bring(system, "stepwise", "1.0.0", "1.1.0")
     arguments = ["--action", "promote", "--type", "opt", "--algorithm", "stepwise"]
@@ -307,10 +321,10 @@ def test_step_by_step(system: System, scripts: Scripts) -> None:
         DistributionId=system.outputs["site"]["DistributionId"]
     )["InvalidationList"]["Items"]
     assert invalidated["invalidation"] in {one["Id"] for one in known}
-    assert system.served_versions("opt")["stepwise"] == "1.0.0"
+    assert website.versions(system, "opt")["stepwise"] == "1.0.0"
 
 
-def test_start_with_the_newest(system: System, scripts: Scripts) -> None:
+def test_execution_of_the_newest_versions_is_started(system: System, scripts: Scripts) -> None:
     """Without a version an execution of the newest of everything is started, and followed."""
     before = len(executions(system))
     started = scripts.run("start-pipeline", "--json").json
@@ -321,7 +335,7 @@ def test_start_with_the_newest(system: System, scripts: Scripts) -> None:
     assert len(executions(system)) == before + 1
 
 
-def test_follow_a_failure(system: System, scripts: Scripts, good_build: str) -> None:
+def test_failed_execution_is_shown_later(system: System, scripts: Scripts, good_build: str) -> None:
     """A failed execution can be looked at later: its actions, then the error."""
     del good_build
     build_with(system, BROKEN_BUILD)
@@ -332,7 +346,7 @@ def test_follow_a_failure(system: System, scripts: Scripts, good_build: str) -> 
     assert "Build / Build failed" in ran.err.splitlines()[-1]
 
 
-def test_status(system: System, scripts: Scripts) -> None:
+def test_status_shows_active_and_served_versions(system: System, scripts: Scripts) -> None:
     """What is active and what is served, per document, and the newest executions."""
     bring(system, "shown", "1.0.0")
     found = scripts.run("status", "--json").json
@@ -347,24 +361,26 @@ def test_status(system: System, scripts: Scripts) -> None:
     assert "  shown 1.0.0\n" in text
 
 
-def test_report(system: System, scripts: Scripts) -> None:
+def test_report_is_posted_once(system: System, scripts: Scripts) -> None:
     """A message is posted; one that the pipeline has posted already is not posted again."""
     bring(system, "reported", "1.0.0")
     what = ["--outcome", "failure", "--type", "opt", "--algorithm", "a", "--reason", "it & <b>"]
     ran = scripts.run("report", *what, "--json")
     assert ran.json["posted"]
     (message,) = (
-        json.dumps(one) for one in system.slack_messages() if "opt a could not be" in one["text"]
+        json.dumps(one)
+        for one in control.slack_messages(system)
+        if "opt a could not be" in one["text"]
     )
     assert "it &amp; &lt;b&gt;" in message
-    execution = system.served()["execution"]
+    execution = website.manifest(system)["execution"]
     shown = ["--outcome", "success", "--execution", execution]
     assert not scripts.run("report", *shown, "--json").json["posted"]
     assert told(system, execution) == 1
 
 
 @pytest.mark.parametrize("status", [500, 200])
-def test_report_without_slack(system: System, scripts: Scripts, status: int) -> None:
+def test_report_succeeds_without_slack(system: System, scripts: Scripts, status: int) -> None:
     """Slack out of order, or a token that it refuses, is told and is no failure."""
     faults = f"{system.slack_url.removesuffix('api/')}_phaseline/faults"
     if status != 200:

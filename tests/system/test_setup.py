@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from local import system as local_system
+from local.system import start
 from local.waiting import PATIENCE
 from tests.builders.roles import claims
 from tests.emulator.conftest import ROOT, Emulator
@@ -77,11 +77,13 @@ def checkout(tmp_path: Path) -> Path:
 @pytest.fixture
 def new_account(tmp_path: Path) -> Iterator[Emulator]:
     """An empty account of this test's own."""
-    with local_system.running(tmp_path / "state") as system:
+    with start.running(tmp_path / "state") as system:
         yield Emulator(system.endpoint, system.folder / "git")
 
 
-def test_the_page_is_followed(new_account: Emulator, checkout: Path, tmp_path: Path) -> None:
+def test_commands_of_the_setup_page_succeed(
+    new_account: Emulator, checkout: Path, tmp_path: Path
+) -> None:
     """Its commands succeed, and what they leave is enough for the deploy job to deploy."""
     variables = {
         "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}",

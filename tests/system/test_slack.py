@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import Any
 
 from local.demo.demo import BROKEN_BUILD
-from local.system import System
+from local.system import System, control, frontend, table
 from phaseline.releases.release import Release
 from tests.system.conftest import COMPLETE, executions, promote, settle
 from tests.waiting import eventually
@@ -21,7 +21,7 @@ def about(system: System, algorithm: str) -> tuple[Release, list[Message], list[
     """The newest release of an algorithm, the messages that name it, and what is in their
     threads."""
     release = next(system.ledger.releases("opt", algorithm))
-    every = system.slack_messages()
+    every = control.slack_messages(system)
     shown = [
         one for one in every if "thread_ts" not in one and release.release_id in json.dumps(one)
     ]
@@ -42,7 +42,7 @@ def moves(message: Message, algorithm: str) -> list[str]:
     return [each for each, _ in groupby(words)]
 
 
-def test_one_message_that_moves(system: System) -> None:
+def test_promotion_is_one_message_that_is_updated(system: System) -> None:
     """A promotion is one message from the pipeline's start to the proof, and a thread of details
     and durations."""
     promote(system, "opt", "told", "1.0.0")
@@ -63,17 +63,19 @@ def test_one_message_that_moves(system: System) -> None:
     assert all(text in json.dumps(end) for text in ("Total: ", "Build: ", "slowest"))
 
 
-def test_a_build_that_breaks_and_is_mended(system: System) -> None:
+def test_broken_build_is_reported_until_it_is_corrected(system: System) -> None:
     """A commit that breaks the build is a message of its own; a release that meets it fails in its
     message, with the reason in the thread, and is live in the same one once it is mended."""
     settle(system)
-    good, known = system.read_frontend("buildspec.yml"), len(system.slack_messages())
-    system.commit_frontend({"buildspec.yml": BROKEN_BUILD}, "Break the build")
+    good, known = frontend.read(system, "buildspec.yml"), len(control.slack_messages(system))
+    frontend.commit(system, {"buildspec.yml": BROKEN_BUILD}, "Break the build")
     eventually(
-        lambda: any("website failed" in one["text"] for one in system.slack_messages()[known:])
+        lambda: any(
+            "website failed" in one["text"] for one in control.slack_messages(system)[known:]
+        )
     )
-    system.write_algorithm(
-        "brittle", "1.0.0", type_="opt", phase=COMPLETE, title="Brittle", summary=""
+    table.write_algorithm(
+        system, "brittle", "1.0.0", type_="opt", phase=COMPLETE, title="Brittle", summary=""
     )
     eventually(lambda: said(system, "brittle", "failed in Build: "))
     eventually(lambda: len(about(system, "brittle")[2]) == 2)
@@ -81,7 +83,7 @@ def test_a_build_that_breaks_and_is_mended(system: System) -> None:
     failed = executions(system)[0]["pipelineExecutionId"]
     assert failed in json.dumps(message)
     assert all(text in json.dumps(failure) for text in ("Build / Build failed", failed, "|open>"))
-    system.commit_frontend({"buildspec.yml": good}, "Mend the build")
+    frontend.commit(system, {"buildspec.yml": good}, "Mend the build")
     eventually(lambda: said(system, "brittle", "is live"))
     settle(system)
     eventually(lambda: any("Total: " in json.dumps(one) for one in about(system, "brittle")[2]))
@@ -90,12 +92,12 @@ def test_a_build_that_breaks_and_is_mended(system: System) -> None:
     assert (history.count("failed in Build"), history[-1]) == (1, "is live")
 
 
-def test_events_that_come_again(system: System) -> None:
+def test_repeated_events_change_nothing_in_slack(system: System) -> None:
     """The events of an execution that is long over change nothing in Slack."""
     promote(system, "opt", "repeated", "1.0.0")
     settle(system)
     eventually(lambda: len(about(system, "repeated")[2]) == 2)
-    before, execution = system.slack_messages(), executions(system)[0]["pipelineExecutionId"]
+    before, execution = control.slack_messages(system), executions(system)[0]["pipelineExecutionId"]
     states: list[dict[str, str]] = [
         {"state": "STARTED"}, {"state": "STARTED", "stage": "Build"}, {"state": "SUCCEEDED"},
     ]  # fmt: skip
@@ -106,4 +108,4 @@ def test_events_that_come_again(system: System) -> None:
             Payload=json.dumps(event),
         )
         assert "FunctionError" not in answer
-    assert system.slack_messages() == before
+    assert control.slack_messages(system) == before

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from local.system import System
+from local.system import System, frontend, website
 from local.waiting import PATIENCE
 from tests.system.conftest import executions, settle
 from tests.waiting import eventually
@@ -27,32 +27,37 @@ def generated() -> dict[str, str]:
     }
 
 
-def test_a_generated_website_comes_and_goes(system: System, generated: dict[str, str]) -> None:
+def test_generated_website_is_published_and_removed(
+    system: System, generated: dict[str, str]
+) -> None:
     """Its pages are at their clean addresses with its headers; once it is taken back they are
     gone, from the bucket and from the cache, and the next publication starts from what is there."""
     settle(system)
-    spec = system.read_frontend("buildspec.yml")
+    spec = frontend.read(system, "buildspec.yml")
     changed = spec.replace(BUILD, f"{BUILD} && cp -R site/. dist/")
     assert changed != spec
     added = generated | {"site/phaseline-headers.json": HEADERS, "site/.github/x.yml": "x"}
-    system.commit_frontend(added | {"buildspec.yml": changed}, "Use a generator")
+    frontend.commit(system, added | {"buildspec.yml": changed}, "Use a generator")
     try:
-        eventually(lambda: system.get(PAGE)[0] == 200)
+        eventually(lambda: website.get(system, PAGE)[0] == 200)
         settle(system)
         assert executions(system)[0]["status"] == "Succeeded"
         for address in (PAGE, "/tags/gr%C3%B6%C3%9Fe/", "/posts/"):
-            assert system.get(address)[0] == 200
-        assert (system.get("/posts")[0], system.get("/.github/x.yml")[0]) == (302, 404)
+            assert website.get(system, address)[0] == 200
+        assert (website.get(system, "/posts")[0], website.get(system, "/.github/x.yml")[0]) == (
+            302,
+            404,
+        )
         assert headers(system, "/posts")["Location"] == "/posts/"
         assert headers(system, "/robots.txt")["Cache-Control"] == "no-cache"
         assert headers(system, "/index.xml")["Content-Type"] == "application/xml"
     finally:
         removed: dict[str, str | None] = dict.fromkeys(added)
-        system.commit_frontend(removed | {"buildspec.yml": spec}, "Use none")
-    eventually(lambda: system.get(PAGE)[0] == 404)
+        frontend.commit(system, removed | {"buildspec.yml": spec}, "Use none")
+    eventually(lambda: website.get(system, PAGE)[0] == 404)
     settle(system)
     assert executions(system)[0]["status"] == "Succeeded"
-    assert system.get("/posts")[0] == 404
+    assert website.get(system, "/posts")[0] == 404
     s3, outputs = system.client("s3"), system.outputs["site"]
     keys = [one["Key"] for one in s3.list_objects_v2(Bucket=outputs["SiteBucketName"])["Contents"]]
     assert not [key for key in keys if key.startswith(("posts", "tags"))]

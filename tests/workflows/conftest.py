@@ -10,11 +10,10 @@ from typing import Any, TypeVar
 import pytest
 
 from local import automation, github
-from local import system as local_system
 from local.github import repositories
 from local.github.hub import Hub
 from local.serving import serve
-from local.system import AUTOMATION, ENVIRONMENT, System
+from local.system import AUTOMATION, ENVIRONMENT, System, control, deployment, start, website
 from local.workflows.runner import Runner, Settings
 from tests.standins.conftest import Answer, call
 from tests.system.conftest import executions, promote
@@ -92,11 +91,11 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     Every test leaves it as it found it, so that each can be run alone.
     """
     folder = Path(tmp_path_factory.mktemp("workflows")) / "state"
-    with local_system.running(folder, workflows=True) as running:
+    with start.running(folder, workflows=True) as running:
         automation.trust(running)
         automation.push_parameters(running)
         succeeded(automation.ended(running, "deploy.yml"))
-        running.follow_stacks()
+        deployment.follow_stacks(running)
         yield running
 
 
@@ -117,7 +116,7 @@ def algorithm(system: System) -> str:
 
 def versions(system: System, algorithm: str) -> tuple[str, str]:
     """The version that the website shows, and the other one, for the next release."""
-    shown = system.served_versions("out")[algorithm]
+    shown = website.versions(system, "out")[algorithm]
     return shown, {"1.0.0": "1.1.0", "1.1.0": "1.0.0"}[shown]
 
 
@@ -215,7 +214,7 @@ def settle(system: System) -> None:
     """Wait until no run of a workflow and no execution of the pipeline is under way."""
 
     def quiet() -> bool:
-        return all(run["status"] == "completed" for run in system.runs()) and all(
+        return all(run["status"] == "completed" for run in control.runs(system)) and all(
             found["status"] != "InProgress" for found in executions(system)
         )
 

@@ -9,7 +9,7 @@ import pytest
 
 from local import automation
 from local.github import repositories
-from local.system import AUTOMATION, CREDENTIALS, ENVIRONMENT, ROOT, System
+from local.system import AUTOMATION, CREDENTIALS, ENVIRONMENT, ROOT, System, deployment
 from tests.contract.workflow_rules import read
 from tests.contract.workflow_tables import head
 from tests.workflows.conftest import (
@@ -45,7 +45,7 @@ TELL = """\
 """
 
 
-def test_a_pull_request_from_a_fork(system: System) -> None:
+def test_pull_request_of_a_fork_gets_no_role(system: System) -> None:
     """It is checked and gets no role: no preview, which the summary says, and `Required` is met."""
     automation.fork(system, FORK)
     last = automation.newest_run(system)
@@ -81,7 +81,7 @@ def roles(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         "WorkflowRepository": HOLDER,
         "WorkflowRef": f"refs/tags/{TAG}",
         "OidcProviderArn": system.outputs["github"]["OidcProviderArn"],
-        "SlackTokenArn": system.parameters()["SlackTokenArn"],
+        "SlackTokenArn": deployment.parameters(system)["SlackTokenArn"],
     }
     cloudformation.create_stack(
         StackName=STACK,
@@ -126,7 +126,7 @@ def set_variables(system: System, **variables: str) -> None:
         automation.call(system, method, where, body, repository=CALLER)
 
 
-def test_a_release_by_another_repository(
+def test_another_repository_releases_only_with_trust(
     system: System, algorithm: str, roles: dict[str, str]
 ) -> None:
     """It is refused under a role that does not trust it, and else proved, with the outputs told."""
@@ -163,7 +163,9 @@ def retention(system: System) -> set[int]:
     return {one["retentionInDays"] for one in groups if "BuildLogs" in one["logGroupName"]}
 
 
-def test_a_deploy_by_another_repository(system: System, roles: dict[str, str]) -> None:
+def test_another_repository_deploys_with_its_parameters(
+    system: System, roles: dict[str, str]
+) -> None:
     """A stack is deployed with the caller's parameters file, and with this repository's again."""
     parameters = json.loads(automation.read(system, automation.PARAMETERS))
     parameters.setdefault("pipeline", {})["LogRetentionDays"] = "30"

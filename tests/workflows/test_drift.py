@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from local import automation
-from local.system import AUTOMATION, ENVIRONMENT, ROOT, System
+from local.system import AUTOMATION, ENVIRONMENT, ROOT, System, control, deployment, table, website
 from phaseline import archive
 from scripts.github.issues import LABEL
 from tests.standins.conftest import call
@@ -72,7 +72,7 @@ def issues(system: System) -> list[dict[str, Any]]:
 
 def told(system: System) -> list[str]:
     """What Slack was told about drift, oldest first."""
-    texts = [message["text"] for message in system.slack_messages()]
+    texts = [message["text"] for message in control.slack_messages(system)]
     return [text for text in texts if "difference" in text or "agree again" in text]
 
 
@@ -164,7 +164,7 @@ def logged(system: System, function: str, text: str) -> bool:
     return any(text in one["message"] for one in events)
 
 
-def test_a_clean_system_reports_nothing(system: System) -> None:
+def test_environment_without_drift_reports_nothing(system: System) -> None:
     """No issue, no message, and CloudWatch hears that all was looked at."""
     before = checks(system), told(system), issues(system)
     run = succeeded(looked(system))
@@ -185,14 +185,14 @@ def outbox(system: System, type_: str, releases: list[str], *, sent: bool) -> No
     )
 
 
-def test_releases_that_went_astray(system: System) -> None:
+def test_lost_releases_are_found_and_repaired(system: System) -> None:
     """Lost, withdrawn, edited, not built, left open, not told: each is found. What is for people
     they put right, the rest the approved repair, which closes the issue."""
     known, before = issues(system), told(system)
     listener = replace_code(system, "StreamListener", DEAF)
     edit(system, "in", "6.6.6")  # its event starts the pipeline, as it should
     write(system, "opt", "1.1.0", COMPLETE)
-    system.set_phase(NAMES["out"], "1.0.0", REJECTED)
+    table.set_phase(system, NAMES["out"], "1.0.0", REJECTED)
     with without_rule(system, "out"):
         asked = ("--type", "out", "--algorithm", NAMES["out"], "--reason", "No event tells of it")
         scripts(system, "update-metadata", "--action", "hold", *asked)
@@ -218,7 +218,7 @@ def test_releases_that_went_astray(system: System) -> None:
     assert "8 differences: " in opened
 
     outbox(system, "opt", [], sent=True)
-    system.set_phase(NAMES["out"], "1.0.0", COMPLETE)
+    table.set_phase(system, NAMES["out"], "1.0.0", COMPLETE)
     with without_rule(system, "in"):
         asked = ("--type", "in", "--algorithm", NAMES["in"], "--version", "1.0.0")
         scripts(system, "update-metadata", "--action", "promote", *asked, "--reason", "Tested")
@@ -226,8 +226,8 @@ def test_releases_that_went_astray(system: System) -> None:
     assert "no differences" in run["summary"]
     (issue,) = issues(system)[len(known) :]
     assert (issue["state"], issue["comments"]) == ("closed", 1)
-    assert system.served_versions("opt")[NAMES["opt"]] == "1.1.0"
-    assert system.served_versions("in")[NAMES["in"]] == "1.0.0"
+    assert website.versions(system, "opt")[NAMES["opt"]] == "1.1.0"
+    assert website.versions(system, "in")[NAMES["in"]] == "1.0.0"
     states = [release.state for release in system.ledger.releases("opt", NAMES["opt"])]
     assert states == ["verified", "verified"], run["summary"]
     _, changed, recovered = told(system)[len(before) :]
@@ -238,7 +238,7 @@ def test_releases_that_went_astray(system: System) -> None:
     settle(system)
 
 
-def test_what_is_not_as_declared(system: System) -> None:
+def test_differences_from_the_declarations_are_found(system: System) -> None:
     """Stacks, template, parameter, code, pipeline, connection, document, website, cache: each is
     found. A deploy and people put right what the approved repair does not."""
     known, before = issues(system), checks(system)
@@ -280,21 +280,23 @@ def test_what_is_not_as_declared(system: System) -> None:
     last = automation.newest_run(system)
     automation.dispatch(system, "deploy.yml", environment=ENVIRONMENT)
     succeeded(automation.ended(system, "deploy.yml", after=last))
-    system.follow_stacks()
+    deployment.follow_stacks(system)
 
     run = succeeded(repaired(system))
     assert "no differences" in run["summary"]
     (issue,) = issues(system)[len(known) :]
     assert issue["state"] == "closed"
     assert checks(system) > before
-    assert system.get(f"/{STRAY}")[0] == 404
-    assert STALE not in system.get("/index.html")[1]
+    assert website.get(system, f"/{STRAY}")[0] == 404
+    assert STALE not in website.get(system, "/index.html")[1]
 
 
 def write(system: System, type_: str, version: str, phase: str) -> None:
     """Put a version of the tests' algorithm of a type into the table."""
     name = NAMES[type_]
-    system.write_algorithm(name, version, type_=type_, phase=phase, title=name, summary=version)
+    table.write_algorithm(
+        system, name, version, type_=type_, phase=phase, title=name, summary=version
+    )
 
 
 @contextmanager
@@ -370,5 +372,5 @@ def stale(system: System, key: str) -> None:
             "CallerReference": str(datetime.now(UTC)),
         },
     )
-    assert system.get(f"/{key}")[1] == STALE
+    assert website.get(system, f"/{key}")[1] == STALE
     s3.put_object(Body=body, **more, **place)

@@ -23,7 +23,7 @@ def hub(hub: GitHub, tmp_path: Path) -> GitHub:
     return hub
 
 
-def test_repository_dispatch(hub: GitHub) -> None:
+def test_repository_dispatch_starts_the_workflow_of_its_type(hub: GitHub) -> None:
     """A dispatch runs the workflow that wants its type, with its payload; another type none."""
     for kind in ("told", "other"):
         event = {"event_type": kind, "client_payload": {"version": "2.1.0"}}
@@ -35,7 +35,7 @@ def test_repository_dispatch(hub: GitHub) -> None:
     assert [one["title"] for one in hub.control("runs")] == ["told"]
 
 
-def test_push(hub: GitHub) -> None:
+def test_push_starts_workflows_by_branch_and_path(hub: GitHub) -> None:
     """A push runs workflows by branch and path, with the pushed commit checked out."""
     hub.push({"other.txt": "not watched\n"})
     commit = hub.push({"text.txt": "changed\n"})
@@ -46,7 +46,7 @@ def test_push(hub: GitHub) -> None:
     assert len(hub.control("runs")) == 1
 
 
-def test_workflow_dispatch(hub: GitHub) -> None:
+def test_workflow_dispatch_has_its_inputs_and_defaults(hub: GitHub) -> None:
     """A manual run has its inputs, completed by defaults; GitHub's answer tells the run."""
     asked = {"ref": "main", "inputs": {"who": "ada"}, "return_run_details": True}
     answer = hub.api("/actions/workflows/asked.yml/dispatches", asked)
@@ -79,14 +79,14 @@ def test_wrong_manual_run_is_refused(
     assert hub.control("runs") == []
 
 
-def test_schedule(hub: GitHub) -> None:
+def test_schedule_runs_on_the_default_branch(hub: GitHub) -> None:
     """A scheduled workflow runs on the default branch."""
     hub.control("schedule", {"repository": NAME, "workflow": "asked.yml"})
 
     assert shown(hub.run())["text"] == "hello schedule refs/heads/main"
 
 
-def test_pull_request_and_its_next_push(hub: GitHub) -> None:
+def test_pull_request_runs_again_at_each_push(hub: GitHub) -> None:
     """A pull request runs on the merge with its base, again at each push, and not when closed."""
     branch(hub, NAME, {"text.txt": "proposed\n"})
     hub.push({"beside.txt": "meanwhile\n"})

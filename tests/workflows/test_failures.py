@@ -9,7 +9,7 @@ from typing import Any
 from local import automation
 from local.automation import PARAMETERS
 from local.demo.demo import BROKEN_BUILD
-from local.system import System
+from local.system import System, control, frontend, website
 from phaseline.aws.dynamodb import plain
 from phaseline.deploy.plan import STACKS
 from tests.system.conftest import promote
@@ -55,8 +55,8 @@ def state(system: System, algorithm: str) -> dict[str, Any]:
         "document": s3.head_object(Bucket=bucket, Key="metadata/out.zip")["VersionId"],
         "executions": len(listed["pipelineExecutionSummaries"]),
         "ledger": about(algorithm, system.client("dynamodb").scan(TableName=table)["Items"]),
-        "messages": about(algorithm, system.slack_messages()),
-        "served": system.served(),
+        "messages": about(algorithm, control.slack_messages(system)),
+        "served": website.manifest(system),
     }
 
 
@@ -82,32 +82,34 @@ def texts(messages: list[dict[str, Any]]) -> list[str]:
 def said(system: System, algorithm: str) -> list[str]:
     """What the messages about the newest release of an algorithm say."""
     id_ = next(system.ledger.releases("out", algorithm)).release_id
-    return texts([one for one in system.slack_messages() if id_ in json.dumps(one)])
+    return texts([one for one in control.slack_messages(system) if id_ in json.dumps(one)])
 
 
 @contextmanager
 def broken_build(system: System) -> Iterator[None]:
     """A frontend whose build fails; afterwards a mended one, published."""
-    good, told = system.read_frontend("buildspec.yml"), len(system.slack_messages())
-    system.commit_frontend({"buildspec.yml": BROKEN_BUILD}, "Break the build")
-    eventually(lambda: any("failed" in text for text in texts(system.slack_messages()[told:])))
+    good, told = frontend.read(system, "buildspec.yml"), len(control.slack_messages(system))
+    frontend.commit(system, {"buildspec.yml": BROKEN_BUILD}, "Break the build")
+    eventually(
+        lambda: any("failed" in text for text in texts(control.slack_messages(system)[told:]))
+    )
     settle(system)
     try:
         yield
     finally:
-        commit = system.commit_frontend({"buildspec.yml": good}, "Mend the build")
-        eventually(lambda: system.served()["commit"] == commit)
+        commit = frontend.commit(system, {"buildspec.yml": good}, "Mend the build")
+        eventually(lambda: website.manifest(system)["commit"] == commit)
         settle(system)
 
 
-def test_a_failing_build(system: System, algorithm: str) -> None:
+def test_failing_build_is_reported_until_it_is_corrected(system: System, algorithm: str) -> None:
     """Run, deployment and one message tell of it, the site stays; once mended, it arrives.
 
     The event's own execution may have failed before the command looks, which then tries once more:
     the release's message is the same.
     """
     shown, wanted = versions(system, algorithm)
-    page = system.get("/")[1]
+    page = website.get(system, "/")[1]
     with broken_build(system):
         run = by_hand(system, "promote", algorithm, wanted)
         settle(system)
@@ -119,8 +121,8 @@ def test_a_failing_build(system: System, algorithm: str) -> None:
             values["execution-id"] for values in run["outputs"].values() if "execution-id" in values
         }
         assert len(said(system, algorithm)) == 1
-        assert execution in json.dumps(system.slack_messages())
-        assert system.get("/")[1] == page
+        assert execution in json.dumps(control.slack_messages(system))
+        assert website.get(system, "/")[1] == page
         assert next(system.ledger.releases("out", algorithm)).state == "open"
 
     assert versions(system, algorithm) == (wanted, shown)
@@ -143,7 +145,7 @@ def stacks(system: System) -> dict[str, Any]:
     return {stack["StackName"]: stack.get("LastUpdatedTime") for stack in found}
 
 
-def test_a_refused_parameter(system: System) -> None:
+def test_refused_parameter_changes_nothing(system: System) -> None:
     """The job names stack and parameter and what to do; nothing is changed, nor goes on."""
     good, before = automation.read(system, PARAMETERS), stacks(system)
     wrong = json.loads(good)
@@ -159,9 +161,13 @@ def test_a_refused_parameter(system: System) -> None:
     assert [found for found, _ in deployments(system, run)] == ["success"] * 3
 
 
-def test_a_failing_stack(system: System, algorithm: str) -> None:
+def test_failing_stack_is_named_and_rolled_back(system: System, algorithm: str) -> None:
     """The failed resource and its reason are named, all stacks are as before, a push heals it."""
-    good, before, served = automation.read(system, PIPELINE), stacks(system), system.served()
+    good, before, served = (
+        automation.read(system, PIPELINE),
+        stacks(system),
+        website.manifest(system),
+    )
     wrong = good.replace("ExecutionMode: QUEUED", "ExecutionMode: SOMETIMES")
 
     run = failed(
@@ -177,13 +183,13 @@ def test_a_failing_stack(system: System, algorithm: str) -> None:
 
     succeeded(pushed(system, PIPELINE, good))
     settle(system)
-    assert system.served()["documents"] == served["documents"]
+    assert website.manifest(system)["documents"] == served["documents"]
     shown, wanted = versions(system, algorithm)
     succeeded(by_hand(system, "promote", algorithm, wanted))
     assert versions(system, algorithm) == (wanted, shown)
 
 
-def test_a_refused_approval(system: System, algorithm: str) -> None:
+def test_refused_approval_ends_the_run(system: System, algorithm: str) -> None:
     """A reviewer who says no ends the run, and nothing was done."""
     eventually(lambda: not unfinished(system, algorithm))
     before = state(system, algorithm)
@@ -196,21 +202,21 @@ def test_a_refused_approval(system: System, algorithm: str) -> None:
     assert state(system, algorithm) == before
 
 
-def test_slack_is_down(system: System, algorithm: str) -> None:
+def test_release_succeeds_without_slack(system: System, algorithm: str) -> None:
     """A release by hand is served and ends well, with nothing in Slack."""
     shown, wanted = versions(system, algorithm)
-    told = system.slack_messages()
+    told = control.slack_messages(system)
     with failing(system.slack_url.removesuffix("/api/"), {"status": 500, "count": 99}):
         run = succeeded(by_hand(system, "promote", algorithm, wanted))
         settle(system)
-        assert system.slack_messages() == told
+        assert control.slack_messages(system) == told
     assert versions(system, algorithm) == (wanted, shown)
     assert deployments(system, run) == [("success", system.edge_url)]
     assert "**done**" in run["summary"]
     assert next(system.ledger.releases("out", algorithm)).state == "verified"
 
 
-def test_comments_while_github_fails(system: System) -> None:
+def test_failed_comment_is_written_once_by_the_next_run(system: System) -> None:
     """A preview that could not comment says so; repeated, each comment is there just once."""
     last = automation.newest_run(system)
     down = {"method": "POST", "path": "/comments", "status": 502, "count": 99}
@@ -244,38 +250,38 @@ def resend(system: System) -> None:
     )
 
 
-def test_a_refused_dispatch(system: System) -> None:
+def test_version_arrives_although_its_dispatch_is_refused(system: System) -> None:
     """GitHub refuses the listener's dispatch: the version arrives, and the next one says done."""
     last = automation.newest_run(system)
     with failing(system.github_url, {"path": "/dispatches", "status": 502}):
         promote(system, "in", "refused", "1.0.0")
         settle(system)
         # On a slow machine the listener's schedule may have sent it again, which is refused, too.
-        assert about("in-refused-", system.dispatches()) == []
-        assert system.served_versions("in")["refused"] == "1.0.0"
+        assert about("in-refused-", control.dispatches(system)) == []
+        assert website.versions(system, "in")["refused"] == "1.0.0"
 
-    before = system.served()
+    before = website.manifest(system)
     resend(system)
     run = succeeded(automation.ended(system, TESTED, after=last))
     assert "already done" in run["summary"]
     assert deployments(system, run) == [("success", system.edge_url)]
-    assert system.served() == before
+    assert website.manifest(system) == before
     resend(system)
-    assert len(about("in-refused-", system.dispatches())) == 1
+    assert len(about("in-refused-", control.dispatches(system))) == 1
 
 
-def test_a_dispatch_whose_answer_is_lost(system: System) -> None:
+def test_dispatch_whose_answer_is_lost_is_sent_again(system: System) -> None:
     """It is sent again, since nobody can know: the second run finds all done, and tells nothing."""
     last = automation.newest_run(system)
     with failing(system.github_url, {"path": "/dispatches", "drop": True}):
         promote(system, "in", "unanswered", "1.0.0")
     first = succeeded(automation.ended(system, TESTED, after=last))
     settle(system)
-    before = (system.served(), about("unanswered", system.slack_messages()))
+    before = (website.manifest(system), about("unanswered", control.slack_messages(system)))
 
     resend(system)
     second = succeeded(automation.ended(system, TESTED, after=first["id"]))
     assert "already done" in second["summary"]
-    assert len(about("unanswered", system.dispatches())) == 2
-    assert (system.served(), about("unanswered", system.slack_messages())) == before
+    assert len(about("unanswered", control.dispatches(system))) == 2
+    assert (website.manifest(system), about("unanswered", control.slack_messages(system))) == before
     assert len(list(system.ledger.releases("in", "unanswered"))) == 1

@@ -24,7 +24,7 @@ def gh(hub: GitHub, *words: str) -> Result:
     return CliRunner().invoke(main, words, env=environ)
 
 
-def test_workflow_run(hub: GitHub, tmp_path: Path) -> None:
+def test_workflow_starts_with_its_fields(hub: GitHub, tmp_path: Path) -> None:
     """A workflow starts on the default branch with its fields; @FILE is a value of a field only."""
     (tmp_path / "who").write_text("ada")
     asked = ("--field", f"who=@{tmp_path / 'who'}", "--raw-field", "loud=false")
@@ -34,7 +34,7 @@ def test_workflow_run(hub: GitHub, tmp_path: Path) -> None:
     assert hub.run("asked.yml")["title"] == "ada by octocat"
 
 
-def test_what_github_refuses(hub: GitHub) -> None:
+def test_refusal_of_github_ends_with_1(hub: GitHub) -> None:
     """A refusal is told with its status, and ends with 1."""
     answer = gh(hub, "workflow", "run", "asked.yml", "--raw-field", "who=@eve")
 
@@ -43,7 +43,7 @@ def test_what_github_refuses(hub: GitHub) -> None:
     assert hub.control("runs") == []
 
 
-def test_api(hub: GitHub) -> None:
+def test_placeholders_of_an_endpoint_are_filled(hub: GitHub) -> None:
     """An endpoint's placeholders are those of the repository; a fault ends with 1."""
     assert json.loads(gh(hub, "api", "repos/{owner}/{repo}").stdout)["full_name"] == NAME
     with failing(hub.url, {"status": 503}):
@@ -52,7 +52,7 @@ def test_api(hub: GitHub) -> None:
     assert "(HTTP 503)" in answer.stderr
 
 
-def test_field_without_a_value(hub: GitHub) -> None:
+def test_field_without_a_value_is_refused(hub: GitHub) -> None:
     """A field that has no value is refused before anything is asked for."""
     answer = gh(hub, "workflow", "run", "asked.yml", "--field", "who")
 

@@ -258,7 +258,9 @@ jobs:
         ("acme/shop", f"{NAME}/.github/workflows/reusable.yml@main"),
     ],
 )
-def test_called_workflow(hub: GitHub, tmp_path: Path, name: str, uses: str) -> None:
+def test_called_workflow_uses_its_own_repository(
+    hub: GitHub, tmp_path: Path, name: str, uses: str
+) -> None:
     """A called workflow finds its actions and files in its own repository, not the caller's."""
     own = LIBRARY if name == NAME else {}
     hub.add(name, {**own, workflow("caller.yml"): CALLER % uses}, tmp_path / "caller")
@@ -280,7 +282,9 @@ def test_called_workflow(hub: GitHub, tmp_path: Path, name: str, uses: str) -> N
         (CALLER % "other/place/.github/workflows/x.yml@v1", "other/place"),
     ],
 )
-def test_run_that_cannot_start(hub: GitHub, tmp_path: Path, text: str, problem: str) -> None:
+def test_invalid_call_fails_the_run_before_its_jobs(
+    hub: GitHub, tmp_path: Path, text: str, problem: str
+) -> None:
     """A call beyond its permissions, or of what is not there, fails the run before its jobs."""
     hub.add(NAME, {**LIBRARY, workflow("caller.yml"): text}, tmp_path / "files")
     hub.api("/actions/workflows/caller.yml/dispatches", {"ref": "main"})
@@ -363,7 +367,9 @@ jobs:
 )
 
 
-def test_what_came_of_a_run(hub: GitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_summary_annotations_and_log_are_kept(
+    hub: GitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Summary, annotations and log are kept; nothing of the caller's environment is in the job."""
     monkeypatch.setenv("CALLERS_SECRET", "x")
     hub.add(NAME, {workflow("tell.yml"): TELLS}, tmp_path / "files")
@@ -381,7 +387,7 @@ def test_what_came_of_a_run(hub: GitHub, tmp_path: Path, monkeypatch: pytest.Mon
     assert "tell: failure" in page
 
 
-def test_a_library_finds_its_way(hub: GitHub, tmp_path: Path) -> None:
+def test_pygithub_starts_a_workflow_and_finds_its_run(hub: GitHub, tmp_path: Path) -> None:
     """PyGithub starts a workflow, and finds the run, its deployment and an issue."""
     hub.add(NAME, {workflow("deploy.yml"): DEPLOY}, tmp_path / "files")
     api = Github(auth=Auth.Token("right"), base_url=hub.url, retry=None)

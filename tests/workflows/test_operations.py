@@ -14,7 +14,7 @@ import pytest
 
 from local import automation, standins
 from local.demo.demo import BROKEN_BUILD
-from local.system import AUTOMATION, ENVIRONMENT, ROOT, System
+from local.system import AUTOMATION, ENVIRONMENT, ROOT, System, control, frontend, table, website
 from phaseline.releases.release import Release
 from tests.system.conftest import COMPLETE, executions
 from tests.waiting import a_second, eventually
@@ -88,7 +88,7 @@ def reader(
     They begin with two algorithms that are live, and leave nothing on hold.
     """
     (heading,) = [heading for heading in CHAPTERS if of(heading) == request.node.name]
-    if missing := {NAME, OTHER} - system.served_versions(TYPE).keys():
+    if missing := {NAME, OTHER} - website.versions(system, TYPE).keys():
         bring(system, "1.0.0", *missing)
     settle(system)
     last = automation.newest_run(system)
@@ -135,7 +135,7 @@ def scripts(environ: Mapping[str, str], *words: str) -> subprocess.CompletedProc
 
 def shown(system: System, algorithm: str = NAME) -> str | None:
     """The version that visitors get."""
-    return system.served_versions(TYPE).get(algorithm)
+    return website.versions(system, TYPE).get(algorithm)
 
 
 def newest(system: System, algorithm: str = NAME) -> Release:
@@ -147,7 +147,7 @@ def told(system: System, release_id: str) -> str:
     """What Slack's messages about a release say now, a line each, without their threads."""
     return "\n".join(
         message["text"]
-        for message in system.slack_messages()
+        for message in control.slack_messages(system)
         if "thread_ts" not in message and release_id in json.dumps(message)
     )
 
@@ -155,8 +155,8 @@ def told(system: System, release_id: str) -> str:
 def pass_tests(system: System, version: str, *algorithms: str) -> None:
     """Let a version of some algorithms pass its tests, and do not wait for it."""
     for name in algorithms or (NAME,):
-        system.write_algorithm(
-            name, version, type_=TYPE, phase=COMPLETE, title=name, summary=version
+        table.write_algorithm(
+            system, name, version, type_=TYPE, phase=COMPLETE, title=name, summary=version
         )
 
 
@@ -257,7 +257,7 @@ def test_a_bad_version_is_live(system: System, reader: Reader) -> None:
 def test_the_build_is_broken(system: System, reader: Reader) -> None:
     """A version that breaks it goes back; after another cause one build brings all that waited."""
     bring(system, "3.1.9")
-    page = system.get("/")[1]
+    page = website.get(system, "/")[1]
     system.client("dynamodb").put_item(
         TableName=system.outputs["registry"]["AlgorithmsTableName"],
         Item={
@@ -271,7 +271,7 @@ def test_the_build_is_broken(system: System, reader: Reader) -> None:
     until(lambda: newest(system).version == "3.2.0")
     until(lambda: "failed in Build" in told(system, newest(system).release_id))
     settle(system)
-    assert system.get("/")[1] == page
+    assert website.get(system, "/")[1] == page
 
     (differences,) = reader.block()
     assert f"{NAME}: 3.1.9 -> 3.2.0" in differences
@@ -279,14 +279,14 @@ def test_the_build_is_broken(system: System, reader: Reader) -> None:
     assert shown(system) == "3.1.9"
 
     with built_with(system, BROKEN_BUILD):
-        commit = system.commit_frontend({"NOTES.md": f"{time.time()}\n"}, "Add a note")
+        commit = frontend.commit(system, {"NOTES.md": f"{time.time()}\n"}, "Add a note")
         pass_tests(system, "3.2.5", OTHER)
         until(lambda: "failed in Build" in told(system, newest(system, OTHER).release_id))
         settle(system)
     assert shown(system, OTHER) != "3.2.5"
     reader.block()
     settle(system)
-    assert system.served()["commit"] == commit
+    assert website.manifest(system)["commit"] == commit
     assert shown(system, OTHER) == "3.2.5"
 
 
@@ -330,16 +330,16 @@ def test_slack_is_silent(system: System, reader: Reader) -> None:
 
     reader.block()
     assert told(system, newest(system).release_id).count("is live") == 1
-    messages = system.slack_messages()
+    messages = control.slack_messages(system)
     assert any("Can Slack hear this?" in json.dumps(one) for one in messages)
     newest_execution = executions(system)[0]["pipelineExecutionId"]
     scripts(reader.environ, "report", "--outcome", "success", "--execution", newest_execution)
-    assert system.slack_messages() == messages
+    assert control.slack_messages(system) == messages
 
 
 def test_github_is_down(system: System, reader: Reader) -> None:
     """Versions go live and are rolled back without it; what it missed it hears afterwards."""
-    before, sent = shown(system), len(system.dispatches())
+    before, sent = shown(system), len(control.dispatches(system))
     last = automation.newest_run(system)
     with failing(system.github_url, {"status": 503, "count": 9999}):
         pass_tests(system, "3.6.0")
@@ -348,7 +348,7 @@ def test_github_is_down(system: System, reader: Reader) -> None:
         reader.block()
         reader.block()
         assert shown(system) == before
-    assert len(system.dispatches()) == sent
+    assert len(control.dispatches(system)) == sent
 
     system.client("lambda").invoke(  # as its schedule does
         FunctionName=system.function("StreamListener"),

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from local.system import System
+from local.system import System, table, website
 from phaseline.site import manifests
 from tests.system.conftest import COMPLETE, promote
 from tests.waiting import a_second, eventually
@@ -15,7 +15,7 @@ NAMES = ("delivery-forecast", "stock-forecast")
 
 def shown(system: System) -> dict[str, str | None]:
     """The versions of the algorithms that the website shows."""
-    versions = system.served_versions("out")
+    versions = website.versions(system, "out")
     return {name: versions.get(name) for name in NAMES}
 
 
@@ -32,7 +32,7 @@ def refused(system: System, *asked: str, **more: str) -> str:
     return str(run["summary"])
 
 
-def test_every_action(system: System) -> None:
+def test_website_follows_every_action(system: System) -> None:
     """A version is rolled back, stays out until it is cleared, and is promoted again; the website
     follows each of them, and the summary says what and why."""
     one = NAMES[0]
@@ -54,7 +54,7 @@ def test_every_action(system: System) -> None:
     assert shown(system)[one] == "1.1.0"
 
 
-def test_a_document_as_of_a_time(system: System) -> None:
+def test_algorithms_return_to_a_time_in_one_write(system: System) -> None:
     """Several algorithms go back to what was before, then all of a type to what was live at a time;
     each time in one write."""
     for name in NAMES:
@@ -76,13 +76,15 @@ def test_a_document_as_of_a_time(system: System) -> None:
     ask(system, "resume", both)
 
 
-def test_a_freeze(system: System) -> None:
+def test_versions_wait_until_a_freeze_ends(system: System) -> None:
     """Every type is held, in a window and until a time; what is tested meanwhile waits, and is
     released when the freeze is ended."""
     name = NAMES[0]
     window = f"0 {datetime.now(UTC).hour} * * * for 23h in UTC"
     ask(system, "hold", type="all", until="2999-01-01T00:00:00Z", window=window)
-    system.write_algorithm(name, "4.0.0", type_="out", phase=COMPLETE, title=name, summary="4.0.0")
+    table.write_algorithm(
+        system, name, "4.0.0", type_="out", phase=COMPLETE, title=name, summary="4.0.0"
+    )
     eventually(lambda: system.document("out").waiting())
     assert "on hold" in refused(system, "promote", name, "4.0.0")
     assert shown(system)[name] != "4.0.0"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from local import automation
-from local.system import System
+from local.system import System, control, website
 from phaseline.deploy.plan import EVERY, STACKS
 from tests.standins.conftest import call
 from tests.system.conftest import promote
@@ -20,7 +20,7 @@ from tests.workflows.conftest import (
 )
 
 
-def test_a_push_deploys(system: System) -> None:
+def test_push_deploys_every_stack(system: System) -> None:
     """deploy.yml has deployed every stack, under the deploy role, job after job."""
     stacks = {*EVERY}
     assert system.outputs.keys() == stacks
@@ -35,28 +35,28 @@ def test_a_tested_version_is_released(system: System) -> None:
     promote(system, "opt", "route-planner", "2.1.0")
 
     run = succeeded(automation.ended(system, "on-version-tested.yml", after=last))
-    assert system.served_versions("opt")["route-planner"] == "2.1.0"
+    assert website.versions(system, "opt")["route-planner"] == "2.1.0"
     assert "2.1.0" in run["summary"]
     assert deployments(system, run) == [("success", system.edge_url)]
 
 
-def test_a_late_dispatch_is_already_done(system: System) -> None:
+def test_repeated_dispatch_is_already_done(system: System) -> None:
     """The event of a release that has ended, sent again, ends well and changes nothing."""
     last = automation.newest_run(system)
     promote(system, "opt", "late-dispatch", "1.0.0")
     succeeded(automation.ended(system, "on-version-tested.yml", after=last))
-    event = system.dispatches()[-1]
-    before = system.served()
+    event = control.dispatches(system)[-1]
+    before = website.manifest(system)
     told = {name: event[name] for name in ("event_type", "client_payload")}
     last = automation.newest_run(system)
     automation.call(system, "POST", "/dispatches", told)
 
     run = succeeded(automation.ended(system, "on-version-tested.yml", after=last))
     assert "already done" in run["summary"]
-    assert system.served() == before
+    assert website.manifest(system) == before
 
 
-def test_a_protected_environment_waits(system: System, algorithm: str) -> None:
+def test_promotion_waits_for_its_approval(system: System, algorithm: str) -> None:
     """With a required reviewer a promotion does nothing before the approval."""
     shown, wanted = versions(system, algorithm)
     with waiting(system, "promote", algorithm, wanted) as run:
@@ -67,7 +67,7 @@ def test_a_protected_environment_waits(system: System, algorithm: str) -> None:
     assert versions(system, algorithm) == (wanted, shown)
 
 
-def test_a_pull_request_is_previewed(system: System) -> None:
+def test_pull_request_gets_a_comment_for_each_stack(system: System) -> None:
     """pull-request.yml checks the merge, and shows each stack's changes in a comment of its own."""
     last = automation.newest_run(system)
     number = propose(system, "topic", {"Makefile": QUICK})

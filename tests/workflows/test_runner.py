@@ -51,7 +51,9 @@ def _hangup(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_hangup")
-def test_a_killed_runner(hub: GitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_runner_fails_its_run(
+    hub: GitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The run failed, and annotation and log say that act was ended and how far it was; its
     deployment is an error, and what the job did has ended with it."""
     marks = tmp_path / "step.pid"
@@ -92,7 +94,7 @@ def is_alive(process: int) -> bool:
     return True
 
 
-def test_a_runner_that_is_not_there(
+def test_missing_runner_fails_the_run(
     hub: GitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run that can't be started ends, and says why."""
@@ -104,7 +106,7 @@ def test_a_runner_that_is_not_there(
     assert note["message"] in Path(run["log"]).read_text()
 
 
-def test_any_folder(tmp_path: Path) -> None:
+def test_folder_may_have_any_name(tmp_path: Path) -> None:
     """Blanks, quotes and umlauts in the names of folders do a run no harm."""
     odd = tmp_path / "it's an Ümlaut folder"
     hub = Hub(token="right", repositories=(NAME,))
@@ -122,7 +124,9 @@ def test_any_folder(tmp_path: Path) -> None:
     assert "work: text\n" in log
 
 
-def test_what_killed_runs_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_next_runner_removes_files_of_killed_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The next runner removes the places of processes that are gone, and of no others."""
     monkeypatch.setattr(act, "MEMORY", tmp_path)
     ended = subprocess.Popen(["true"])

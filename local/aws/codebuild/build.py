@@ -1,4 +1,4 @@
-"""One build of a project: its phases in order, in a subprocess where CodeBuild has a container."""
+"""One build of a project: its phases in order, in subprocesses instead of a container."""
 
 import os
 import shlex
@@ -24,7 +24,7 @@ _running: set[subprocess.Popen[bytes]] = set()
 
 
 class PhaseFailedError(Exception):
-    """A phase of the build failed; the code is CodeBuild's."""
+    """A phase of the build failed. The code is one of CodeBuild's."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -32,13 +32,13 @@ class PhaseFailedError(Exception):
 
 
 def kill_all() -> None:
-    """End the builds that run, with everything they started."""
+    """End the running builds with all processes that they started."""
     for process in list(_running):
         _kill(process)
 
 
 class Build:
-    """One build: its phases in order, its log, its record."""
+    """One build with its phases, log and record."""
 
     def __init__(self, context: Context, record: dict[str, Any], directory: Path) -> None:
         self.context, self.record, self.directory = context, record, directory
@@ -56,7 +56,7 @@ class Build:
         self.failed: PhaseFailedError | None = None
 
     def run(self) -> dict[str, str]:
-        """Run everything. The variables that the buildspec exports, if it succeeded."""
+        """Run all phases. Return the variables that a successful build exports."""
         exported: dict[str, str] = {}
         try:
             self._phase("SUBMITTED", lambda: None)
@@ -147,7 +147,8 @@ class Build:
         return ""
 
     def _run_phases(self, spec: buildspec.Buildspec) -> None:
-        """A failed install or pre_build ends the build; post_build runs after a failed build."""
+        """Run the phases. A failure ends the build, but post_build follows a failed command of
+        build."""
         for phase in spec.phases:
             try:
                 self._phase(phase.name.upper(), lambda p=phase: self._shell(spec.shell, p))
@@ -186,13 +187,13 @@ class Build:
         if self._stopped():
             raise PhaseFailedError("STOPPED", "Build was stopped.")
         if code:
-            # A shell's own way to say that a signal ended it: 137 for SIGKILL.
+            # A shell reports a signal as 128 plus its number, for example 137 for SIGKILL.
             status = code if code > 0 else 128 - code
             message = f"Error while executing phase {phase.name}. Reason: exit status {status}"
             raise PhaseFailedError("COMMAND_EXECUTION_ERROR", message)
 
     def _watch(self, process: subprocess.Popen[bytes], ended: threading.Event) -> None:
-        """End all that the phase started when its time is over, and when its shell was killed."""
+        """End all processes of a phase after its time limit, or if its shell was killed."""
         while not ended.wait(0.2):
             killed = (process.poll() or 0) < 0
             if killed or time.monotonic() > self.deadline or self._stopped():
@@ -217,7 +218,8 @@ class Build:
                 raise PhaseFailedError("CLIENT_ERROR", f"CLIENT_ERROR: {error}") from error
 
     def _exported(self, shell: str) -> dict[str, str]:
-        """What the last shell exported, read back by a shell, which knows its own quoting."""
+        """Return the variables that the last shell exported. A shell reads them because of the
+        quoting."""
         state = self.directory / "state.env"
         if not state.exists():
             return {}

@@ -13,10 +13,10 @@ _PAUSE = 0.5
 
 
 class BuildLog:
-    """A log stream. Lines are sent in batches, at the latest half a second after they came."""
+    """A log stream. Lines are sent in batches, at most half a second after they were written."""
 
     def __init__(self, client: Any, group: str, stream: str) -> None:
-        """Make the group and the stream; raises botocore's ClientError if the role may not."""
+        """Create the log group and the log stream. Raises ClientError if the role may not."""
         self._client, self._group, self._stream = client, group, stream
         try:
             client.create_log_stream(logGroupName=group, logStreamName=stream)
@@ -30,13 +30,13 @@ class BuildLog:
         self._sender.start()
 
     def write(self, line: str) -> None:
-        """Add a line."""
+        """Write a line."""
         with self._lock:
             entry = {"timestamp": int(time.time() * 1000), "message": line or " "}
             self._lines.append(entry)
 
     def close(self) -> None:
-        """Send what is left."""
+        """Send the remaining lines."""
         self._closed.set()
         self._sender.join()
 

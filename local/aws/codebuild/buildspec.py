@@ -18,12 +18,12 @@ _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 class InvalidBuildspecError(Exception):
-    """The buildspec can't be read, or asks for something that is not emulated."""
+    """The buildspec cannot be read, or uses a feature that is not emulated."""
 
 
 @dataclass(frozen=True)
 class Phase:
-    """One phase: its commands, those to run whatever happened, and what a failure means."""
+    """One phase: its commands, the commands that always run, and the effect of a failure."""
 
     name: str
     commands: tuple[str, ...] = ()
@@ -31,9 +31,10 @@ class Phase:
     continues: bool = False
 
     def script(self, state: Path, succeeding: bool) -> str:
-        """A shell script of the phase.
+        """Return a shell script of the phase.
 
-        Exported variables and the directory outlive the phase, in files beside `state`.
+        Exported variables and the working directory are kept for the next phase, in files beside
+        `state`.
         """
         env, cwd = shlex.quote(f"{state}.env"), shlex.quote(f"{state}.cwd")
         resume = f'[ ! -f {env} ] || {{ . {env}; cd "$(cat {cwd})"; }}'
@@ -50,7 +51,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class ArtifactSpec:
-    """Which files make one output artifact."""
+    """The files of one output artifact."""
 
     files: tuple[str, ...]
     base: str = "."
@@ -71,7 +72,7 @@ class Buildspec:
 
 
 def parse(text: str) -> Buildspec:
-    """The buildspec in the text; raises InvalidBuildspecError."""
+    """Parse a buildspec. Raises InvalidBuildspecError."""
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -100,7 +101,8 @@ def parse(text: str) -> Buildspec:
 
 
 def pack(spec: ArtifactSpec, root: Path) -> bytes | None:
-    """A zip of the artifact's files, equal for equal files; None if no file matches."""
+    """Return a zip of the artifact's files, or None if no file matches. Equal files give equal
+    zips."""
     base = (root / spec.base).resolve()
     chosen = {
         path
@@ -123,7 +125,7 @@ def pack(spec: ArtifactSpec, root: Path) -> bytes | None:
 
 
 def unpack(data: bytes, into: Path) -> None:
-    """Unzip with the files' permissions; raises zipfile.BadZipFile for anything but a zip."""
+    """Unpack a zip with the permissions of its files. Raises zipfile.BadZipFile."""
     into.mkdir(parents=True)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         for entry in archive.infolist():
@@ -134,7 +136,7 @@ def unpack(data: bytes, into: Path) -> None:
 
 
 def _announced(command: str) -> str:
-    """The command, said before it runs; the phase ends with the first that fails."""
+    """Return a command that is printed before it runs, and whose failure ends the phase."""
     said = shlex.quote(f"[Container] Running command {command}")
     check = "phase_code=$?\n[ $phase_code -eq 0 ] || exit $phase_code"
     return f"printf '%s\\n' {said}\n{command}\n{check}"

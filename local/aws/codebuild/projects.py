@@ -1,4 +1,4 @@
-"""The CodeBuild action, and what CodeBuild's API and resource type lack in ministack for it."""
+"""The CodeBuild action, and features of CodeBuild that ministack lacks."""
 
 import json
 import tempfile
@@ -15,7 +15,7 @@ from local.aws.ministack.scope import REGION
 
 
 def start_build(data: dict[str, Any]) -> Any:
-    """CodeBuild's StartBuild. Only a pipeline may start a project that a pipeline feeds."""
+    """StartBuild. It accepts only builds that CodePipeline starts."""
     project = service._projects.get(data.get("projectName", ""))
     if project is None:
         return error_response_json("ResourceNotFoundException", "Project cannot be found", 400)
@@ -45,9 +45,9 @@ def start_build(data: dict[str, Any]) -> Any:
 
 
 def keeping_log_group(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Have a step of the project's resource type keep LogsConfig, which ministack forgets.
+    """Wrap a step of the project's resource type so that it keeps LogsConfig.
 
-    The properties are the step's last but one argument.
+    ministack drops this property. The properties are the second argument from the end.
     """
 
     def step(*arguments: Any) -> Any:
@@ -59,7 +59,7 @@ def keeping_log_group(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def run(context: Context) -> Outcome:
-    """Run the action's project on the input artifacts; the outputs go to the artifact bucket."""
+    """Build the action's project from the input artifacts, and store the output artifacts."""
     configuration, client = context.run.configuration, context.client("codebuild")
     overrides = json.loads(configuration.get("EnvironmentVariables", "[]"))
     started = client.start_build(
@@ -86,7 +86,7 @@ def run(context: Context) -> Outcome:
 
 
 def _place(failed: list[dict[str, Any]]) -> str:
-    """The first phase that failed, and why, as CodePipeline tells it."""
+    """Return the first failed phase and its reason, in the words of CodePipeline."""
     for phase in failed:
         for context in phase.get("contexts", []):
             code, message = context["statusCode"], context["message"]

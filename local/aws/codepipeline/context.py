@@ -1,4 +1,4 @@
-"""What an action is given while it runs, and what it gives back."""
+"""The input and the result of an action."""
 
 import random
 import string
@@ -14,7 +14,7 @@ PRINCIPAL = "codepipeline.amazonaws.com"
 
 
 class ActionFailedError(Exception):
-    """The action failed; the code is one of CodePipeline's failure types."""
+    """The action failed. The code is one of CodePipeline's failure types."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -24,7 +24,7 @@ class ActionFailedError(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a finished action hands to later ones and shows to people."""
+    """The result of an action: its output variables and the details that people see."""
 
     variables: dict[str, str] = field(default_factory=dict)
     external_id: str | None = None
@@ -34,7 +34,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Context:
-    """One run of one action, and the means to do its work."""
+    """One run of an action, with the clients and artifacts that it uses."""
 
     execution: Execution
     run: ActionRun
@@ -43,20 +43,20 @@ class Context:
 
     @property
     def role_arn(self) -> str:
-        """The action's own role, else the pipeline's."""
+        """The role of the action, or that of the pipeline."""
         return str(self.run.action.get("roleArn") or self.execution.declaration["roleArn"])
 
     @property
     def pipeline_arn(self) -> str:
-        """The pipeline, for which the action works."""
+        """The ARN of the pipeline."""
         return f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:{self.execution.pipeline}"
 
     def client(self, service: str) -> Any:
-        """A client with the permissions of the action's role."""
+        """Return a client with the permissions of the action's role."""
         return self.roles.client(self.role_arn, PRINCIPAL, service, source=self.pipeline_arn)
 
     def override(self, revision_type: str) -> str | None:
-        """The revision that this execution was started with for this action, if any."""
+        """Return the source revision to which this execution pins the action, or None."""
         for entry in self.execution.overrides:
             if (entry["actionName"], entry["revisionType"]) == (
                 self.run.action["name"],
@@ -66,7 +66,7 @@ class Context:
         return None
 
     def store(self, data: bytes) -> None:
-        """Write the action's one output artifact to the artifact bucket."""
+        """Store the one output artifact in the artifact bucket."""
         artifact = self.run.outputs[0]
         self.client("s3").put_object(Bucket=artifact.bucket, Key=artifact.key, Body=data)
 
@@ -76,7 +76,7 @@ Perform = Callable[[Context], Outcome]
 
 
 def place(execution: Execution, name: str) -> Artifact:
-    """A new place in the artifact bucket, named the way CodePipeline names them."""
+    """Return a new location in the artifact bucket, named as CodePipeline names it."""
     store = execution.declaration.get("artifactStore") or next(
         iter(execution.declaration["artifactStores"].values())
     )

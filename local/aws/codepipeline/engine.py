@@ -1,8 +1,8 @@
 """Moves executions through their stages, in the pipeline's execution mode.
 
-QUEUED and SUPERSEDED hold one execution in a stage at a time; different stages may hold different
-executions. Who waits at the entry of a stage waits in the order of arrival (QUEUED), or is
-overtaken by a newer one (SUPERSEDED).
+In the modes QUEUED and SUPERSEDED, a stage processes one execution at a time. Executions that wait
+for a stage enter it in the order of their arrival (QUEUED), or only the newest one does
+(SUPERSEDED).
 https://docs.aws.amazon.com/codepipeline/latest/userguide/concepts-how-it-works.html
 """
 
@@ -27,7 +27,7 @@ def _run_all(_stage: str, _action: str) -> bool:
 
 
 class Engine:
-    """Starts, retries and stops executions. Every entry of the store is changed here only."""
+    """Starts, retries and stops executions. Only the engine changes entries of the store."""
 
     def __init__(self, store: Store, roles: Roles, perform: Perform) -> None:
         self._store, self._roles, self._perform = store, roles, perform
@@ -40,7 +40,7 @@ class Engine:
         variables: list[dict[str, str]] | None = None,
         token: str | None = None,
     ) -> Execution:
-        """A new execution, or the one that the same client request token started before."""
+        """Start an execution, or return the one that the same client request token started."""
         with self._store.changed:
             if token is not None and token in pipeline.tokens:
                 return pipeline.executions[pipeline.tokens[token]]
@@ -65,7 +65,7 @@ class Engine:
         return execution
 
     def retry(self, pipeline: Pipeline, execution: Execution, stage: str, mode: str) -> None:
-        """Run a failed stage again: all of it, or what failed and what has not run yet."""
+        """Retry a failed stage: all actions, or those that failed or have not run yet."""
         names = [entry["name"] for entry in execution.declaration["stages"]]
         if stage not in names:
             raise ServiceError("StageNotFoundException", f"Stage {stage} not found")
@@ -95,7 +95,7 @@ class Engine:
         )
 
     def stop(self, execution: Execution, abandon: bool, reason: str | None) -> None:
-        """Stop after the actions in progress, or without waiting for them."""
+        """Stop an execution after the actions in progress, or without waiting for them."""
         with self._store.changed:
             if execution.status == "Stopping" and not abandon:
                 raise ServiceError("DuplicatedStopRequestException", "Already stopping")
@@ -118,13 +118,13 @@ class Engine:
             )
 
     def _arrive(self, pipeline: Pipeline, execution: Execution, index: int) -> None:
-        """Queue at a stage. Called before the stage behind is left, which keeps the order."""
+        """Join the queue of a stage before the previous stage is left, which keeps the order."""
         stage = execution.declaration["stages"][index]["name"]
         pipeline.gate(stage).waiting.append(execution.id)
         self._store.changed.notify_all()
 
     def _enter(self, pipeline: Pipeline, execution: Execution, stage: str) -> bool:
-        """Wait for the turn. False if the execution ended while it waited."""
+        """Wait for the turn. Return False if the execution ended meanwhile."""
         gate = pipeline.gate(stage)
         with self._store.changed:
             while True:
@@ -144,7 +144,7 @@ class Engine:
                 self._store.changed.wait()
 
     def _leave(self, pipeline: Pipeline, execution: Execution, index: int, status: str) -> None:
-        """Record the stage's end, queue at the next if there is one, and let others in."""
+        """Record the end of a stage, join the queue of the next one, and let others enter."""
         stages = execution.declaration["stages"]
         with self._store.changed:
             execution.stages[stages[index]["name"]] = status
@@ -161,7 +161,7 @@ class Engine:
     def _travel(
         self, pipeline: Pipeline, execution: Execution, first: int, skip: Skip, state: str
     ) -> None:
-        """Take an execution from a stage to its end. It already waits at that stage."""
+        """Take an execution from a stage, in whose queue it is, to its end."""
         events.pipeline_changed(execution, state)
         for index, stage in enumerate(execution.declaration["stages"]):
             if index < first:
@@ -177,7 +177,7 @@ class Engine:
         events.pipeline_changed(execution, execution.status.upper())
 
     def _run_stage(self, execution: Execution, stage: dict[str, Any], skip: Skip) -> str:
-        """Run the groups of actions one after another; a failed one ends the stage."""
+        """Run the groups of actions one after another. A failed action ends the stage."""
         for group in model.in_order(stage["actions"]):
             runs = []
             for action in group:
@@ -213,7 +213,7 @@ class Engine:
             run.error = ("ConfigurationError", str(error))
         except ActionFailedError as error:
             run.error = (error.code, error.message)
-        except Exception as error:  # noqa: BLE001 - a fault of ours must end the action too
+        except Exception as error:  # noqa: BLE001 - an error of the emulator itself must also end the action
             log.exception("Action %s failed unexpectedly", action["name"])
             run.error = ("SystemUnavailable", f"The emulator failed: {error!r}")
         else:

@@ -1,4 +1,4 @@
-"""The state changes that CodePipeline tells EventBridge about.
+"""The state changes that CodePipeline sends to EventBridge.
 
 https://docs.aws.amazon.com/codepipeline/latest/userguide/detect-state-changes-cloudwatch-events.html
 """
@@ -21,7 +21,7 @@ _ACTION_STATES = {
 
 
 def pipeline_changed(execution: Execution, state: str) -> None:
-    """STARTED, SUCCEEDED, RESUMED, FAILED, STOPPING, STOPPED or SUPERSEDED."""
+    """Send the state STARTED, SUCCEEDED, RESUMED, FAILED, STOPPING, STOPPED or SUPERSEDED."""
     trigger = {
         "trigger-type": execution.trigger["triggerType"],
         "trigger-detail": execution.trigger.get("triggerDetail", ""),
@@ -33,13 +33,13 @@ def pipeline_changed(execution: Execution, state: str) -> None:
 
 
 def stage_changed(execution: Execution, stage: str, state: str) -> None:
-    """STARTED, SUCCEEDED, RESUMED, FAILED, STOPPING, STOPPED or CANCELED."""
+    """Send the state STARTED, SUCCEEDED, RESUMED, FAILED, STOPPING, STOPPED or CANCELED."""
     detail = {**_common(execution), "stage": stage, "state": state}
     _put("CodePipeline Stage Execution State Change", execution, detail)
 
 
 def action_changed(execution: Execution, run: ActionRun) -> None:
-    """STARTED, SUCCEEDED, FAILED or ABANDONED, with the result once there is one."""
+    """Send the state STARTED, SUCCEEDED, FAILED or ABANDONED, with an ended action's result."""
     detail: dict[str, Any] = {
         **_common(execution),
         "stage": run.stage,

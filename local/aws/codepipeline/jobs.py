@@ -1,4 +1,4 @@
-"""Jobs: what CodePipeline asks of a Lambda function, and the answers that it waits for."""
+"""Jobs of Lambda functions, and the answers for which CodePipeline waits."""
 
 import datetime
 import threading
@@ -16,7 +16,7 @@ OUTPUT_VARIABLES_LIMIT = 122_880
 
 @dataclass
 class Job:
-    """One question to a function. `answer` is the request of PutJob...Result, once it came."""
+    """A job of a function. `answer` is the request with which the function answered, or None."""
 
     data: dict[str, Any]
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -24,28 +24,28 @@ class Job:
 
 
 class Jobs:
-    """The jobs of this run of the emulator."""
+    """All jobs since the emulator was started."""
 
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
         self._changed = threading.Condition()
 
     def open(self, data: dict[str, Any]) -> Job:
-        """A new job that waits for its answer."""
+        """Create a job without an answer."""
         job = Job(data)
         with self._changed:
             self._jobs[job.id] = job
         return job
 
     def get(self, job_id: str) -> Job:
-        """The job; raises ServiceError if there is none."""
+        """Return a job. Raises ServiceError if it does not exist."""
         try:
             return self._jobs[job_id]
         except KeyError as error:
             raise ServiceError("JobNotFoundException", f"Job {job_id} was not found") from error
 
     def settle(self, answer: dict[str, Any]) -> None:
-        """Take a function's answer. A job takes one answer only."""
+        """Accept the answer of a function. A job accepts only one."""
         job = self.get(answer["jobId"])
         variables = answer.get("outputVariables", {})
         if (
@@ -62,12 +62,12 @@ class Jobs:
             self._changed.notify_all()
 
     def close(self, job: Job) -> None:
-        """Take no answer any more: the action gave up on the job."""
+        """Accept no answer any more, because the action has ended."""
         with self._changed:
             job.answer = job.answer or {}
 
     def wait(self, job: Job, cancelled: Any) -> dict[str, Any] | None:
-        """The answer, or None if none came in time or the action was cancelled."""
+        """Return the answer, or None after the time limit or if the action was cancelled."""
         until = time.monotonic() + ANSWER_LIMIT.total_seconds()
         with self._changed:
             while job.answer is None and time.monotonic() < until and not cancelled():

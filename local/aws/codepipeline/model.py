@@ -1,4 +1,4 @@
-"""Pure rules of a pipeline: what a declaration may say, and what its variables become."""
+"""Pure: the rules for a pipeline's declaration and the values of its variables."""
 
 import itertools
 import re
@@ -13,7 +13,8 @@ _REFERENCE = re.compile(r"#\{([^{}]+)\}")
 
 @dataclass(frozen=True)
 class Provider:
-    """What an action type accepts. Numbers of artifacts are (least, most)."""
+    """The configuration and artifacts of an action type. Numbers of artifacts are (minimum,
+    maximum)."""
 
     required: frozenset[str]
     optional: frozenset[str]
@@ -60,11 +61,11 @@ PROVIDERS = {
 
 
 class UnresolvedVariableError(Exception):
-    """A `#{namespace.name}` that no finished action has given a value."""
+    """No finished action has set the variable `#{namespace.name}`."""
 
 
 def resolve(text: str, namespaces: Mapping[str, Mapping[str, str]]) -> str:
-    """The text with each `#{namespace.name}` replaced by its value."""
+    """Return the text with the value of each `#{namespace.name}`."""
 
     def value(match: re.Match[str]) -> str:
         namespace, _, name = match[1].strip().partition(".")
@@ -77,7 +78,7 @@ def resolve(text: str, namespaces: Mapping[str, Mapping[str, str]]) -> str:
 
 
 def in_order(actions: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """The actions of a stage in groups that run one after another; within a group all at once."""
+    """Return the actions of a stage by run order. Actions of one group run at the same time."""
     by_order = sorted(actions, key=lambda action: action.get("runOrder", 1))
     return [
         list(group)
@@ -88,7 +89,7 @@ def in_order(actions: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
 def starting_variables(
     declaration: Mapping[str, Any], given: list[dict[str, str]]
 ) -> dict[str, str]:
-    """Values of the pipeline's variables: those given, else the defaults."""
+    """Return the values of the pipeline's variables: the given ones, or the defaults."""
     declared = {entry["name"]: entry for entry in declaration.get("variables", [])}
     values = {name: e["defaultValue"] for name, e in declared.items() if "defaultValue" in e}
     for entry in given:
@@ -110,7 +111,7 @@ _REVISIONS = {
 
 
 def check_overrides(declaration: Mapping[str, Any], overrides: list[dict[str, str]]) -> None:
-    """Raise ServiceError unless each source revision fits the source action that it names."""
+    """Raise ServiceError if a source revision does not match the source action that it names."""
     sources = {action["name"]: action for action in declaration["stages"][0]["actions"]}
     for entry in overrides:
         name, kind = entry["actionName"], entry["revisionType"]
@@ -127,7 +128,7 @@ def check_overrides(declaration: Mapping[str, Any], overrides: list[dict[str, st
 
 
 def validate(declaration: Mapping[str, Any]) -> None:
-    """Raise ServiceError unless the declaration is one that CodePipeline would accept."""
+    """Raise ServiceError if CodePipeline would not accept the declaration."""
     stages = declaration["stages"]
     if len(stages) < 2:
         raise ServiceError("InvalidStructureException", "A pipeline needs at least two stages")

@@ -1,4 +1,4 @@
-"""A push to a connected repository starts the pipelines that watch the branch."""
+"""Starts the pipelines that watch a branch when a commit is pushed to it."""
 
 import fnmatch
 import json
@@ -9,7 +9,7 @@ from local.aws.codepipeline.state import Pipeline
 
 
 def started(service: CodePipeline, repository: str, branch: str, commit: str) -> list[str]:
-    """Start every pipeline that watches the branch, with that commit. Their execution ids."""
+    """Start the pipelines that watch the branch, with this commit. Return the execution IDs."""
     executions = []
     pushed = {"repository": repository, "branch": branch, "commit": commit}
     trigger = {"triggerType": "WebhookV2", "triggerDetail": json.dumps(pushed)}

@@ -17,7 +17,7 @@ from local.aws.ministack.shapes import Protocol, Response, ServiceError
 
 
 class CodePipeline:
-    """Answers requests; the engine does the work."""
+    """Answers the requests of the API. The engine runs the executions."""
 
     def __init__(self, store: Store, engine: Engine, jobs: Jobs, roles: Roles) -> None:
         self.protocol = Protocol("codepipeline")
@@ -73,7 +73,7 @@ class CodePipeline:
         return {"pipeline": declaration, "tags": pipeline.tags}
 
     def update(self, request: dict[str, Any]) -> dict[str, Any]:
-        """UpdatePipeline. Executions in progress keep the declaration they started with."""
+        """UpdatePipeline. Executions in progress keep the declaration with which they started."""
         declaration = self._accepted(request["pipeline"])
         pipeline = self.pipeline(declaration["name"])
         with self._store.changed:
@@ -83,7 +83,7 @@ class CodePipeline:
         return {"pipeline": declaration}
 
     def delete(self, request: dict[str, Any]) -> dict[str, Any]:
-        """DeletePipeline. What runs is abandoned. A name that does not exist is no error."""
+        """DeletePipeline. Executions in progress are abandoned. A missing pipeline is no error."""
         with self._store.changed:
             pipeline = self._store.pipelines.pop(request["name"], None)
             for execution in pipeline.executions.values() if pipeline else []:
@@ -93,7 +93,7 @@ class CodePipeline:
         return {}
 
     def start(self, name: str, trigger: dict[str, str], request: dict[str, Any]) -> Execution:
-        """An execution of the named pipeline; the request is StartPipelineExecution's."""
+        """StartPipelineExecution. Return the execution."""
         return self._engine.start(
             self.pipeline(name),
             trigger,
@@ -103,7 +103,7 @@ class CodePipeline:
         )
 
     def pipeline(self, name: str) -> Pipeline:
-        """The pipeline; raises ServiceError if there is none."""
+        """Return a pipeline. Raises ServiceError if it does not exist."""
         try:
             return self._store.pipelines[name]
         except KeyError as error:
@@ -112,7 +112,7 @@ class CodePipeline:
             ) from error
 
     def pipelines(self) -> list[Pipeline]:
-        """All pipelines."""
+        """Return all pipelines."""
         return list(self._store.pipelines.values())
 
     def _accepted(self, declaration: dict[str, Any]) -> dict[str, Any]:
@@ -172,7 +172,7 @@ class CodePipeline:
         return self._transition(request, {"enabled": True})
 
     def _transition(self, request: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
-        """Close or open the way into a stage; who waits there waits on or goes in."""
+        """Enable or disable the transition into a stage. Executions wait while it is disabled."""
         pipeline = self.pipeline(request["pipelineName"])
         name = request["stageName"]
         if request["transitionType"] != "Inbound":

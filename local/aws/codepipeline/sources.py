@@ -11,7 +11,7 @@ from local.aws.ministack.scope import REGION
 
 
 def from_s3(context: Context) -> Outcome:
-    """Copy one version of the object to the artifact bucket; the newest unless one is pinned."""
+    """Copy the pinned or else the newest version of the object to the artifact bucket."""
     configuration, s3 = context.run.configuration, context.client("s3")
     bucket = configuration["S3Bucket"]
     key = context.override("S3_OBJECT_KEY") or configuration["S3ObjectKey"]
@@ -29,8 +29,8 @@ def from_s3(context: Context) -> Outcome:
             ) from error
         raise
     context.store(found["Body"].read())
-    told = found["Metadata"].get("codepipeline-artifact-revision-summary")
-    summary = told or f"Amazon S3 version id: {version}"
+    recorded = found["Metadata"].get("codepipeline-artifact-revision-summary")
+    summary = recorded or f"Amazon S3 version id: {version}"
     context.run.revision = {
         "revisionId": version,
         "revisionSummary": summary,
@@ -46,7 +46,7 @@ def from_s3(context: Context) -> Outcome:
 
 
 def from_connection(context: Context, connections: Connections, root: Path) -> Outcome:
-    """Archive one commit of the repository; the head of the branch unless one is pinned."""
+    """Archive the pinned commit of the repository, or else the head of the branch."""
     configuration = context.run.configuration
     arn, repository = configuration["ConnectionArn"], configuration["FullRepositoryId"]
     if configuration.get("OutputArtifactFormat", "CODE_ZIP") != "CODE_ZIP":

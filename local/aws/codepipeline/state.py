@@ -1,4 +1,4 @@
-"""What the emulated CodePipeline remembers: pipelines, executions and the runs of their actions."""
+"""The state of the emulated CodePipeline: pipelines, executions and runs of actions."""
 
 import datetime
 import threading
@@ -10,26 +10,26 @@ from local.aws.ministack.scope import ACCOUNT, REGION
 
 
 def now() -> datetime.datetime:
-    """The time of an entry, in UTC."""
+    """Return the present time in UTC."""
     return datetime.datetime.now(datetime.UTC)
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """Where one artifact of one execution lies, and the source revision it came from, if any."""
+    """The location of an artifact, and the source revision from which it comes, if any."""
 
     name: str
     bucket: str
     key: str
 
     def location(self) -> dict[str, Any]:
-        """The artifact as jobs and action executions name it."""
+        """The artifact in the form of jobs and action executions."""
         return {"bucket": self.bucket, "key": self.key}
 
 
 @dataclass
 class ActionRun:
-    """One run of one action. A retry is another run."""
+    """One run of an action. A retry is another run."""
 
     stage: str
     action: dict[str, Any]
@@ -55,7 +55,7 @@ class ActionRun:
 
 @dataclass
 class Execution:
-    """One travel of a set of source revisions through the pipeline as it was declared then."""
+    """One execution, with the declaration of the pipeline at its start."""
 
     pipeline: str
     declaration: dict[str, Any]
@@ -81,7 +81,7 @@ class Execution:
         return str(self.declaration.get("executionMode", "SUPERSEDED"))
 
     def latest_run(self, stage: str, action: str) -> ActionRun | None:
-        """The newest run of an action, if it ran."""
+        """Return the newest run of an action, or None."""
         for run in reversed(self.runs):
             if run.stage == stage and run.action["name"] == action:
                 return run
@@ -95,8 +95,8 @@ class Execution:
 
 @dataclass
 class Gate:
-    """The entry of a stage: who is inside, who waits in order of arrival, who was inside last, and
-    whether its transition lets anybody in, as the API shows that."""
+    """The entry of a stage: the execution inside, those that wait in the order of their arrival,
+    the last one inside, and the state of the transition."""
 
     holder: str | None = None
     waiting: list[str] = field(default_factory=list)
@@ -106,7 +106,7 @@ class Gate:
 
 @dataclass
 class Pipeline:
-    """A declared pipeline and everything it has done."""
+    """A declared pipeline with its executions."""
 
     declaration: dict[str, Any]
     created: datetime.datetime = field(default_factory=now)
@@ -126,13 +126,13 @@ class Pipeline:
         return f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:{self.name}"
 
     def gate(self, stage: str) -> Gate:
-        """The gate of a stage, made at first use."""
+        """Return the gate of a stage. It is created when it is first used."""
         return self.gates.setdefault(stage, Gate())
 
 
 @dataclass
 class Store:
-    """All pipelines. `changed` guards every entry and wakes whoever waits for a change."""
+    """All pipelines. `changed` guards every entry, and notifies threads that wait for a change."""
 
     pipelines: dict[str, Pipeline] = field(default_factory=dict)
     changed: threading.Condition = field(default_factory=lambda: threading.Condition())

@@ -1,4 +1,4 @@
-"""What the API shows of pipelines, executions, actions and jobs."""
+"""Pipelines, executions, actions and jobs in the form of the API."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ _PAGE = 100
 
 
 def page(name: str, entries: list[dict[str, Any]], request: dict[str, Any]) -> dict[str, Any]:
-    """One page of a listing. The token is the place where the next page begins."""
+    """Return one page of a list. The token is the position of the next page."""
     token = request.get("nextToken", "0")
     if not token.isdigit():
-        raise ServiceError("InvalidNextTokenException", "The next token is not one of ours")
+        raise ServiceError("InvalidNextTokenException", "The next token is unknown")
     first = int(token)
     after = first + request.get("maxResults", _PAGE)
     answer: dict[str, Any] = {name: entries[first:after]}
@@ -24,7 +24,7 @@ def page(name: str, entries: list[dict[str, Any]], request: dict[str, Any]) -> d
 
 
 def summary(pipeline: Pipeline) -> dict[str, Any]:
-    """PipelineSummary."""
+    """Return a PipelineSummary."""
     declaration = pipeline.declaration
     return {
         "name": pipeline.name,
@@ -37,7 +37,7 @@ def summary(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def execution_summary(execution: Execution) -> dict[str, Any]:
-    """PipelineExecutionSummary."""
+    """Return a PipelineExecutionSummary."""
     revisions = [
         {"actionName": run.action["name"], **run.revision}
         for run in _latest_runs(execution)
@@ -59,7 +59,7 @@ def execution_summary(execution: Execution) -> dict[str, Any]:
 
 
 def execution_detail(execution: Execution) -> dict[str, Any]:
-    """PipelineExecution."""
+    """Return a PipelineExecution."""
     revisions = [
         {"name": artifact.name, "created": run.updated, **run.revision}
         for run in _latest_runs(execution)
@@ -81,7 +81,7 @@ def execution_detail(execution: Execution) -> dict[str, Any]:
 
 
 def pipeline_state(pipeline: Pipeline) -> dict[str, Any]:
-    """GetPipelineState's answer."""
+    """Return the answer of GetPipelineState."""
     return {
         "pipelineName": pipeline.name,
         "pipelineVersion": pipeline.declaration["version"],
@@ -92,7 +92,7 @@ def pipeline_state(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def action_detail(execution: Execution, run: ActionRun) -> dict[str, Any]:
-    """ActionExecutionDetail."""
+    """Return an ActionExecutionDetail."""
     given = {
         "actionTypeId": run.action["actionTypeId"],
         "configuration": run.action.get("configuration", {}),
@@ -128,7 +128,7 @@ def action_detail(execution: Execution, run: ActionRun) -> dict[str, Any]:
 
 
 def job(found: Job) -> dict[str, Any]:
-    """JobDetails."""
+    """Return JobDetails."""
     data = {
         **found.data,
         "inputArtifacts": [_present(artifact) for artifact in found.data["inputArtifacts"]],

@@ -1,4 +1,4 @@
-"""CloudFront's refusal of invalidation paths, which ministack lacks."""
+"""CloudFront's validation of invalidation paths, which ministack lacks."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ REFUSED = "Your request contains one or more invalid invalidation paths."
 
 
 def refusing_paths(original: Callable[[str, bytes], Answer], cloudfront: Any) -> Any:
-    """CreateInvalidation that takes all paths of a request or none."""
+    """Wrap CreateInvalidation so that an invalid path refuses the whole request."""
 
     def create(distribution: str, body: bytes) -> Answer:
         batch = cloudfront._parse_body(body)
@@ -25,6 +25,8 @@ def refusing_paths(original: Callable[[str, bytes], Answer], cloudfront: Any) ->
 
 
 def no_functions(_: Any) -> dict[str, str]:
-    """The functions of a cache behavior for ministack's data plane, which would need Node.js: the
-    edge runs them, before its cache."""
+    """Return no functions for a cache behavior in ministack's data plane, which would need Node.js.
+
+    The edge runs the functions before its cache.
+    """
     return {}

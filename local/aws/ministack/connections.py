@@ -34,7 +34,7 @@ class Connections:
             return protocol.refuse(error)
 
     def create(self, service: str, request: dict[str, Any]) -> str:
-        """Create a connection; its ARN."""
+        """Create a connection, and return its ARN."""
         arn = f"arn:aws:{service}:{REGION}:{ACCOUNT}:connection/{uuid.uuid4()}"
         self._connections[arn] = {
             "ConnectionName": request["ConnectionName"],
@@ -46,16 +46,16 @@ class Connections:
         return arn
 
     def delete(self, arn: str) -> None:
-        """Forget a connection, if it exists."""
+        """Delete a connection. A missing one is no error."""
         self._connections.pop(arn, None)
 
     def usable(self, arn: str) -> bool:
-        """Whether a source action can read through the connection."""
+        """Return whether a source action can read through the connection."""
         found = self._connections.get(arn)
         return found is not None and found["ConnectionStatus"] == "AVAILABLE"
 
     def set_status(self, arn: str, status: str) -> None:
-        """Let a connection be PENDING, AVAILABLE or ERROR. Raises KeyError for an unknown one."""
+        """Set the status of a connection: PENDING, AVAILABLE or ERROR. Raises KeyError."""
         self._connections[arn]["ConnectionStatus"] = status
 
     def _perform(self, service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""What ministack's drift detection does not read, of what CloudFormation does and people change by
-hand: whether a rule is enabled, and a stream mapping's settings.
+"""Readers for properties that ministack's drift detection does not compare.
 
-A reader takes a resource's physical id and declared properties, and gives those that it has now, or
-None where it is gone; with it go the properties that it is able to read.
+These are the state of a rule and the settings of an event source mapping. A reader takes the
+physical ID and the declared properties of a resource, and returns the present properties, or None
+if the resource was deleted. The properties that it can read are registered with it.
 """
 
 from typing import Any

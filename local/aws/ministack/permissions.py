@@ -1,12 +1,13 @@
-"""How IAM names the requests of CodePipeline and CodeConnections, and some of CodeBuild and Logs.
+"""The IAM actions, resources and condition keys of requests that ministack does not name.
 
+These are requests of CodePipeline, CodeConnections, CodeBuild and CloudWatch Logs.
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscodepipeline.html
 """
 
 import json
 from typing import Any
 
-# Service name of the router -> prefix of its IAM actions.
+# The router's name of a service -> the prefix of its IAM actions.
 NAMESPACES = {"codepipeline": "codepipeline", "codeconnections": "codeconnections"}
 
 _OF_A_PIPELINE = ("name", "pipelineName")
@@ -14,7 +15,7 @@ _OF_A_STAGE = {"RetryStageExecution", "EnableStageTransition", "DisableStageTran
 
 
 def resource(service: str, operation: str, body: bytes, region: str, account: str) -> str | None:
-    """The ARN that a policy has to name for the request, or None if ministack knows it itself."""
+    """Return the ARN that a policy must name for the request, or None if ministack provides it."""
     try:
         request = json.loads(body or b"{}")
     except ValueError:
@@ -34,7 +35,7 @@ def resource(service: str, operation: str, body: bytes, region: str, account: st
 
 
 def condition_keys(service: str, parameters: dict[str, Any], body: bytes) -> dict[str, str]:
-    """What a policy's conditions may ask of a request to CloudFormation or CloudWatch.
+    """Return the condition keys of a request to CloudFormation or CloudWatch.
 
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html

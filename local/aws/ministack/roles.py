@@ -1,4 +1,4 @@
-"""Calls made with a role's own permissions, as the service that assumes it would make them."""
+"""Calls with the permissions of a role, as the service that assumes it makes them."""
 
 import functools
 import json
@@ -19,11 +19,11 @@ _ADMINISTRATOR = boto3.session.Session("test", "test", region_name=REGION)
 
 
 class AccessDeniedError(Exception):
-    """The role can't be assumed by the service, or lacks a permission."""
+    """The service cannot assume the role, or the role lacks a permission."""
 
 
 class Roles:
-    """Sessions of roles, and clients that use them against this very endpoint."""
+    """Sessions of roles, and clients that use them at this endpoint."""
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
@@ -31,9 +31,10 @@ class Roles:
         self._sessions: dict[tuple[str, str], boto3.session.Session] = {}
 
     def client(self, role_arn: str, principal: str, service: str, *, source: str) -> Any:
-        """A client of the service with the role's credentials.
+        """Return a client with the credentials of the role.
 
-        `source` is the ARN of what the service acts for (aws:SourceArn). Raises AccessDeniedError.
+        `source` is the ARN of the resource for which the service acts (aws:SourceArn). Raises
+        AccessDeniedError.
         """
         self._check_trust(role_arn, principal, source)
         with self._lock:
@@ -43,7 +44,7 @@ class Roles:
             return _client(session, service, self.endpoint)
 
     def environment(self, role_arn: str, principal: str, *, source: str) -> dict[str, str]:
-        """The variables by which a program finds the role's credentials and this endpoint."""
+        """Return the environment variables with the role's credentials and this endpoint."""
         credentials = self._credentials(role_arn, principal, source)
         return {
             "AWS_ACCESS_KEY_ID": credentials.access_key,
@@ -61,9 +62,9 @@ class Roles:
     def require(
         self, role_arn: str, principal: str, action: str, resource: str, *, source: str
     ) -> None:
-        """Raise AccessDeniedError unless the role, assumed by the service, may do the action.
+        """Raise AccessDeniedError unless the role, assumed by the service, may perform the action.
 
-        For permissions that no call of an implemented operation would prove.
+        Use it for permissions that no implemented operation checks.
         """
         key = self._credentials(role_arn, principal, source).access_key
         if iam_evaluator.enforce(key, action, action.split(":")[0], REGION, resource) is not None:
@@ -74,14 +75,14 @@ class Roles:
     def require_by_policy(
         self, policy: str, principal: str, action: str, resource: str, *, source: str
     ) -> None:
-        """Raise AccessDeniedError unless a resource's own policy lets the service do the action."""
+        """Raise AccessDeniedError unless a resource's policy allows the service the action."""
         context = _service_context(principal, action, resource, source)
         decision = iam_evaluator.evaluate_resource_policy(policy, context, principal).decision
         if decision != "Allow":
             raise AccessDeniedError(f"The policy of {resource} does not let {source} do {action}")
 
     def administrator(self, service: str) -> Any:
-        """A client that may do everything."""
+        """Return a client with all permissions."""
         with self._lock:
             return _client(_ADMINISTRATOR, service, self.endpoint)
 
@@ -96,7 +97,7 @@ class Roles:
 
 
 def _trusts(document: dict[str, Any], principal: str, source: str) -> bool:
-    """Whether a trust policy lets the service assume the role from this account."""
+    """Return whether a trust policy lets the service assume the role from this account."""
     statements = document.get("Statement", [])
     named = [
         statement
@@ -110,7 +111,7 @@ def _trusts(document: dict[str, Any], principal: str, source: str) -> bool:
 
 
 def _service_context(principal: str, action: str, resource: str, source: str) -> Any:
-    """What IAM knows of a call that an AWS service makes for a resource of this account."""
+    """Return the condition keys of a call by an AWS service for a resource of this account."""
     return iam_evaluator.EvalContext(
         principal_arn=principal,
         principal_type="Service",

@@ -1,4 +1,4 @@
-"""The one account and region of the local system, and threads that belong to them."""
+"""The account and Region of the local system, and threads that use them."""
 
 import logging
 import threading
@@ -13,10 +13,10 @@ log = logging.getLogger("phaseline.emulator")
 
 
 def spawn(name: str, work: Callable[..., object], *args: object) -> threading.Thread:
-    """Run work on a daemon thread of its own; what it raises is logged, never lost.
+    """Run a function in a daemon thread of its own, and log its errors.
 
-    ministack keys its stores by account and region, held in context variables that a new thread
-    does not inherit.
+    ministack keeps its state by account and Region, which it holds in context variables. A new
+    thread does not inherit them.
     """
 
     def run() -> None:

@@ -1,7 +1,6 @@
-"""Requests and answers of a JSON service, held to botocore's own model of that service.
+"""Requests and answers of a JSON service, checked against botocore's model of the service.
 
-AWS ignores a member that it does not know. Here it is refused, because a misspelt member that is
-silently dropped is the kind of fault a local run should find.
+AWS ignores an unknown member. Here it is refused, so that a local run finds a misspelled one.
 """
 
 import datetime
@@ -18,7 +17,7 @@ Response = tuple[int, dict[str, str], bytes]
 
 
 class ServiceError(Exception):
-    """An error that the service's API answers with."""
+    """An error in an answer of the service."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -28,7 +27,7 @@ class ServiceError(Exception):
 
 
 class Protocol:
-    """One service's operations, as botocore describes them."""
+    """The operations of a service, as botocore describes them."""
 
     def __init__(self, service: str) -> None:
         self.service = botocore.session.get_session().get_service_model(service)
@@ -36,7 +35,7 @@ class Protocol:
         self._headers = {"Content-Type": f"application/x-amz-json-{version}"}
 
     def parse(self, operation: str, body: bytes) -> dict[str, Any]:
-        """The request's parameters; raises ServiceError if they do not fit the model."""
+        """Return the parameters of a request. Raises ServiceError if they are invalid."""
         if operation not in self.service.operation_names:
             raise ServiceError("UnknownOperationException", f"Unknown operation {operation}")
         try:
@@ -47,7 +46,7 @@ class Protocol:
         return parameters
 
     def answer(self, operation: str, output: dict[str, Any]) -> Response:
-        """The response to send. An output that the model does not know is our fault: ValueError."""
+        """Return the answer to send. Raises ValueError for an output that is not in the model."""
         shape = self.service.operation_model(operation).output_shape
         if shape is None:
             return 200, dict(self._headers), b"{}" if not output else _encode(output)
@@ -57,13 +56,13 @@ class Protocol:
         return 200, dict(self._headers), _encode(output)
 
     def refuse(self, error: ServiceError) -> Response:
-        """The response that carries an error in the service's own form."""
+        """Return the answer for an error, in the form of the service."""
         body = {"__type": error.code, "message": error.message}
         return error.status, dict(self._headers), _encode(body)
 
 
 def check(parameters: Any, shape: Shape | None) -> None:
-    """Raise ServiceError("ValidationException") unless the parameters fit the shape."""
+    """Raise ServiceError("ValidationException") if the parameters do not match the shape."""
     if shape is None:
         return
     report = ParamValidator().validate(parameters, shape)
@@ -77,7 +76,7 @@ def check(parameters: Any, shape: Shape | None) -> None:
 
 
 def _faults(value: Any, shape: Shape, path: str = "input") -> Iterator[str]:
-    """What botocore leaves to the service: lengths, patterns and enumerations."""
+    """Yield violations that botocore does not check: lengths, patterns and enumerations."""
     if isinstance(shape, StructureShape):
         for name, member in value.items():
             yield from _faults(member, shape.members[name], f"{path}.{name}")

@@ -1,4 +1,4 @@
-"""Records which actions each role was allowed, so that tests can compare them with its policies."""
+"""Records the actions that each role was allowed. Tests compare them with its policies."""
 
 import json
 from collections.abc import Callable

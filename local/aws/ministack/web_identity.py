@@ -1,7 +1,7 @@
-"""STS's part of OIDC federation: the token's signature, its provider, and its claims as keys.
+"""OIDC federation in STS: checks a token's signature and provider, and provides its claims.
 
-ministack evaluates trust policies, but takes any token for genuine, and knows the claims aud, sub
-and amr only.
+ministack evaluates trust policies, but it accepts any token as genuine, and it knows only the
+claims aud, sub and amr.
 https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
 """
 
@@ -30,14 +30,14 @@ CLAIMS = (
     "repository_id",
     "workflow",
 )
-# What precedes the digest in a signature, RFC 8017, section 9.2.
+# The bytes before the digest in a signature: RFC 8017, section 9.2.
 SHA256 = bytes.fromhex("3031300d060960864801650304020105000420")
 
 Answer = tuple[int, dict[str, str], bytes | str]
 
 
 class TokenError(Exception):
-    """A token that proves nothing; `code` is STS's name for the reason."""
+    """An invalid token. `code` is STS's error code."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -45,23 +45,24 @@ class TokenError(Exception):
 
 
 class WebIdentity:
-    """The issuers whose tokens can be checked, and the checks that STS makes."""
+    """The issuers with known keys, and the checks of STS."""
 
     def __init__(self) -> None:
         self._keys: dict[str, dict[str, tuple[int, int]]] = {}
 
     def trust_keys(self, issuer: str, keys: Sequence[dict[str, str]]) -> None:
-        """Take an issuer's RSA keys, as a JSON Web Key Set lists them."""
+        """Set the RSA keys of an issuer, given as a JSON Web Key Set."""
         self._keys[issuer] = {key["kid"]: (_number(key["n"]), _number(key["e"])) for key in keys}
 
     def claims(self, token: str, *, at: float) -> dict[str, Any]:
-        """What a genuine token says, at a time in seconds since the epoch. Raises TokenError."""
+        """Return the claims of a genuine token, at a time in seconds since the epoch. Raises
+        TokenError."""
         try:
             head, said, signature = token.split(".")
             header, claims = json.loads(_bytes(head)), json.loads(_bytes(said))
             signed, issuer = f"{head}.{said}".encode(), claims["iss"]
         except (ValueError, KeyError, TypeError, binascii.Error) as error:
-            raise TokenError("InvalidIdentityToken", "The token is no JWT") from error
+            raise TokenError("InvalidIdentityToken", "The token is not a JWT") from error
         self._check_provider(issuer, claims.get("aud"))
         key = self._keys.get(issuer, {}).get(header.get("kid"))
         if key is None or header.get("alg") != "RS256":
@@ -87,7 +88,7 @@ class WebIdentity:
             raise TokenError("InvalidIdentityToken", "Incorrect token audience")
 
     def refusing(self, original: Callable[..., Answer | None]) -> Callable[..., Answer | None]:
-        """ministack's look at the trust policy, for genuine tokens only."""
+        """Wrap ministack's evaluation of a trust policy so that it sees genuine tokens only."""
 
         def refuse(role_arn: str, params: dict[str, Any], use_json: bool) -> Answer | None:
             try:
@@ -101,7 +102,7 @@ class WebIdentity:
 
 
 def with_claims(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Let conditions name GitHub's own claims."""
+    """Provide GitHub's own claims as condition keys."""
 
     def principal(token: str, provider_id: str, role_arn: str) -> tuple[str, dict[str, Any]]:
         named, keys = original(token, provider_id, role_arn)
@@ -114,7 +115,7 @@ def with_claims(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _genuine(signed: bytes, signature: bytes, modulus: int, exponent: int) -> bool:
-    """Whether a signature by RSASSA-PKCS1-v1_5 with SHA-256 is the key's."""
+    """Return whether the key made a signature by RSASSA-PKCS1-v1_5 with SHA-256."""
     length = (modulus.bit_length() + 7) // 8
     found = pow(int.from_bytes(signature, "big"), exponent, modulus).to_bytes(length, "big")
     digest = SHA256 + hashlib.sha256(signed).digest()

@@ -11,7 +11,7 @@ from phaseline.deploy.change_sets import ResourceChange, StackResult
 from phaseline.deploy.execute import DeployResult
 from phaseline.errors import ConfigurationError, DeploymentError, RemoteCallError
 from scripts.cli.invocation import run_url
-from scripts.commands.preview import stack_texts
+from scripts.deploy import preview_text
 from scripts.github.comments import Comments
 from tests.builders.github_comments import NUMBER
 from tests.builders.github_comments import Comments as Served
@@ -90,7 +90,7 @@ def test_stack_without_preview_shows_its_error() -> None:
     outcome = DeployResult(
         {"site": StackResult(STACK, "update"), "registry": StackResult("r", "none")}
     )
-    texts = stack_texts(
+    texts = preview_text.comments(
         "demo", outcome, {STACK: DeploymentError("stack s", "it failed", "Mend it.")}, ""
     )
     assert "    stack s: it failed. Mend it." in texts[STACK]

@@ -6,7 +6,7 @@ import pytest
 
 from phaseline.history import dora
 from phaseline.history.dora import DeliveryMetrics
-from phaseline.pipeline.recorder import Execution
+from phaseline.pipeline.recorder import RecordedExecution
 from phaseline.releases.release import Release, Step
 from tests.builders.counting import calls
 from tests.builders.pipeline import at, execution
@@ -43,7 +43,7 @@ def release(
     )
 
 
-def count(releases: list[Release], executions: list[Execution]) -> DeliveryMetrics:
+def count(releases: list[Release], executions: list[RecordedExecution]) -> DeliveryMetrics:
     """Return the metrics of two days with three publications."""
     return dora.delivery_metrics(releases[::-1], executions[::-1], deployments=3, days=2)
 
@@ -128,7 +128,7 @@ def test_failure_that_is_not_restored_has_no_time_to_restore() -> None:
 
 
 @pytest.mark.parametrize("executions", [[], [replace(execution(2, 1), state="InProgress")]])
-def test_promotion_without_result_is_not_counted(executions: list[Execution]) -> None:
+def test_promotion_without_result_is_not_counted(executions: list[RecordedExecution]) -> None:
     assert count([release(0, "1", 1, took=None)], executions).promotions == 0
 
 

@@ -1,166 +1,43 @@
-"""The Verify action, from the job to what the edge serves and the ledger says."""
+"""Release verifier: what it closes, removes and refuses."""
 
-import dataclasses
 import json
-from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 from pytest_httpserver import HTTPServer
 
 from phaseline.releases.ledger import Ledger
-from phaseline.releases.release import Release
-from phaseline.site import publication, verifier
+from phaseline.site import verifier
 from phaseline.site.live import Live, LiveDocument, Lives
-from phaseline.site.publication import Publication
-from tests.builders import canaries
-from tests.builders.calls import Answer, Calls, JobAnswers
-from tests.builders.logs import everything
+from tests.builders.calls import Answer, Calls
+from tests.builders.release_verifier import (
+    AT,
+    FILES,
+    CloudFront,
+    invoke,
+    keep,
+    publish,
+    release,
+    serve,
+    states,
+    status,
+)
+from tests.builders.release_verifier import cloudfront as cloudfront  # a fixture
+from tests.builders.release_verifier import lambda_ as lambda_  # a fixture
+from tests.builders.release_verifier import ledger as ledger  # a fixture
+from tests.builders.release_verifier import s3 as s3  # a fixture
 from tests.builders.site import (
-    ENVIRONMENT,
     METADATA,
-    PUBLICATION_KEY,
     SITE,
-    build,
     contents,
-    make_buckets,
     manifest,
     md5,
     put_state,
     rewrite,
     state,
 )
-from tests.builders.stores import make_table
-from tests.conftest import LoadHandler
-from tests.events.jobs import EXECUTION, lambda_job
-
-FILES = {"index.html": b"new", "phaseline.json": manifest(revision=2)}
-AT = "2026-11-24T20:00:00Z"
-VERIFIED_AT = "1970-01-01T00:16:40Z"
-"""1,000 seconds since the epoch, where the tests' clock begins."""
-
-
-def event(progress: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The job of the Verify action."""
-    return lambda_job(inputs={"Publication": PUBLICATION_KEY}, progress=progress)
-
-
-def release(number: int, version: str, revision: int | None) -> Release:
-    """An open release of opt/route-planner."""
-    return Release(
-        release_id=f"r{number}",
-        type="opt",
-        algorithm="route-planner",
-        version=version,
-        action="promote",
-        previous=None,
-        requested_at=f"2026-11-24T20:00:0{number}Z",
-        sequence=str(number),
-        reason="its phase was set",
-        revision=revision,
-        document_version=f"v{revision}",
-    )
-
-
-def publish(
-    s3: Any, outcome: str = "published", stale: tuple[str, ...] = ("old.css", "gone.css")
-) -> None:
-    """Store the publication of FILES, with stale keys, as the artifact."""
-    made = Publication(
-        execution=EXECUTION,
-        outcome=outcome,
-        changed=None,
-        keys={key: md5(data) for key, data in FILES.items()},
-        stale=stale,
-        documents=json.loads(FILES["phaseline.json"])["documents"],
-        number=2,
-        at="2026-11-24T20:00:00Z",
-        lasting=("kept",),
-    )
-    build(s3, publication.render(made), PUBLICATION_KEY)
-
-
-@pytest.fixture
-def s3() -> Iterator[Any]:
-    with mock_aws():
-        client = boto3.client("s3")
-        make_buckets(client)
-        make_table(boto3.client("dynamodb"), "ledger")
-        for key, data in (FILES | {"old.css": b"old"}).items():
-            client.put_object(Bucket=SITE, Key=key, Body=data)
-        publish(client)
-        yield client
-
-
-@pytest.fixture
-def ledger(s3: Any) -> Ledger:
-    made = Ledger(boto3.client("dynamodb"), "ledger")
-    releases = [release(1, "2.0.0", 1), release(2, "2.1.0", 2), release(3, "2.2.0", 3)]
-    made.record(releases, at=AT)
-    return made
-
-
-class CloudFront:
-    """What CloudFront answers about invalidations, and what it was asked."""
-
-    calls: Calls
-    answer: Callable[[], Answer] = staticmethod(lambda: status("Completed"))
-
-    @property
-    def created(self) -> list[dict[str, Any]]:
-        return [call["InvalidationBatch"] for call in self.calls.of("CreateInvalidation")]
-
-
-@pytest.fixture
-def cloudfront() -> CloudFront:
-    return CloudFront()
-
-
-@pytest.fixture
-def lambda_(
-    s3: Any,
-    load_handler: LoadHandler,
-    httpserver: HTTPServer,
-    monkeypatch: pytest.MonkeyPatch,
-    cloudfront: CloudFront,
-) -> ModuleType:
-    """The function, with a clock that only its pauses move."""
-    now = [1000.0]
-    urls = {"SITE_URL": httpserver.url_for(""), "DISTRIBUTION_ID": "EDIST"}
-    module = load_handler("release_verifier", ENVIRONMENT | urls)
-    changes = {"pause": lambda s: now.append(now.pop() + s), "clock": lambda: now[0]}
-    cdn = dataclasses.replace(module._VERIFICATION.cdn, **changes)
-    given = {**vars(module._VERIFICATION), **changes, "cdn": cdn}
-    monkeypatch.setattr(module, "_VERIFICATION", verifier.Verification(**given))
-    client, answer = module._VERIFICATION.cdn.client, lambda _: cloudfront.answer()
-    cloudfront.calls = Calls(client, CreateInvalidation=answer, GetInvalidation=answer)
-    return module
-
-
-def status(text: str) -> dict[str, Any]:
-    """CloudFront's answer about the invalidation I1."""
-    return {"Invalidation": {"Id": "I1", "Status": text}}
-
-
-def serve(httpserver: HTTPServer, data: bytes, status: int = 200) -> None:
-    """What the edge answers."""
-    httpserver.clear()
-    httpserver.expect_request("/phaseline.json").respond_with_data(data, status=status)
-
-
-def invoke(module: ModuleType, progress: dict[str, Any] | None = None) -> JobAnswers:
-    """Invoke the function; what it answered."""
-    answers = JobAnswers(module._CODEPIPELINE)
-    module.handler(event(progress), None)
-    return answers
-
-
-def states(ledger: Ledger) -> list[str]:
-    """The state of each release, the oldest first."""
-    return [known.state for known in ledger.releases("opt", "route-planner")][::-1]
+from tests.events.jobs import EXECUTION
 
 
 def test_a_verified_publication(
@@ -267,17 +144,6 @@ def test_an_invalidation_of_what_is_removed_is_waited_for(
         "superseded": "1",
     }
     assert state(s3)["execution"] == EXECUTION
-
-
-def keep(s3: Any, files: dict[str, bytes], **more: Any) -> None:
-    """The publication before had these files, which browsers keep for ever, and they are stale."""
-    for key, data in files.items():
-        s3.put_object(Bucket=SITE, Key=key, Body=data)
-    put_state(s3, files, revision=1, publishing=EXECUTION, **more)
-    headers = state(s3)["headers"]
-    lasting = sorted({headers[key] for key in files})
-    put_state(s3, files, revision=1, publishing=EXECUTION, lasting=lasting, **more)
-    publish(s3, stale=("gone.css", "old.css", *files))
 
 
 def test_a_script_of_the_publication_before_stays(
@@ -455,149 +321,6 @@ def test_a_lost_file_fails(lambda_: ModuleType, s3: Any, httpserver: HTTPServer,
     answers = invoke(lambda_)
     assert f"s3://{SITE}/{key}" in answers.failures[0]["failureDetails"]["message"]
     assert contents(s3, METADATA) == {}
-
-
-CALLS = 7
-"""Calls to S3 of a verification, with that of the artifact."""
-
-
-def at_each_call(module: ModuleType, act: Callable[[int], None]) -> Calls:
-    """Run `act` before each call to S3, with the call's position."""
-    count = iter(range(1_000_000))
-
-    def before(_: dict[str, Any]) -> None:
-        act(next(count))
-
-    s3 = module._VERIFICATION.site.s3
-    operations = ("GetObject", "PutObject", "ListObjectsV2", "DeleteObjects")
-    return Calls(s3, **dict.fromkeys(operations, before))
-
-
-def test_all_calls_are_counted(
-    lambda_: ModuleType, s3: Any, ledger: Ledger, httpserver: HTTPServer
-) -> None:
-    """No call is left out of the test below."""
-    put_state(s3, {}, revision=1, publishing=EXECUTION)
-    serve(httpserver, FILES["phaseline.json"])
-    calls = at_each_call(lambda_, lambda _: None)
-    invoke(lambda_)
-    assert len(calls.asked) == CALLS
-
-
-@pytest.mark.parametrize("position", range(CALLS))
-def test_two_deliveries_at_once_come_to_the_same(
-    lambda_: ModuleType, s3: Any, ledger: Ledger, httpserver: HTTPServer, position: int
-) -> None:
-    """The second one runs as a whole between two calls of the first one."""
-    keep(s3, {"old-3f2a1b9c.js": b"//"})
-    serve(httpserver, FILES["phaseline.json"])
-    second: list[JobAnswers] = []
-
-    def interrupt(call: int) -> None:
-        if call == position and not second:
-            second.append(JobAnswers(lambda_._CODEPIPELINE))
-            lambda_.handler(event(), None)
-
-    at_each_call(lambda_, interrupt)
-    first = invoke(lambda_)
-    assert first.failures == []
-    assert contents(s3) == FILES | {"old-3f2a1b9c.js": b"//"}
-    assert states(ledger) == ["superseded", "verified", "open"]
-    assert (state(s3)["execution"], state(s3)["publishing"]) == (EXECUTION, None)
-    assert len(list(Lives(ledger.client, ledger.table).between("1970", "1971"))) == 1
-
-
-def test_twice_is_as_once(
-    lambda_: ModuleType, s3: Any, ledger: Ledger, httpserver: HTTPServer
-) -> None:
-    """A job that is delivered twice changes nothing the second time."""
-    serve(httpserver, FILES["phaseline.json"])
-    invoke(lambda_)
-    before = contents(s3, METADATA), list(ledger.releases("opt", "route-planner"))
-    answers = invoke(lambda_)
-    assert len(answers.successes) == 1
-    assert (contents(s3, METADATA), list(ledger.releases("opt", "route-planner"))) == before
-
-
-@pytest.mark.parametrize("publishing", [None, "e9"])
-def test_a_later_state_stays(
-    lambda_: ModuleType,
-    s3: Any,
-    ledger: Ledger,
-    httpserver: HTTPServer,
-    publishing: str | None,
-) -> None:
-    """Once a later execution began, what is served is still proven, and nothing else is done."""
-    put_state(s3, {}, revision=9, execution="e8", publishing=publishing, number=3, begun=4)
-    serve(httpserver, FILES["phaseline.json"])
-    answers = invoke(lambda_)
-    assert answers.successes[0]["outputVariables"]["outcome"] == "verified"
-    assert states(ledger) == ["superseded", "verified", "open"]
-    assert "old.css" in contents(s3)
-    assert (state(s3)["execution"], state(s3)["publishing"]) == ("e8", publishing)
-
-
-def test_a_publication_that_begins_during_the_last_check_keeps_its_doubt(
-    lambda_: ModuleType, s3: Any, ledger: Ledger, httpserver: HTTPServer
-) -> None:
-    """The state is remembered only over the one that the last check began with."""
-    put_state(s3, {}, revision=1, publishing=EXECUTION)
-    begins = [lambda: put_state(s3, {}, revision=1, publishing="e9")]
-    Calls(
-        lambda_._VERIFICATION.site.s3,
-        DeleteObjects=lambda _: begins.pop()() if begins else None,
-    )
-    serve(httpserver, FILES["phaseline.json"])
-    answers = invoke(lambda_)
-    assert answers.successes[0]["outputVariables"]["outcome"] == "verified"
-    assert state(s3)["publishing"] == "e9"
-
-
-def test_a_race_for_the_state_is_tried_again(
-    lambda_: ModuleType, s3: Any, httpserver: HTTPServer
-) -> None:
-    """A conditional write that loses reads again and writes on top."""
-    conflicts = iter(["PreconditionFailed", "ConditionalRequestConflict"])
-    Calls(lambda_._VERIFICATION.site.s3, PutObject=lambda _: next(conflicts, None))
-    serve(httpserver, FILES["phaseline.json"])
-    invoke(lambda_)
-    assert json.loads(contents(s3, METADATA)["state/published.json"])["execution"] == EXECUTION
-
-
-@pytest.mark.parametrize(
-    ("operation", "answer"),
-    [
-        ("PutObject", "PreconditionFailed"),
-        ("PutObject", "AccessDenied"),
-        ("ListObjectsV2", "AccessDenied"),
-        ("GetObject", "AccessDenied"),
-        ("DeleteObjects", "AccessDenied"),
-        ("DeleteObjects", {"Errors": [{"Key": "old.css", "Code": "AccessDenied"}]}),
-    ],
-)
-def test_a_fault_at_any_call_fails_and_a_retry_repairs(
-    lambda_: ModuleType,
-    s3: Any,
-    ledger: Ledger,
-    httpserver: HTTPServer,
-    capsys: pytest.CaptureFixture[str],
-    caplog: pytest.LogCaptureFixture,
-    operation: str,
-    answer: Answer,
-) -> None:
-    """Whichever call to S3 fails, the job is failed once, and the next try finishes."""
-    broken = [True]
-    Calls(lambda_._VERIFICATION.site.s3, **{operation: lambda _: answer if broken[0] else None})
-    serve(httpserver, FILES["phaseline.json"])
-    answers = invoke(lambda_)
-    assert (len(answers.successes), len(answers.failures)) == (0, 1)
-    broken[0] = False
-    again = invoke(lambda_)
-    assert len(again.successes) == 1
-    assert contents(s3) == FILES
-    assert states(ledger) == ["superseded", "verified", "open"]
-    shown = everything(capsys, caplog)
-    assert canaries.found_in(shown) == []
 
 
 def test_a_silent_ledger_fails_the_action(lambda_: ModuleType, httpserver: HTTPServer) -> None:

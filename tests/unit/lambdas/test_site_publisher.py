@@ -1,81 +1,32 @@
-"""The Publish action, from the job to the bucket."""
+"""Site publisher: what is uploaded and invalidated."""
 
-import io
-import json
-import stat
-import zipfile
-from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
-from phaseline.site import content_types, manifests
+from phaseline.site import content_types
 from phaseline.site.bucket import Site
 from phaseline.site.publication import Listed
-from tests.builders import canaries, hostile
-from tests.builders.calls import Answer, Calls, JobAnswers
-from tests.builders.logs import everything
+from tests.builders.calls import Calls
 from tests.builders.site import (
-    ARTIFACTS,
     BUILD_KEY,
-    ENVIRONMENT,
     METADATA,
     PUBLICATION_KEY,
     SITE,
     build,
     contents,
-    make_buckets,
     manifest,
     publication,
     published,
     put_state,
-    raw_zip,
     rewrite,
     state,
 )
-from tests.conftest import LoadHandler
-from tests.events.jobs import EXECUTION, Context, lambda_job
-
-FILES = {
-    "index.html": b"<h1>new</h1>",
-    "a/index.html": b"<h1>a</h1>",
-    "style.0123456789ab.css": b"h1{}",
-    "mark.svg": b"<svg/>",
-    "phaseline.json": manifest(),
-}
-JOB_EVENT = lambda_job(inputs={"Site": BUILD_KEY}, outputs={"Publication": PUBLICATION_KEY})
-
-
-@pytest.fixture
-def lambda_(load_handler: LoadHandler) -> Iterator[ModuleType]:
-    with mock_aws():
-        module = load_handler("site_publisher", ENVIRONMENT)
-        make_buckets(module._SITE.s3)
-        build(module._SITE.s3, FILES)
-        yield module
-
-
-def execution(number: int, revision: int = 2) -> dict[str, Any]:
-    """The job of a later execution, which took a revision of the document `opt`, and has its own
-    build and its own plan."""
-    return lambda_job(
-        inputs={"Site": f"build-{number}"},
-        outputs={"Publication": f"plan-{number}"},
-        execution=f"e{number}",
-        opt=f"v{revision}",
-    )
-
-
-def invoke(
-    module: ModuleType, event: dict[str, Any] = JOB_EVENT, seconds: float = 60
-) -> JobAnswers:
-    """Invoke the function, with its time left in seconds; what it answered."""
-    answers = JobAnswers(module._CODEPIPELINE)
-    module.handler(event, Context(seconds))
-    return answers
+from tests.builders.site_publisher import FILES, execution, invoke
+from tests.builders.site_publisher import lambda_ as lambda_  # a fixture
+from tests.events.jobs import EXECUTION, lambda_job
 
 
 def test_publishes_everything_the_first_time(lambda_: ModuleType) -> None:
@@ -390,279 +341,3 @@ def test_does_not_continue_for_ever(lambda_: ModuleType) -> None:
     )
     answers = invoke(lambda_, event, seconds=0)
     assert "20 invocations" in answers.failures[0]["failureDetails"]["message"]
-
-
-@pytest.mark.parametrize(
-    "name", ["../index.html", "/etc/passwd", "a/../../b", "a\\b", "a//b", "./a", "x\x01y"]
-)
-def test_names_that_leave_the_site_are_refused(lambda_: ModuleType, name: str) -> None:
-    """A build with such a name fails by that name, and nothing is published."""
-    lambda_._SITE.s3.put_object(
-        Bucket=ARTIFACTS, Key=BUILD_KEY, Body=raw_zip("index.html", "phaseline.json", name)
-    )
-    answers = invoke(lambda_)
-    assert repr(name) in answers.failures[0]["failureDetails"]["message"]
-    assert contents(lambda_._SITE.s3) == {}
-
-
-def test_a_link_is_refused(lambda_: ModuleType) -> None:
-    """Visitors would get the path that it leads to, as text."""
-    entry = zipfile.ZipInfo("latest.html")
-    entry.external_attr = (stat.S_IFLNK | 0o777) << 16
-    buffer = io.BytesIO(raw_zip("index.html", "phaseline.json"))
-    with zipfile.ZipFile(buffer, "a") as zipped:
-        zipped.writestr(entry, "../../etc/passwd")
-    lambda_._SITE.s3.put_object(Bucket=ARTIFACTS, Key=BUILD_KEY, Body=buffer.getvalue())
-    answers = invoke(lambda_)
-    assert "'latest.html' is a symbolic link" in answers.failures[0]["failureDetails"]["message"]
-    assert contents(lambda_._SITE.s3) == {}
-
-
-@pytest.mark.parametrize("text", hostile.TEXTS.values(), ids=hostile.TEXTS)
-def test_hostile_name_is_refused_or_is_one_object(lambda_: ModuleType, text: str) -> None:
-    """A zip entry has no name with NUL, halves of characters or more than 65,535 bytes."""
-    s3 = lambda_._SITE.s3
-    kept = text.partition("\0")[0].encode(errors="ignore").decode()[:16_000] + ".txt"
-    build(s3, FILES | {kept: b"x"})
-    answers = invoke(lambda_)
-    if answers.failures:
-        message = answers.failures[0]["failureDetails"]["message"]
-        assert "is not a plain path that stands once" in message
-        assert contents(s3) == {}
-    else:
-        assert contents(s3).keys() - published(FILES).keys() == {kept}
-
-
-@pytest.mark.parametrize("name", ["phaseline.json", "phaseline-headers.json"])
-def test_file_that_would_fill_the_memory_is_refused(lambda_: ModuleType, name: str) -> None:
-    """A zip of a few kilobytes can hold it."""
-    build(lambda_._SITE.s3, FILES | {name: b" " * (manifests.SIZE_LIMIT + 1)})
-    answers = invoke(lambda_)
-    message = answers.failures[0]["failureDetails"]["message"]
-    assert f"{name}: {name} expands to {manifests.SIZE_LIMIT + 1:,} bytes or more" in message
-    assert contents(lambda_._SITE.s3) == {}
-
-
-def test_manifest_of_endless_depth_is_refused(lambda_: ModuleType) -> None:
-    build(lambda_._SITE.s3, FILES | {"phaseline.json": b"[" * 100_000})
-    answers = invoke(lambda_)
-    assert "expected a manifest of schema" in answers.failures[0]["failureDetails"]["message"]
-    assert contents(lambda_._SITE.s3) == {}
-
-
-@pytest.mark.parametrize(
-    ("body", "said"),
-    [
-        (b"no zip", "expected a zip"),
-        (raw_zip("index.html"), "no phaseline.json"),
-        (raw_zip("phaseline.json"), "expected a manifest of schema 1"),
-    ],
-)
-def test_what_is_no_build_is_refused(lambda_: ModuleType, body: bytes, said: str) -> None:
-    """The failure says what the artifact lacks."""
-    lambda_._SITE.s3.put_object(Bucket=ARTIFACTS, Key=BUILD_KEY, Body=body)
-    answers = invoke(lambda_)
-    assert said in answers.failures[0]["failureDetails"]["message"]
-
-
-@pytest.mark.parametrize(
-    ("spoil", "said"),
-    [
-        (lambda body: body["documents"].pop("out"), "found no document 'out'"),
-        (
-            lambda body: body["documents"].update(new=body["documents"]["opt"]),
-            "found an unknown document 'new'",
-        ),
-        (
-            lambda body: body.update(execution="e0"),
-            f"execution: the pipeline took {EXECUTION}, found 'e0'",
-        ),
-        (
-            lambda body: body["documents"]["opt"].update(version_id="v0"),
-            "documents.opt.version_id: the pipeline took v1, found 'v0'",
-        ),
-    ],
-    ids=["missing", "unknown", "old", "older document"],
-)
-def test_a_manifest_that_proves_nothing_publishes_nothing(
-    lambda_: ModuleType, spoil: Callable[[dict[str, Any]], Any], said: str
-) -> None:
-    """The action fails by the document or field, before anything is uploaded or noted."""
-    body = json.loads(manifest())
-    spoil(body)
-    build(lambda_._SITE.s3, FILES | {"phaseline.json": json.dumps(body).encode()})
-    put_state(lambda_._SITE.s3, {}, revision=1)
-    before = state(lambda_._SITE.s3)
-    answers = invoke(lambda_)
-    assert said in answers.failures[0]["failureDetails"]["message"]
-    assert answers.successes == []
-    assert contents(lambda_._SITE.s3) == {}
-    assert state(lambda_._SITE.s3) == before
-
-
-def test_a_website_with_a_malformed_manifest_is_replaced(lambda_: ModuleType) -> None:
-    """What is in the bucket without its documents is no reason to publish nothing."""
-    body = json.loads(manifest("e2", 9))
-    del body["documents"]["in"]
-    s3 = lambda_._SITE.s3
-    s3.put_object(Bucket=SITE, Key="phaseline.json", Body=json.dumps(body).encode())
-    invoke(lambda_)
-    assert contents(s3) == published(FILES)
-
-
-def test_a_corrupt_state_is_reported(lambda_: ModuleType) -> None:
-    """A state that can't be read fails with the way out."""
-    lambda_._SITE.s3.put_object(Bucket=METADATA, Key="state/published.json", Body=b"{}")
-    answers = invoke(lambda_)
-    assert answers.failures[0]["failureDetails"]["type"] == "ConfigurationError"
-    assert "Delete the object" in answers.failures[0]["failureDetails"]["message"]
-
-
-def interrupted(module: ModuleType, position: int, act: Callable[[], object]) -> None:
-    """Run `act` as a whole before the call to S3 at this position."""
-    count, done = iter(range(1_000_000)), list[bool]()
-
-    def before(_: dict[str, Any]) -> None:
-        if next(count) == position and not done:
-            done.append(True)
-            act()
-
-    Calls(module._SITE.s3, GetObject=before, PutObject=before, ListObjectsV2=before)
-
-
-CALLS = 23
-"""Calls to S3 of a first publication."""
-
-
-def test_all_calls_are_counted(lambda_: ModuleType) -> None:
-    """No call is left out of the faults below."""
-    calls = Calls(
-        lambda_._SITE.s3,
-        GetObject=lambda _: None,
-        PutObject=lambda _: None,
-        ListObjectsV2=lambda _: None,
-    )
-    invoke(lambda_)
-    assert len(calls.asked) == CALLS
-
-
-@pytest.mark.parametrize("position", range(CALLS))
-def test_a_fault_at_any_call_fails_the_job_and_a_retry_repairs(
-    lambda_: ModuleType,
-    position: int,
-    capsys: pytest.CaptureFixture[str],
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """Whichever call to S3 fails, the job is answered once, and the next try publishes all."""
-    count = -1
-
-    def fault(_: dict[str, Any]) -> Answer | None:
-        nonlocal count
-        count += 1
-        return "AccessDenied" if count == position else None
-
-    s3 = lambda_._SITE.s3
-    Calls(s3, GetObject=fault, PutObject=fault, ListObjectsV2=fault)
-    answers = invoke(lambda_)
-    assert (len(answers.successes), len(answers.failures)) == (0, 1)
-    again = invoke(lambda_)
-    assert len(again.successes) == 1
-    assert contents(s3) == published(FILES)
-    assert list(publication(s3)["keys"]) == sorted(published(FILES))
-    shown = everything(capsys, caplog)
-    assert canaries.found_in(shown) == []
-
-
-@pytest.mark.parametrize("position", range(CALLS))
-def test_two_deliveries_at_once_publish_the_same(lambda_: ModuleType, position: int) -> None:
-    """The second one runs as a whole between two calls of the first one."""
-    s3 = lambda_._SITE.s3
-    interrupted(lambda_, position, lambda: lambda_.handler(JOB_EVENT, Context()))
-    answers = invoke(lambda_)
-    assert answers.failures == []
-    assert [answer["outputVariables"]["outcome"] for answer in answers.successes] == [
-        "published",
-        "published",
-    ]
-    assert contents(s3) == published(FILES)
-    assert (state(s3)["publishing"], state(s3)["begun"]) == (EXECUTION, publication(s3)["number"])
-
-
-@pytest.mark.parametrize("position", range(CALLS))
-def test_a_late_delivery_takes_no_file_back_from_a_later_publication(
-    lambda_: ModuleType, position: int
-) -> None:
-    """The first delivery stored its plan and uploaded all; before a call of the second one, the
-    next execution publishes its build. What the second one uploads after that replaces nothing
-    that the next execution changed."""
-    s3 = lambda_._SITE.s3
-    new = {
-        "index.html": b"newest",
-        "mark.svg": b"<svg>newest</svg>",
-        "phaseline.json": manifest("e2", 1),
-    }
-    build(s3, new, "build-2")
-
-    def deliver() -> None:
-        lambda_.handler(JOB_EVENT, Context())
-        lambda_.handler(execution(2, 1), Context())
-
-    interrupted(lambda_, position, deliver)
-    answers = invoke(lambda_)
-    assert answers.failures == []
-    assert contents(s3).items() >= published(new).items()
-    assert state(s3)["publishing"] == "e2"
-
-
-def test_what_a_late_delivery_may_still_overwrite_is_found_by_verify_or_by_drift(
-    lambda_: ModuleType,
-) -> None:
-    """It has listed a file, and uploads it when two later builds changed the file and changed it
-    back. The bucket then differs from the plan that is verified, and from the state after that."""
-    s3 = lambda_._SITE.s3
-    old = {"mark.svg": b"old", "phaseline.json": manifest("e0", 1)}
-    for key, data in old.items():
-        s3.put_object(Bucket=SITE, Key=key, Body=data)
-    put_state(s3, old, revision=1)
-    build(s3, FILES | {"mark.svg": b"old", "phaseline.json": manifest("e2", 2)}, "build-2")
-    late = [True]
-
-    def deliver(call: dict[str, Any]) -> None:
-        if call["Key"] == "mark.svg" and late:
-            late.clear()
-            lambda_.handler(JOB_EVENT, Context())  # uploads its mark.svg
-            lambda_.handler(execution(2), Context())  # uploads the old one again
-
-    Calls(s3, PutObject=deliver)
-    answers = invoke(lambda_)
-    assert [answer["outputVariables"]["outcome"] for answer in answers.successes] == [
-        "published",
-        "published",
-        "overtaken",
-    ]
-    plan = publication(s3, "plan-2")
-    listing = lambda_._SITE.listing()
-    differing = {key for key, digest in plan["keys"].items() if listing[key].digest != digest}
-    assert differing == {"mark.svg"}
-
-
-@pytest.mark.parametrize("fault", ["GetObject", "ListObjectsV2"])
-def test_what_a_job_without_a_plan_publishes_late_stays_in_doubt(
-    lambda_: ModuleType, fault: str
-) -> None:
-    """Its first delivery failed before it had a plan, and its answer was lost. Then a later
-    execution published the same documents. The state names the execution that came late as one that
-    is not verified, which drift finds."""
-    s3 = lambda_._SITE.s3
-    broken = [True]
-    Calls(s3, **{fault: lambda _: "AccessDenied" if broken else None})
-    assert len(invoke(lambda_).failures) == 1
-    broken.clear()
-    build(s3, FILES | {"phaseline.json": manifest("e2", 1)}, "build-2")
-    invoke(lambda_, execution(2, 1))
-    second = state(s3)["begun"]
-    answers = invoke(lambda_)
-    assert answers.successes[0]["outputVariables"]["outcome"] == "published"
-    assert state(s3)["publishing"] == EXECUTION
-    assert state(s3)["begun"] > second
-    assert publication(s3)["changed"] is None

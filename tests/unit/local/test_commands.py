@@ -82,16 +82,16 @@ def half_gone(folder: Path) -> Iterator[None]:
     ("state", "code", "words"),
     [
         (never_started, 3, "no system runs here. Start one with `make demo`."),
-        (starting, 3, "the system here starts or stops. Try again in a moment."),
+        (starting, 3, "the system here is starting or stopping. Try again in a moment."),
         (killed, 3, "the system that ran here was killed. Start one with `make demo`."),
-        (elsewhere, 3, "it is of another checkout's system, in "),
+        (elsewhere, 3, "it describes the system of another checkout, in "),
         (older, 3, "another version of Phaseline has written it. Stop that system if it runs."),
         (half_gone, 1, f'the AWS emulator: nothing answers at {NOBODY}; it said last "Ready"'),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_system_that_is_not_there(
+def test_command_without_a_system_names_the_remedy(
     command: str,
     state: Callable[[Path], AbstractContextManager[None]],
     code: int,

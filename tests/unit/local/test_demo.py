@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from local import system as local_system
 from local.demo import demo
 from local.parts import PartError
+from local.system import start
 from phaseline.errors import RefusedError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
@@ -26,12 +26,14 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
         raise errors[0]
         yield
 
-    monkeypatch.setattr(local_system, "running", running)
+    monkeypatch.setattr(start, "running", running)
     return errors
 
 
 @pytest.mark.parametrize("ci", [True, False])
-def test_it_is_stopped(failing: list[BaseException], tmp_path: Path, ci: bool) -> None:
+def test_stopped_demo_fails_and_restores_signals(
+    failing: list[BaseException], tmp_path: Path, ci: bool
+) -> None:
     """A demo that was stopped before its release has not ended well; signals are as before."""
     before = [signal.getsignal(one) for one in SIGNALS]
     failing.append(KeyboardInterrupt())
@@ -39,7 +41,9 @@ def test_it_is_stopped(failing: list[BaseException], tmp_path: Path, ci: bool) -
     assert [signal.getsignal(one) for one in SIGNALS] == before
 
 
-def test_what_nobody_foresaw(failing: list[BaseException], tmp_path: Path) -> None:
+def test_unexpected_error_is_one_line_with_a_log(
+    failing: list[BaseException], tmp_path: Path
+) -> None:
     """It is one line, and a log has the rest."""
     failing.append(LookupError("no such stack"))
     with pytest.raises(PartError) as error:
@@ -52,7 +56,7 @@ def test_what_nobody_foresaw(failing: list[BaseException], tmp_path: Path) -> No
     assert "Traceback" in log.read_text(encoding="utf-8")
 
 
-def test_what_is_foreseen(failing: list[BaseException], tmp_path: Path) -> None:
+def test_refusal_is_shown_as_it_is(failing: list[BaseException], tmp_path: Path) -> None:
     """A refusal is told as it is."""
     failing.append(RefusedError("here", "a system runs already", "Stop it."))
     with pytest.raises(RefusedError, match="a system runs already"):

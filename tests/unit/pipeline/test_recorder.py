@@ -10,7 +10,7 @@ from moto import mock_aws
 
 from phaseline.errors import InputError, RemoteCallError
 from phaseline.pipeline.actions import Action
-from phaseline.pipeline.recorder import Carried, Execution, Recorder
+from phaseline.pipeline.recorder import Carried, RecordedExecution, Recorder
 from phaseline.releases.ledger import Ledger
 from tests.builders.calls import Calls
 from tests.builders.pipeline import PIPELINE, Pipeline, detail, source
@@ -42,7 +42,7 @@ def recorder(pipeline: Pipeline) -> Iterator[Recorder]:
         yield Recorder(pipeline.client, PIPELINE, client, "ledger")
 
 
-def kept(recorder: Recorder) -> list[Execution]:
+def kept(recorder: Recorder) -> list[RecordedExecution]:
     """Return all stored executions."""
     return list(recorder.between("2026", "2027"))
 

@@ -1,8 +1,7 @@
-"""The plan of a publication: its uploads, their order, and the paths to invalidate."""
+"""The plan of a publication: uploads, invalidated paths, stale keys and numbers."""
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
 from random import Random
 
 import pytest
@@ -12,59 +11,13 @@ from hypothesis import strategies as st
 from phaseline import archive
 from phaseline.errors import InputError
 from phaseline.site import publication
-from phaseline.site.manifests import ServedDocument, ServedManifest
 from phaseline.site.publication import Listed, Publication, Published
+from tests.builders.publications import WRITTEN, Site, listing, manifest, plan, published
 
-WRITTEN, HEADERS = "2026-11-24T20:00:00+00:00", "headers"
 KEYS = st.sampled_from(["a.css", "b.js", "index.html", "x/index.html", "phaseline.json"])
+
+
 FILES = st.dictionaries(KEYS, st.sampled_from(["1", "2"]))
-
-
-def manifest(**revisions: int) -> ServedManifest:
-    """Return a manifest with these revisions."""
-    documents = {
-        name: ServedDocument(f"v{revision}", revision, {}) for name, revision in revisions.items()
-    }
-    return ServedManifest("c", "e", documents, "digest")
-
-
-def published(keys: dict[str, str], **revisions: int) -> Published:
-    """A state with these keys and revisions, whose files have their headers."""
-    documents = {name: {"revision": revision} for name, revision in revisions.items()}
-    return Published(
-        keys=keys,
-        documents=documents,
-        execution="e0",
-        headers=dict.fromkeys(keys, HEADERS),
-        modified=dict.fromkeys(keys, WRITTEN),
-    )
-
-
-def listing(bucket: dict[str, str], modified: str = WRITTEN) -> dict[str, Listed]:
-    """What is listed of a bucket that holds key -> MD5."""
-    return {key: Listed(digest, modified) for key, digest in bucket.items()}
-
-
-def plan(
-    build: dict[str, str],
-    bucket: dict[str, str],
-    state: Published | None,
-    *,
-    revision: int = 1,
-    in_bucket: ServedManifest | None = None,
-) -> Publication:
-    """Return the plan of a build whose document `opt` has this revision."""
-    return publication.plan(
-        execution="e1",
-        at=WRITTEN,
-        build=build,
-        headers=dict.fromkeys(build, HEADERS),
-        lasting=(),
-        manifest=manifest(opt=revision),
-        bucket=listing(bucket),
-        in_bucket=in_bucket,
-        published=state,
-    )
 
 
 def upload(keys: Mapping[str, str], bucket: dict[str, str]) -> tuple[tuple[str, ...], ...]:
@@ -102,7 +55,11 @@ def test_all_paths_are_invalidated_while_an_execution_is_not_verified() -> None:
 
 
 DIES_UPLOADING, DIES_AFTER_UPLOAD, FINISHES = "dies uploading", "dies after upload", "finishes"
+
+
 FATES = st.sampled_from([DIES_UPLOADING, DIES_AFTER_UPLOAD, FINISHES])
+
+
 FEW_FILES = st.dictionaries(st.sampled_from(["a.css", "index.html"]), st.sampled_from(["1", "2"]))
 
 
@@ -152,8 +109,14 @@ def test_no_visitor_keeps_an_old_page(
 
 
 EDITS = "edits"
+
+
 ACTS = st.sampled_from([DIES_UPLOADING, DIES_AFTER_UPLOAD, FINISHES, EDITS])
+
+
 OBJECTS = st.tuples(st.sampled_from(["1", "2"]), st.sampled_from(["page", "download"]))
+
+
 FEW_OBJECTS = st.dictionaries(st.sampled_from(["a.css", "index.html"]), OBJECTS)
 
 
@@ -228,192 +191,6 @@ def test_headers_are_those_of_the_build_whoever_changed_them(
         if random.random() < 0.3:
             edit()
         state = publication.verified(made, listed(), state)
-
-
-def at(hours: float) -> str:
-    """The time some hours after the first publication."""
-    return (datetime.fromisoformat(WRITTEN) + timedelta(hours=hours)).isoformat()
-
-
-class Site:
-    """A website with a script for each page, published and verified at times in hours."""
-
-    def __init__(self) -> None:
-        self.bucket: dict[str, Listed] = {}
-        self.state: Published | None = None
-        self.number = 0
-
-    def begin(self, hours: float, *scripts: str) -> Publication:
-        """An execution uploads a build."""
-        self.number += 1
-        build = {f"{name}.js": name for name in scripts} | {
-            "index.html": " ".join(scripts),
-            "phaseline.json": f"manifest {self.number}",
-        }
-        made = publication.plan(
-            execution=f"e{self.number}",
-            at=at(hours),
-            build=build,
-            headers={key: "kept" if key.endswith(".js") else HEADERS for key in build},
-            lasting={"kept"},
-            manifest=manifest(opt=1),
-            bucket=self.bucket,
-            in_bucket=None,
-            published=self.state,
-        )
-        for key in (key for group in publication.order(build, self.bucket, {}) for key in group):
-            self.bucket[key] = Listed(build[key], at(hours))
-        self.state = publication.begun(made, self.state)
-        return made
-
-    def verify(self, made: Publication) -> None:
-        """It is verified, which removes files unless a later one has begun."""
-        after = publication.verified(made, self.bucket, self.state)
-        if after.publishing is None:
-            for key in publication.removed(made, after):
-                self.bucket.pop(key, None)
-        self.state = after
-
-    def publish(self, hours: float, *scripts: str) -> Publication:
-        made = self.begin(hours, *scripts)
-        self.verify(made)
-        return made
-
-    @property
-    def scripts(self) -> set[str]:
-        return {key.removesuffix(".js") for key in self.bucket if key.endswith(".js")}
-
-
-def test_script_stays_for_a_day_after_the_publication_that_left_it_out() -> None:
-    """However many publications follow, and also if nothing is published for a long time."""
-    site = Site()
-    site.publish(0, "a")
-    site.publish(100, "b")
-    site.publish(110, "c")
-    site.publish(123.9, "d")
-    assert site.scripts == {"a", "b", "c", "d"}
-    site.publish(124, "d")
-    assert site.scripts == {"b", "c", "d"}
-    site.publish(500, "d")
-    assert site.scripts == {"d"}
-
-
-def test_page_and_file_with_a_fixed_name_do_not_stay() -> None:
-    """What is removed on purpose is gone at once."""
-    site = Site()
-    site.publish(0, "a")
-    site.bucket["about.html"] = site.bucket["map.pdf"] = Listed("1", at(0))
-    assert site.state
-    fixed = {"about.html": "1", "map.pdf": "1"}
-    site.state = replace(
-        site.state,
-        keys={**site.state.keys, **fixed},
-        headers={**site.state.headers, **dict.fromkeys(fixed, HEADERS)},
-        modified={**site.state.modified, **dict.fromkeys(fixed, at(0))},
-    )
-    site.publish(1, "b")
-    assert site.bucket.keys() == {"a.js", "b.js", "index.html", "phaseline.json"}
-
-
-@pytest.mark.parametrize("listed", [Listed("other", at(0)), Listed("a", at(1))])
-def test_script_that_somebody_wrote_since_does_not_stay(listed: Listed) -> None:
-    site = Site()
-    site.publish(0, "a")
-    site.bucket["a.js"] = listed
-    site.publish(2, "b")
-    assert site.scripts == {"b"}
-
-
-def test_script_that_comes_back_is_written_again_and_no_longer_retained() -> None:
-    """A build after a revert names it; it stays for a day after the next build without it."""
-    site = Site()
-    site.publish(0, "a")
-    site.publish(1, "b")
-    back = site.begin(24, "a")
-    assert back.again == {"a.js": at(0)}
-    assert back.changed == ("/a.js", "/index.html", "/phaseline.json")
-    site.verify(back)
-    assert site.state
-    assert site.state.retained.keys() == {"b.js"}
-    site.publish(30, "c")
-    assert site.scripts == {"a", "b", "c"}
-    site.publish(53, "c")
-    assert site.scripts == {"a", "c"}
-
-
-def test_script_of_a_publication_that_the_next_one_overlapped_stays() -> None:
-    """While executions follow each other, one is verified when the next one has begun."""
-    site = Site()
-    first = site.begin(0, "a")
-    second = site.begin(0, "b")
-    site.verify(first)
-    assert site.state
-    assert (site.state.execution, site.state.publishing) == ("e1", "e2")
-    site.verify(second)
-    assert site.scripts == {"a", "b"}
-    site.publish(24, "c")
-    assert site.scripts == {"b", "c"}
-
-
-def test_script_of_a_publication_that_was_never_verified_stays() -> None:
-    """Visitors may hold its pages all the same. It is noted before the first upload."""
-    site = Site()
-    site.begin(0, "a")
-    site.begin(1, "b")
-    site.publish(2, "c")
-    assert site.scripts == {"a", "b", "c"}
-    assert site.state
-    assert site.state.uploading == {}
-    site.publish(26, "c")
-    assert site.scripts == {"c"}
-
-
-def test_script_that_nobody_published_does_not_stay() -> None:
-    """Whatever its name is."""
-    site = Site()
-    site.publish(0, "a")
-    site.bucket["b.js"] = Listed("b", at(0))
-    site.publish(1, "a")
-    assert site.scripts == {"a"}
-
-
-def test_retained_files_do_not_make_the_bucket_differ() -> None:
-    """The next publication invalidates only what it changes, also if one of them was deleted."""
-    site = Site()
-    site.publish(0, "a")
-    site.publish(1, "b")
-    site.publish(2, "c")
-    del site.bucket["a.js"]
-    assert site.begin(3, "c").changed == ("/phaseline.json",)
-
-
-def test_as_many_files_stay_as_a_build_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The newest ones."""
-    monkeypatch.setattr(publication, "RETAINED_LIMIT", 2)
-    site = Site()
-    for hour, name in enumerate("abcd"):
-        site.publish(hour, name)
-    assert site.scripts == {"b", "c", "d"}
-    for hour, name in enumerate("efgh", 4):
-        site.begin(hour, name)
-    assert site.state
-    assert len(site.state.uploading) == 2
-    assert "h.js" in site.state.uploading
-
-
-def test_repeated_verification_comes_to_the_same_state() -> None:
-    """Whatever time it is then, and whatever an earlier try has deleted."""
-    site = Site()
-    site.publish(0, "a")
-    site.publish(1, "b")
-    made = site.begin(25, "c")
-    before = site.state
-    site.verify(made)
-    first, site.state = site.state, before
-    site.verify(made)
-    assert site.state == first
-    assert first
-    assert publication.removed(made, first) == ("a.js",)
 
 
 @pytest.mark.parametrize("hours", [0, 1, -1_000])

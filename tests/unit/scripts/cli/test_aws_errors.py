@@ -12,9 +12,11 @@ from typing import NamedTuple
 import pytest
 from botocore.exceptions import (
     BotoCoreError,
+    ClientError,
     EndpointConnectionError,
     HTTPClientError,
     InvalidRegionError,
+    NoCredentialsError,
     ParamValidationError,
     UnauthorizedSSOTokenError,
 )
@@ -240,3 +242,27 @@ def test_refusal_of_aws_has_the_exit_code_of_its_meaning(
     found = translated(refusal(refused, status=status))
     assert found.exit_code == code
     assert remedy in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "found"),
+    [
+        (
+            ClientError({"Error": {"Code": "AccessDenied", "Message": "no."}}, "PutObject"),
+            1,
+            "AWS PutObject: AccessDenied: no. Running",
+        ),
+        (
+            NoCredentialsError(),
+            3,
+            "the AWS settings: Unable to locate credentials. Set AWS_PROFILE",
+        ),
+    ],
+)
+def test_aws_error_has_place_problem_and_remedy(
+    error: BotoCoreError | ClientError, code: int, found: str
+) -> None:
+    """With the exit code of its kind."""
+    problem = translated(error)
+    assert problem.exit_code == code
+    assert found in str(problem)

@@ -15,10 +15,10 @@ from phaseline.releases.release import SUPERSEDED, VERIFIED
 from phaseline.site import manifests
 from scripts.cli.console import Console
 from scripts.release import journal
-from scripts.release.flow import Release
+from scripts.release.flow import ReleaseFlow
 from scripts.release.journal import Journal
 from scripts.release.request import update
-from scripts.release.subject import Move, Subject
+from scripts.release.subject import AttributedMove, Subject
 from scripts.services import Services
 from tests.builders.calls import Calls
 from tests.builders.environments import DEMO
@@ -30,7 +30,7 @@ from tests.builders.timing import Timer
 from tests.events.jobs import EXECUTION
 
 TOKEN_ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:slack-abc123"
-MOVE = Move("a", "0.9.0", "1.0.0", "r", "ana", "why")
+MOVE = AttributedMove("a", "0.9.0", "1.0.0", "r", "ana", "why")
 SUBJECT = Subject(
     Document("opt", 6), Document("opt", 7), "v7", (MOVE,), changed=False, note="revision 7"
 )
@@ -65,7 +65,7 @@ def run(services: Services, subject: Subject, revision: int, version: str) -> Jo
     timer, console = Timer(), Console(total=6, err=io.StringIO(), environ={})
     kept = Journal("demo", "release opt v7 (demo)", console.steps)
     shown = manifest(revision=revision, versions={"a": version})
-    Release(
+    ReleaseFlow(
         services,
         console,
         kept,

@@ -31,11 +31,13 @@ from scripts.release.journal import (
     SUPERSEDED,
     Journal,
 )
-from scripts.release.subject import Move, Subject
+from scripts.release.subject import AttributedMove, Subject
 from tests.builders.outputs import read_outputs
 from tests.builders.timing import Timer
 
-MOVE = Move("route-planner", "2.0.3", "2.1.0", "opt-route-planner-2.1.0-1a2b", "ana", "faster")
+MOVE = AttributedMove(
+    "route-planner", "2.0.3", "2.1.0", "opt-route-planner-2.1.0-1a2b", "ana", "faster"
+)
 ALPHABET = st.characters(exclude_characters="\r", exclude_categories=["Cs"])
 NOTE = "route-planner: 2.0.3 -> 2.1.0"
 SUBJECT = Subject(Document("opt", 6), Document("opt", 7), "v7", (MOVE,), True, NOTE)
@@ -129,7 +131,7 @@ def test_sentence_states_the_outcome(outcome: str, sentence: str) -> None:
     ],
 )
 def test_move_names_both_versions(before: str | None, after: str | None, text: str) -> None:
-    assert str(Move("a", before, after, None, "ana", "why")) == text
+    assert str(AttributedMove("a", before, after, None, "ana", "why")) == text
 
 
 @pytest.mark.parametrize(

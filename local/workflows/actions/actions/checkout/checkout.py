@@ -1,4 +1,4 @@
-"""Checks a repository out into the workspace, as the event's commit or another ref."""
+"""Checks out a repository into the workspace, at the commit of the event or at another ref."""
 
 import os
 import subprocess
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def git(*arguments: str, cwd: Path) -> str:
-    """Run git; what it printed."""
+    """Run git, and return its output."""
     done = subprocess.run(
         ["git", *arguments], cwd=cwd, check=True, stdout=subprocess.PIPE, text=True
     )
@@ -14,7 +14,7 @@ def git(*arguments: str, cwd: Path) -> str:
 
 
 def main() -> None:
-    """Fetch, check out, and tell the commit."""
+    """Fetch and check out, and set the output `commit`."""
     repository, ref = os.environ["INPUT_REPOSITORY"], os.environ["INPUT_REF"]
     own = repository == os.environ["GITHUB_REPOSITORY"]
     wanted = ref or (os.environ["GITHUB_SHA"] if own else "HEAD")

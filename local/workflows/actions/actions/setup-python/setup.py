@@ -1,4 +1,4 @@
-"""Tells which Python there is, and fails if it is not one of those asked for."""
+"""Outputs the version of this Python. Fails if the job asks for another one."""
 
 import os
 import platform
@@ -7,11 +7,11 @@ from pathlib import Path
 
 
 def main() -> int:
-    """Compare the versions and tell the outputs."""
+    """Compare the versions, and set the outputs."""
     found, wanted = platform.python_version(), os.environ["INPUT_VERSION"]
     oldest, _, newest = wanted.partition(" - ")
     if not parts(oldest) <= parts(found)[:2] <= parts(newest or "4"):
-        print(f"::error::Python {wanted} is asked for; here runs {found}.")
+        print(f"::error::The job needs Python {wanted}, but this machine runs {found}.")
         return 1
     with Path(os.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as outputs:
         outputs.write(f"python-version={found}\npython-path={sys.executable}\n")
@@ -20,7 +20,7 @@ def main() -> int:
 
 
 def parts(version: str) -> list[int]:
-    """The numbers of a version."""
+    """Return the numbers of a version."""
     return [int(part) for part in version.split(".") if part.isdigit()]
 
 

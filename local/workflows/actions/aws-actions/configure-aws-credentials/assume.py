@@ -1,4 +1,4 @@
-"""Exchanges the job's OIDC token for credentials of a role, and exports them to later steps."""
+"""Exchanges the job's OIDC token for credentials of a role, and exports these to later steps."""
 
 import json
 import os
@@ -14,11 +14,11 @@ NAMESPACE = "{https://sts.amazonaws.com/doc/2011-06-15/}"
 
 
 class RefusedError(Exception):
-    """The role is not assumed; the message says why."""
+    """The role cannot be assumed, for the reason in the message."""
 
 
 def identity_token(audience: str) -> str:
-    """The job's OIDC token. Raises RefusedError where the job may not have one."""
+    """Return the OIDC token of the job. Raises RefusedError if the job lacks the permission."""
     try:
         url = os.environ["ACTIONS_ID_TOKEN_REQUEST_URL"]
         bearer = os.environ["ACTIONS_ID_TOKEN_REQUEST_TOKEN"]
@@ -34,7 +34,7 @@ def identity_token(audience: str) -> str:
 
 
 def assume(token: str) -> dict[str, str]:
-    """Call AssumeRoleWithWebIdentity; the credentials. Raises RefusedError in STS's words."""
+    """Call AssumeRoleWithWebIdentity, and return the credentials. Raises RefusedError."""
     asked = {
         "Action": "AssumeRoleWithWebIdentity",
         "Version": "2011-06-15",
@@ -61,7 +61,7 @@ def main() -> int:
     account = "".join(os.environ["INPUT_ROLE"].split(":")[4:5])
     allowed = os.environ["INPUT_ACCOUNTS"].replace(",", " ").split() or [account]
     if account not in allowed:
-        print(f"::error::The account {account} is none of {', '.join(allowed)}")
+        print(f"::error::The account {account} is not one of {', '.join(allowed)}")
         return 1
     try:
         found = assume(identity_token(os.environ["INPUT_AUDIENCE"]))

@@ -1,10 +1,6 @@
-"""A deploy: parameters to templates, order, dry run, packages, and what a person sees."""
+"""The order of a deployment, its packages and its dry run."""
 
-import io
-import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -13,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
-from click.testing import CliRunner
 from moto import mock_aws
 
-from phaseline.deploy.change_sets import DeclaredStack, ResourceChange, StackResult
+from phaseline.deploy.change_sets import DeclaredStack, StackResult
 from phaseline.deploy.execute import (
     Apply,
     DeployResult,
@@ -28,16 +23,11 @@ from phaseline.deploy.execute import (
     deploy,
 )
 from phaseline.deploy.package import Package, build
-from phaseline.deploy.parameters import TemplateParameters, assign, read
+from phaseline.deploy.parameters import TemplateParameters
 from phaseline.deploy.plan import EVERY, FUNCTIONS, STACKS, Plan
 from phaseline.deploy.stacks import Stacks
-from phaseline.errors import ConfigurationError, DeploymentError, RefusedError, RemoteCallError
-from scripts.__main__ import main
-from scripts.cli import aws_errors, console
-from scripts.commands.deploy import as_data, as_lines, as_markdown
-from scripts.github import job
+from phaseline.errors import ConfigurationError, DeploymentError
 from tests.builders.archives import compress_otherwise
-from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -71,96 +61,6 @@ def declared(names: str) -> TemplateParameters:
     words = names.split()
     required = frozenset(word for word in words if not word.endswith("?"))
     return TemplateParameters(frozenset(word.rstrip("?") for word in words), required)
-
-
-def assigned(sections: dict[str, Any], **overrides: str) -> dict[str, dict[str, str]]:
-    """What each template of TEMPLATES gets of a parameters file and the command line."""
-    return assign(
-        {name: declared(names) for name, names in TEMPLATES.items()},
-        read(json.dumps(sections), "demo.json", STACKS),
-        overrides,
-        computed={
-            "Environment": "demo",
-            "RegistryStack": "r",
-            "SiteStack": "s",
-            "PublishStack": "p",
-            "SlackStack": "l",
-        },
-        later=frozenset(
-            word for text in TEMPLATES.values() for word in text.split() if "Code" in word
-        ),
-        defaults={"PipelineName": "phaseline-demo"},
-        selected=STACKS,
-    )
-
-
-@pytest.mark.parametrize("section", ["common", "slack"])
-def test_parameter_goes_only_to_templates_that_declare_it(section: str) -> None:
-    found = assigned({section: {"SlackChannel": "C1"}})
-    assert found["registry"] == {"Environment": "demo"}
-    assert found["slack"]["SlackChannel"] == "C1"
-    assert found["pipeline"] == {
-        "Environment": "demo",
-        "SiteStack": "s",
-        "PublishStack": "p",
-        "SlackStack": "l",
-        "PipelineName": "phaseline-demo",
-    }
-
-
-def test_command_line_overrides_section_overrides_common_overrides_default() -> None:
-    common = {"PipelineName": "two", "SlackChannel": "C1"}
-    sections = {"common": common, "site": {"PipelineName": "three"}}
-    found = assigned(sections)
-    assert (found["pipeline"]["PipelineName"], found["site"]["PipelineName"]) == ("two", "three")
-    everywhere = assigned(sections, PipelineName="four")
-    stacks = ("site", "publish", "slack", "watch", "pipeline")
-    assert {everywhere[name]["PipelineName"] for name in stacks} == {"four"}
-
-
-@pytest.mark.parametrize(
-    ("sections", "overrides", "found"),
-    [
-        ({"common": {"Slackchannel": "C1"}}, {}, "parameter Slackchannel: no template declares it"),
-        ({}, {"Slackchannel": "C1"}, "parameter Slackchannel: no template declares it"),
-        ({"site": {"SlackChannel": "C1"}}, {}, "the template of site does not declare it"),
-        (
-            {"common": {"Environment": "other"}},
-            {},
-            "deploy sets it to demo, found 'other'",
-        ),
-        ({"common": {"CodeBucket": "mine"}}, {}, "deploy sets it to the package that it uploads"),
-        ({}, {}, "parameters of slack: the template needs a value for SlackChannel"),
-    ],
-)
-def test_wrong_parameters_are_named(
-    sections: dict[str, Any], overrides: dict[str, str], found: str
-) -> None:
-    """Unknown, misplaced, computed and missing ones."""
-    with pytest.raises(ConfigurationError, match=re.escape(found)):
-        assigned(sections, **overrides)
-
-
-def test_computed_value_may_be_in_the_parameters_file() -> None:
-    """CloudFormation's own tools need a complete file."""
-    found = assigned({"common": {"Environment": "demo", "SlackChannel": "C1"}})
-    assert found["site"]["Environment"] == "demo"
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("{", "found no JSON"),
-        ("[]", "found list"),
-        ('{"site": {"A": 1}}', "'site.A': expected a text, found 1"),
-        ('{"sites": {}}', "'sites': expected objects named common, registry"),
-        ('{"site": "A"}', "'site': expected objects named"),
-    ],
-)
-def test_invalid_parameters_file_is_refused_with_the_place(text: str, found: str) -> None:
-    with pytest.raises(ConfigurationError, match=re.escape(found)) as caught:
-        read(text, "demo.json", STACKS)
-    assert caught.value.where == "demo.json"
 
 
 @dataclass
@@ -480,232 +380,3 @@ def test_dry_run_tolerates_a_missing_export_of_a_stack_to_deploy(
 
 
 EVENT = {"EventId": "1", "StackId": "i", "StackName": "publish", "Timestamp": 0}
-
-
-def outcome() -> DeployResult:
-    """One changed stack, one as it was, one of a dry run's unknowns."""
-    bucket = ResourceChange("Modify", "Bucket", "AWS::S3::Bucket", "True", ("Name",))
-    built = Package("site_publisher", Path("p.zip"), "ab", "cd", "zQ==", 1234)
-    return DeployResult(
-        stacks={
-            "registry": StackResult("phaseline-demo-registry", "none", outputs={"Table": "t"}),
-            "site": StackResult("phaseline-demo-site", "update", (bucket,)),
-            "publish": StackResult("phaseline-demo-publish", "create", note="why"),
-        },
-        documents=["metadata/in.zip"],
-        packages=[Uploaded(built, built.key, sent=True)],
-    )
-
-
-def test_result_as_lines_shows_changes_and_outputs() -> None:
-    """A dry run says "would be"."""
-    assert list(as_lines(False, outcome())) == [
-        "metadata/in.zip: created",
-        "code/site_publisher/ab-cd.zip: uploaded, 1,234 B",
-        "phaseline-demo-registry: no changes",
-        "  Table = t",
-        "phaseline-demo-site: updated",
-        "  ~ Bucket (AWS::S3::Bucket): Name, replaced: True",
-        "phaseline-demo-publish: created; why",
-    ]
-    assert "phaseline-demo-site: would be updated" in as_lines(True, outcome())
-
-
-def test_result_as_data_is_plain_json() -> None:
-    found = json.loads(json.dumps(as_data("demo", True, outcome())))
-    assert found["stacks"]["site"]["changes"][0]["resource"] == "Bucket"
-    assert found["packages"]["site_publisher"] == {
-        "key": "code/site_publisher/ab-cd.zip",
-        "code_sha256": "zQ==",
-        "size": 1234,
-        "sent": True,
-    }
-    assert (found["environment"], found["dry_run"]) == ("demo", True)
-
-
-def test_result_in_a_summary_is_not_markdown() -> None:
-    shown = as_markdown("demo", ["a_b_c: created", "  ~ *x*"])
-    assert shown == "### Stacks of demo\n\n    a_b_c: created\n      ~ *x*\n"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "found"),
-    [
-        (["deploy"], "--environment"),
-        (["deploy", "--environment", "Demo"], "lower-case letters"),
-        (["deploy", "--environment", "demo", "--parameter", "X"], "expected Name=Value"),
-        (["deploy", "--environment", "demo", "--stack", "sites"], "sites"),
-        (["deploy", "--environment", "demo", "--role-arn", "x"], "expected the ARN of a role"),
-        (["deplo"], "No such command"),
-    ],
-)
-def test_wrong_usage_exits_with_code_2(arguments: list[str], found: str) -> None:
-    result = CliRunner().invoke(main, arguments)
-    assert result.exit_code == 2
-    assert found in result.output
-
-
-def test_missing_parameters_file_is_refused_if_named() -> None:
-    """The environment's default file may be missing."""
-    result = CliRunner().invoke(
-        main, ["deploy", "--environment", "demo", "--parameters", "absent.json"]
-    )
-    assert isinstance(result.exception, ConfigurationError)
-
-
-def test_failed_command_exits_with_the_code_of_its_error(tmp_path: Path) -> None:
-    """One line on stderr, nothing on stdout, no traceback."""
-    (tmp_path / "wrong.json").write_text("[]")
-    command = [sys.executable, "-m", "scripts", "deploy", "--environment", "demo"]
-    command += ["--json", "--parameters", str(tmp_path / "wrong.json")]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert (ended.returncode, ended.stdout) == (3, "")
-    assert re.fullmatch(r"error: .*wrong\.json: expected a JSON object.*\n", ended.stderr)
-
-
-def test_list_of_commands_shows_their_first_lines() -> None:
-    result = CliRunner().invoke(main, ["--help"])
-    assert result.exit_code == 0
-    assert "deploy" in result.output
-    assert "console" not in result.output
-
-
-class Terminal(io.StringIO):
-    """A stream that says that it is a terminal."""
-
-    def isatty(self) -> bool:
-        """Always."""
-        return True
-
-
-@pytest.mark.parametrize(
-    ("stream", "environ", "colourful"),
-    [
-        (Terminal(), {}, True),
-        (Terminal(), {"NO_COLOR": "1"}, False),
-        (Terminal(), {"CI": "true"}, False),
-        (io.StringIO(), {}, False),
-    ],
-)
-def test_colour_is_used_only_on_terminals(
-    stream: io.StringIO, environ: dict[str, str], colourful: bool
-) -> None:
-    """Never with NO_COLOR or in CI."""
-    environ |= {"TERM": "xterm-256color"}
-    console.Console(err=stream, environ=environ).progress("line", "bold")
-    assert ("\x1b[" in stream.getvalue()) == colourful
-    assert "line" in stream.getvalue()
-
-
-def test_steps_are_numbered_and_timed() -> None:
-    """A failed step is marked, and its error is raised."""
-    err, now = io.StringIO(), iter([0.0, 0.0, 1.5, 2.0, 2.0, 2.0, 92.0, 92.0])
-    shown = console.Console(total=2, err=err, environ={}, clock=lambda: next(now))
-    with shown.step("One"):
-        pass
-    with pytest.raises(RefusedError), shown.step("Two"):
-        raise RefusedError("x", "held", "Wait.")
-    assert err.getvalue().splitlines() == [
-        "[1/2] One",
-        "[1/2] One: done in 1.5 s",
-        "[2/2] Two",
-        "[2/2] Two: failed after 1 min 30 s",
-    ]
-
-
-def test_silent_step_prints_a_heartbeat() -> None:
-    err = io.StringIO()
-    shown = console.Console(total=1, err=err, environ={}, heartbeat=0.01)
-    with shown.step("Wait"):
-        eventually(lambda: "[1/1] Wait: still running" in err.getvalue())
-
-
-@pytest.mark.parametrize("as_json", [True, False])
-def test_data_goes_to_stdout(as_json: bool) -> None:
-    """As JSON or as lines, without the progress."""
-    out, err = io.StringIO(), io.StringIO()
-    shown = console.Console(as_json=as_json, out=out, err=err, environ={})
-    shown.progress("under way")
-    shown.result({"a": 1}, ["a is 1"])
-    assert out.getvalue() == ('{\n  "a": 1\n}\n' if as_json else "a is 1\n")
-    assert err.getvalue() == "under way\n"
-
-
-def test_error_is_printed_on_one_line() -> None:
-    err = io.StringIO()
-    console.report(RefusedError("a\nb", "held\r\n", "Wait."), err, {})
-    assert err.getvalue() == "error: a b: held . Wait.\n"
-
-
-def test_error_on_github_is_annotated_and_in_the_summary(tmp_path: Path) -> None:
-    """Escaped in both."""
-    summary = tmp_path / "summary.md"
-    environ = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
-    err = io.StringIO()
-    console.report(RemoteCallError("s3://b", "100% <b>of_it", "Again."), err, environ)
-    assert err.getvalue().splitlines()[1] == (
-        "::error title=Remote call error::s3://b: 100%25 <b>of_it. Again."
-    )
-    assert summary.read_text() == "**Remote call error:** s3://b: 100% \\<b\\>of\\_it. Again.\n\n"
-
-
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        ("  ::add-mask::x", "  : :add-mask::x"),
-        ("why\n::stop-commands::x", "why ::stop-commands::x"),
-        ("why ##[set-output name=outcome;]done", "why ## [set-output name=outcome;]done"),
-        ("  stack: Queue CREATE_COMPLETE", "  stack: Queue CREATE_COMPLETE"),
-    ],
-)
-def test_quoted_text_is_not_a_workflow_command(text: str, line: str) -> None:
-    """Neither as progress, nor as a result, nor in an error."""
-    out, err = io.StringIO(), io.StringIO()
-    told = console.Console(out=out, err=err, environ={})
-    told.progress(text)
-    told.result({}, [text])
-    assert (out.getvalue(), err.getvalue()) == (f"{line}\n", f"{line}\n")
-    err = io.StringIO()
-    console.report(RefusedError("it", text, "Wait."), err, {})
-    assert "##[" not in err.getvalue()
-    assert not err.getvalue().strip().startswith("::")
-
-
-def test_annotation_is_escaped() -> None:
-    """A message cannot start a workflow command, and a title cannot end early."""
-    assert job.annotation("a:b,c%", "one\n::set-output::x\r") == (
-        "::error title=a%3Ab%2Cc%25::one%0A::set-output::x%0A"
-    )
-
-
-def test_warning_names_a_file_only_on_github() -> None:
-    """At line 1 if the line is unknown."""
-    err = io.StringIO()
-    told = console.Console(err=err, environ={"GITHUB_ACTIONS": "true"})
-    told.warn("code", "it differs", file="infra/a,b.yaml")
-    console.Console(err=err, environ={}).warn("code", "it differs", file="infra/a.yaml", line=7)
-    assert err.getvalue() == "::warning file=infra/a%2Cb.yaml,line=1,title=code::it differs\n"
-
-
-@pytest.mark.parametrize(
-    ("error", "code", "found"),
-    [
-        (
-            ClientError({"Error": {"Code": "AccessDenied", "Message": "no."}}, "PutObject"),
-            1,
-            "AWS PutObject: AccessDenied: no. Running",
-        ),
-        (
-            NoCredentialsError(),
-            3,
-            "the AWS settings: Unable to locate credentials. Set AWS_PROFILE",
-        ),
-    ],
-)
-def test_aws_error_has_place_problem_and_remedy(
-    error: BotoCoreError | ClientError, code: int, found: str
-) -> None:
-    """With the exit code of its kind."""
-    translated = aws_errors.translated(error)
-    assert translated.exit_code == code
-    assert found in str(translated)

@@ -1,0 +1,94 @@
+"""The changes that visitors saw between two times, with the releases that caused them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from itertools import chain
+
+from phaseline.documents import diff
+from phaseline.documents.diff import Difference
+from phaseline.releases.release import Release
+from phaseline.site.live import Live
+from scripts.history import release_text
+from scripts.history.live import document_of
+from scripts.history.result import Result
+from scripts.services import Services
+
+
+def changes(
+    services: Services, types: Sequence[str], algorithm: str | None, since: str, until: str
+) -> Result:
+    """Return the changes that visitors saw between two times, and their releases."""
+    before, after = services.lives.at(since), services.lives.at(until)
+    differences: list[Difference] = []
+    releases: dict[str, Release] = {}
+    for type_ in types:
+        visible = [
+            difference
+            for difference in _differences(services, before, after, type_)
+            if difference.is_visible and algorithm in {None, difference.algorithm}
+        ]
+        causes = _causes(services, visible, _revision(before, type_), _revision(after, type_))
+        requested = services.ledger.between(type_, since, until)
+        differences += visible
+        releases |= {
+            release.release_id: release
+            for release in chain(causes, requested)
+            if algorithm in {None, release.algorithm}
+        }
+    ordered = release_text.in_order(releases.values())
+    commits = [live.commit if live else None for live in (before, after)]
+    value = {
+        "since": since,
+        "until": until,
+        "commits": commits,
+        "differences": list(map(asdict, differences)),
+        "releases": list(map(asdict, ordered)),
+    }
+    return value, _change_lines(since, until, commits, differences, ordered)
+
+
+def _differences(
+    services: Services, before: Live | None, after: Live | None, type_: str
+) -> Sequence[Difference]:
+    if _revision(before, type_) == _revision(after, type_):
+        return ()
+    return diff.compare_documents(
+        document_of(services, before, type_), document_of(services, after, type_)
+    )
+
+
+def _causes(
+    services: Services, differences: Iterable[Difference], first: int, last: int
+) -> Iterator[Release]:
+    """Return the releases of these differences, after revision `first` and up to `last`.
+
+    Some may have been requested long before, and waited behind a hold.
+    """
+    for type_, name in dict.fromkeys(
+        (difference.type, difference.algorithm) for difference in differences
+    ):
+        for release in services.ledger.releases(type_, name) if name else ():
+            if release.revision is not None and first < release.revision <= last:
+                yield release
+
+
+def _revision(live: Live | None, type_: str) -> int:
+    """Return the revision of a type's document that was live, or -1."""
+    return live.documents[type_].revision if live and type_ in live.documents else -1
+
+
+def _change_lines(
+    since: str,
+    until: str,
+    commits: Sequence[str | None],
+    differences: Sequence[Difference],
+    releases: Sequence[Release],
+) -> Iterator[str]:
+    yield f"from {since} to {until}, for visitors:"
+    if commits[0] != commits[1]:
+        yield f"  commit: {commits[0] or 'nothing'} -> {commits[1] or 'nothing'}"
+    elif not differences:
+        yield "  nothing changed"
+    yield from (f"  {difference}" for difference in differences)
+    yield "releases:" if releases else "no release"
+    yield from (f"  {release_text.line(release)}" for release in releases)

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from phaseline.algorithms.names import TYPES
 from phaseline.pipeline import actions
 from phaseline.pipeline.actions import Action
-from phaseline.pipeline.executions import RUNNING, SUCCEEDED, Execution, Executions
+from phaseline.pipeline.executions import RUNNING, SUCCEEDED, SUPERSEDED, Execution, Executions
 from phaseline.releases.ledger import Ledger
 from phaseline.releases.release import OPEN, VERIFIED, Release
 from phaseline.site.outcomes import PUBLISHED
@@ -257,6 +257,8 @@ class Notifier:
         if any(progress.carries(execution, batch) for batch in batches):
             self.messages.cede(record)
             return False
+        if execution.status == SUPERSEDED:
+            return False  # the execution that superseded it has the same commit or a later one
         if execution.status == SUCCEEDED and not pipeline.published(execution):
             return False
         failed = progress.ENDS.get(execution.status) is State.FAILED

@@ -87,11 +87,7 @@ def updated(execution: Execution, ran: Sequence[Action], news: News) -> Executio
 
 def carries(execution: Execution, batch: Batch) -> bool:
     """Return whether an execution has the batch's document, or a later one."""
-    action = SOURCES[batch.type]
-    if execution.documents.get(action, -1) >= batch.revision:
-        return True
-    version = execution.revisions.get(action)
-    return version is not None and version == batch.document_version
+    return execution.carries(SOURCES[batch.type], batch.document_version, batch.revision)
 
 
 def carrier(executions: Sequence[Execution], batch: Batch) -> Execution | None:

@@ -128,7 +128,9 @@ def test_a_setting_a_rule_and_a_mapping(environment: Environment) -> None:
         FunctionName=system.function("StreamListener")
     )["EventSourceMappings"]
     [rule] = [
-        one["Name"] for one in events.list_rules()["Rules"] if "pipeline-OptChanged" in one["Name"]
+        one["Name"]
+        for one in events.list_rules()["Rules"]
+        if "pipeline-DocumentChanged" in one["Name"]
     ]
     size = functions.get_function_configuration(FunctionName=name)["MemorySize"]
     functions.update_function_configuration(FunctionName=name, MemorySize=1024)
@@ -155,7 +157,7 @@ def test_a_setting_a_rule_and_a_mapping(environment: Environment) -> None:
         (
             "stack-drift",
             f"{stack}-pipeline",
-            "OptChanged: /State: expected ENABLED, found DISABLED",
+            "DocumentChanged: /State: expected ENABLED, found DISABLED",
         ),
     }
     assert environment.findings() == []

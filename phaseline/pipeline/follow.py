@@ -17,7 +17,7 @@ APPEARANCE = 15.0
 
 
 class SupersededError(DeploymentError):
-    """The execution was superseded by a newer one, which carries the same documents or later ones."""
+    """A newer execution superseded the execution, and carries the same documents or later ones."""
 
 
 def follow(executions: Executions, execution: str, *, limit: float) -> Iterator[Action]:

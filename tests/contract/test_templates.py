@@ -446,20 +446,41 @@ def test_code_stays() -> None:
     assert [one["Prefix"] for one in ending] == [{"Fn::Sub": "${PipelineName}/"}]
 
 
+def alarms() -> dict[str, list[Any]]:
+    """The alarms of all stacks, by their name in the template."""
+    found: dict[str, list[Any]] = {}
+    for path in PATHS:
+        for name, alarm in resources(load_stack(path.stem), "AWS::CloudWatch::Alarm"):
+            found.setdefault(name, []).append(alarm)
+    return found
+
+
 def test_alarmed_metrics() -> None:
     """Every metric that the code emits has its alarm."""
-    alarms = [
+    ours = [
         alarm
-        for stack in ("listener", "slack", "watch")
-        for _, alarm in resources(load_stack(stack), "AWS::CloudWatch::Alarm")
-        if alarm["Namespace"] == "Phaseline"
+        for same in alarms().values()
+        for alarm in same
+        if alarm.get("Namespace") == "Phaseline"
     ]
-    assert {alarm["MetricName"] for alarm in alarms} == {
-        "DispatchFailed",
-        "SlackMessageLost",
-        "RecordRejected",
+    assert {alarm["MetricName"] for alarm in ours} == {
+        "Algorithms",
         "AutomaticRollback",
+        "ChangesWaiting",
+        "DispatchFailed",
         "DriftChecked",
+        "ListenerMemory",
+        "NotifierBehind",
+        "OldestRelease",
+        "RecordRejected",
+        "SlackMessageLost",
     }
-    for alarm in alarms:
+    for alarm in ours:
         assert alarm["Dimensions"] == [{"Name": "Environment", "Value": {"Ref": "Environment"}}]
+
+
+def test_operations_lists_every_alarm() -> None:
+    """Each once, and no other."""
+    page = (ROOT / "docs/operations.md").read_text("utf-8")
+    listed = re.findall(r"^\| `(\w+)` \|", page.partition("## The alarms")[2], re.MULTILINE)
+    assert sorted(listed) == sorted(alarms())

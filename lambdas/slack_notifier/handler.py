@@ -1,6 +1,7 @@
 """Keeps the Slack messages about releases up to date.
 
-The pipeline's Notify action and events of EventBridge invoke the function. Slack never fails a
+The pipeline's Notify action and events of EventBridge invoke the function, and a schedule invokes
+it for the messages that one event leaves to the next. Slack never fails a
 release: the action succeeds before Slack is called. The metric SlackMessageLost counts messages
 that could not be posted.
 """
@@ -27,12 +28,16 @@ from phaseline.pipeline.jobs import Done
 from phaseline.releases.ledger import Ledger
 from phaseline.slack.channel import SlackChannel
 from phaseline.slack.messages import Messages
-from phaseline.slack.notifier import Notifier
+from phaseline.slack.notifier import Notifier, Updated
 from phaseline.slack.progress import News
 
 if TYPE_CHECKING:
     from phaseline.aws.lambda_context import LambdaContext
 
+SCHEDULE = "aws.events"
+"""The source of the events of a schedule of EventBridge: ScheduleRule in infra/slack.yaml.
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html
+"""
 MARGIN = 3.0
 """Seconds reserved for the work after the last call of Slack."""
 STATUSES = {
@@ -80,11 +85,14 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> None:
 
     If the message of a state change is lost, raise an error, so that Lambda retries a minute later.
     A job raises none: it is answered already, and later events of its execution update the message.
+    Neither does the schedule, whose next run updates the message.
     """
     until = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - MARGIN
     if "CodePipeline.job" in event:
         jobs.succeed(jobs.job_id(event), Done(), client=_CODEPIPELINE)
         _tell(lambda: _of_job(event), until)
+    elif event.get("source") == SCHEDULE:
+        _tell(lambda: News(None, times.second(datetime.now(UTC))), until)
     elif errors := _tell(lambda: _of_change(event), until):
         raise errors[0]
 
@@ -92,10 +100,21 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> None:
 def _tell(read: Callable[[], News], until: float) -> list[PhaselineError]:
     """Bring the messages up to date; what was lost, each counted and logged on one line."""
     try:
-        lost = _notifier(until).update(read()).errors
+        updated = _notifier(until).update(read())
     except Exception as cause:  # noqa: BLE001 - no error may reach what a message is about
-        lost = (cause,)
-    return [_count(cause) for cause in lost]
+        return [_count(cause)]
+    _measure(updated)
+    return [_count(cause) for cause in updated.errors]
+
+
+def _measure(updated: Updated) -> None:
+    """Tell whether Slack is behind, and the age of the oldest open release in seconds."""
+    now = time.time()
+    since = updated.open_since
+    age = now - datetime.fromisoformat(since).timestamp() if since else 0.0
+    environment = _SETTINGS.environment
+    metrics.emit("NotifierBehind", float(updated.is_behind), environment=environment, now=now)
+    metrics.emit("OldestRelease", age, environment=environment, now=now, unit="Seconds")
 
 
 def _notifier(until: float) -> Notifier:

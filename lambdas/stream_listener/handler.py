@@ -7,6 +7,7 @@ minutes to apply changes whose hold has ended, and to send dispatches that GitHu
 
 import logging
 import os
+import resource
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from phaseline.aws.config import config
 from phaseline.aws.secret import Secret
 from phaseline.aws.wording import worded
 from phaseline.documents.commit import Commits
+from phaseline.documents.document import Document
 from phaseline.documents.store import Documents
 from phaseline.errors import InputError, PhaselineError
 from phaseline.github import dispatch
@@ -64,6 +66,24 @@ def _send(payload: Mapping[str, Any]) -> None:
     )
 
 
+def _measure(document: Document) -> None:
+    """Tell the sizes that have bounds (docs/reliability.md), before a bound is met."""
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    for metric, value, unit in (
+        ("Algorithms", len(document.algorithms), "Count"),
+        ("ChangesWaiting", len(document.waiting()), "Count"),
+        ("ListenerMemory", memory, "Megabytes"),
+    ):
+        metrics.emit(
+            metric,
+            value,
+            environment=_ENVIRONMENT,
+            now=time.time(),
+            unit=unit,
+            document=document.type,
+        )
+
+
 _LISTENER = Listener(
     commits=Commits(
         Documents(
@@ -76,6 +96,7 @@ _LISTENER = Listener(
     ),
     send=_send,
     now=lambda: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+    measure=_measure,
 )
 
 

@@ -6,16 +6,20 @@ Reads only sources that people have: the ledger, the pipeline, CloudFront, the w
 import json
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from local.system import System, control, website
 from local.waiting import until
+from phaseline.documents.revision import in_summary
+from phaseline.pipeline.executions import SOURCES
 from phaseline.releases.release import OPEN, Release
 
-ENDED = {"Succeeded", "Failed", "Stopped", "Superseded"}
+ENDED = {"Succeeded", "Failed", "Stopped"}
+"""The ends of an execution. After SUPERSEDED, a newer execution carries the release on."""
+SUPERSEDED = "Superseded"
 
 
 @dataclass(frozen=True)
@@ -124,8 +128,7 @@ class Watch:
         if not self._execution:
             listed = pipeline.list_pipeline_executions(pipelineName=self.system.pipeline)
             for execution in listed["pipelineExecutionSummaries"]:
-                revisions = {item["revisionId"] for item in execution.get("sourceRevisions", [])}
-                if release.document_version in revisions:
+                if execution["status"] != SUPERSEDED and _carries(execution, release):
                     self._execution = dict(execution)
         if not self._execution:
             return
@@ -145,7 +148,7 @@ class Watch:
             name = f"{action['stageName']}.{action['actionName']}"
             failed = action["status"] != "Succeeded"
             yield name, f"{action['status']} after {duration:.1f} s", failed
-        self._execution = dict(found)
+        self._execution = dict(found) if found["status"] != SUPERSEDED else {}
         if found["status"] in ENDED:
             yield "pipeline", found["status"], found["status"] != "Succeeded"
 
@@ -154,6 +157,18 @@ class Watch:
             DistributionId=self.system.outputs["site"]["DistributionId"]
         )
         return {item["Id"] for item in listed["InvalidationList"].get("Items", [])}
+
+
+def _carries(execution: Mapping[str, Any], release: Release) -> bool:
+    """Whether an execution took the release's document, or a later one."""
+    return any(
+        source["actionName"] == SOURCES[release.type]
+        and (
+            source["revisionId"] == release.document_version
+            or (in_summary(source.get("revisionSummary", "")) or 0) >= (release.revision or 0)
+        )
+        for source in execution.get("sourceRevisions", [])
+    )
 
 
 def together(watches: Sequence[Watch]) -> Iterator[tuple[Watch, Step]]:

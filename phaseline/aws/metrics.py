@@ -18,8 +18,16 @@ https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat
 """
 
 
-def emit(name: str, value: float, *, environment: str, now: float, **properties: str) -> None:
-    """Print a log line with a value of the metric `name`.
+def emit(
+    name: str,
+    value: float,
+    *,
+    environment: str,
+    now: float,
+    unit: str = "Count",
+    **properties: str,
+) -> None:
+    """Print a log line with a value of the metric `name`, in a `unit` of CloudWatch.
 
     `now` is in seconds since the epoch. `properties`, such as a release ID, are in the log line but
     are no dimensions, so they cost nothing.
@@ -31,7 +39,7 @@ def emit(name: str, value: float, *, environment: str, now: float, **properties:
                 {
                     "Namespace": NAMESPACE,
                     "Dimensions": [["Environment"]],
-                    "Metrics": [{"Name": name, "Unit": "Count"}],
+                    "Metrics": [{"Name": name, "Unit": unit}],
                 }
             ],
         },

@@ -144,7 +144,11 @@ class Repairs:
         """Return the execution that carries a document's version, and a phrase about it."""
         try:
             ensured = ensure(
-                self.check.executions, stored.document.type, stored.version_id, lambda: None
+                self.check.executions,
+                stored.document.type,
+                stored.version_id,
+                stored.document.revision,
+                lambda: None,
             )
         except (PhaselineError, BotoCoreError, ClientError) as error:
             return None, f"; no execution carries it yet: {wording(error)}"

@@ -7,7 +7,8 @@ https://dora.dev/guides/dora-metrics/ defines the metrics. This module counts th
   verified promotion.
 - Change failure rate: the share of failed promotions among those that an execution carried to its
   end. A promotion failed if an action of the first such execution failed, for whatever reason, or
-  if the promotion was rolled back.
+  if the promotion was rolled back. An execution that was superseded has no result; the one that
+  superseded it carries the promotion on.
 - Time to restore: for each failed promotion, the time until a release of the same algorithm was
   verified. It begins with the failure, or with the verification of the version that was rolled
   back.
@@ -23,6 +24,7 @@ from itertools import islice
 
 from phaseline.history.timeline import ended, seconds
 from phaseline.pipeline.actions import FAILED
+from phaseline.pipeline.executions import SUPERSEDED
 from phaseline.pipeline.recorder import RecordedExecution
 from phaseline.releases.release import DOCUMENT, VERIFIED, Release
 
@@ -120,7 +122,7 @@ def _results(
 def _first_carrier(
     release: Release, executions: Sequence[RecordedExecution], starts: Sequence[str]
 ) -> RecordedExecution | None:
-    """Return the first execution that carried the release, or None."""
+    """Return the first execution that carried the release and was not superseded, or None."""
     document = release.steps.get(DOCUMENT)
     if document is None:
         return None
@@ -128,7 +130,8 @@ def _first_carrier(
     # the document was stored took the document.
     begin = max(0, bisect_left(starts, document.at[:SECOND]) - 1)
     candidates = islice(executions, begin, None)
-    return next((execution for execution in candidates if execution.carries(release)), None)
+    carriers = (execution for execution in candidates if execution.carries(release))
+    return next((execution for execution in carriers if execution.state != SUPERSEDED), None)
 
 
 def _result(

@@ -15,9 +15,6 @@ from phaseline.errors import RemoteCallError
 
 if TYPE_CHECKING:
     from mypy_boto3_codepipeline import CodePipelineClient
-    from mypy_boto3_codepipeline.type_defs import (
-        SourceRevisionOverrideTypeDef,
-    )
 
 CONSOLES = {
     "aws": "https://{region}.console.aws.amazon.com",
@@ -26,13 +23,15 @@ CONSOLES = {
 }
 SOURCES: Mapping[str, str] = {"in": "In", "opt": "Opt", "out": "Out"}
 """The source action of each type's document."""
-LOOKED_AT = 100
-"""The most executions that are read, the newest first. 50 may run at a time.
-https://docs.aws.amazon.com/codepipeline/latest/userguide/limits.html
-"""
+LOOKED_AT = 300
+"""The most executions that are read, the newest first, 100 with each call. Two may be in progress
+for each stage: one in it, and one that waits for it. The others have ended; of a burst of changes,
+most were superseded while one build ran."""
 RUNNING = "InProgress"
 SUCCEEDED = "Succeeded"
-ENDED = {SUCCEEDED, "Failed", "Stopped", "Superseded", "Cancelled"}
+SUPERSEDED = "Superseded"
+"""The status of an execution that waited for a stage, and that a newer execution overtook."""
+ENDED = {SUCCEEDED, SUPERSEDED, "Failed", "Stopped", "Cancelled"}
 BUSY = ("ConflictException", "ConcurrentPipelineExecutionsLimitExceededException")
 
 
@@ -49,6 +48,15 @@ class Execution:
     revisions: Mapping[str, str]
     started: datetime | None
     documents: Mapping[str, int] = field(default_factory=dict)
+
+    def carries(self, action: str, version: str | None, revision: int) -> bool:
+        """Return whether the source `action` took this version of its document, or a later one.
+
+        `revision` is that of the version.
+        """
+        if self.documents.get(action, -1) >= revision:
+            return True
+        return version is not None and self.revisions.get(action) == version
 
 
 @dataclass(frozen=True)
@@ -91,15 +99,15 @@ class Executions:
             for summary in page["pipelineExecutionSummaries"]
         ]
 
-    def start(self, token: str, revisions: "Sequence[SourceRevisionOverrideTypeDef]" = ()) -> str:
-        """Start an execution, and return its ID. The same `token` starts no second execution.
+    def start(self, token: str) -> str:
+        """Start an execution of the newest commit and documents, and return its ID.
 
-        A source that is not in `revisions` takes its newest revision. Raises RemoteCallError while
-        the pipeline is busy.
+        The same `token` starts no second execution. Raises RemoteCallError while the pipeline is
+        busy.
         """
         try:
             answer = self.client.start_pipeline_execution(
-                name=self.pipeline, clientRequestToken=token, sourceRevisions=list(revisions)
+                name=self.pipeline, clientRequestToken=token
             )
         except self.client.exceptions.ClientError as error:
             code = error.response["Error"]["Code"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from phaseline.errors import DeploymentError, TimedOutError
 from phaseline.pipeline import actions
 from phaseline.pipeline.actions import Action
-from phaseline.pipeline.executions import ENDED, SUCCEEDED, Executions
+from phaseline.pipeline.executions import ENDED, SUCCEEDED, SUPERSEDED, Executions
 
 if TYPE_CHECKING:
     from mypy_boto3_codepipeline.type_defs import PipelineExecutionTypeDef
@@ -16,11 +16,15 @@ APPEARANCE = 15.0
 """Seconds until CodePipeline finds an execution that was just started."""
 
 
+class SupersededError(DeploymentError):
+    """A newer execution superseded the execution, and carries the same documents or later ones."""
+
+
 def follow(executions: Executions, execution: str, *, limit: float) -> Iterator[Action]:
     """Yield each action of `execution` when it starts and when it ends, until the execution ends.
 
-    Raises DeploymentError, with stage, action, reason and log, if the execution did not succeed,
-    and TimedOutError after `limit` seconds.
+    Raises SupersededError if a newer execution overtook it, DeploymentError, with stage, action,
+    reason and log, if it did not succeed otherwise, and TimedOutError after `limit` seconds.
     """
     started = executions.clock()
     statuses: dict[str, str] = {}
@@ -64,11 +68,17 @@ def _find(
 def _check_success(
     executions: Executions, state: "PipelineExecutionTypeDef", failure: Action | None
 ) -> None:
-    """Raise DeploymentError unless the execution succeeded."""
+    """Raise SupersededError or DeploymentError unless the execution succeeded."""
     status = state["status"]
     if status == SUCCEEDED:
         return
     where = f"pipeline {executions.pipeline}, execution {state['pipelineExecutionId']}"
+    if status == SUPERSEDED:
+        raise SupersededError(
+            where,
+            "a newer execution superseded it while it waited for a stage",
+            "Follow the newer execution, which brings the same documents or later ones.",
+        )
     if status == "Failed" and failure:
         log = f"Its log is {failure.link}. " if failure.link else ""
         raise DeploymentError(

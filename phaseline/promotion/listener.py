@@ -18,6 +18,7 @@ from phaseline.algorithms.records import sequence_number
 from phaseline.algorithms.schema import Schema
 from phaseline.aws.wording import wording
 from phaseline.documents.commit import Commits, Committed
+from phaseline.documents.document import Document
 from phaseline.documents.merge import Merged, due_changes, merge
 from phaseline.errors import DocumentError, PhaselineError, RemoteCallError
 from phaseline.github.outbox import Dispatch
@@ -83,11 +84,16 @@ def batch_changes(records: Sequence[object], schema: Schema, now: str) -> BatchC
 
 @dataclass(frozen=True)
 class Listener:
-    """Processes batches of stream records. `now` returns the present time (ISO 8601, UTC)."""
+    """Processes batches of stream records.
+
+    `now` returns the present time (ISO 8601, UTC). `measure` gets each document after its write, or
+    as it is if nothing changed.
+    """
 
     commits: Commits
     send: Send
     now: Callable[[], str]
+    measure: Callable[[Document], None] = lambda _: None
 
     @property
     def parking(self) -> Parking:
@@ -158,6 +164,7 @@ class Listener:
             if committed := self.commits.write(merged, over=attempt, at=now):
                 if mark:
                     self.parking.empty(type_, parked, mark)
+                self.measure(committed.stored.document)
                 return committed, merged
         raise self.commits.contended(type_)
 

@@ -4,9 +4,10 @@ The CDN must serve the manifest that is in the bucket. If the bucket has the man
 execution, that execution proves its publication.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from phaseline import times
@@ -15,7 +16,7 @@ from phaseline.errors import DeploymentError, InputError, RemoteCallError, Timed
 from phaseline.pipeline import jobs
 from phaseline.pipeline.jobs import Continue, Done, Job
 from phaseline.releases.ledger import Ledger
-from phaseline.releases.release import VERIFIED
+from phaseline.releases.release import VERIFIED, Release
 from phaseline.site import cdn, live, manifests, proof, publication
 from phaseline.site.bucket import Site
 from phaseline.site.cdn import Cdn, Progress
@@ -166,13 +167,10 @@ class Verification:
         """Close up to CLOSES of the releases that the manifest proves.
 
         Return the progress: whether all are `closed`, and the numbers of those that `ended` so far.
-        Closed releases are not open any more, so the next invocation begins with the others.
+        Closed releases are not open any more, so the next invocation begins with the others, and no
+        invocation reads more than it closes.
         """
-        open_releases = [
-            release for type_ in manifest.documents for release in self.ledger.open_releases(type_)
-        ]
-        all_ends = manifests.compare(manifest, open_releases)
-        ending = [*all_ends.verified, *all_ends.superseded]
+        ending = list(islice(self._ending(manifest), CLOSES + 1))
         at = times.second(self._now())
         verdict = proof.close(self.ledger, manifest, ending[:CLOSES], at=at, link=self.site_url)
         counts = {
@@ -180,6 +178,14 @@ class Verification:
             "superseded": ended.get("superseded", 0) + len(verdict.superseded),
         }
         return {"closed": len(ending) <= CLOSES, "ended": counts}
+
+    def _ending(self, manifest: ServedManifest) -> Iterator[Release]:
+        """Yield the open releases that the manifest ends. The ledger has them by revision."""
+        for type_, document in manifest.documents.items():
+            for release in self.ledger.open_releases(type_):
+                if release.revision is None or release.revision > document.revision:
+                    break
+                yield release
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self.clock(), UTC)

@@ -19,7 +19,7 @@ is posted twice (docs/decisions/0013-one-message-that-moves.md).
 """
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,7 +28,7 @@ from botocore.exceptions import ClientError
 from phaseline.aws.dynamodb import plain, serialize, unless_condition_failed
 from phaseline.errors import RemoteCallError
 from phaseline.slack import message_record
-from phaseline.slack.message_record import Posted, Record, View, digest
+from phaseline.slack.message_record import Key, Posted, Record, View, digest
 from phaseline.slack.rendering import Message
 
 if TYPE_CHECKING:
@@ -80,6 +80,20 @@ class Messages:
     def read(self, name: str) -> Record:
         """Return the record of this name, or an empty record."""
         return message_record.read(self.client, self.table, name)
+
+    def want(self, name: str, keys: Sequence[Key], count: int) -> None:
+        """Store that this message is wanted, unless it has a record already.
+
+        `keys` are the primary keys of its releases, and `count` is the number of all.
+        """
+        self._write(
+            name,
+            "SET #open = :open, #keys = :keys, #count = :count",
+            "attribute_not_exists(pk)",
+            open=UNFINISHED,
+            keys=[plain(key) for key in keys],
+            count=count,
+        )
 
     def cede(self, record: Record) -> None:
         """Store that this message is never wanted, unless it was posted already."""

@@ -5,7 +5,7 @@ or out of order changes nothing, and the next event makes up for a lost one.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain, takewhile
@@ -16,8 +16,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from phaseline.algorithms.names import TYPES
 from phaseline.pipeline import actions
 from phaseline.pipeline.actions import Action
-from phaseline.pipeline.executions import RUNNING, SUCCEEDED, Execution, Executions
-from phaseline.releases.ledger import Ledger
+from phaseline.pipeline.executions import RUNNING, SUCCEEDED, SUPERSEDED, Execution, Executions
+from phaseline.releases.ledger import Ledger, each
 from phaseline.releases.release import OPEN, VERIFIED, Release
 from phaseline.site.outcomes import PUBLISHED
 from phaseline.slack import looks, message_record, progress, rendering
@@ -32,16 +32,25 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 MESSAGES_LIMIT = 20
-"""Messages that one event may edit, the newest first. The next event edits the others.
-Slack accepts about one edit per second."""
+"""Messages that one event may edit, the newest first. The next event, or the schedule, edits the
+others. Slack accepts about one edit per second."""
+NOTED_LIMIT = 500
+"""Messages that one event notes as wanted. The next one notes the others."""
 
 
 @dataclass(frozen=True)
 class Updated:
-    """The result of an update: the number of edited messages, and the errors of the others."""
+    """The result of an update: the number of edited messages, and the errors of the others.
+
+    `is_behind` says that messages are left to the next update, because this one edited as many as
+    it may. `open_since` is the time (ISO 8601, UTC) at which the document of the oldest
+    open release was written, or None.
+    """
 
     edited: int
     errors: tuple[Exception, ...]
+    is_behind: bool = False
+    open_since: str | None = None
 
 
 @dataclass
@@ -64,7 +73,7 @@ class PipelineState:
             _LOG.warning("The executions are unknown", extra={"error": type(error).__name__})
             executions = []
         own = self.news.execution
-        if own not in [execution.id for execution in executions]:
+        if own and own not in [execution.id for execution in executions]:
             executions.insert(0, Execution(own, RUNNING, {}, None))
         return [
             progress.updated(execution, self.ran(execution), self.news)
@@ -75,7 +84,7 @@ class PipelineState:
 
     def find(self, id_: object) -> Execution | None:
         """Return the execution with this ID, or None if it is not one of the newest."""
-        return next((each for each in self.all if each.id == id_), None)
+        return next((execution for execution in self.all if execution.id == id_), None)
 
     def ran(self, execution: Execution | None) -> tuple[Action, ...]:
         """Return the action runs of an execution, in the order of their start."""
@@ -104,14 +113,16 @@ class PipelineState:
 
 @dataclass(frozen=True)
 class OpenReleases:
-    """The open releases of one revision: the keys of the first ones, and the number of all."""
+    """The open releases of one revision: the keys of the first ones, the number of all, and the
+    time at which their document was written (ISO 8601, UTC)."""
 
     keys: list[Key] = field(default_factory=list)
     count: int = 0
+    since: str = ""
 
     def with_(self, release: Release) -> "OpenReleases":
         keys = [*self.keys, release.key] if len(self.keys) < RELEASES_LIMIT else self.keys
-        return OpenReleases(keys, self.count + 1)
+        return OpenReleases(keys, self.count + 1, progress.written_at(release))
 
 
 @dataclass(frozen=True)
@@ -151,16 +162,18 @@ class Notifier:
         """
         ledger = self._read_ledger(news)
         pipeline = PipelineState(self.executions, news)
-        edited, errors = 0, []
+        edited, errors, is_behind = 0, [], False
         for name in self._in_turn(ledger):
             if edited == MESSAGES_LIMIT:
                 _LOG.info("The message is left to the next event", extra={"record": name})
+                is_behind = True
                 break
             try:
                 edited += self._update_message(name, ledger, pipeline)
             except Exception as error:  # noqa: BLE001 - the other messages are updated
                 errors.append(error)
-        return Updated(edited, tuple(errors))
+        since = min((batch.since for batch in ledger.open_releases.values()), default=None)
+        return Updated(edited, tuple(errors), is_behind, since)
 
     def _in_turn(self, ledger: LedgerState) -> Iterator[str]:
         """Yield the messages to look at, each after those about versions that it rolled back.
@@ -170,10 +183,10 @@ class Notifier:
         yielded: set[str] = set()
         for name in ledger.names:
             batch = ledger.batches.get(name)
-            for each in [*(self._rolled_back(batch) if batch else ()), name]:
-                if each not in yielded:
-                    yielded.add(each)
-                    yield each
+            for message in [*(self._rolled_back(batch) if batch else ()), name]:
+                if message not in yielded:
+                    yielded.add(message)
+                    yield message
 
     def _update_message(self, name: str, ledger: LedgerState, pipeline: PipelineState) -> bool:
         """Show the current view of one message. Return whether Slack was called."""
@@ -195,9 +208,11 @@ class Notifier:
         record.
         """
         open_releases = self._open_releases()
-        own = message_record.of_execution(news.execution)
-        closed = [name for name in self.messages.unfinished() if name not in open_releases]
-        names = looks.chosen([own, *closed, *open_releases], news)
+        unfinished = self.messages.unfinished()
+        self._note(open_releases, {*unfinished})
+        own = [message_record.of_execution(news.execution)] if news.execution else []
+        closed = [name for name in unfinished if name not in open_releases and name not in own]
+        names = looks.chosen([*own, *closed, *open_releases], news)
         records = {name: self.messages.read(name) for name in names}
         batches = {
             name: batch
@@ -206,11 +221,24 @@ class Notifier:
         }
         return LedgerState(open_releases, records, batches)
 
+    def _note(self, open_releases: Mapping[str, OpenReleases], known: Collection[str]) -> None:
+        """Note the messages that are wanted, the oldest first.
+
+        So the message of a release that ends before an update looks at it is posted all the same.
+        """
+        wanted = [name for name in reversed([*open_releases]) if name not in known]
+
+        def note(name: str) -> None:
+            self.messages.want(name, open_releases[name].keys, open_releases[name].count)
+
+        if wanted:
+            each(note, wanted[:NOTED_LIMIT])
+
     def _open_releases(self) -> dict[str, OpenReleases]:
         """Return the open releases by the name of their message, the newest request first."""
         by_name: dict[str, OpenReleases] = {}
         releases = chain.from_iterable(map(self.ledger.open_releases, TYPES))
-        for release in sorted(releases, key=lambda each: each.requested_at, reverse=True):
+        for release in sorted(releases, key=lambda release: release.requested_at, reverse=True):
             if release.revision is not None:
                 name = message_record.of_revision(release.type, release.revision)
                 by_name[name] = by_name.get(name, OpenReleases()).with_(release)
@@ -257,6 +285,8 @@ class Notifier:
         if any(progress.carries(execution, batch) for batch in batches):
             self.messages.cede(record)
             return False
+        if execution.status == SUPERSEDED:
+            return False  # the execution that superseded it has the same commit or a later one
         if execution.status == SUCCEEDED and not pipeline.published(execution):
             return False
         failed = progress.ENDS.get(execution.status) is State.FAILED

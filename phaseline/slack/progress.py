@@ -36,9 +36,9 @@ ENDS = {
 @dataclass(frozen=True)
 class News:
     """The content of an event about an execution: the stage that it started, or the status in which
-    it ended. `at` is ISO 8601, UTC."""
+    it ended. The event of the schedule is about no execution. `at` is ISO 8601, UTC."""
 
-    execution: str
+    execution: str | None
     at: str
     stage: str | None = None
     status: str | None = None
@@ -65,15 +65,17 @@ class Batch:
     @property
     def written_at(self) -> str:
         """The time at which the document was written (ISO 8601, UTC)."""
-        return min(
-            release.steps[DOCUMENT].at if DOCUMENT in release.steps else release.requested_at
-            for release in self.releases
-        )
+        return min(map(written_at, self.releases))
 
     @property
     def is_open(self) -> bool:
         """Whether a release is neither verified nor superseded yet."""
         return any(release.state == OPEN for release in self.releases)
+
+
+def written_at(release: Release) -> str:
+    """Return the time at which the document of a release was written (ISO 8601, UTC)."""
+    return release.steps[DOCUMENT].at if DOCUMENT in release.steps else release.requested_at
 
 
 def updated(execution: Execution, ran: Sequence[Action], news: News) -> Execution:
@@ -87,11 +89,7 @@ def updated(execution: Execution, ran: Sequence[Action], news: News) -> Executio
 
 def carries(execution: Execution, batch: Batch) -> bool:
     """Return whether an execution has the batch's document, or a later one."""
-    action = SOURCES[batch.type]
-    if execution.documents.get(action, -1) >= batch.revision:
-        return True
-    version = execution.revisions.get(action)
-    return version is not None and version == batch.document_version
+    return execution.carries(SOURCES[batch.type], batch.document_version, batch.revision)
 
 
 def carrier(executions: Sequence[Execution], batch: Batch) -> Execution | None:

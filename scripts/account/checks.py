@@ -18,7 +18,7 @@ from phaseline.deploy.stack import Stack, describe
 from phaseline.errors import ConfigurationError, PhaselineError
 from phaseline.site.manifests import ServedManifest
 from scripts.account import rules
-from scripts.account.rules import Outcome, Status
+from scripts.account.rules import Judgement, Status
 
 LOOKED_AT = 100
 """The most executions that are read, the newest first."""
@@ -87,13 +87,13 @@ class Account:
         return [one for page in found for one in page["pipelineExecutionSummaries"]]
 
 
-def stacks(account: Account) -> Outcome:
+def stacks(account: Account) -> Judgement:
     """Every stack is deployed, and its last operation succeeded."""
     statuses = {name: one.status if one else None for name, one in account.stacks.items()}
     return rules.stacks(statuses, STACKS)
 
 
-def connection(account: Account) -> Outcome:
+def connection(account: Account) -> Judgement:
     """The connection to GitHub is available."""
     arn = account.output("pipeline", "ConnectionArn")
     service = "codestar-connections" if ":codestar-connections:" in arn else "codeconnections"
@@ -101,33 +101,33 @@ def connection(account: Account) -> Outcome:
     return rules.connection(found["Connection"]["ConnectionStatus"])
 
 
-def push(account: Account) -> Outcome:
+def push(account: Account) -> Judgement:
     """A push to the frontend starts the pipeline."""
     remedy = "Complete the connection, push a commit to the frontend, and run this again."
     return rules.started_by(account.executions(), "WebhookV2", remedy)
 
 
-def document(account: Account) -> Outcome:
+def document(account: Account) -> Judgement:
     """A new version of a document starts the pipeline."""
     remedy = "Promote a version, and run this again."
     return rules.started_by(account.executions(), "CloudWatchEvent", remedy)
 
 
-def stream(account: Account) -> Outcome:
+def stream(account: Account) -> Judgement:
     """The stream of the algorithms table has both images, and the algorithm is the key."""
     name = account.output("registry", "AlgorithmsTableName")
     table = account.client("dynamodb").describe_table(TableName=name)["Table"]
     return rules.stream(table, account.stack("listener").parameters["AlgorithmAttribute"])
 
 
-def mapping(account: Account) -> Outcome:
+def mapping(account: Account) -> Judgement:
     """The stream invokes the listener, and its last batch was processed."""
     name = account.output("listener", "StreamListenerFunctionName")
     found = account.client("lambda").list_event_source_mappings(FunctionName=name)
     return rules.mappings(found["EventSourceMappings"])
 
 
-def functions(account: Account) -> Outcome:
+def functions(account: Account) -> Judgement:
     """Every function is active."""
     client = account.client("lambda")
     return rules.functions(
@@ -137,7 +137,7 @@ def functions(account: Account) -> Outcome:
     )
 
 
-def documents_bucket(account: Account) -> Outcome:
+def documents_bucket(account: Account) -> Judgement:
     """The bucket of the documents keeps versions, and sends events to EventBridge."""
     client, bucket = account.client("s3"), account.output("site", "MetadataBucketName")
     return rules.documents_bucket(
@@ -146,14 +146,14 @@ def documents_bucket(account: Account) -> Outcome:
     )
 
 
-def website(account: Account) -> Outcome:
+def website(account: Account) -> Judgement:
     """Visitors are served a manifest."""
     url = account.stack("publish").parameters.get("SiteUrl") or account.output("site", "SiteUrl")
     manifest = account.fetch(url)
-    return Outcome(Status.HOLDS, f"{url} serves the build of {manifest.execution}")
+    return Judgement(Status.HOLDS, f"{url} serves the build of {manifest.execution}")
 
 
-def secrets(account: Account) -> Outcome:
+def secrets(account: Account) -> Judgement:
     """The secrets with the tokens exist. Their values are not read."""
     arns = [
         account.stack("listener").parameters["GithubTokenArn"],
@@ -179,7 +179,7 @@ def _secret(account: Account, arn: str) -> Mapping[str, Any] | None:
     return description
 
 
-def alarms(account: Account) -> Outcome:
+def alarms(account: Account) -> Judgement:
     """Every alarm exists, and none is on."""
     names = [
         name
@@ -193,7 +193,7 @@ def alarms(account: Account) -> Outcome:
     return rules.alarms(found, len(names))
 
 
-def permissions(account: Account) -> Outcome:
+def permissions(account: Account) -> Judgement:
     """IAM allows each role what depends on the names that CloudFormation generated."""
     deployed = {short: stack for short, stack in account.stacks.items() if stack}
     outputs = {key: value for stack in deployed.values() for key, value in stack.outputs.items()}
@@ -219,7 +219,7 @@ def _batches(names: Iterable[str], size: int) -> Iterator[list[str]]:
         yield some
 
 
-CHECKS: Mapping[str, Callable[[Account], Outcome]] = {
+CHECKS: Mapping[str, Callable[[Account], Judgement]] = {
     "stacks": stacks,
     "permissions": permissions,
     "connection": connection,
@@ -236,11 +236,11 @@ CHECKS: Mapping[str, Callable[[Account], Outcome]] = {
 """The checks by name, in the order in which they are made."""
 
 
-def outcome(account: Account, name: str) -> Outcome:
+def outcome(account: Account, name: str) -> Judgement:
     """Return the outcome of a check. An error leaves it unknown, and is told."""
     try:
         return CHECKS[name](account)
     except PhaselineError as error:
-        return Outcome(Status.UNKNOWN, f"{error.where}: {error.found}", error.remedy)
+        return Judgement(Status.UNKNOWN, f"{error.where}: {error.found}", error.remedy)
     except (ClientError, BotoCoreError) as error:
-        return Outcome(Status.UNKNOWN, wording(error), "Use the rights of an administrator.")
+        return Judgement(Status.UNKNOWN, wording(error), "Use the rights of an administrator.")

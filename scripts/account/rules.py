@@ -15,7 +15,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Judgement:
     """The outcome of one check: its status, what was found, and the remedy if it does not hold."""
 
     status: Status
@@ -23,18 +23,18 @@ class Outcome:
     remedy: str = ""
 
 
-def all_of(faults: Iterable[str], holds: str, remedy: str) -> Outcome:
+def all_of(faults: Iterable[str], holds: str, remedy: str) -> Judgement:
     """Return an outcome that differs if there is a fault.
 
     >>> all_of([], "2 functions are active", "Deploy.").status
     <Status.HOLDS: 'holds'>
     """
     if listed := "; ".join(faults):
-        return Outcome(Status.DIFFERS, listed, remedy)
-    return Outcome(Status.HOLDS, holds)
+        return Judgement(Status.DIFFERS, listed, remedy)
+    return Judgement(Status.HOLDS, holds)
 
 
-def stacks(statuses: Mapping[str, str | None], required: Iterable[str]) -> Outcome:
+def stacks(statuses: Mapping[str, str | None], required: Iterable[str]) -> Judgement:
     """Check the statuses of stacks by their short names; None if a stack is not deployed."""
     missing = [f"{name} is not deployed" for name in required if statuses[name] is None]
     deployed = {name: status for name, status in statuses.items() if status is not None}
@@ -47,15 +47,15 @@ def stacks(statuses: Mapping[str, str | None], required: Iterable[str]) -> Outco
     return all_of([*missing, *failed], f"{len(deployed)} stacks are complete", remedy)
 
 
-def connection(status: str) -> Outcome:
+def connection(status: str) -> Judgement:
     """Check the status of the connection to GitHub."""
     if status == "AVAILABLE":
-        return Outcome(Status.HOLDS, "the connection is available")
+        return Judgement(Status.HOLDS, "the connection is available")
     remedy = "Complete it in the console: Developer Tools, Settings, Connections."
-    return Outcome(Status.DIFFERS, f"the connection is {status.lower()}", remedy)
+    return Judgement(Status.DIFFERS, f"the connection is {status.lower()}", remedy)
 
 
-def started_by(executions: Iterable[Mapping[str, Any]], trigger: str, remedy: str) -> Outcome:
+def started_by(executions: Iterable[Mapping[str, Any]], trigger: str, remedy: str) -> Judgement:
     """Check whether an execution was started by a trigger, such as WebhookV2.
 
     https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ExecutionTrigger.html
@@ -63,12 +63,12 @@ def started_by(executions: Iterable[Mapping[str, Any]], trigger: str, remedy: st
     listed = list(executions)
     for execution in listed:
         if execution.get("trigger", {}).get("triggerType") == trigger:
-            return Outcome(Status.HOLDS, f"{trigger} started {execution['pipelineExecutionId']}")
+            return Judgement(Status.HOLDS, f"{trigger} started {execution['pipelineExecutionId']}")
     found = f"{trigger} started none of the newest {len(listed)} executions"
-    return Outcome(Status.UNKNOWN, found, remedy)
+    return Judgement(Status.UNKNOWN, found, remedy)
 
 
-def stream(table: Mapping[str, Any], partition_key: str) -> Outcome:
+def stream(table: Mapping[str, Any], partition_key: str) -> Judgement:
     """Check the algorithms table: its stream has both images, and its key keeps the order."""
     settings = table.get("StreamSpecification", {})
     view = settings.get("StreamViewType") if settings.get("StreamEnabled") else "off"
@@ -79,11 +79,11 @@ def stream(table: Mapping[str, Any], partition_key: str) -> Outcome:
     return all_of(faults, "its stream has new and old images", remedy)
 
 
-def mappings(found: Iterable[Mapping[str, Any]]) -> Outcome:
+def mappings(found: Iterable[Mapping[str, Any]]) -> Judgement:
     """Check the event source mappings of the listener."""
     listed = list(found)
     if not listed:
-        return Outcome(Status.HOLDS, "there is none: this environment takes promotions only")
+        return Judgement(Status.HOLDS, "there is none: this environment takes promotions only")
     faults = [
         f"its state is {one['State']}, and its last result is {one.get('LastProcessingResult')}"
         for one in listed
@@ -92,7 +92,7 @@ def mappings(found: Iterable[Mapping[str, Any]]) -> Outcome:
     return all_of(faults, "it is enabled", "See the alarms of the listener in docs/operations.md.")
 
 
-def functions(configurations: Iterable[Mapping[str, Any]]) -> Outcome:
+def functions(configurations: Iterable[Mapping[str, Any]]) -> Judgement:
     """Check the state of each function."""
     listed = list(configurations)
     faults = [
@@ -103,14 +103,14 @@ def functions(configurations: Iterable[Mapping[str, Any]]) -> Outcome:
     return all_of(faults, f"{len(listed)} functions are active", "Deploy again.")
 
 
-def documents_bucket(versioning: Mapping[str, Any], notifications: Mapping[str, Any]) -> Outcome:
+def documents_bucket(versioning: Mapping[str, Any], notifications: Mapping[str, Any]) -> Judgement:
     """Check the bucket of the documents: it keeps versions and sends events to EventBridge."""
     faults = [] if versioning.get("Status") == "Enabled" else ["it keeps no versions"]
     faults += [] if "EventBridgeConfiguration" in notifications else ["it sends no events"]
     return all_of(faults, "it keeps versions and sends events", "Deploy the stack site again.")
 
 
-def secrets(descriptions: Mapping[str, Mapping[str, Any] | None]) -> Outcome:
+def secrets(descriptions: Mapping[str, Mapping[str, Any] | None]) -> Judgement:
     """Check secrets by their ARNs; None if a secret does not exist."""
     faults = [
         f"{arn} {'does not exist' if one is None else 'is scheduled for deletion'}"
@@ -121,7 +121,7 @@ def secrets(descriptions: Mapping[str, Mapping[str, Any] | None]) -> Outcome:
     return all_of(faults, f"{len(descriptions)} secrets exist", remedy)
 
 
-def alarms(found: Iterable[Mapping[str, Any]], expected: int) -> Outcome:
+def alarms(found: Iterable[Mapping[str, Any]], expected: int) -> Judgement:
     """Check that the alarms exist and that none is on."""
     listed = list(found)
     faults = [] if len(listed) == expected else [f"{expected - len(listed)} alarms are missing"]
@@ -130,7 +130,7 @@ def alarms(found: Iterable[Mapping[str, Any]], expected: int) -> Outcome:
     return all_of(faults, f"{len(listed)} alarms exist, and none is on", remedy)
 
 
-def permissions(decisions: Mapping[str, str]) -> Outcome:
+def permissions(decisions: Mapping[str, str]) -> Judgement:
     """Check the decisions of IAM's policy simulator by what was asked.
 
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html

@@ -15,7 +15,7 @@ from phaseline.errors import ConfigurationError, InputError, RefusedError
 from scripts.cli.console import Console, json_option
 from scripts.cli.options import Pattern, dry_run_option
 from scripts.github import changelog, job
-from scripts.github.changelog import Publication, Version
+from scripts.github.changelog import RemainingWork, Version
 from scripts.github.releases import Releases
 
 REPOSITORY = Path(__file__).parents[2]
@@ -96,7 +96,7 @@ def publish(
 
 
 def as_lines(
-    version: Version, commit: str, publication: Publication, url: str | None
+    version: Version, commit: str, publication: RemainingWork, url: str | None
 ) -> Iterator[str]:
     """Return the result for people."""
     if url is None:

@@ -1,7 +1,7 @@
 """Starts a pipeline execution, unless one carries the document version already.
 
-With --type and --document-version, starts an execution of this version only if no execution carries
-it and the website does not show it yet. Without them, starts an execution of the newest commit and
+With --type and --document-version, starts an execution only if no execution carries this version
+or a later one, and the website does not show it yet. Each execution takes the newest commit and
 documents. Prints the execution's ID and page.
 """
 

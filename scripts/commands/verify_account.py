@@ -13,7 +13,7 @@ import click
 from phaseline.errors import ConfigurationError, RemoteCallError
 from phaseline.site import manifests
 from scripts.account.checks import CHECKS, Account, outcome
-from scripts.account.rules import Outcome, Status
+from scripts.account.rules import Judgement, Status
 from scripts.cli import aws
 from scripts.cli.console import Console, json_option
 from scripts.cli.options import environment_option
@@ -38,7 +38,7 @@ def command(environment: str, selected: tuple[str, ...], as_json: bool) -> None:
     names = selected or tuple(CHECKS)
     console = Console(as_json=as_json, total=len(names))
     account = Account(environment, aws.client, manifests.fetch)
-    outcomes: dict[str, Outcome] = {}
+    outcomes: dict[str, Judgement] = {}
     for name in names:
         with console.step(f"{name}: {CHECKS[name].__doc__}") as step:
             outcomes[name] = outcome(account, name)
@@ -47,14 +47,14 @@ def command(environment: str, selected: tuple[str, ...], as_json: bool) -> None:
     raise_for(environment, outcomes)
 
 
-def lines(outcomes: Mapping[str, Outcome]) -> Iterator[str]:
+def lines(outcomes: Mapping[str, Judgement]) -> Iterator[str]:
     """Return the outcomes for people, one line for each check."""
     for name, one in outcomes.items():
         remedy = f". {one.remedy}" if one.remedy else ""
         yield f"{one.status:8} {name}: {one.found}{remedy}"
 
 
-def raise_for(environment: str, outcomes: Mapping[str, Outcome]) -> None:
+def raise_for(environment: str, outcomes: Mapping[str, Judgement]) -> None:
     """Raise an error about the checks that differ or, if none does, about the unknown ones."""
     where = f"the account of {environment}"
     remedy = "The lines above have the remedies. Run this again afterwards."

@@ -48,7 +48,7 @@ class Version:
 
 
 @dataclass(frozen=True)
-class Publication:
+class RemainingWork:
     """What is left to do for a version. `is_published` if its tag exists at the commit.
 
     `moves` if the moving tag must name its commit: no version with the same major number is newer.
@@ -71,7 +71,7 @@ def versions(tags: Mapping[str, str]) -> dict[Version, str]:
     }
 
 
-def decide(version: Version, commit: str, tags: Mapping[str, str]) -> Publication:
+def decide(version: Version, commit: str, tags: Mapping[str, str]) -> RemainingWork:
     """Return what is left to do to publish a commit as `version`; `tags` are those of today.
 
     Raises RefusedError if the version is another commit's, or if a newer one exists already.
@@ -92,7 +92,7 @@ def decide(version: Version, commit: str, tags: Mapping[str, str]) -> Publicatio
             "A new version is higher than all others. Publish the next one.",
         )
     siblings = [other for other in known if other.major == version.major]
-    return Publication(present is not None, max(siblings, default=version) <= version)
+    return RemainingWork(present is not None, max(siblings, default=version) <= version)
 
 
 def notes(changelog: str, version: Version) -> str:

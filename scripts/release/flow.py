@@ -14,6 +14,7 @@ from phaseline.documents import diff
 from phaseline.errors import DeploymentError, InputError, RemoteCallError
 from phaseline.pipeline.ensure import Adopted, carrier
 from phaseline.pipeline.executions import SOURCES
+from phaseline.pipeline.follow import SupersededError
 from phaseline.site import live, manifests, proof
 from phaseline.site.manifests import ServedManifest
 from phaseline.slack import rendering
@@ -87,7 +88,8 @@ class ReleaseFlow:
         if subject.document_version is None:
             return "the new document version would start one"
         newest = self.services.executions.newest()
-        carried = carrier(SOURCES[subject.type], subject.document_version, newest, None)
+        source = SOURCES[subject.type]
+        carried = carrier(source, subject.document_version, subject.revision, newest, None)
         if isinstance(carried, Adopted):
             self._adopt(carried.execution)
             return f"{carried.execution} would be adopted"
@@ -109,8 +111,10 @@ class ReleaseFlow:
 
     def _release(self, subject: Subject) -> bool:
         """Take a document version to the website. Return False if a newer version is shown."""
+        started = self.clock()
         execution, done = self._ensure_execution(subject)
-        self._follow(execution, done=done)
+        while not self._follow(execution, started + self.timeout - self.clock(), done=done):
+            execution, done = self._ensure_execution(subject)
         self._ensure_invalidation(execution)
         return self._verify(subject)
 
@@ -147,13 +151,19 @@ class ReleaseFlow:
         self.journal.execution_url = self.services.executions.url(execution)
         return self.journal.execution_url
 
-    def _follow(self, execution: str, *, done: bool) -> None:
+    def _follow(self, execution: str, timeout: float, *, done: bool) -> bool:
+        """Follow an execution for `timeout` seconds. Return False if a newer one superseded it."""
         with self.console.step(PIPELINE) as step:
             if done:
                 step.result = "already done"
-            else:
-                ended = follow(self.services, self.console, execution, self.timeout)
-                step.result = f"succeeded, {len(ended)} actions"
+                return True
+            try:
+                ended = follow(self.services, self.console, execution, timeout)
+            except SupersededError:
+                step.result = "superseded by a newer execution, which is followed instead"
+                return False
+            step.result = f"succeeded, {len(ended)} actions"
+            return True
 
     def _ensure_invalidation(self, execution: str) -> None:
         with self.console.step("Invalidation") as step:

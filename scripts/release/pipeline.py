@@ -13,18 +13,18 @@ def predict(services: Services, type_: str | None, version: str | None) -> str:
         return "would start an execution of the newest commit and documents"
     revision = services.documents.read_version(type_, version).document.revision
     decision = pipeline_ensure.look(
-        services.executions, type_, version, covered_by(services, type_, revision)
+        services.executions, type_, version, revision, covered_by(services, type_, revision)
     )
     if isinstance(decision, Adopted):
         effect = "has published it already" if decision.done else "would be adopted"
         return f"execution {decision.execution} {effect}"
-    return f"would start an execution pinned to {type_} {version}"
+    return f"would start an execution for {type_} {version}"
 
 
 def ensure(services: Services, type_: str, version: str, revision: int) -> Ensured:
     """Return the execution that takes a document version to the website; start one if necessary."""
     return pipeline_ensure.ensure(
-        services.executions, type_, version, covered_by(services, type_, revision)
+        services.executions, type_, version, revision, covered_by(services, type_, revision)
     )
 
 

@@ -125,6 +125,18 @@ class World:
             records.append(stream_record(self._records, algorithm="a", version=version))
         self.intake.process(records, Schema())
 
+    def records(self, *moves: tuple[str, str, str]) -> None:
+        """The stream brings records together: each a version, its phase, and the one before."""
+        records = []
+        for version, phase, old_phase in moves:
+            self._records += 1
+            records.append(
+                stream_record(
+                    self._records, algorithm="a", version=version, phase=phase, old_phase=old_phase
+                )
+            )
+        self.intake.process(records, Schema())
+
     @property
     def intake(self) -> Listener:
         def send(payload: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ from cfnlint.api import (  # type: ignore[import-untyped] # it has no types
 )
 from cfnlint.decode import decode_str  # type: ignore[import-untyped] # it has no types
 
+from phaseline.algorithms.names import TYPES
 from phaseline.deploy.parameters import read
 from phaseline.deploy.plan import EVERY, FUNCTIONS, TEMPLATES
 from tests.contract.template_faults import BAD
@@ -255,7 +256,7 @@ def test_a_later_environment_takes_nothing_from_the_stream(before: str, enabled:
 def test_pipeline_has_its_stages_in_order() -> None:
     """Four sources, one build of all of them, publish, two announcements at once, verify."""
     pipeline = properties(load_stack("pipeline"), "Pipeline")
-    assert (pipeline["PipelineType"], pipeline["ExecutionMode"]) == ("V2", "QUEUED")
+    assert (pipeline["PipelineType"], pipeline["ExecutionMode"]) == ("V2", "SUPERSEDED")
     stages = {
         stage["Name"]: {action["Name"]: action for action in stage["Actions"]}
         for stage in pipeline["Stages"]
@@ -288,22 +289,15 @@ def test_pipeline_has_its_stages_in_order() -> None:
     }
 
 
-@pytest.mark.parametrize("type_", ["In", "Opt", "Out"])
-def test_rule_starts_the_pipeline_with_the_written_version(type_: str) -> None:
-    """A document's rule starts the pipeline with the version of that document that was written."""
-    rule = properties(load_stack("pipeline"), f"{type_}Changed")
-    assert rule["EventPattern"]["detail"]["object"] == {"key": [f"metadata/{type_.lower()}.zip"]}
-    transformer = rule["Targets"][0]["InputTransformer"]
-    assert transformer["InputPathsMap"] == {"version": "$.detail.object.version-id"}
-    assert json.loads(transformer["InputTemplate"]) == {
-        "sourceRevisions": [
-            {
-                "actionName": type_,
-                "revisionType": "S3_OBJECT_VERSION_ID",
-                "revisionValue": "<version>",
-            }
-        ]
-    }
+def test_rule_starts_the_pipeline_with_the_newest_documents() -> None:
+    """A new version of each document starts the pipeline, which takes the newest of all three.
+
+    An execution that is pinned to an older version could supersede one that has a newer version.
+    """
+    rule = properties(load_stack("pipeline"), "DocumentChanged")
+    keys = [f"metadata/{type_}.zip" for type_ in TYPES]
+    assert rule["EventPattern"]["detail"]["object"] == {"key": keys}
+    assert rule["Targets"][0].keys().isdisjoint({"Input", "InputPath", "InputTransformer"})
 
 
 def test_versions_of_documents_do_not_expire() -> None:
@@ -321,20 +315,41 @@ def test_packages_do_not_expire() -> None:
     assert [one["Prefix"] for one in ending] == [{"Fn::Sub": "${PipelineName}/"}]
 
 
+def alarms() -> dict[str, list[Any]]:
+    """The alarms of all stacks, by their name in the template."""
+    found: dict[str, list[Any]] = {}
+    for path in PATHS:
+        for name, alarm in resources(load_stack(path.stem), "AWS::CloudWatch::Alarm"):
+            found.setdefault(name, []).append(alarm)
+    return found
+
+
 def test_every_metric_has_an_alarm() -> None:
     """Every metric that the code emits has its alarm."""
-    alarms = [
+    ours = [
         alarm
-        for stack in ("listener", "slack", "watch")
-        for _, alarm in resources(load_stack(stack), "AWS::CloudWatch::Alarm")
-        if alarm["Namespace"] == "Phaseline"
+        for same in alarms().values()
+        for alarm in same
+        if alarm.get("Namespace") == "Phaseline"
     ]
-    assert {alarm["MetricName"] for alarm in alarms} == {
-        "DispatchFailed",
-        "SlackMessageLost",
-        "RecordRejected",
+    assert {alarm["MetricName"] for alarm in ours} == {
+        "Algorithms",
         "AutomaticRollback",
+        "ChangesWaiting",
+        "DispatchFailed",
         "DriftChecked",
+        "ListenerMemory",
+        "NotifierBehind",
+        "OldestRelease",
+        "RecordRejected",
+        "SlackMessageLost",
     }
-    for alarm in alarms:
+    for alarm in ours:
         assert alarm["Dimensions"] == [{"Name": "Environment", "Value": {"Ref": "Environment"}}]
+
+
+def test_operations_lists_every_alarm() -> None:
+    """Each once, and no other."""
+    page = (ROOT / "docs/operations.md").read_text("utf-8")
+    listed = re.findall(r"^\| `(\w+)` \|", page.partition("## The alarms")[2], re.MULTILINE)
+    assert sorted(listed) == sorted(alarms())

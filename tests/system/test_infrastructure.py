@@ -128,7 +128,9 @@ def test_changed_setting_rule_and_mapping_are_found(environment: Environment) ->
         FunctionName=system.function("StreamListener")
     )["EventSourceMappings"]
     [rule] = [
-        one["Name"] for one in events.list_rules()["Rules"] if "pipeline-OptChanged" in one["Name"]
+        one["Name"]
+        for one in events.list_rules()["Rules"]
+        if "pipeline-DocumentChanged" in one["Name"]
     ]
     size = functions.get_function_configuration(FunctionName=name)["MemorySize"]
     functions.update_function_configuration(FunctionName=name, MemorySize=1024)
@@ -155,7 +157,7 @@ def test_changed_setting_rule_and_mapping_are_found(environment: Environment) ->
         (
             "stack-drift",
             f"{stack}-pipeline",
-            "OptChanged: /State: expected ENABLED, found DISABLED",
+            "DocumentChanged: /State: expected ENABLED, found DISABLED",
         ),
     }
     assert environment.findings() == []

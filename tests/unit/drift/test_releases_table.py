@@ -105,6 +105,18 @@ def test_version_that_entered_the_phase_again_can_be_lost_again(world: World) ->
     assert world.found() == {"opt/a: 2 is tested, 1 is active": "lost-promotion"}
 
 
+@pytest.mark.parametrize("version", ["2", "0.9"])
+def test_version_promoted_and_withdrawn_in_one_batch_is_not_a_finding(
+    world: World, version: str
+) -> None:
+    """Neither before the next publication nor after it: its releases end with that."""
+    world.item(version, phase=TESTS)
+    world.records((version, drift.PHASE, TESTS), (version, TESTS, drift.PHASE))
+    world.publish()
+    assert world.found() == {}
+    assert world.explained() == {}
+
+
 def test_lost_promotion_on_hold_has_no_repair(world: World) -> None:
     world.ask("hold")
     world.publish()

@@ -81,6 +81,13 @@ def test_failed_execution_counts_for_each_promotion_that_it_carried_first() -> N
     assert (metrics.restored, metrics.time_to_restore_median) == (2, (556 + 756) / 2)
 
 
+def test_failure_after_a_superseded_execution_counts() -> None:
+    """A superseded execution has no result. The one that superseded it carried the promotion on."""
+    superseded = replace(execution(2, 1), state="Superseded")
+    executions = [superseded, execution(20, 2, id_="e2", failed=True)]
+    assert count([release(0, "1", 1, took=None)], executions).failed == 1
+
+
 def test_later_failed_execution_does_not_count_for_an_earlier_promotion() -> None:
     metrics = count([release(0, "1", 1)], [execution(2, 1), execution(100, 2, failed=True)])
     assert (metrics.promotions, metrics.failed) == (1, 0)

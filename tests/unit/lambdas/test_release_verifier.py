@@ -1,6 +1,7 @@
 """Release verifier: what it closes, removes and refuses."""
 
 import json
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from phaseline.releases.ledger import Ledger
+from phaseline.releases.release import Release
 from phaseline.site import verifier
 from phaseline.site.live import Live, LiveDocument, Lives
 from tests.builders.calls import Answer, Calls
@@ -88,6 +90,26 @@ def test_more_releases_than_one_invocation_closes_are_closed_by_the_next_ones(
         "superseded": "5",
     }
     assert sorted(states(ledger)) == ["open", *["superseded"] * 5, "verified"]
+
+
+def test_an_invocation_reads_no_more_releases_than_it_closes(
+    lambda_: ModuleType, ledger: Ledger, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many are open. One more is read, to know whether any is left."""
+    monkeypatch.setattr(verifier, "CLOSES", 2)
+    ledger.record([release(number, f"1.{number}.0", 1) for number in range(4, 20)], at=AT)
+    read: list[str] = []
+    open_releases = Ledger.open_releases
+
+    def counted(self: Ledger, type_: str) -> Iterator[Release]:
+        for found in open_releases(self, type_):
+            read.append(found.release_id)
+            yield found
+
+    monkeypatch.setattr(Ledger, "open_releases", counted)
+    serve(httpserver, FILES["phaseline.json"])
+    token = json.loads(invoke(lambda_).successes[0]["continuationToken"])
+    assert (len(read), sum(token["ended"].values())) == (3, 2)
 
 
 def test_what_is_removed_is_invalidated_after_that(

@@ -140,6 +140,23 @@ def test_releases_of_one_revision_are_one_message(
     assert "and 5 more" in shown(slack.posts[1])
 
 
+def test_a_failure_after_superseded_executions_is_told_of_each_release(
+    lambda_: ModuleType, slack: Slack, pipeline: Pipeline
+) -> None:
+    """The execution that overtook the others carried their releases, and tells of all."""
+    for revision in (7, 8, 9):
+        record_release(f"{revision}", revision=revision, algorithm=f"a{revision}")
+    for revision in (7, 8):
+        pipeline.execution(f"e{revision}", "Superseded", Frontend="x", Opt=f"v{revision}")
+        invoke(lambda_, changed("SUPERSEDED", execution=f"e{revision}"))
+    pipeline.fail("e9", Frontend="x", Opt="v9")
+    invoke(lambda_, changed("FAILED", execution="e9"))
+    assert sorted(text for text in slack.texts if "failed" in text) == [
+        f"a{revision} {revision} failed in Build: exit status 1" for revision in (7, 8, 9)
+    ]
+    assert len(slack.posts) == 3
+
+
 def test_what_was_superseded(lambda_: ModuleType, slack: Slack, pipeline: Pipeline) -> None:
     """A release that a later one overtook before visitors got it says which revision has won."""
     older = record_release()

@@ -41,6 +41,24 @@ def test_promotion(
     assert sent["client_payload"]["releases"] == [line["release"]]
 
 
+def test_sizes_with_a_bound_are_measured(
+    listener: ModuleType, httpserver: HTTPServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With each write, and with each run of the schedule for each document."""
+    httpserver.expect_request(PATH).respond_with_response(Response(status=204))
+    listener.handler({"Records": [stream_record(5)]}, None)
+    algorithms, waiting, memory = lines(capsys)
+    assert (algorithms["Algorithms"], waiting["ChangesWaiting"]) == (1, 0)
+    assert {line["document"] for line in (algorithms, waiting, memory)} == {"opt"}
+    assert 1 < memory["ListenerMemory"] < 100_000
+    listener.handler({"source": "aws.events"}, None)
+    assert [line["document"] for line in lines(capsys) if "Algorithms" in line] == [
+        "in",
+        "opt",
+        "out",
+    ]
+
+
 def test_bad_record(listener: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     """A record that can't be read is named to Lambda, counted and explained."""
     answer = listener.handler({"Records": [stream_record(5, type_="unknown")]}, None)

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from phaseline.errors import DeploymentError, PhaselineError, TimedOutError
 from phaseline.pipeline.actions import Action
-from phaseline.pipeline.follow import APPEARANCE
+from phaseline.pipeline.follow import APPEARANCE, SupersededError
 from phaseline.pipeline.follow import follow as follow_execution
 from tests.builders.calls import Answer
 from tests.builders.executions import E1, action, executions
@@ -75,12 +75,18 @@ def test_error_of_a_failure_has_execution_stage_action_reason_and_log() -> None:
     assert steps[-1].state == "Failed"
 
 
-@pytest.mark.parametrize("status", ["Failed", "Stopped", "Superseded", "Cancelled"])
+@pytest.mark.parametrize("status", ["Failed", "Stopped", "Cancelled"])
 def test_error_of_an_end_without_a_failed_action_has_status_and_remedy(status: str) -> None:
     _, error, _ = follow([status], [[]])
     assert isinstance(error, DeploymentError)
     assert f"ended with status {status}" in error.found
     assert "Run this again" in error.remedy
+
+
+def test_superseded_execution_has_an_error_of_its_own() -> None:
+    """A caller follows the newer execution instead."""
+    _, error, _ = follow(["InProgress", "Superseded"], [[action("Opt", "Succeeded")]])
+    assert isinstance(error, SupersededError)
 
 
 def test_error_of_a_timeout_names_the_newest_action() -> None:

@@ -103,6 +103,17 @@ def test_open_batch_depends_on_the_first_running_execution() -> None:
     assert progress.carrier([], batch()) is None
 
 
+def test_failure_counts_for_all_batches_that_the_execution_carried() -> None:
+    """Also for those whose own execution it superseded."""
+    overtaking = execution(E2, "Failed", "v8", 8)
+    executions = [overtaking, execution(E1, "Superseded", "v7", 7)]
+    carrying = progress.carrier(executions, batch())
+    assert carrying == overtaking
+    failed = action("Build", 4, "Failed", reason="exit status 1")
+    standing = progress.of_batch(batch(), carrying, [failed], news())
+    assert (standing.state, standing.failure) == (State.FAILED, failed)
+
+
 def test_ended_batch_depends_on_the_first_execution_that_succeeded() -> None:
     """Later executions have the same document, but they did not release it."""
     first = execution(E2, "Succeeded")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from scripts.account import rules
-from scripts.account.rules import Outcome, Status
+from scripts.account.rules import Judgement, Status
 
 H, D, U = Status.HOLDS, Status.DIFFERS, Status.UNKNOWN
 TABLE: dict[str, Any] = {
@@ -17,7 +17,7 @@ TABLE: dict[str, Any] = {
 }
 
 
-def said(outcome: Outcome) -> str:
+def said(outcome: Judgement) -> str:
     """What was found; what differs or is unknown has a remedy."""
     assert bool(outcome.remedy) == (outcome.status is not H)
     return outcome.found

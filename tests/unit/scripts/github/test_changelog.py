@@ -3,7 +3,7 @@
 import pytest
 
 from phaseline.errors import InputError, RefusedError
-from scripts.github.changelog import Publication, Version, decide, notes
+from scripts.github.changelog import RemainingWork, Version, decide, notes
 
 TEXT = """\
 # Changelog
@@ -55,16 +55,16 @@ def test_changelog_that_is_not_ready_is_an_error(text: str, found: str) -> None:
 @pytest.mark.parametrize(
     ("tags", "expected"),
     [
-        ({}, Publication(is_published=False, moves=True)),
-        ({"v1.1.0": "a", "v1": "a"}, Publication(is_published=False, moves=True)),
-        ({"v1.1.9": "a", "v0.9.0": "b"}, Publication(is_published=False, moves=True)),
-        ({"v1.2.0": "c"}, Publication(is_published=True, moves=True)),
-        ({"v1.2.0": "c", "v2.0.0": "d"}, Publication(is_published=True, moves=True)),
-        ({"v1.2.0": "c", "v1.10.0": "d"}, Publication(is_published=True, moves=False)),
-        ({"vendor": "x", "v2.0.0-rc1": "y"}, Publication(is_published=False, moves=True)),
+        ({}, RemainingWork(is_published=False, moves=True)),
+        ({"v1.1.0": "a", "v1": "a"}, RemainingWork(is_published=False, moves=True)),
+        ({"v1.1.9": "a", "v0.9.0": "b"}, RemainingWork(is_published=False, moves=True)),
+        ({"v1.2.0": "c"}, RemainingWork(is_published=True, moves=True)),
+        ({"v1.2.0": "c", "v2.0.0": "d"}, RemainingWork(is_published=True, moves=True)),
+        ({"v1.2.0": "c", "v1.10.0": "d"}, RemainingWork(is_published=True, moves=False)),
+        ({"vendor": "x", "v2.0.0-rc1": "y"}, RemainingWork(is_published=False, moves=True)),
     ],
 )
-def test_what_is_left_to_do(tags: dict[str, str], expected: Publication) -> None:
+def test_what_is_left_to_do(tags: dict[str, str], expected: RemainingWork) -> None:
     """The moving tag never goes back to an older version."""
     assert decide(V, "c", tags) == expected
 

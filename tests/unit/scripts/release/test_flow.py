@@ -3,7 +3,9 @@
 import io
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
+import boto3
 import pytest
 from moto import mock_aws
 from pytest_httpserver import HTTPServer
@@ -22,7 +24,7 @@ from scripts.release.subject import AttributedMove, Subject
 from scripts.services import Services
 from tests.builders.calls import Calls
 from tests.builders.environments import DEMO
-from tests.builders.executions import E1, detail, summary
+from tests.builders.executions import E1, E2, detail, summary
 from tests.builders.releases import release as recorded
 from tests.builders.site import make_buckets, manifest, put_state
 from tests.builders.stores import AT, make_table
@@ -113,6 +115,40 @@ def test_publication_of_the_execution_that_publishes_is_noted_as_live(
     run(services, SUBJECT, 7, "1.0.0")
     seen = services.lives.newest()
     assert (seen.number if seen else None) == number
+
+
+def test_execution_that_superseded_another_one_is_followed(services: Services) -> None:
+    """The newer execution has a later revision, and its end is that of the release."""
+    put_state(services.s3, {}, revision=6, execution=EXECUTION, number=5)
+    statuses = {E1: "InProgress", E2: "InProgress"}
+
+    def listed(_: dict[str, Any]) -> dict[str, Any]:
+        newer = summary(E2, statuses[E2], Opt="v8")
+        newer["sourceRevisions"][0]["revisionSummary"] = "revision 8"
+        older = summary(E1, statuses[E1], Opt="v7")
+        overtaken = statuses[E1] == "Superseded"
+        return {"pipelineExecutionSummaries": [newer, older] if overtaken else [older]}
+
+    def ended(asked: dict[str, Any]) -> dict[str, Any]:
+        id_ = asked["pipelineExecutionId"]
+        statuses[id_] = "Superseded" if id_ == E1 else "Succeeded"
+        return {"pipelineExecution": {"pipelineExecutionId": id_, "status": statuses[id_]}}
+
+    vars(services)["codepipeline"] = boto3.client("codepipeline")
+    invalidated = detail("Invalidate", "Succeeded", 1) | {"actionExecutionId": "a"}
+    invalidated["output"]["outputVariables"] = {"invalidation": "I1"}
+    invalidated["input"] = {"actionTypeId": {"category": "Invoke"}}
+    Calls(
+        services.codepipeline,
+        ListPipelineExecutions=listed,
+        ListActionExecutions=lambda _: {"actionExecutionDetails": [invalidated]},
+        GetPipelineExecution=ended,
+    )
+    kept = run(services, SUBJECT, 8, "1.0.0")
+    assert (kept.outcome, kept.execution) == (journal.DONE, E2)
+    results = [step.result for step in kept.steps if step.step == "Pipeline"]
+    assert [str(result).split()[0] for result in results] == ["superseded", "succeeded,"]
+    assert state(services) == VERIFIED
 
 
 def test_release_is_superseded_by_a_newer_version(services: Services) -> None:

@@ -24,7 +24,7 @@ from phaseline.deploy.stack_status import Event
 from phaseline.deploy.stacks import Stacks
 from phaseline.errors import ConfigurationError
 from phaseline.github.markdown import indented
-from scripts.cli import aws
+from scripts.cli import aws, interruption
 from scripts.cli.console import Console, json_option
 from scripts.cli.options import (
     ROLE_ARN,
@@ -110,7 +110,7 @@ def make_stacks(console: Console, timeout: float) -> Stacks:
     return Stacks(
         aws.client("cloudformation"),
         clock=time.monotonic,
-        sleep=time.sleep,
+        sleep=interruption.process.sleep,
         progress=lambda event: console.progress(_line(event)),
         limit=timeout,
     )

@@ -97,6 +97,11 @@ BAD: list[tuple[Rule, str, str]] = [
         "requires --environment",
         JOB + "    steps: [{run: python -m scripts deploy --dry-run}]\n",
     ),
+    (
+        rules.interruptible,
+        "does not reach",
+        JOB + "    steps: [{run: 'cd x\npython -m scripts deploy'}]\n",
+    ),
     (rules.commands, "no target", JOB + "    steps: [{run: make peace}]\n"),
     (rules.described, "describes x of the inputs", CALL % "x: {type: string}"),
     (rules.described, "describes x of the inputs", CALL % "x: {description: The x}"),

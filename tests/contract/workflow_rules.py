@@ -167,6 +167,17 @@ def commands(file: File, _: Files) -> Iterator[str]:
                 yield f"make has no target {target}"
 
 
+def interruptible(file: File, _: Files) -> Iterator[str]:
+    """A command that ends a script replaces the shell, which would not pass on a signal.
+
+    https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-cancellation
+    """
+    for step in file.steps:
+        last = step.get("run", "").strip().rpartition("\n")[2]
+        if COMMAND.search(last) and not last.startswith("exec python "):
+            yield f"a cancelled run does not reach the command in {last!r}"
+
+
 def _options(command: click.Command, name: str, rest: str, env: Mapping[str, str]) -> Iterator[str]:
     options = [one for one in command.params if isinstance(one, click.Option)]
     flags = {word.partition("=")[0] for word in shlex.split(rest) if word.startswith("--")}
@@ -263,6 +274,7 @@ RULES: tuple[Rule, ...] = (
     shielded,
     identified,
     commands,
+    interruptible,
     described,
     used,
     called,

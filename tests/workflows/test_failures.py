@@ -156,7 +156,7 @@ def test_a_refused_parameter(system: System) -> None:
     assert stacks(system) == before
 
     run = succeeded(pushed(system, PARAMETERS, good))
-    assert [found for found, _ in deployments(system, run)] == ["success"] * 3
+    assert deployments(system, run) == []
 
 
 def test_a_failing_stack(system: System, algorithm: str) -> None:
@@ -169,7 +169,7 @@ def test_a_failing_stack(system: System, algorithm: str) -> None:
         *("phaseline-demo-pipeline", "UPDATE_ROLLBACK_COMPLETE", "AWS::CodePipeline::Pipeline"),
         *("must be one of QUEUED", "Correct the cause and deploy again"),
     )
-    assert [found for found, _ in deployments(system, run)] == ["success", "success", "failure"]
+    assert deployments(system, run) == []  # they would replace the release's address
     kept = [name for name in before if name != "phaseline-demo-pipeline"]
     assert {name: stacks(system)[name] for name in kept} == {name: before[name] for name in kept}
     pipeline = system.client("codepipeline").get_pipeline(name=system.pipeline)["pipeline"]

@@ -490,7 +490,7 @@ class Interrupted(BaseException):
 
 def interrupted(stacks: Stacks) -> Stacks:
     """Return stacks whose first sleep is interrupted, and whose later ones are not."""
-    raised = []
+    raised: list[bool] = []
 
     def sleep(_: float) -> None:
         if not raised:

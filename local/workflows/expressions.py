@@ -31,8 +31,9 @@ def render(text: str, contexts: Mapping[str, Any]) -> str:
 def evaluate(expression: str, contexts: Mapping[str, Any]) -> Any:
     """What an expression is worth, given the contexts (`github`, `inputs`, `vars`) by name.
 
-    Names are found in any case of their letters, and a property that is not there is None. Raises ValueError for what is no expression, or needs
-    a context or function that is not known before a run.
+    Names are found in any case of their letters, and a property that is not there is None. Raises
+    ValueError for what is no expression, or needs a context or function that is not known before a
+    run.
     """
     reader = _Reader(_tokens(expression), contexts)
     value = reader.either()

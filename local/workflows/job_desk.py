@@ -66,6 +66,7 @@ class JobDesk:
                 return
             self._turns.leave(visit.group, token)
             if visit.deployment:
+                status = visit.run.ending(status)
                 state = status if status in ("success", "failure") else "error"
                 self._report(visit, state, url, environment_url)
 

@@ -56,7 +56,6 @@ class Runner:
         self._turns = Turns()
         self.desk = JobDesk(hub, self._turns, self.cancel)
         self._processes: dict[int, subprocess.Popen[str]] = {}
-        self._cancelled: set[int] = set()
         self._threads: list[threading.Thread] = []
         self._lock = threading.RLock()
         self._changed = threading.Condition()
@@ -107,23 +106,30 @@ class Runner:
         return [run.id for run in made]
 
     def cancel(self, number: int) -> None:
-        """End a run, whatever it is doing."""
-        with self._lock:
-            if self.runs[number].status == COMPLETED:
-                return
-            self._cancelled.add(number)
-            process = self._processes.get(number)
-        if process:
-            act.stop(process)
-        with self._changed:
-            self._changed.notify_all()
+        """Begin to end a run: its steps get the time that GitHub gives them."""
+        if process := self._cancel(number):
+            threading.Thread(target=act.cancel, args=(process,), daemon=True).start()
 
     def stop(self) -> None:
-        """Cancel all that runs, and wait for its end."""
+        """End all that runs at once."""
         for number in list(self.runs):
-            self.cancel(number)
+            self._cancel(number)
+            if process := self._processes.get(number):
+                act.stop(process)
         for thread in list(self._threads):
             thread.join()
+
+    def _cancel(self, number: int) -> subprocess.Popen[str] | None:
+        """Note that a run is cancelled; act's process, if it is to be told."""
+        with self._lock:
+            run = self.runs[number]
+            if run.status == COMPLETED or run.is_cancelled:
+                return None
+            run.is_cancelled = True
+            process = self._processes.get(number)
+        with self._changed:
+            self._changed.notify_all()
+        return process
 
     def page(self, run: Run) -> str:
         """Where people see a run."""
@@ -210,13 +216,9 @@ class Runner:
         try:
             with self._changed:
                 self._changed.wait_for(
-                    lambda: (
-                        not group
-                        or run.id in self._cancelled
-                        or self._turns.has(group, str(run.id))
-                    )
+                    lambda: not group or run.is_cancelled or self._turns.has(group, str(run.id))
                 )
-            if run.id in self._cancelled:
+            if run.is_cancelled:
                 self._finish(run, "cancelled", "")
             else:
                 self._execute(run)
@@ -255,7 +257,7 @@ class Runner:
     def _act(self, run: Run, task: act.Task) -> None:
         """Let act carry out a run, unless it was cancelled before."""
         with self._lock:
-            if run.id in self._cancelled:
+            if run.is_cancelled:
                 self._finish(run, "cancelled", "")
                 return
             self._processes[run.id] = process = act.start(task)
@@ -272,7 +274,7 @@ class Runner:
             except BaseException:
                 act.stop(process)
                 raise
-        if run.id in self._cancelled:
+        if run.is_cancelled:
             self._finish(run, "cancelled", "")
         elif code < 0 or (code and "failure" not in run.jobs.values()):
             lost = f"The runner (act) {end(code)} before its jobs had ended"

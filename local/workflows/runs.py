@@ -53,7 +53,8 @@ class Run:
     `status` is queued, waiting (for an approval), in_progress or completed, and `conclusion` then
     success, failure, cancelled or startup_failure. `jobs` holds each job's own conclusion,
     `outputs` those of steps, by the job's name. `lends_id_token` is whether called workflows that
-    declare no permissions may ask for OIDC tokens. The log is `folder / "log.txt"`.
+    declare no permissions may ask for OIDC tokens. `is_cancelled` is set when somebody cancels it.
+    The log is `folder / "log.txt"`.
     """
 
     id: int
@@ -64,6 +65,7 @@ class Run:
     title: str
     folder: Path
     lends_id_token: bool = False
+    is_cancelled: bool = False
     status: str = "queued"
     conclusion: str | None = None
     created_at: str = field(default_factory=now)
@@ -89,13 +91,17 @@ class Run:
         """Note where the run stands now."""
         self.status, self.conclusion, self.updated_at = status, conclusion, now()
 
+    def ending(self, result: str) -> str:
+        """How a job ended, of which act says this: that a cancelled one has failed."""
+        return "cancelled" if self.is_cancelled and result == "failure" else result
+
     def note(self, entry: Mapping[str, Any]) -> str:
         """Take in one line that act printed as JSON; what a person reads of it, if anything."""
         job = str(entry.get("job", "")).removeprefix(f"{self.name}/")
         job = job.replace(f"/{self.name}/", " / ").strip()
         command = entry.get("command")
         if "jobResult" in entry:
-            self.jobs[job] = entry["jobResult"]
+            self.jobs[job] = self.ending(entry["jobResult"])
         elif command == "summary":
             self._summarise(job, entry["stepID"], entry["content"])
         elif command in ("error", "warning", "notice"):

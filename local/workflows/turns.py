@@ -7,6 +7,10 @@ import threading
 from dataclasses import dataclass
 
 
+WAITING = 100
+"""Places behind the one whose turn it is. GitHub cancels those who come when all are taken."""
+
+
 @dataclass(frozen=True)
 class Place:
     """A place in a group's queue. With `patient` (`queue: max`) nobody behind it displaces it."""
@@ -26,12 +30,14 @@ class Turns:
         """Queue up once; the holders that are to be cancelled for it.
 
         Those are the ones that wait without patience, and with `cancel` (`cancel-in-progress`)
-        also the one whose turn it is.
+        also the one whose turn it is. The holder itself is one of them if the queue is full.
         """
         with self._lock:
             queue = self._queues.setdefault(group, [])
             if any(place.holder == holder for place in queue):
                 return []
+            if patient and len(queue) > WAITING:
+                return [holder]
             gone = [place for place in queue[1:] if not place.patient]
             gone += queue[:1] if cancel else []
             self._queues[group] = [place for place in queue if place not in gone]

@@ -12,6 +12,7 @@ from local.demo.demo import BROKEN_BUILD
 from local.system import System
 from phaseline.aws.dynamodb import plain
 from phaseline.deploy.plan import STACKS
+from tests.standins.conftest import call
 from tests.system.conftest import promote
 from tests.waiting import eventually
 from tests.workflows.conftest import (
@@ -23,6 +24,7 @@ from tests.workflows.conftest import (
     propose,
     review,
     settle,
+    started_by_hand,
     succeeded,
     turn,
     versions,
@@ -194,6 +196,27 @@ def test_a_refused_approval(system: System, algorithm: str) -> None:
     assert "Assumed arn:" not in Path(ended["log"]).read_text()
     assert deployments(system, ended) == []
     assert state(system, algorithm) == before
+
+
+def test_a_cancelled_release(system: System, algorithm: str) -> None:
+    """The command says that it was interrupted and what continues, and AWS releases the version."""
+    eventually(lambda: not unfinished(system, algorithm))
+    shown, wanted = versions(system, algorithm)
+    number = started_by_hand(system, "promote", algorithm, wanted)
+    log = Path(call(f"{system.github_url}/_phaseline/runs/{number}").json()["log"])
+    eventually(lambda: "] Pipeline" in log.read_text())
+    automation.call(system, "POST", f"/actions/runs/{number}/cancel")
+    run = automation.ended(system, "promote.yml", after=number - 1)
+
+    assert run["conclusion"] == "cancelled", log.read_text()
+    (message,) = [note["message"] for note in run["annotations"] if note["level"] == "error"]
+    assert 'interrupted by SIGINT; in the step "Pipeline", after "Metadata", "Pipel' in message
+    assert "continues without this command" in message
+    assert "**interrupted** after" in run["summary"]
+    assert "| Pipeline | interrupted |" in run["summary"]
+    assert "interrupted" in {values.get("outcome") for values in run["outputs"].values()}
+    eventually(lambda: versions(system, algorithm) == (wanted, shown))
+    settle(system)
 
 
 def test_slack_is_down(system: System, algorithm: str) -> None:

@@ -6,7 +6,6 @@ https://docs.github.com/en/actions/how-tos/write-workflows/choose-when-workflows
 import threading
 from dataclasses import dataclass
 
-
 WAITING = 100
 """Places behind the one whose turn it is. GitHub cancels those who come when all are taken."""
 

@@ -36,10 +36,14 @@ def user(login: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Access:
-    """What a token may do: `actor` is who acts with it, `write` whether it may change anything."""
+    """What a token may do: `actor` is who acts with it, `write` whether it may change anything.
+
+    `permissions` are those of the job that has the token; None of a person's token.
+    """
 
     actor: str = OWNER
     write: bool = True
+    permissions: Mapping[str, str] | str | None = None
 
 
 @dataclass

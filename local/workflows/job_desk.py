@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from local.github.hub import BOT, Hub
+from local.github.hub import BOT, Access, Hub
 from local.github.oidc import Job
 from local.workflows.runs import Run
 from local.workflows.turns import Turns
@@ -48,7 +48,8 @@ class JobDesk:
         """Whether a job may begin. A job asks again, with the `token` it got, while it is to wait.
 
         `told` is what job.py sends, `url` where people see the run. The token is also what the job
-        asks for OIDC tokens with, when `id_token` of the answer says that it may.
+        asks for OIDC tokens with, when `id_token` of the answer says that it may, and the job's
+        token for the API, with the job's permissions.
         """
         with self._lock:
             visit = self._visits.get(told.get("token", "")) or self._arrive(run, told)
@@ -62,6 +63,7 @@ class JobDesk:
         """Note how a job ended: `status` is success, failure or cancelled."""
         with self._lock:
             visit = self._visits.pop(token, None)
+            self._hub.tokens.pop(token, None)
             if visit is None:
                 return
             self._turns.leave(visit.group, token)
@@ -108,6 +110,7 @@ class JobDesk:
             records=told["deployment"],
         )
         self._visits[visit.token] = visit
+        self._hub.tokens[visit.token] = Access(BOT, not run.event.from_fork, told["permissions"])
         if group:
             gone = self._turns.join(
                 group, visit.token, patient=told["patient"], cancel=told["cancel"]

@@ -364,6 +364,19 @@ def test_job_writes_a_comment(hub: GitHub, tmp_path: Path) -> None:
     assert comment["user"]["login"] == "github-actions[bot]"
 
 
+def test_job_without_a_permission_is_refused(hub: GitHub, tmp_path: Path) -> None:
+    """A missing permission fails here, and not first on GitHub."""
+    text = COMMENT.replace("pull-requests: write", "pull-requests: read, contents: write")
+    hub.add(NAME, {workflow("comment.yml"): text, "a": "a\n"}, tmp_path / "files")
+    branch(hub, NAME, {"a": "b\n"})
+    hub.api("/pulls", {"title": "Change a", "head": "topic", "base": "main"})
+
+    run = hub.run()
+    assert run["conclusion"] == "failure"
+    assert "Resource not accessible by integration" in Path(run["log"]).read_text()
+    assert hub.api("/issues/1/comments").json() == []
+
+
 def test_fork_has_neither_rights_nor_variables(hub: GitHub, tmp_path: Path) -> None:
     """A fork's pull request runs with a token that reads only, and without OIDC or variables."""
     files = {workflow("comment.yml"): COMMENT + TOKEN.replace("- id", "- if: always()\n        id")}

@@ -66,9 +66,11 @@ class Journal:
     @property
     def continues(self) -> str:
         """What continues after an interruption, as a note."""
-        if self.execution is None:
-            return "no pipeline execution is followed yet"
-        return f"the pipeline execution {self.execution} continues without this command"
+        if self.execution:
+            return f"the pipeline execution {self.execution} continues without this command"
+        if any(subject.changed for subject in self.subjects):
+            return "the new document version starts the pipeline without this command"
+        return "no pipeline execution is followed yet"
 
     @property
     def seconds(self) -> float:

@@ -204,7 +204,7 @@ def test_a_cancelled_release(system: System, algorithm: str) -> None:
     shown, wanted = versions(system, algorithm)
     number = started_by_hand(system, "promote", algorithm, wanted)
     log = Path(call(f"{system.github_url}/_phaseline/runs/{number}").json()["log"])
-    eventually(lambda: "] Pipeline" in log.read_text())
+    eventually(lambda: "[3/6] Pipeline" in log.read_text())
     automation.call(system, "POST", f"/actions/runs/{number}/cancel")
     run = automation.ended(system, "promote.yml", after=number - 1)
 

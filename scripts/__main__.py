@@ -71,6 +71,7 @@ def main() -> None:
       5  drift found
       6  timed out
       7  refused
+      130, 143  interrupted by SIGINT (such as Ctrl-C), by SIGTERM
 
     \b
     To complete commands with the TAB key, create an executable `phaseline` on PATH:

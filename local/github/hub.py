@@ -36,10 +36,14 @@ def user(login: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Access:
-    """The permissions of a token. `actor` acts with it. Without `write`, it can only read."""
+    """The permissions of a token. `actor` acts with it. Without `write`, it can only read.
+
+    `permissions` are those of the job that has the token, and None for the token of a person.
+    """
 
     actor: str = OWNER
     write: bool = True
+    permissions: Mapping[str, str] | str | None = None
 
 
 @dataclass

@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 from flask import Flask, Response, jsonify, request
 
 from local.github.hub import Hub
-from local.github.openapi import check
+from local.github.openapi import RefusedError, check
+from local.github.permissions import allows
 
 Handler = Callable[..., Any]
 REPOSITORY = "/repos/{owner}/{repo}"
@@ -32,6 +33,8 @@ class Routes:
         def answer(owner: str, repo: str, **named: str) -> Any:
             access = self._hub.access(dict(request.headers), request.method)
             repository = self._hub.repository(f"{owner}/{repo}")
+            if not allows(access.permissions, request.method, path):
+                raise RefusedError(403, "Resource not accessible by integration")
             body = check(full, request)
             given = {name: int(text) if text.isdigit() else text for name, text in named.items()}
             made = handler(repository, access, body, **given)

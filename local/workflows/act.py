@@ -7,15 +7,17 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local.waiting import PATIENCE
+from local.waiting import PATIENCE, PAUSE
 from local.workflows.act_files import SELF_HOSTED
 from local.workflows.files import Event
+from phaseline.aws.wait import poll
 
 BIN = Path(sys.executable).parent
 MEMORY = Path("/dev/shm")  # noqa: S108 - only for places of our own, with names of their own
@@ -33,6 +35,9 @@ except OSError as error:
 """
 """Starts a program with the default action for SIGHUP. This signal ends each step after act has
 ended. Under nohup, the steps would ignore it."""
+CANCELLATION = ((signal.SIGINT, 7.5), (signal.SIGTERM, 2.5), (signal.SIGKILL, 0.0))
+"""The signals to each step of a cancelled run, and the seconds to wait for its end after each."""
+CANCELLATION_SECONDS = 300.0
 HOOKED = {
     "ACT_JOB_HOOK": str(Path(__file__).with_name("job.py")),
     "ACT_PATIENCE": str(PATIENCE),
@@ -158,6 +163,47 @@ def follow(process: subprocess.Popen[str], receive: Callable[[Mapping[str, Any]]
             entry = {"msg": line}
         receive(entry)
     return process.wait()
+
+
+def cancel(process: subprocess.Popen[str]) -> None:
+    """End the steps that run as GitHub's runner does, and let act run those with `always()`.
+
+    A step's process gets SIGINT, SIGTERM after 7.5 seconds, and is killed after another 2.5; five
+    minutes later everything is. act, which would kill it at once, is stopped in between.
+    https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-cancellation
+    """
+    try:
+        os.kill(process.pid, signal.SIGSTOP)
+        steps = _children(process.pid)
+        for number, seconds in CANCELLATION:
+            for step in _children(process.pid):
+                os.kill(step, number)
+            poll(
+                lambda: not _children(process.pid) or None,
+                clock=time.monotonic,
+                sleep=time.sleep,
+                limit=seconds,
+                pauses=(PAUSE,),
+            )
+        for step in steps:  # what the steps have started
+            with suppress(ProcessLookupError):
+                os.killpg(step, signal.SIGKILL)
+        os.kill(process.pid, signal.SIGINT)
+        os.kill(process.pid, signal.SIGCONT)
+        process.wait(CANCELLATION_SECONDS)
+    except ProcessLookupError:  # it has ended
+        return
+    except (FileNotFoundError, subprocess.TimeoutExpired):  # there is no ps, or no end
+        stop(process)
+
+
+def _children(parent: int) -> list[int]:
+    """The processes that a process has started and that have not ended."""
+    listed = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, text=True, check=True
+    )
+    found = [line.split() for line in listed.stdout.splitlines()]
+    return [int(pid) for pid, of, state in found if int(of) == parent and state[0] != "Z"]
 
 
 def stop(process: subprocess.Popen[str]) -> None:

@@ -5,6 +5,7 @@ Pure: contents in, contents out.
 
 import copy
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ import yaml
 
 SELF_HOSTED = "ubuntu-latest"
 LEVELS = ("none", "read", "write")
+EMBEDDED = re.compile(r"\$\{\{.*?\}\}", re.DOTALL)
+TOKEN = re.compile(r"\bgithub\.token\b|\bsecrets\.GITHUB_TOKEN\b", re.IGNORECASE)
 HOOK = 'exec python "$ACT_JOB_HOOK"'
 
 
@@ -56,10 +59,12 @@ def sanitise(workflow: dict[str, Any], origin: Origin, run: str) -> dict[str, An
         for step in job["steps"]:
             if "uses" in step:
                 step["uses"] = _own(step["uses"], origin, "$/")
+        job["steps"] = _with_own_token(job["steps"])
         described = {
             "job": name,
             "workflow": origin.workflow_ref,
             "sha": origin.sha,
+            "permissions": job.get("permissions", workflow.get("permissions")),
             "id_token": grants_id_token(job.get("permissions", workflow.get("permissions"))),
         }
         begin, end = _hooks(described, environment, group)
@@ -73,7 +78,7 @@ def sanitise_action(action: dict[str, Any], origin: Origin) -> dict[str, Any]:
     for step in action.get("runs", {}).get("steps", []):
         if "uses" in step:
             step["uses"] = _own(step["uses"], origin, "$/")
-    return action
+    return dict(_with_own_token(action))
 
 
 def written(content: Mapping[str, Any]) -> str:
@@ -106,6 +111,17 @@ def excess(job: Mapping[str, Any], workflow: Mapping[str, Any], called: Mapping[
                     f" but is only allowed '{scope}: {granted.get(scope, 'none')}'."
                 )
     return ""
+
+
+def _with_own_token(value: Any) -> Any:
+    """A file's content in which `github.token` is the job's: act has one for all jobs of a run."""
+    if isinstance(value, dict):
+        return {name: _with_own_token(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_with_own_token(item) for item in value]
+    if isinstance(value, str):
+        return EMBEDDED.sub(lambda found: TOKEN.sub("env.ACT_VISIT", found[0]), value)
+    return value
 
 
 def _own(uses: str, origin: Origin, *prefixes: str) -> str:

@@ -31,8 +31,8 @@ def render(text: str, contexts: Mapping[str, Any]) -> str:
 def evaluate(expression: str, contexts: Mapping[str, Any]) -> Any:
     """Return the value of an expression, given the contexts (`github`, `inputs`, `vars`) by name.
 
-    A missing property is None. Raises ValueError for an invalid expression, and for a context or
-    function that does not exist before a run.
+    Names match in any case, as on GitHub. A missing property is None. Raises ValueError for an
+    invalid expression, and for a context or function that does not exist before a run.
     """
     reader = _Reader(_tokens(expression), contexts)
     value = reader.either()
@@ -118,9 +118,9 @@ class _Reader:
             return LITERALS[value]
         if self._take("("):
             return self._inside(self._called(value))
-        if value not in self._contexts:
+        if (context := _named(self._contexts, value)) is None:
             raise ValueError(f"the context {value} is not known before a run")
-        return self._inside(self._contexts[value])
+        return self._inside(context)
 
     def _called(self, name: str) -> Any:
         arguments = []
@@ -128,9 +128,9 @@ class _Reader:
             arguments.append(self.either())
             if self.value != ")":
                 self._expect(",")
-        if name not in FUNCTIONS:
+        if (function := _named(FUNCTIONS, name)) is None:
             raise ValueError(f"{name}() is not known before a run")
-        return FUNCTIONS[name](*arguments)
+        return function(*arguments)
 
     def _inside(self, value: Any) -> Any:
         """Return the value of the properties and indices that follow a value."""
@@ -147,7 +147,7 @@ class _Reader:
             if isinstance(value, list) and isinstance(key, int):
                 value = value[key] if key < len(value) else None
             else:
-                value = value.get(key) if isinstance(value, Mapping) else None
+                value = _named(value, key) if isinstance(value, Mapping) else None
 
     def _take(self, sign: str) -> bool:
         if self._tokens[0] != ("sign", sign):
@@ -158,6 +158,27 @@ class _Reader:
     def _expect(self, sign: str) -> None:
         if not self._take(sign):
             raise ValueError(f"{sign!r} is missing in an expression")
+
+
+def _named(values: Mapping[str, Any], name: Any) -> Any:
+    """The value with a name in any case of its letters; None where there is none."""
+    if name in values:
+        return values[name]
+    wanted = spelled(name).lower()
+    return next((value for key, value in values.items() if key.lower() == wanted), None)
+
+
+def _format(text: str, *values: Any) -> str:
+    """A text with `{0}` replaced by the first value, and `{{` and `}}` by single braces."""
+
+    def replaced(found: re.Match[str]) -> str:
+        if found[0] in ("{{", "}}"):
+            return found[0][0]
+        if not found[1] or int(found[1]) >= len(values):
+            raise ValueError(f"format() has no value for {found[0]!r} in {text!r}")
+        return spelled(values[int(found[1])])
+
+    return re.sub(r"\{\{|\}\}|\{(\d+)\}|[{}]", replaced, text)
 
 
 def _same(left: Any, right: Any) -> bool:
@@ -194,9 +215,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "contains": _contains,
     "startsWith": lambda text, start: spelled(text).lower().startswith(spelled(start).lower()),
     "endsWith": lambda text, end: spelled(text).lower().endswith(spelled(end).lower()),
-    "format": lambda text, *values: re.sub(
-        r"\{(\d+)\}", lambda found: spelled(values[int(found[1])]), text
-    ),
+    "format": _format,
     "join": lambda values, by=",": by.join(map(spelled, values)),
     "toJSON": lambda value: json.dumps(value, indent=2),
     "fromJSON": json.loads,

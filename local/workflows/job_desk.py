@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from local.github.hub import BOT, Hub
+from local.github.hub import BOT, Access, Hub
 from local.github.oidc import Job
 from local.workflows.runs import Run
 from local.workflows.turns import Turns
@@ -47,8 +47,9 @@ class JobDesk:
     def begin(self, run: Run, report: Mapping[str, Any], url: str) -> dict[str, Any]:
         """Return whether a job may begin. A waiting job asks again with the `token` of the answer.
 
-        `report` contains the values that job.py sends, and `url` is the page of the run. With the
-        token, the job may also request OIDC tokens if `id_token` of the answer is true.
+        `report` contains the values that job.py sends, and `url` is the page of the run. The token
+        is also that of the job for the API, with the permissions of the job. With it, the job
+        requests OIDC tokens if `id_token` of the answer is true.
         """
         with self._lock:
             visit = self._visits.get(report.get("token", "")) or self._arrive(run, report)
@@ -62,10 +63,12 @@ class JobDesk:
         """Record the result of a job: `status` is success, failure or cancelled."""
         with self._lock:
             visit = self._visits.pop(token, None)
+            self._hub.tokens.pop(token, None)
             if visit is None:
                 return
             self._turns.leave(visit.group, token)
             if visit.deployment:
+                status = visit.run.ending(status)
                 state = status if status in ("success", "failure") else "error"
                 self._report(visit, state, url, environment_url)
 
@@ -109,6 +112,7 @@ class JobDesk:
             records=report["deployment"],
         )
         self._visits[visit.token] = visit
+        self._hub.tokens[visit.token] = Access(BOT, not run.event.from_fork, report["permissions"])
         if group:
             gone = self._turns.join(
                 group, visit.token, patient=report["patient"], cancel=report["cancel"]

@@ -56,7 +56,6 @@ class Runner:
         self._turns = Turns()
         self.desk = JobDesk(hub, self._turns, self.cancel)
         self._processes: dict[int, subprocess.Popen[str]] = {}
-        self._cancelled: set[int] = set()
         self._threads: list[threading.Thread] = []
         self._lock = threading.RLock()
         self._changed = threading.Condition()
@@ -112,23 +111,30 @@ class Runner:
         return [run.id for run in made]
 
     def cancel(self, number: int) -> None:
-        """Cancel a run."""
-        with self._lock:
-            if self.runs[number].status == COMPLETED:
-                return
-            self._cancelled.add(number)
-            process = self._processes.get(number)
-        if process:
-            act.stop(process)
-        with self._changed:
-            self._changed.notify_all()
+        """Begin to cancel a run: its steps get the time that GitHub gives them."""
+        if process := self._cancel(number):
+            threading.Thread(target=act.cancel, args=(process,), daemon=True).start()
 
     def stop(self) -> None:
-        """Cancel all runs, and wait for their end."""
+        """End all runs at once, and wait for their end."""
         for number in list(self.runs):
-            self.cancel(number)
+            self._cancel(number)
+            if process := self._processes.get(number):
+                act.stop(process)
         for thread in list(self._threads):
             thread.join()
+
+    def _cancel(self, number: int) -> subprocess.Popen[str] | None:
+        """Record that a run is cancelled. Return the process of act if it runs."""
+        with self._lock:
+            run = self.runs[number]
+            if run.status == COMPLETED or run.is_cancelled:
+                return None
+            run.is_cancelled = True
+            process = self._processes.get(number)
+        with self._changed:
+            self._changed.notify_all()
+        return process
 
     def page(self, run: Run) -> str:
         """Return the address of a run's page."""
@@ -216,13 +222,9 @@ class Runner:
         try:
             with self._changed:
                 self._changed.wait_for(
-                    lambda: (
-                        not group
-                        or run.id in self._cancelled
-                        or self._turns.has(group, str(run.id))
-                    )
+                    lambda: not group or run.is_cancelled or self._turns.has(group, str(run.id))
                 )
-            if run.id in self._cancelled:
+            if run.is_cancelled:
                 self._finish(run, "cancelled", "")
             else:
                 self._execute(run)
@@ -261,7 +263,7 @@ class Runner:
     def _act(self, run: Run, task: act.Task) -> None:
         """Run act for a run, unless it was cancelled."""
         with self._lock:
-            if run.id in self._cancelled:
+            if run.is_cancelled:
                 self._finish(run, "cancelled", "")
                 return
             self._processes[run.id] = process = act.start(task)
@@ -278,7 +280,7 @@ class Runner:
             except BaseException:
                 act.stop(process)
                 raise
-        if run.id in self._cancelled:
+        if run.is_cancelled:
             self._finish(run, "cancelled", "")
         elif code < 0 or (code and "failure" not in run.jobs.values()):
             lost = f"The runner (act) {end(code)} before its jobs had ended"

@@ -53,7 +53,8 @@ class Run:
     `status` is queued, waiting (for an approval), in_progress or completed. The `conclusion` of a
     completed run is success, failure, cancelled or startup_failure. `jobs` contains the conclusion
     of each job, and `outputs` the outputs of steps by job. `lends_id_token` says whether called
-    workflows without declared permissions may request OIDC tokens. The log is `folder / "log.txt"`.
+    workflows without declared permissions may request OIDC tokens. `is_cancelled` is set when
+    somebody cancels the run. The log is `folder / "log.txt"`.
     """
 
     id: int
@@ -64,6 +65,7 @@ class Run:
     title: str
     folder: Path
     lends_id_token: bool = False
+    is_cancelled: bool = False
     status: str = "queued"
     conclusion: str | None = None
     created_at: str = field(default_factory=now)
@@ -89,13 +91,17 @@ class Run:
         """Set the status of the run."""
         self.status, self.conclusion, self.updated_at = status, conclusion, now()
 
+    def ending(self, result: str) -> str:
+        """Return the conclusion of a job: act reports a cancelled job as failed."""
+        return "cancelled" if self.is_cancelled and result == "failure" else result
+
     def note(self, entry: Mapping[str, Any]) -> str:
         """Record a line that act printed as JSON. Return the text for people, if it has one."""
         job = str(entry.get("job", "")).removeprefix(f"{self.name}/")
         job = job.replace(f"/{self.name}/", " / ").strip()
         command = entry.get("command")
         if "jobResult" in entry:
-            self.jobs[job] = entry["jobResult"]
+            self.jobs[job] = self.ending(entry["jobResult"])
         elif command == "summary":
             self._summarise(job, entry["stepID"], entry["content"])
         elif command in ("error", "warning", "notice"):

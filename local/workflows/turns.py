@@ -6,6 +6,9 @@ https://docs.github.com/en/actions/how-tos/write-workflows/choose-when-workflows
 import threading
 from dataclasses import dataclass
 
+WAITING = 100
+"""Places behind the one whose turn it is. GitHub cancels those who come when all are taken."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -27,12 +30,15 @@ class Turns:
         """Join the queue once. Return the holders to cancel.
 
         These are the waiting holders that are not patient and, with `cancel`
-        (`cancel-in-progress`), the holder that has the turn.
+        (`cancel-in-progress`), the holder that has the turn. If the queue is full, the new holder
+        is one of them.
         """
         with self._lock:
             queue = self._queues.setdefault(group, [])
             if any(place.holder == holder for place in queue):
                 return []
+            if patient and len(queue) > WAITING:
+                return [holder]
             gone = [place for place in queue[1:] if not place.patient]
             gone += queue[:1] if cancel else []
             self._queues[group] = [place for place in queue if place not in gone]

@@ -55,7 +55,13 @@ class ChangeSets:
             if existing["Status"] == "FAILED":  # the cause may not exist any more
                 self.delete(declared.name, change_set_id)
                 change_set_id = self._create(declared, decision, name)
-        change_set = self._computed(declared.name, change_set_id)
+        try:
+            change_set = self._computed(declared.name, change_set_id)
+        except Exception:
+            raise
+        except BaseException:  # the command is interrupted
+            self._discard(declared.name, change_set_id, is_new=stack is None)
+            raise
         if change_set["Status"] == "FAILED" and not is_empty(change_set):
             self.delete(declared.name, change_set_id)
             if stack is None:
@@ -104,6 +110,17 @@ class ChangeSets:
             # stack. An empty stack that remains is harmless: the next change set uses it.
             if meaning(error) is not Meaning.DENIED:
                 raise
+
+    def _discard(self, stack: str, change_set_id: str, *, is_new: bool) -> None:
+        """Delete a change set, and the empty stack of a new one, after it is computed.
+
+        CloudFormation does not delete a change set before.
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DeleteChangeSet.html
+        """
+        change_set = self._computed(stack, change_set_id)
+        self.delete(stack, change_set_id)
+        if is_new:
+            self.delete_empty_stack(change_set)
 
     def _create(self, declared: DeclaredStack, decision: Decision, name: str) -> str:
         with validation_errors(declared.name):

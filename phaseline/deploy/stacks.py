@@ -65,7 +65,15 @@ class Stacks:
             self._change_sets.delete(declared.name, change_set["ChangeSetId"])
             return StackResult(declared.name, "none", outputs=_outputs(stack) if stack else {})
         self._change_sets.execute(change_set)
-        self._events.follow(change_set, marker)
+        try:
+            self._events.follow(change_set, marker)
+        except Exception:
+            raise
+        except BaseException as interruption:
+            interruption.add_note(
+                f"CloudFormation continues to {decision.action} the stack {declared.name}"
+            )
+            raise
         outputs = self.outputs(change_set["StackId"])
         return StackResult(declared.name, decision.action, changes(change_set), outputs)
 

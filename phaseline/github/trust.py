@@ -119,12 +119,17 @@ def by_name(role_arn: str, claims: Mapping[str, str]) -> list[ExpectedClaim]:
     ]
 
 
+def without_variable(name: str) -> str:
+    """Return the remedy for a job without a variable of the repository or environment."""
+    return f"Set the variable {name}: docs/setup.md describes its value."
+
+
 def without_role(claims: Mapping[str, str]) -> str:
     """Return the remedy for a job without a role, which depends on its workflow file."""
     file = claims.get("job_workflow_ref", "").partition("@")[0].rpartition("/")[2]
     for purpose, files in WORKFLOWS.items():
         if file in files:
-            return f"Set the variable {VARIABLES[purpose]}: docs/setup.md describes its value."
+            return without_variable(VARIABLES[purpose])
     return "Give the role's ARN: docs/workflows.md lists the variables that hold one."
 
 

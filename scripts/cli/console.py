@@ -22,7 +22,8 @@ import click
 
 from phaseline.errors import InputError, PhaselineError, RemoteCallError
 from phaseline.github import markdown
-from scripts.cli import secrets, streams
+from scripts.cli import interruption, secrets, streams
+from scripts.cli.interruption import Interrupted
 from scripts.cli.streams import inert
 from scripts.github import job
 
@@ -68,7 +69,8 @@ class Console:
         """Print the number, the title and the duration of the code inside.
 
         Print a line every HEARTBEAT seconds, and at the end the result that the code sets on the
-        step. A step that raises an error has failed.
+        step. A step that raises an error has failed; an interruption
+        notes the step and those before it.
         """
         step = ConsoleStep(title)
         self.steps.append(step)
@@ -84,6 +86,11 @@ class Console:
             outcome, style = "done in", "green"
             if step.result:
                 self.progress(f"  {step.result}")
+        except Interrupted as interrupted:
+            step.result, outcome = "interrupted", "interrupted after"
+            done = ", ".join(f'"{earlier.step}"' for earlier in self.steps[:-1])
+            interrupted.add_note(f'in the step "{title}"{done and f", after {done}"}')
+            raise
         except BaseException:
             step.result = "failed"
             raise
@@ -135,6 +142,7 @@ def run(command: click.Command) -> None:
     """
     if COMPLETION not in os.environ:  # a shell reads completions, and they are bytes
         streams.replace()
+        interruption.process.listen()
     failure = _failure_of(command)
     report(failure, sys.stderr, os.environ)
     sys.exit(failure.exit_code)
@@ -151,6 +159,8 @@ def _failure_of(command: click.Command) -> PhaselineError:
         sys.exit(command.main(prog_name=name, complete_var=COMPLETION, standalone_mode=False) or 0)
     except PhaselineError as error:
         return error
+    except Interrupted as interrupted:
+        return interrupted.error()
     except (ClientError, BotoCoreError) as error:
         from scripts.cli.aws_errors import translated  # slow to import, and rarely needed
 

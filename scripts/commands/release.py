@@ -17,7 +17,8 @@ document (--type and --document-version).
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -27,6 +28,7 @@ from phaseline.algorithms.names import TYPES
 from phaseline.errors import PhaselineError
 from scripts.cli.aws_errors import translated
 from scripts.cli.console import Console, json_option
+from scripts.cli.interruption import Interrupted
 from scripts.cli.options import (
     ALL,
     document_version_option,
@@ -67,19 +69,32 @@ def command(
     record = Journal(environment, title, console.steps)
     release = ReleaseFlow(services, console, record, make, timeout)
     try:
-        if dry_run:
-            release.preview()
-        else:
-            release.run()
+        with _recorded(record):
+            if dry_run:
+                release.preview()
+            else:
+                release.run()
+    except (PhaselineError, ClientError, BotoCoreError, Interrupted) as error:
+        if isinstance(error, Interrupted) and not dry_run:
+            error.add_note(record.continues)
+        if record.outcome in {journal.FAILED, journal.INTERRUPTED} and not dry_run:
+            console.progress(f"  Slack: {release.report(error).note}")
+        raise
+    console.result(record.data(), record.lines())
+
+
+@contextmanager
+def _recorded(record: Journal) -> Iterator[None]:
+    """Write the journal to the job however the code inside ends, and before Slack is told: GitHub
+    kills a cancelled step after ten seconds."""
+    try:
+        yield
     except (PhaselineError, ClientError, BotoCoreError) as error:
         record.fail(error if isinstance(error, PhaselineError) else translated(error))
-        if record.outcome == journal.FAILED and not dry_run:
-            console.progress(f"  Slack: {release.report(error).note}")
         raise
     finally:
         job.write_summary(os.environ, record.markdown())
         job.write_outputs(os.environ, record.outputs())
-    console.result(record.data(), record.lines())
 
 
 def _subject_of(

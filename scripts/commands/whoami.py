@@ -25,6 +25,7 @@ from scripts.cli.options import ROLE_ARN, Assignment
 from scripts.github import job
 
 URL, TOKEN = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
+REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 TIMEOUT = 10.0
 ROLE_NAME = "the role's name"
 """The source of claims if the trust policy cannot be read. It does not name the repository."""
@@ -48,6 +49,10 @@ def command(role_arn: str, expected: tuple[tuple[str, str], ...], as_json: bool)
     if not role_arn:
         raise ConfigurationError(
             "the role to assume", "its ARN is empty", trust.without_role(claims)
+        )
+    if not any(map(os.environ.get, REGIONS)):
+        raise ConfigurationError(
+            "the Region", f"{REGIONS[0]} is not set", trust.without_variable(REGIONS[0])
         )
     with console.step("Read the claims that the role expects"):
         expected_claims, source = expected_by(role_arn, claims)

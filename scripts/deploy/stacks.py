@@ -4,7 +4,7 @@ import time
 
 from phaseline.deploy.stack_status import Event
 from phaseline.deploy.stacks import Stacks
-from scripts.cli import aws
+from scripts.cli import aws, interruption
 from scripts.cli.console import Console
 
 
@@ -13,7 +13,7 @@ def make_stacks(console: Console, timeout: float) -> Stacks:
     return Stacks(
         aws.client("cloudformation"),
         clock=time.monotonic,
-        sleep=time.sleep,
+        sleep=interruption.process.sleep,
         progress=lambda event: console.progress(_line(event)),
         limit=timeout,
     )

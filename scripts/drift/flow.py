@@ -23,7 +23,7 @@ from phaseline.drift.report import Failure, Report, together
 from phaseline.errors import DriftError, PhaselineError, RemoteCallError
 from phaseline.slack import rendering
 from scripts import slack
-from scripts.cli import aws, invocation
+from scripts.cli import aws, interruption, invocation
 from scripts.cli.console import Console
 from scripts.deploy import templates
 from scripts.drift import report_text
@@ -92,7 +92,7 @@ class DriftCheck:
         check = InfrastructureCheck(
             Deployed(self.services.name, self.declared, clients, templates.read),
             clock=time.monotonic,
-            sleep=time.sleep,
+            sleep=interruption.process.sleep,
             limit=self.timeout,
             selected=self.selected or EVERY,
         )

@@ -21,6 +21,7 @@ from phaseline.slack import rendering
 from scripts import slack
 from scripts.cli import invocation
 from scripts.cli.console import Console
+from scripts.cli.interruption import Interrupted
 from scripts.release import invalidation, journal, pipeline
 from scripts.release.follow import follow
 from scripts.release.journal import Differences, Journal
@@ -31,6 +32,8 @@ VERIFY_TIMEOUT = 600.0
 """Seconds to wait until visitors are served the publication, after the cache was invalidated."""
 PIPELINE = "Pipeline"
 """The step whose failure the pipeline reports to Slack itself."""
+INTERRUPTED = "slack#interrupted"
+"""The claim of a message about an interruption of the command that followed an execution."""
 UNVERIFIED = "slack#unverified"
 """The claim of a message about an execution that succeeded, but whose release was not verified."""
 
@@ -211,14 +214,14 @@ class ReleaseFlow:
             at = times.instant(datetime.now(UTC))
             self.services.lives.record(live.of(manifest, number, at))
 
-    def report(self, error: Exception | None) -> slack.PostResult:
+    def report(self, error: Exception | Interrupted | None) -> slack.PostResult:
         """Report to Slack how the release ended, unless the pipeline's messages do."""
         record = self.journal
         request = next(iter(record.moves), None)
         message = rendering.reported(
             environment=record.environment,
             succeeded=error is None,
-            title=record.request if error is None else f"{record.request} failed",
+            title=f"{record.request}{_ending(error)}",
             what=record.sentence,
             facts={
                 "Who": request.who if request else None,
@@ -231,7 +234,9 @@ class ReleaseFlow:
             },
         )
         claim = slack.PUBLISHED
-        if error is not None:
+        if isinstance(error, Interrupted):
+            claim = INTERRUPTED
+        elif error is not None:
             of_pipeline = isinstance(error, DeploymentError) and record.steps[-1].step == PIPELINE
             claim = slack.FAILED if of_pipeline else UNVERIFIED
         return slack.post(
@@ -241,6 +246,12 @@ class ReleaseFlow:
             claim=claim,
             revisions=[(subject.type, subject.revision) for subject in record.subjects],
         )
+
+
+def _ending(error: Exception | Interrupted | None) -> str:
+    if error is None:
+        return ""
+    return " was interrupted" if isinstance(error, Interrupted) else " failed"
 
 
 def _is_shown(subject: Subject, versions: Mapping[str, str]) -> bool:

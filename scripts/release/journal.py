@@ -64,6 +64,15 @@ class Journal:
         self.outcome = REFUSED if isinstance(error, RefusedError | InputError) else FAILED
 
     @property
+    def continues(self) -> str:
+        """What continues after an interruption, as a note."""
+        if self.execution:
+            return f"the pipeline execution {self.execution} continues without this command"
+        if any(subject.changed for subject in self.subjects):
+            return "the new document version starts the pipeline without this command"
+        return "no pipeline execution is followed yet"
+
+    @property
     def seconds(self) -> float:
         return self.clock() - self._started
 
@@ -82,6 +91,7 @@ class Journal:
             ALREADY_DONE: "already done, visitors are served it",
             SUPERSEDED: "visitors are served a newer version",
             DRY_RUN: "dry run, nothing was changed",
+            INTERRUPTED: f"interrupted; {self.continues}",
         }
         return f"{changes}: {endings.get(self.outcome, self.outcome)}"
 

@@ -4,11 +4,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 import yaml
 
+from local.workflows.expressions import evaluate
 from scripts.__main__ import main
 from scripts.github.changelog import VERSION, Version
 from tests import templates
@@ -97,6 +99,13 @@ BAD: list[tuple[Rule, str, str]] = [
         rules.commands,
         "requires --environment",
         JOB + "    steps: [{run: python -m scripts deploy --dry-run}]\n",
+    ),
+    (rules.addressed, "without an address", JOB + "    environment: {name: x}\n"),
+    (rules.addressed, "without an address", JOB + "    environment: x\n"),
+    (
+        rules.interruptible,
+        "does not reach",
+        JOB + "    steps: [{run: 'cd x\npython -m scripts deploy'}]\n",
     ),
     (rules.commands, "no target", JOB + "    steps: [{run: make peace}]\n"),
     (rules.described, "describes x of the inputs", CALL % "x: {type: string}"),
@@ -342,6 +351,49 @@ def test_workflow_starts_on_the_event_that_the_listener_sends() -> None:
     template = templates.load("listener")
     sent = template["Parameters"]["DispatchEventType"]["Default"]
     assert on == {"repository_dispatch": {"types": [sent]}}
+
+
+@pytest.mark.parametrize(
+    ("payload", "chosen"),
+    [
+        ({"schema": 1, "environment": "production"}, "release"),
+        ({"schema": 2, "environment": "production"}, "refuse"),
+        ({"environment": "production"}, "refuse"),
+        ({"schema": 1, "environment": "unknown"}, "refuse"),
+        ({}, "refuse"),
+    ],
+)
+def test_payload_of_another_schema_or_environment_is_refused(
+    payload: dict[str, Any], chosen: str
+) -> None:
+    """Exactly one job of the workflow runs."""
+    known = {"github": {"event": {"client_payload": payload}}, "vars": {}}
+    assert _chosen("on-version-tested.yml", known) == [chosen]
+
+
+@pytest.mark.parametrize(
+    ("environment", "repair", "chosen"),
+    [
+        ("", True, ["refuse", "repair"]),  # a job is skipped if one that it needs is skipped
+        ("", False, ["check"]),
+        ("demo", True, ["check", "repair"]),
+        ("demo", False, ["check"]),
+    ],
+)
+def test_repair_without_an_environment_is_refused(
+    environment: str, repair: bool, chosen: list[str]
+) -> None:
+    """It would check every environment, repair none and succeed."""
+    known = {"inputs": {"environment": environment, "repair": repair}}
+    assert _chosen("drift.yml", known) == chosen
+    assert FILES[".github/workflows/drift.yml"].jobs["repair"]["needs"] == "check"
+
+
+def _chosen(workflow: str, known: dict[str, Any]) -> list[str]:
+    """Return the jobs of a workflow whose conditions hold."""
+    jobs = FILES[f".github/workflows/{workflow}"].jobs.items()
+    conditions = {name: job["if"].removeprefix("${{").removesuffix("}}") for name, job in jobs}
+    return [name for name, condition in conditions.items() if evaluate(condition, known)]
 
 
 def test_updates_are_grouped_and_wait_a_week() -> None:

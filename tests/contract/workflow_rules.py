@@ -168,6 +168,29 @@ def commands(file: File, _: Files) -> Iterator[str]:
                 yield f"make has no target {target}"
 
 
+def interruptible(file: File, _: Files) -> Iterator[str]:
+    """A command that ends a script replaces the shell, which would not pass on a signal.
+
+    https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-cancellation
+    """
+    for step in file.steps:
+        last = step.get("run", "").strip().rpartition("\n")[2]
+        if COMMAND.search(last) and not last.startswith("exec python "):
+            yield f"a cancelled run does not reach the command in {last!r}"
+
+
+def addressed(file: File, _: Files) -> Iterator[str]:
+    """A deployment on GitHub has an address, which no job without one replaces.
+
+    https://docs.github.com/en/actions/how-tos/write-workflows/choose-what-workflows-do/deploy-to-environment
+    """
+    for name, job in file.jobs.items():
+        environment = job.get("environment")
+        given = environment if isinstance(environment, dict) else {}
+        if environment and not given.get("url") and given.get("deployment") != "false":
+            yield f"job {name} is a deployment without an address"
+
+
 def _options(command: click.Command, name: str, rest: str, env: Mapping[str, str]) -> Iterator[str]:
     options = [one for one in command.params if isinstance(one, click.Option)]
     flags = {word.partition("=")[0] for word in shlex.split(rest) if word.startswith("--")}
@@ -264,6 +287,8 @@ RULES: tuple[Rule, ...] = (
     shielded,
     identified,
     commands,
+    interruptible,
+    addressed,
     described,
     used,
     called,

@@ -12,6 +12,7 @@ from local.demo.demo import BROKEN_BUILD
 from local.system import System, control, frontend, website
 from phaseline.aws.dynamodb import plain
 from phaseline.deploy.plan import STACKS
+from tests.standins.conftest import call
 from tests.system.conftest import promote
 from tests.waiting import eventually
 from tests.workflows.conftest import (
@@ -23,6 +24,7 @@ from tests.workflows.conftest import (
     propose,
     review,
     settle,
+    started_by_hand,
     succeeded,
     turn,
     versions,
@@ -158,7 +160,7 @@ def test_refused_parameter_changes_nothing(system: System) -> None:
     assert stacks(system) == before
 
     run = succeeded(pushed(system, PARAMETERS, good))
-    assert [found for found, _ in deployments(system, run)] == ["success"] * 3
+    assert deployments(system, run) == []
 
 
 def test_failing_stack_is_named_and_rolled_back(system: System, algorithm: str) -> None:
@@ -168,18 +170,18 @@ def test_failing_stack_is_named_and_rolled_back(system: System, algorithm: str) 
         stacks(system),
         website.manifest(system),
     )
-    wrong = good.replace("ExecutionMode: QUEUED", "ExecutionMode: SOMETIMES")
+    wrong = good.replace("ExecutionMode: SUPERSEDED", "ExecutionMode: SOMETIMES")
 
     run = failed(
         pushed(system, PIPELINE, wrong),
         *("phaseline-demo-pipeline", "UPDATE_ROLLBACK_COMPLETE", "AWS::CodePipeline::Pipeline"),
         *("must be one of QUEUED", "Correct the cause and deploy again"),
     )
-    assert [found for found, _ in deployments(system, run)] == ["success", "success", "failure"]
+    assert deployments(system, run) == []  # they would replace the release's address
     kept = [name for name in before if name != "phaseline-demo-pipeline"]
     assert {name: stacks(system)[name] for name in kept} == {name: before[name] for name in kept}
     pipeline = system.client("codepipeline").get_pipeline(name=system.pipeline)["pipeline"]
-    assert pipeline["executionMode"] == "QUEUED"
+    assert pipeline["executionMode"] == "SUPERSEDED"
 
     succeeded(pushed(system, PIPELINE, good))
     settle(system)
@@ -200,6 +202,27 @@ def test_refused_approval_ends_the_run(system: System, algorithm: str) -> None:
     assert "Assumed arn:" not in Path(ended["log"]).read_text()
     assert deployments(system, ended) == []
     assert state(system, algorithm) == before
+
+
+def test_cancelled_release_says_what_continues(system: System, algorithm: str) -> None:
+    """The command says that it was interrupted and what continues, and AWS releases the version."""
+    eventually(lambda: not unfinished(system, algorithm))
+    shown, wanted = versions(system, algorithm)
+    number = started_by_hand(system, "promote", algorithm, wanted)
+    log = Path(call(f"{system.github_url}/_phaseline/runs/{number}").json()["log"])
+    eventually(lambda: "[3/6] Pipeline" in log.read_text())
+    automation.call(system, "POST", f"/actions/runs/{number}/cancel")
+    run = automation.ended(system, "promote.yml", after=number - 1)
+
+    assert run["conclusion"] == "cancelled", log.read_text()
+    (message,) = [note["message"] for note in run["annotations"] if note["level"] == "error"]
+    assert 'interrupted by SIGINT; in the step "Pipeline", after "Metadata", "Pipel' in message
+    assert "continues without this command" in message
+    assert "**interrupted** after" in run["summary"]
+    assert "| Pipeline | interrupted |" in run["summary"]
+    assert "interrupted" in {values.get("outcome") for values in run["outputs"].values()}
+    eventually(lambda: versions(system, algorithm) == (wanted, shown))
+    settle(system)
 
 
 def test_release_succeeds_without_slack(system: System, algorithm: str) -> None:

@@ -189,15 +189,56 @@ def test_jobs_of_a_group_take_turns(hub: GitHub, tmp_path: Path) -> None:
     assert (written, len(written)) == (sorted(written), 6)
 
 
-def test_cancelled_run_ends_at_once(hub: GitHub, tmp_path: Path) -> None:
-    """A cancelled run ends with all that it started, and gives up its turn."""
-    text = (SLOW % ", queue: max").replace("sleep 0.4", "sleep 60").replace("$TIMES", "t")
-    hub.add(NAME, {workflow("slow.yml"): text}, tmp_path / "files")
-    number = start(hub, "slow.yml", environment="demo")
-    eventually(lambda: "sleep 60" in Path(seen(hub, number)["log"]).read_text())
+CANCELLED = """\
+on: workflow_dispatch
+concurrency: group
+jobs:
+  long:
+    runs-on: ubuntu-24.04
+    steps:
+      - shell: bash
+        run: |
+          cat > wait.py <<'END'
+          import signal, sys, time
+          def interrupted(number, frame):
+              signal.signal(signal.SIGINT, signal.SIG_IGN)
+              sys.exit(f"cleaned up after {signal.Signals(number).name}")
+          signal.signal(signal.SIGINT, interrupted)
+          print("it waits", flush=True)
+          time.sleep(600)
+          END
+          exec python wait.py
+      - run: echo "not reached"
+      - if: always()
+        run: echo "always=ran" >> $GITHUB_OUTPUT
+  short:
+    runs-on: ubuntu-24.04
+    steps: [{run: "true"}]
+  after:
+    needs: long
+    runs-on: ubuntu-24.04
+    steps: [{run: "true"}]
+"""
+
+
+def test_cancelled_run_lets_its_steps_clean_up(hub: GitHub, tmp_path: Path) -> None:
+    """A step's process gets SIGINT, steps with always() run, and a job that has ended stays."""
+    hub.add(NAME, {workflow("long.yml"): CANCELLED}, tmp_path / "files")
+    hub.api("/actions/workflows/long.yml/dispatches", {"ref": "main"})
+    number = hub.api("/actions/runs").json()["workflow_runs"][0]["id"]
+    eventually(lambda: "it waits" in Path(seen(hub, number)["log"]).read_text())
+    eventually(lambda: seen(hub, number)["jobs"].get("short"))
 
     assert hub.api(f"/actions/runs/{number}/cancel", {}).status == 202
-    assert hub.run()["conclusion"] == "cancelled"
+    run = hub.run()
+    assert run["conclusion"] == "cancelled"
+    log = Path(run["log"]).read_text()
+    assert "cleaned up after SIGINT" in log
+    assert "long: not reached" not in log
+    assert run["outputs"]["long"] == {"always": "ran"}
+    assert run["jobs"]["short"] == "success"
+    assert run["jobs"]["long"] == "cancelled"
+    assert run["jobs"].get("after", "skipped") == "skipped"
     assert hub.api(f"/actions/runs/{number}/cancel", {}).status == 409
 
 
@@ -325,6 +366,19 @@ def test_job_writes_a_comment(hub: GitHub, tmp_path: Path) -> None:
     (comment,) = hub.api("/issues/1/comments").json()
     assert comment["body"] == "variable: blue"
     assert comment["user"]["login"] == "github-actions[bot]"
+
+
+def test_job_without_a_permission_is_refused(hub: GitHub, tmp_path: Path) -> None:
+    """A missing permission fails here, and not first on GitHub."""
+    text = COMMENT.replace("pull-requests: write", "pull-requests: read, contents: write")
+    hub.add(NAME, {workflow("comment.yml"): text, "a": "a\n"}, tmp_path / "files")
+    branch(hub, NAME, {"a": "b\n"})
+    hub.api("/pulls", {"title": "Change a", "head": "topic", "base": "main"})
+
+    run = hub.run()
+    assert run["conclusion"] == "failure"
+    assert "Resource not accessible by integration" in Path(run["log"]).read_text()
+    assert hub.api("/issues/1/comments").json() == []
 
 
 def test_fork_has_neither_rights_nor_variables(hub: GitHub, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def test_push_deploys_every_stack(system: System) -> None:
     assert system.outputs.keys() == stacks
     run = automation.ended(system, "deploy.yml")
     assert set(run["jobs"].values()) == {"success"}
-    assert [state for state, _ in deployments(system, run)] == ["success"] * 3
+    assert deployments(system, run) == []  # they would replace the release's address
 
 
 def test_a_tested_version_is_released(system: System) -> None:

@@ -1,6 +1,7 @@
 """Changes of stacks, with a CloudFormation that answers by a script."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -327,3 +328,49 @@ def test_change_set_has_another_name_after_an_update(scripted: Scripted) -> None
     assert change_set_name(DECLARED, dict(stack), "deploy") == names[1]  # type: ignore[arg-type]
     assert change_set_name(DECLARED, shell, "deploy") == names[0]
     assert all(len(name) <= 128 for name in names)
+
+
+class Interrupted(BaseException):
+    """An interruption of the command."""
+
+
+def interrupted(stacks: Stacks) -> Stacks:
+    """Return stacks whose first sleep is interrupted, and whose later ones are not."""
+    raised: list[bool] = []
+
+    def sleep(_: float) -> None:
+        if not raised:
+            raised.append(True)
+            raise Interrupted
+
+    return replace(stacks, sleep=sleep)
+
+
+@pytest.mark.parametrize("run", [Stacks.preview, Stacks.deploy])
+def test_interruption_deletes_the_change_set_once_it_is_computed(
+    scripted: Scripted, run: Callable[[Stacks, DeclaredStack], Any]
+) -> None:
+    """The empty stack that CloudFormation created to hold it is deleted, too."""
+    scripted.settled(None)
+    scripted.create("CREATE")
+    scripted.describe("CREATE_IN_PROGRESS")
+    scripted.describe("CREATE_IN_PROGRESS")
+    scripted.describe()
+    scripted.delete()
+    scripted.find("REVIEW_IN_PROGRESS")
+    scripted.stub.add_response("list_change_sets", {"Summaries": []})
+    scripted.stub.add_response("delete_stack", {}, {"StackName": STACK_ID})
+    with pytest.raises(Interrupted):
+        run(interrupted(scripted.stacks), DECLARED)
+
+
+def test_interruption_says_that_cloudformation_continues(scripted: Scripted) -> None:
+    """An executed change set is not undone."""
+    scripted.settled("UPDATE_COMPLETE")
+    scripted.create("UPDATE")
+    scripted.describe()
+    scripted.execute()
+    scripted.events([event("old", NAME, "UPDATE_COMPLETE")])
+    with pytest.raises(Interrupted) as caught:
+        interrupted(scripted.stacks).deploy(DECLARED)
+    assert caught.value.__notes__ == [f"CloudFormation continues to update the stack {NAME}"]

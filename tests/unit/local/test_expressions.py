@@ -35,6 +35,10 @@ CONTEXTS: dict[str, Any] = {
         ("contains('Hello', 'ELL')", True),
         ("startsWith('refs/heads/x', 'refs/heads/')", True),
         ("format('{1}-{0}', inputs.environment, 1)", "1-demo"),
+        ("format('{{0}} {0} {{{0}}}', 1)", "{0} 1 {1}"),
+        ("INPUTS.Environment", "demo"),
+        ("inputs['Dry-Run']", True),
+        ("Contains(fromjson(Vars.environments), 'DEMO')", True),
         ("join(fromJSON(vars.ENVIRONMENTS), '+')", "staging+demo"),
     ],
 )
@@ -50,7 +54,11 @@ def test_text_is_rendered() -> None:
 
 
 @pytest.mark.parametrize(
-    "expression", ["needs.build.result", "hashFiles('x')", "1 +", "inputs.", "(1", "'open", "1 2"]
+    "expression",
+    [
+        *("needs.build.result", "hashFiles('x')", "1 +", "inputs.", "(1", "'open", "1 2"),
+        *("format('{1}', 1)", "format('{', 1)", "format('}', 1)"),
+    ],
 )
 def test_what_is_not_known_is_refused(expression: str) -> None:
     """A context or function of a running job, and what is no expression, are errors."""

@@ -46,3 +46,12 @@ def test_groups_are_apart_and_joining_twice_is_once() -> None:
     assert turns.has("other", "b")
     turns.leave("deploy", "never there")
     assert turns.has("deploy", "a")
+
+
+def test_a_full_queue_takes_nobody() -> None:
+    """One has the turn, 100 wait, and who comes then is cancelled."""
+    turns = Turns()
+    gone = [join(turns, str(number), patient=True) for number in range(102)]
+    assert gone == [*([[]] * 101), ["101"]]
+    turns.leave("deploy", "0")
+    assert join(turns, "102", patient=True) == []

@@ -239,6 +239,13 @@ def test_missing_role_names_its_variable(httpserver: HTTPServer, file: str, vari
         assert f"vars.{variable.partition(' ')[0]}" in path.read_text()
 
 
+def test_missing_region_names_its_variable(httpserver: HTTPServer) -> None:
+    """Without it, no role is read, and no claim differs."""
+    result = run(httpserver, claims("DeployRole"), AWS_REGION="", AWS_DEFAULT_REGION="")
+    assert isinstance(result.exception, ConfigurationError)
+    assert "AWS_REGION is not set. Set the variable AWS_REGION" in str(result.exception)
+
+
 def test_matching_claims_exit_with_0_and_a_hint(httpserver: HTTPServer, tmp_path: Path) -> None:
     summary = tmp_path / "summary.md"
     result = run(httpserver, claims("DeployRole"), GITHUB_STEP_SUMMARY=str(summary))

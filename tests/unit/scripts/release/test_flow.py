@@ -1,6 +1,7 @@
 """What a release makes of what visitors are served, and of a Slack that was told already."""
 
 import io
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ from phaseline.promotion.request import Request
 from phaseline.releases.release import SUPERSEDED, VERIFIED
 from phaseline.site import manifests
 from scripts.cli.console import Console
+from scripts.cli.interruption import Interrupted
 from scripts.release import journal
 from scripts.release.flow import ReleaseFlow
 from scripts.release.journal import Journal
@@ -193,3 +195,27 @@ def test_one_refused_request_stops_all_requests(services: Services) -> None:
     with pytest.raises(RefusedError):
         update(services, (hold, refused), dry_run=False)
     assert services.documents.read("in").document.freeze is None
+
+
+def test_interrupted_release_says_what_continues(
+    services: Services, httpserver: HTTPServer
+) -> None:
+    """The journal is "interrupted", and Slack has the execution that continues."""
+    console = Console(total=6, err=io.StringIO(), environ={})
+    kept = Journal("demo", "release opt v7 (demo)", console.steps)
+    kept.subjects, kept.execution = (SUBJECT,), E1
+    httpserver.expect_request("/api/chat.postMessage").respond_with_json(
+        {"ok": True, "ts": "1.2", "channel": "C0"}
+    )
+    release = ReleaseFlow(services, console, kept, make=lambda: (SUBJECT,), timeout=10)
+
+    with pytest.MonkeyPatch.context() as environ:
+        environ.setenv("SLACK_BOT_TOKEN", "xoxb-1")
+        result = release.report(Interrupted(signal.SIGINT))
+
+    assert result.posted, result.note
+    _pipelines, text = [request.get_data(as_text=True) for request, _ in httpserver.log]
+    assert "was interrupted" in text
+    assert f"the pipeline execution {E1} continues without this command" in text
+    assert kept.outcome == journal.INTERRUPTED
+    assert "**interrupted** after" in kept.markdown()

@@ -27,6 +27,7 @@ from scripts.release.journal import (
     DONE,
     DRY_RUN,
     FAILED,
+    INTERRUPTED,
     REFUSED,
     SUPERSEDED,
     Journal,
@@ -63,6 +64,18 @@ def journal(**facts: Any) -> Journal:
 def quiet(timer: Timer) -> Console:
     """Return a console whose output is discarded."""
     return Console(total=1, err=io.StringIO(), environ={}, clock=timer.clock)
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({}, "the pipeline execution e1 continues without this command"),
+        ({"execution": None}, "the new document version starts the pipeline"),
+        ({"execution": None, "subjects": ()}, "no pipeline execution is followed yet"),
+    ],
+)
+def test_interruption_says_what_continues(facts: dict[str, Any], words: str) -> None:
+    assert words in journal(outcome=INTERRUPTED, **facts).sentence
 
 
 def test_summary_has_the_change_before_the_steps() -> None:

@@ -1,7 +1,7 @@
 """Where the emulator is attached to ministack. Everything that depends on its inside is here.
 
-ministack has no public way to add a service, so its tables get entries and twelve functions are
-wrapped. tests/emulator/test_seams.py fails when a new version moves one of them.
+ministack has no public way to add a service, so its tables get entries and thirteen functions
+are wrapped. tests/emulator/test_seams.py fails when a new version moves one of them.
 """
 
 import contextvars
@@ -64,6 +64,13 @@ def attach(
     router.SERVICE_PATTERNS |= _PATTERNS
     provisioners._RESOURCE_HANDLERS |= cloudformation.handlers(service, connections)
     detection._DRIFT_READERS |= drift.READERS
+    provisioners._physical_name = cloudformation.naming(provisioners._physical_name)
+    group = provisioners._RESOURCE_HANDLERS["AWS::Logs::LogGroup"]
+    group["create"] = cloudformation.log_group(group["create"], 1)
+    group["update"] = cloudformation.log_group(group["update"], 2)
+    role = provisioners._RESOURCE_HANDLERS["AWS::IAM::Role"]
+    role["create"] = cloudformation.bounded(role["create"], 1)
+    role["update"] = cloudformation.bounded(role["update"], 2)
     project = provisioners._RESOURCE_HANDLERS["AWS::CodeBuild::Project"]
     for step in ("create", "update"):
         project[step] = builds.keeping_log_group(project[step])

@@ -9,6 +9,7 @@ PYTHON ?= $(or $(shell for name in $(NAMES); do \
 	Python 3.11 or newer is needed, and none is on the PATH: install one, or name it by PYTHON=))
 ENVIRONMENTS = "$(PYTHON)" $(IS_SUPPORTED) && "$(PYTHON)" requirements/environments.py
 RUN := .venv/bin/python
+REGIONS := from phaseline.deploy.regions import SUPPORTED; print(*sorted(SUPPORTED))
 CI ?=
 BENCH ?=
 SIMULATE ?=
@@ -52,7 +53,7 @@ lint: .venv/dev
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	.venv/bin/cfn-lint infra/*.yaml
+	.venv/bin/cfn-lint --regions $$($(RUN) -c '$(REGIONS)') -- infra/*.yaml
 	.venv/bin/actionlint -shellcheck= -pyflakes=
 	.venv/bin/zizmor --offline --quiet --persona auditor .github
 

@@ -35,7 +35,8 @@ def call(
 
 def trust(system: System) -> None:
     """Let the workflows in: deploy the roles, and name them in the repository's variables."""
-    parameters = trusted(system) | {"SlackTokenArn": system.parameters()["SlackTokenArn"]}
+    tokens = {name: system.parameters()[name] for name in ("GithubTokenArn", "SlackTokenArn")}
+    parameters = trusted(system) | tokens
     stacks = [f"--stack={name}" for name in STACKS_OF_ROLES]
     system.run_deploy("deploy-roles.log", parameters, *stacks)
     system.follow_stacks()

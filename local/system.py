@@ -30,6 +30,7 @@ from local.parts import PartError, end
 from local.waiting import PATIENCE, until
 from local.workflows.runner import Settings
 from phaseline.deploy.environment import PREFIX
+from phaseline.deploy.plan import STACKS
 from phaseline.documents.document import Document
 from phaseline.documents.store import Documents
 from phaseline.errors import ConfigurationError, RefusedError, RemoteCallError
@@ -47,6 +48,8 @@ CREDENTIALS = {
     "AWS_REGION": "us-east-1",
 }
 EMULATOR_PART = "the AWS emulator"
+WITH_BOUNDARY = tuple(f"--stack={name}" for name in ("cloudformation", *STACKS))
+"""Options that deploy all stacks without workflows' roles: cloudformation has the boundary."""
 START = "Start one with `make demo`."
 KNOWN = "system.json"
 EMULATOR_LOG, STANDINS_LOG = "emulator.log", "standins.log"
@@ -163,7 +166,7 @@ class System:
 
     def deploy(self) -> None:
         """Run `python -m scripts deploy`, as a person would, and point the edge at the result."""
-        self.run_deploy("deploy.log", self.parameters())
+        self.run_deploy("deploy.log", self.parameters(), *WITH_BOUNDARY)
         self.follow_stacks()
 
     def parameters(self) -> dict[str, str]:

@@ -20,6 +20,7 @@ from phaseline.deploy.change_sets import ResourceChange
 from phaseline.deploy.execute import Apply, DeployResult, Executor, Preview, deploy
 from phaseline.deploy.parameters import Sections, read
 from phaseline.deploy.plan import EVERY, STACKS, TEMPLATES, Plan
+from phaseline.deploy.regions import check_region
 from phaseline.deploy.stack_status import Event
 from phaseline.deploy.stacks import Stacks
 from phaseline.errors import ConfigurationError
@@ -75,6 +76,7 @@ def command(
     plan = make_plan(environment, parameters_file, overrides, selected or STACKS, role_arn)
     console = Console(as_json=as_json, total=plan.steps())
     stacks = make_stacks(console, timeout)
+    check_region(stacks.client.meta.region_name)
     s3 = aws.client("s3")
     executor: Executor = Preview(stacks, s3) if dry_run else Apply(stacks, s3)
     outcome = deploy(plan, executor, stacks, console.step)

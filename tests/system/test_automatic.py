@@ -8,7 +8,7 @@ import pytest
 
 from local import system as local_system
 from local.demo.demo import BROKEN_BUILD
-from local.system import ENVIRONMENT, System
+from local.system import ENVIRONMENT, WITH_BOUNDARY, System
 from phaseline.deploy.plan import STACKS
 from phaseline.promotion.automatic_rollback import WHO
 from phaseline.releases.release import Release
@@ -22,7 +22,7 @@ def careful(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A system of its own, in which failures are rolled back."""
     with local_system.running(Path(tmp_path_factory.mktemp("careful")) / "state") as running:
         parameters = running.parameters() | {"RollBackOnFailure": "true"}
-        running.run_deploy("deploy.log", parameters)
+        running.run_deploy("deploy.log", parameters, *WITH_BOUNDARY)
         running.follow_stacks()
         yield running
 
@@ -142,6 +142,8 @@ NOT_USED_HERE = (
         "Only actions of other kinds need it.",
     ),
     ("PipelineRole", "s3:GetObjectVersion", "Only actions of other kinds need it."),
+    ("PipelineRole", "s3:*Tagging", "Only a document with tags needs it."),
+    ("PipelineRole", "s3:PutObjectAcl", OF_AWS),
     ("PipelineRole", "codestar-connections:UseConnection", "The former name of the same action."),
     ("*Role", "kms:Decrypt", "Only a token that is encrypted with an own key needs it."),
     ("*Role", "ssm:GetParameter", "Only a token in the Parameter Store needs it."),

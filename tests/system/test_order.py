@@ -6,7 +6,7 @@ import pytest
 
 from local.cdn.edge import Edge
 from local.serving import serve
-from local.system import ENVIRONMENT, System
+from local.system import ENVIRONMENT, WITH_BOUNDARY, System
 from phaseline.deploy import environment
 from phaseline.deploy.environment import PREFIX, Environment
 from phaseline.documents.store import Documents
@@ -26,7 +26,9 @@ def later(system: System) -> Iterator[Environment]:
     edge = Edge(cloudfront=cloudfront, endpoint=system.endpoint)
     server = serve(edge)
     order = {"SiteUrl": server.url, "PromotesFrom": ENVIRONMENT}
-    system.run_deploy("later.log", system.parameters() | order, "--environment", LATER)
+    system.run_deploy(
+        "later.log", system.parameters() | order, "--environment", LATER, *WITH_BOUNDARY
+    )
     found = environment.read(system.client("cloudformation"), LATER)
     edge.serve_distribution(found.distribution)
     yield found

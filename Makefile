@@ -11,6 +11,7 @@ ENVIRONMENTS = "$(PYTHON)" $(IS_SUPPORTED) && "$(PYTHON)" requirements/environme
 RUN := .venv/bin/python
 # Without bytecode, which some machines and images switch off, each process compiles all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
+REGIONS := from phaseline.deploy.regions import SUPPORTED; print(*sorted(SUPPORTED))
 CI ?=
 BENCH ?=
 SIMULATE ?=
@@ -54,7 +55,7 @@ lint: .venv/dev
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	.venv/bin/cfn-lint infra/*.yaml
+	.venv/bin/cfn-lint --regions $$($(RUN) -c '$(REGIONS)') -- infra/*.yaml
 	.venv/bin/actionlint -shellcheck= -pyflakes=
 	.venv/bin/zizmor --offline --quiet --persona auditor .github
 

@@ -35,7 +35,9 @@ def call(
 
 def trust(system: System) -> None:
     """Deploy the roles, and set the repository's variables that name them."""
-    parameters = trusted(system) | {"SlackTokenArn": deployment.parameters(system)["SlackTokenArn"]}
+    known = deployment.parameters(system)
+    tokens = {name: known[name] for name in ("GithubTokenArn", "SlackTokenArn")}
+    parameters = trusted(system) | tokens
     stacks = [f"--stack={name}" for name in STACKS_OF_ROLES]
     deployment.run_deploy(system, "deploy-roles.log", parameters, *stacks)
     deployment.follow_stacks(system)

@@ -1,6 +1,7 @@
 """The templates, and their values with parameters, conditions and our functions worked out."""
 
 import functools
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ from cfnlint.decode import decode  # type: ignore[import-untyped] # it has no ty
 from phaseline.deploy.plan import TEMPLATES
 
 INFRA = Path(__file__).parents[1] / "infra"
+NO_VALUE = object()
 PSEUDO = {
+    "AWS::NoValue": NO_VALUE,
     "AWS::Partition": "aws",
     "AWS::Region": "eu-central-1",
     "AWS::AccountId": "111122223333",
@@ -43,7 +46,7 @@ class Resolved:
         declared = self.template["Parameters"]
         defaults = {key: one["Default"] for key, one in declared.items() if "Default" in one}
         assert parameters.keys() <= declared.keys()
-        self.values = PSEUDO | defaults | dict(parameters)
+        self.values: dict[str, Any] = PSEUDO | defaults | dict(parameters)
 
     def properties(self, resource: str) -> Any:
         """The properties of one resource."""
@@ -52,25 +55,38 @@ class Resolved:
     def value(self, given: Any) -> Any:
         """`given` without functions."""
         if isinstance(given, list):
-            return [self.value(one) for one in given]
+            return [one for one in map(self.value, given) if one is not NO_VALUE]
         if not isinstance(given, dict):
             return given
         if len(given) == 1:
             [(name, argument)] = given.items()
             if name == "Ref" or name.startswith("Fn::"):
                 return self._function(name, argument)
-        return {key: self.value(one) for key, one in given.items()}
+        values = {key: self.value(one) for key, one in given.items()}
+        return {key: one for key, one in values.items() if one is not NO_VALUE}
+
+    def reference(self, name: str) -> Any:
+        """The result of `Ref` for a resource; with a dot, of `Fn::GetAtt`."""
+        return f"<{name}>"
+
+    def imported(self, name: str) -> Any:
+        """The value of another stack's export."""
+        return f"<{name}>"
+
+    def holds(self, condition: str) -> bool:
+        """Whether a condition of the template is true."""
+        return self._decide(self.template["Conditions"][condition])
 
     def _function(self, name: str, argument: Any) -> Any:
         match name, argument:
             case "Ref", _:
-                return self.values.get(argument, f"<{argument}>")
+                return self._named(argument)
             case "Fn::GetAtt", _:
-                return f"<{'.'.join(argument)}>"
+                return self.reference(".".join(argument))
             case "Fn::ImportValue", _:
-                return f"<{self.value(argument)}>"
+                return self.imported(self.value(argument))
             case "Fn::If", [condition, yes, no]:
-                return self.value(yes if self._condition(condition) else no)
+                return self.value(yes if self.holds(condition) else no)
             case "Fn::Join", [separator, parts]:
                 return separator.join(self.value(parts))
             case "Fn::Select", [index, parts]:
@@ -83,15 +99,20 @@ class Resolved:
                 return self._sub(text, {})
         raise ValueError(f"not worked out: {name}")
 
-    def _sub(self, text: str, more: Mapping[str, str]) -> str:
-        for key, value in {**self.values, **more}.items():
-            text = text.replace(f"${{{key}}}", value)
-        assert "${" not in text, text
-        return text
+    def _named(self, name: str) -> Any:
+        return self.values[name] if name in self.values else self.reference(name)
 
-    def _condition(self, name: str) -> bool:
-        [(function, argument)] = self.template["Conditions"][name].items()
-        if function != "Fn::Equals":
-            raise ValueError(f"not worked out: {function}")
-        one, other = self.value(argument)
-        return bool(one == other)
+    def _sub(self, text: str, more: Mapping[str, str]) -> str:
+        def value(match: re.Match[str]) -> str:
+            return str(more[match[1]] if match[1] in more else self._named(match[1]))
+
+        return re.sub(r"\$\{([^}]+)\}", value, text)
+
+    def _decide(self, condition: Any) -> bool:
+        match condition:
+            case {"Fn::Equals": pair}:
+                one, other = self.value(pair)
+                return bool(one == other)
+            case {"Fn::Not": [negated]}:
+                return not self._decide(negated)
+        raise ValueError(f"not worked out: {condition}")

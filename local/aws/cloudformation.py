@@ -5,6 +5,7 @@ does not have is refused.
 """
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
@@ -14,6 +15,7 @@ from ministack.services.cloudformation import provisioners
 from local.aws.codepipeline.service import CodePipeline
 from local.aws.ministack.connections import Connections
 from local.aws.ministack.shapes import ServiceError, check
+from local.aws.names import generated_name
 
 Created = tuple[str, dict[str, Any]]
 
@@ -38,6 +40,60 @@ def handlers(service: CodePipeline, connections: Connections) -> dict[str, dict[
             "delete": lambda arn, _properties: iam._oidc_providers.pop(arn, None),
         },
     }
+
+
+def naming(original: Callable[..., str]) -> Callable[..., str]:
+    """Cut generated names as CloudFormation does; ministack keeps the stack's name whole."""
+
+    def name(
+        stack: str,
+        logical_id: str,
+        *,
+        lowercase: bool = False,
+        max_len: int = 128,
+        seeded: bool = True,
+    ) -> str:
+        whole = original(stack, logical_id, max_len=1024, seeded=seeded)
+        cut = generated_name(stack, logical_id, whole.rpartition("-")[2], max_len)
+        return cut.lower() if lowercase else cut
+
+    return name
+
+
+def log_group(step: Callable[..., Created], position: int) -> Callable[..., Created]:
+    """Have a step of the type for log groups generate the name as CloudFormation does.
+
+    The properties are the step's argument at `position`. An update has the logical ID as its last
+    argument, and the stack's name before it; a creation has the ID first, and the name last.
+    """
+
+    def named(*arguments: Any) -> Created:
+        given = list(arguments)
+        stack, logical_id = given[3:] if position == 2 else (given[2], given[0])
+        name = provisioners._physical_name(stack, logical_id, max_len=512)
+        given[position] = {"LogGroupName": name, **given[position]}
+        return step(*given)
+
+    return named
+
+
+def bounded(step: Callable[..., Created], position: int) -> Callable[..., Created]:
+    """Have a step of the type for roles set the permissions boundary, which ministack leaves out.
+
+    The properties are the step's argument at `position`.
+    """
+
+    def with_boundary(*arguments: Any) -> Created:
+        arn = arguments[position].get("PermissionsBoundary")
+        if arn and iam._boundary_policy_error(arn):
+            raise ValueError(
+                f"Scope ARN: {arn} does not exist or is not attachable. (Service: Iam)"
+            )
+        name, attributes = step(*arguments)
+        iam._roles[name]["PermissionsBoundary"] = arn
+        return name, attributes
+
+    return with_boundary
 
 
 def to_api(value: Any, shape: Shape, path: str) -> Any:

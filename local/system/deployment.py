@@ -7,11 +7,16 @@ from collections.abc import Mapping
 from local import standins
 from local.parts import PartError, end
 from local.system import AUTOMATION, ENVIRONMENT, FRONTEND, ROOT, System, attach, control
+from phaseline.deploy.plan import STACKS
+
+WITH_BOUNDARY = tuple(f"--stack={name}" for name in ("cloudformation", *STACKS))
+"""Options that deploy all stacks except those with the roles of workflows. The stack cloudformation
+has the boundary of all roles."""
 
 
 def deploy(system: System) -> None:
     """Run `python -m scripts deploy`, and read the outputs of the stacks. Raises PartError."""
-    run_deploy(system, "deploy.log", parameters(system))
+    run_deploy(system, "deploy.log", parameters(system), *WITH_BOUNDARY)
     follow_stacks(system)
 
 

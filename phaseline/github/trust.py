@@ -25,7 +25,7 @@ SHOWN = (
 )
 """The claims to show, in their order. They are no secrets, unlike the token that contains them."""
 ROLE = re.compile(
-    r":role/(?:.*/)?phaseline-(?P<environment>[a-z0-9-]+)-(?:github|drift)-(?P<purpose>[A-Z][a-z]+)Role-"
+    r":role/(?:.*/)?phaseline-(?P<environment>[a-z0-9]+)-(?:github|drift)-(?P<purpose>[A-Z][a-z]+)Role-"
 )
 """The pattern of the ARNs of the roles in infra/github-oidc.yaml and infra/drift-roles.yaml, which
 CloudFormation names."""
@@ -112,9 +112,11 @@ def by_name(role_arn: str, claims: Mapping[str, str]) -> list[ExpectedClaim]:
         "Preview": ("pull_request", "ref:refs/heads/*"),
     }.get(role["purpose"], (f"environment:{role['environment']}",))
     workflows = tuple(f"*/.github/workflows/{file}@*" for file in WORKFLOWS[role["purpose"]])
+    branch = [] if role["purpose"] == "Preview" else [ExpectedClaim("ref", ("refs/heads/*",))]
     return [
         audience,
         ExpectedClaim("sub", tuple(f"{repository}:{context}" for context in contexts)),
+        *branch,
         ExpectedClaim("job_workflow_ref", workflows),
     ]
 
@@ -158,6 +160,11 @@ def hints(rows: Sequence[Row]) -> Iterator[str]:
         yield (
             "The role trusts another repository. A fork or a repository that was created again has"
             " another id. Deploy the stacks github and drift with this RepositoryId and OwnerId."
+        )
+    if "ref" in wrong:
+        yield (
+            "The role is for jobs of the branch that the parameter Branch of the stacks github and"
+            " drift names. Run the workflow on it."
         )
     if "job_workflow_ref" in wrong:
         yield (

@@ -80,8 +80,8 @@ class Moment(click.ParamType[str]):
 
 ENVIRONMENT = Pattern(
     "name",
-    r"[a-z][a-z0-9-]{0,9}",
-    "1 to 10 lower-case letters, digits and hyphens, beginning with a letter",
+    r"[a-z][a-z0-9]{0,9}",
+    "1 to 10 lower-case letters and digits, beginning with a letter",
 )
 NAME = Pattern("name", NAME_PATTERN, "letters, digits, '.', '_' and '-'")
 TYPE = click.Choice(TYPES)

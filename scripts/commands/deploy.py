@@ -13,6 +13,7 @@ import click
 
 from phaseline.deploy.execute import Apply, Executor, Preview, deploy
 from phaseline.deploy.plan import EVERY, STACKS
+from phaseline.deploy.regions import check_region
 from scripts.cli import aws
 from scripts.cli.console import Console, json_option
 from scripts.cli.options import (
@@ -64,6 +65,7 @@ def command(
     plan = make_plan(environment, parameters_file, overrides, selected or STACKS, role_arn)
     console = Console(as_json=as_json, total=plan.steps())
     stacks = make_stacks(console, timeout)
+    check_region(stacks.client.meta.region_name)
     s3 = aws.client("s3")
     executor: Executor = Preview(stacks, s3) if dry_run else Apply(stacks, s3)
     outcome = deploy(plan, executor, stacks, console.step)

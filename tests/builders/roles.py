@@ -15,9 +15,13 @@ PARAMETERS = {
     "SlackTokenArn": "arn:aws:secretsmanager:eu-central-1:111122223333:secret:slack-AbCdEf",
     "CloudFormationStack": "phaseline-production-cloudformation",
 }
+TOKENS = {
+    "GithubTokenArn": "arn:aws:secretsmanager:eu-central-1:111122223333:secret:github-AbCdEf",
+    "SlackTokenArn": PARAMETERS["SlackTokenArn"],
+}
 GITHUB_ROLES = Resolved("github-oidc", PARAMETERS)
 SHARED = {"Environment", "PipelineName"}
-OTHER = Resolved("cloudformation-role", {name: PARAMETERS[name] for name in SHARED})
+OTHER = Resolved("cloudformation-role", {name: PARAMETERS[name] for name in SHARED} | TOKENS)
 IDENTITY = {"Environment", "PipelineName", "Repository", "OwnerId", "RepositoryId"}
 DRIFT_ROLES = Resolved(
     "drift-roles",
@@ -76,7 +80,7 @@ def documents(role: str, template: Resolved, kind: str) -> list[dict[str, Any]]:
     return [
         template.properties(name)["PolicyDocument"]
         for name, resource in template.template["Resources"].items()
-        if resource["Type"] == kind and f"<{role}>" in template.properties(name)["Roles"]
+        if resource["Type"] == kind and f"<{role}>" in template.properties(name).get("Roles", [])
     ]
 
 

@@ -103,12 +103,22 @@ BAD: list[tuple[Rule, str, str]] = [
     ),
     (
         rules.one_service_trusted,
+        "trusts every branch",
+        (ROLE % "").replace(
+            "{Service: lambda.amazonaws.com}",
+            "{Federated: a}, Condition: {StringEquals: {"
+            "'token.actions.githubusercontent.com:sub': 'repo:a@1/b@2:environment:x'}}",
+        ),
+    ),
+    (
+        rules.one_service_trusted,
         "of another kind",
         (ROLE % "").replace(
             "{Service: lambda.amazonaws.com}",
             "{Federated: a}, Condition: {ForAnyValue:StringLike: {a: b}}",
         ),
     ),
+    (rules.bounded, "no permissions boundary", ROLE % ""),
     (
         rules.role_of_its_own,
         "2 functions share",

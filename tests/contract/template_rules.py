@@ -7,33 +7,17 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from tests.contract.authorization import on_everything
+
 Template = dict[str, Any]
 Rule = Callable[[Template], Iterator[str]]
 
 STATEFUL = {"AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SQS::Queue"}
-NO_RESOURCE = {
-    # Not stacks: a template in the request, a detection's id, the account's settings of types.
-    "cloudformation:BatchDescribeTypeConfigurations",
-    "cloudformation:DescribeStackDriftDetectionStatus",
-    "cloudformation:GetTemplateSummary",
-    # Lists of everything, or of what has no name yet.
-    "cloudwatch:DescribeAlarms",
-    "codeconnections:CreateConnection",
-    "lambda:ListEventSourceMappings",
-    "logs:DescribeLogGroups",
-    "logs:DescribeResourcePolicies",
-    # A metric has no ARN; a condition binds it to one namespace.
-    "cloudwatch:PutMetricData",
-    # A job has no ARN.
-    "codepipeline:PutJobFailureResult",
-    "codepipeline:PutJobSuccessResult",
-}
-"""Actions that IAM knows no resource for, or that are asked before there is one.
-https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
-"""
 GITHUB = "token.actions.githubusercontent.com"
 IDENTITY = {"aud", "sub", "repository_id", "job_workflow_ref"}
 """The claims that say which job of which repository it is that asks for a role."""
+BOUNDARY = "arn:${AWS::Partition}:iam::${AWS::AccountId}:policy/phaseline-${Environment}-boundary"
+"""The permissions boundary, which infra/cloudformation-role.yaml declares."""
 PUBLIC_ACCESS = {
     "BlockPublicAcls",
     "BlockPublicPolicy",
@@ -167,7 +151,7 @@ def narrow_resources(template: Template) -> Iterator[str]:
     """`*` as resource stands only with actions that know no other."""
     for name, statement in _statements(template):
         everything = "*" in _list(statement.get("Resource", []))
-        if everything and not set(_list(statement["Action"])) <= NO_RESOURCE:
+        if everything and not all(map(on_everything, _list(statement["Action"]))):
             yield f"{name} is granted {statement['Action']} on everything"
 
 
@@ -193,6 +177,17 @@ def one_service_trusted(template: Template) -> Iterator[str]:
             yield f"{name} trusts {', '.join(principals)}"
 
 
+def bounded(template: Template) -> Iterator[str]:
+    """A role that a deployment can create has the permissions boundary. An administrator deploys
+    CloudFormation's role, and those of jobs on GitHub."""
+    for name, role in resources(template, "AWS::IAM::Role"):
+        trust = role["AssumeRolePolicyDocument"]["Statement"][0]
+        service = trust.get("Principal", {}).get("Service", "")
+        is_deployed = service not in {"", "cloudformation.amazonaws.com"}
+        if is_deployed and role.get("PermissionsBoundary") != {"Fn::Sub": BOUNDARY}:
+            yield f"{name} has no permissions boundary"
+
+
 def _loose_trust(statement: dict[str, Any]) -> Iterator[str]:
     """What is left open about the job that may assume a role by its token from GitHub."""
     conditions = statement.get("Condition", {})
@@ -200,6 +195,11 @@ def _loose_trust(statement: dict[str, Any]) -> Iterator[str]:
     for claim in sorted(IDENTITY - {"job_workflow_ref"}):
         if f"{GITHUB}:{claim}" not in equal:
             yield f"trusts any {claim}"
+    if (
+        "environment:" in json.dumps(equal.get(f"{GITHUB}:sub", ""))
+        and f"{GITHUB}:ref" not in equal
+    ):
+        yield "trusts every branch that may use the environment"
     like = conditions.get("StringLike", {})
     if f"{GITHUB}:job_workflow_ref" not in equal | like:
         yield "trusts any workflow"
@@ -274,6 +274,7 @@ RULES: tuple[Rule, ...] = (
     narrow_resources,
     missing_is_told,
     one_service_trusted,
+    bounded,
     role_of_its_own,
     helpful_alarms,
     guarded_targets,

@@ -22,7 +22,7 @@ functions = [eventbridge._invoke_target, eventbridge._dispatch_event, eventbridg
              iam_evaluator.evaluate_trust_policy, sts.register_session, lambda_runtime.reset,
              provisioners._physical_name, sts._web_identity_trust_denied,
              sts._web_identity_principal, iam._create_oidc_provider,
-             eventbridge._rule_key, provisioners._eb_rule_bus_name,
+             iam._boundary_policy_error, eventbridge._rule_key, provisioners._eb_rule_bus_name,
              cloudfront._create_invalidation, cloudfront._dataplane_function_associations,
              cloudfront._parse_body, cloudfront._find, cloudfront._error]
 print(json.dumps({
@@ -54,6 +54,7 @@ def test_ministack_has_the_seams_that_are_used() -> None:
     assert functions["_dispatch_event"] == ["event", "view"]
     assert functions["_put_events"] == ["data", "allow_aws_source"]
     assert functions["_start_build"] == ["data"]
+    assert functions["_boundary_policy_error"] == ["arn"]
     assert functions["enforce"] == [
         "access_key_id",
         "iam_action",

@@ -25,6 +25,7 @@ PARAMETERS = {
     "Repository": "acme/automation",
     "OwnerId": "4711",
     "RepositoryId": "815",
+    "GithubTokenArn": SECRET,
     "SlackTokenArn": SECRET,
 }
 

@@ -8,6 +8,7 @@ import pytest
 
 from local.demo.demo import BROKEN_BUILD
 from local.system import ENVIRONMENT, System, deployment, frontend, start, table, website
+from local.system.deployment import WITH_BOUNDARY
 from phaseline.deploy.plan import STACKS
 from phaseline.promotion.automatic_rollback import WHO
 from phaseline.releases.release import Release
@@ -21,7 +22,7 @@ def careful(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A system of its own, in which failures are rolled back."""
     with start.running(Path(tmp_path_factory.mktemp("careful")) / "state") as running:
         parameters = deployment.parameters(running) | {"RollBackOnFailure": "true"}
-        deployment.run_deploy(running, "deploy.log", parameters)
+        deployment.run_deploy(running, "deploy.log", parameters, *WITH_BOUNDARY)
         deployment.follow_stacks(running)
         yield running
 
@@ -141,6 +142,8 @@ NOT_USED_HERE = (
         "Only actions of other kinds need it.",
     ),
     ("PipelineRole", "s3:GetObjectVersion", "Only actions of other kinds need it."),
+    ("PipelineRole", "s3:*Tagging", "Only a document with tags needs it."),
+    ("PipelineRole", "s3:PutObjectAcl", OF_AWS),
     ("PipelineRole", "codestar-connections:UseConnection", "The former name of the same action."),
     ("*Role", "kms:Decrypt", "Only a token that is encrypted with an own key needs it."),
     ("*Role", "ssm:GetParameter", "Only a token in the Parameter Store needs it."),

@@ -81,8 +81,10 @@ def checkout(system: System) -> Checkout:
 
 @pytest.fixture(scope="module")
 def environment(system: System) -> Iterator[Environment]:
-    """The system with the roles; they are taken away at the end."""
-    given = PARAMETERS | {"SlackTokenArn": deployment.parameters(system)["SlackTokenArn"]}
+    """The system with the roles; those of the workflows are taken away at the end."""
+    known = deployment.parameters(system)
+    tokens = {name: known[name] for name in ("GithubTokenArn", "SlackTokenArn")}
+    given = PARAMETERS | tokens
     selected = [f"--stack={name}" for name in ROLES]
     deployment.run_deploy(system, "deploy-roles.log", given, *selected)
     deployment.follow_stacks(system)
@@ -94,7 +96,7 @@ def environment(system: System) -> Iterator[Environment]:
     account.tell_keys()
     yield Environment(system, account, checkout(system))
     cloudformation = system.client("cloudformation")
-    for name in reversed(ROLES):
+    for name in ("drift", "github"):  # the roles of the other stacks have cloudformation's boundary
         stack = f"phaseline-{ENVIRONMENT}-{name}"
         cloudformation.delete_stack(StackName=stack)
         cloudformation.get_waiter("stack_delete_complete").wait(

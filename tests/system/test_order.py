@@ -7,6 +7,7 @@ import pytest
 from local.cdn.edge import Edge
 from local.serving import serve
 from local.system import ENVIRONMENT, System, deployment
+from local.system.deployment import WITH_BOUNDARY
 from phaseline.deploy import environment
 from phaseline.deploy.environment import PREFIX, Environment
 from phaseline.documents.store import Documents
@@ -27,7 +28,12 @@ def later(system: System) -> Iterator[Environment]:
     server = serve(edge)
     order = {"SiteUrl": server.url, "PromotesFrom": ENVIRONMENT}
     deployment.run_deploy(
-        system, "later.log", deployment.parameters(system) | order, "--environment", LATER
+        system,
+        "later.log",
+        deployment.parameters(system) | order,
+        "--environment",
+        LATER,
+        *WITH_BOUNDARY,
     )
     found = environment.read(system.client("cloudformation"), LATER)
     edge.serve_distribution(found.distribution)

@@ -39,7 +39,6 @@ UNUSED_PREFIXES = (
     "iam:CreateServiceLinkedRole",
     "iam:DeleteRolePermissionsBoundary",
     "iam:DetachRolePolicy",
-    "iam:PutRolePermissionsBoundary",
     "kinesis:",
     "kms:",
     "lambda:AssociateRuntimeAlias",
@@ -147,7 +146,7 @@ def needed(*operations: str) -> set[str]:
 
 
 def test_cloudformation_role_allows_every_handler_except_the_deletion_of_data() -> None:
-    lacking = needed("create", "read", "update", "delete") - actions("CloudFormationRole")
+    lacking = needed("create", "read", "update", "delete") - actions("ServiceRole")
     assert lacking == {"dynamodb:DeleteTable", "s3:DeleteBucket", "sqs:DeleteQueue"}
 
 
@@ -159,7 +158,7 @@ def test_drift_role_allows_every_read_handler() -> None:
 
 def test_every_exception_from_the_handlers_is_needed() -> None:
     reading = documents("DriftRole", DRIFT_ROLES, "AWS::IAM::ManagedPolicy")
-    policies = inline("CloudFormationRole") + reading
+    policies = inline("ServiceRole") + reading
     granted = {
         action
         for document in policies

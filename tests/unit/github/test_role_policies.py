@@ -22,7 +22,7 @@ from tests.builders.roles import (
 from tests.templates import Resolved
 
 
-@pytest.mark.parametrize("role", [*ROLES, "CloudFormationRole"])
+@pytest.mark.parametrize("role", [*ROLES, "ServiceRole"])
 def test_policies_are_within_iams_size_limits(role: str) -> None:
     """IAM counts all inline policies of a role together, without white space. The margin is for
     longer names and for an upstream environment.
@@ -55,7 +55,7 @@ def test_only_the_deploy_role_can_pass_a_role() -> None:
 
 def test_no_role_can_change_the_stacks_of_the_roles() -> None:
     """Only an administrator can extend the rights of a workflow."""
-    for role in (*ROLES, "CloudFormationRole"):
+    for role in (*ROLES, "ServiceRole"):
         for statement in statements(role):
             resources = json.dumps(statement["Resource"])
             roles = ("production-github", "production-drift", "production-cloudformation/")
@@ -63,12 +63,6 @@ def test_no_role_can_change_the_stacks_of_the_roles() -> None:
                 assert all(map(reads, listed(statement["Action"])))
             if "role/" in resources or ":stack/" in resources:
                 assert "production-*" not in resources
-
-
-def test_no_role_reaches_an_environment_whose_name_begins_alike() -> None:
-    for role in (*ROLES, "CloudFormationRole"):
-        for statement in statements(role):
-            assert "phaseline-production-*" not in json.dumps(statement["Resource"])
 
 
 def test_no_role_can_delete_data_or_a_stack() -> None:
@@ -80,7 +74,7 @@ def test_no_role_can_delete_data_or_a_stack() -> None:
         "s3:DeleteObjectVersion",
         "sqs:DeleteQueue",
     }
-    for role in (*ROLES, "CloudFormationRole"):
+    for role in (*ROLES, "ServiceRole"):
         assert not forbidden & actions(role)
 
 

@@ -87,6 +87,29 @@ def test_missing_claim_is_no_match(role: str, claim: str) -> None:
 
 
 @pytest.mark.parametrize("role", ["DeployRole", "PromoteRole", "DriftRole", "RepairRole"])
+@pytest.mark.parametrize("ref", ["refs/heads/feature", "refs/tags/main", "refs/heads/main2", PULL])
+def test_environment_alone_is_not_enough_on_another_ref(role: str, ref: str) -> None:
+    """Any branch may name the environment, and call the workflow of the main branch."""
+    assert not assumed(role, claims(role, ref=ref))
+    without = claims(role)
+    del without["ref"]
+    assert not assumed(role, without)
+
+
+@pytest.mark.parametrize("role", ["DeployRole", "PromoteRole"])
+def test_called_workflow_is_trusted_by_branch_or_by_commit(role: str) -> None:
+    """GitHub does not document which one job_workflow_ref names for a file of the repository."""
+    workflow = f"acme/automation/.github/workflows/{WORKFLOWS[role]}"
+    assert assumed(role, claims(role, job_workflow_ref=f"{workflow}@{MAIN}"))
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    assert assumed(role, claims(role, job_workflow_ref=f"{workflow}@{commit}"))
+    for other in ("refs/heads/feature", "refs/tags/v1", commit[:-1], f"{commit}0"):
+        assert not assumed(role, claims(role, job_workflow_ref=f"{workflow}@{other}"))
+    elsewhere = claims(role, job_workflow_ref=f"{workflow}@{commit}", ref="refs/heads/feature")
+    assert not assumed(role, elsewhere)
+
+
+@pytest.mark.parametrize("role", ["DeployRole", "PromoteRole", "DriftRole", "RepairRole"])
 def test_pull_request_gets_only_the_preview_role(role: str) -> None:
     """The author of a pull request can change its workflow files."""
     workflow = f"acme/automation/.github/workflows/{WORKFLOWS[role]}@{PULL}"
@@ -159,7 +182,7 @@ def test_evaluator_rejects_policies_that_it_does_not_support() -> None:
 
 
 def test_only_cloudformation_can_assume_its_role() -> None:
-    trust = OTHER.properties("CloudFormationRole")["AssumeRolePolicyDocument"]["Statement"]
+    trust = OTHER.properties("ServiceRole")["AssumeRolePolicyDocument"]["Statement"]
     assert [statement["Principal"] for statement in trust] == [
         {"Service": "cloudformation.amazonaws.com"}
     ]

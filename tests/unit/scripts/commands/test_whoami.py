@@ -264,7 +264,8 @@ def test_trust_policy_takes_precedence_over_the_name() -> None:
         )
         wanted, source = expected_by("arn:aws:iam::111122223333:role/deploys", {})
     assert source == "its trust policy"
-    assert {one.claim for one in wanted} == {"aud", "sub", "repository_id", "job_workflow_ref"}
+    names = {"aud", "sub", "repository_id", "ref", "job_workflow_ref"}
+    assert {one.claim for one in wanted} == names
 
 
 def test_given_claims_are_expected_with_wildcards(httpserver: HTTPServer) -> None:

@@ -14,10 +14,11 @@ unexport PYTHONDONTWRITEBYTECODE
 REGIONS := from phaseline.deploy.regions import SUPPORTED; print(*sorted(SUPPORTED))
 CI ?=
 BENCH ?=
+MUTATE ?=
 SIMULATE ?=
 TESTS ?=
 
-.PHONY: setup demo test quick versions lint check audit lock simulate bench clean
+.PHONY: setup demo test quick versions lint check audit lock simulate mutate bench clean
 
 setup: .venv/local .phaseline/emulator/ready
 
@@ -76,6 +77,10 @@ lock:
 # Simulated histories with faults at every remote call, judged by invariants.
 simulate: .venv/dev
 	nice $(RUN) -m tests.simulator $(SIMULATE)
+
+# Small faults in the modules that decide, each of which a unit test must find.
+mutate: .venv/dev
+	nice $(RUN) -m tests.mutation $(MUTATE)
 
 bench: .venv/dev .phaseline/emulator/ready .phaseline/awscli/ready
 	$(RUN) -m benchmarks.drift $(BENCH)

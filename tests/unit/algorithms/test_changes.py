@@ -1,7 +1,7 @@
 """Stream records and the changes that they request."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -124,8 +124,15 @@ def test_stream_without_images_is_a_configuration_to_correct() -> None:
     """The error names the stream view type that the table needs."""
     record = stream_record(7)
     del record["dynamodb"]["NewImage"]
-    with pytest.raises(InputError, match="NEW_AND_OLD_IMAGES"):
+    with pytest.raises(InputError, match=r"no new image\n?.*NEW_AND_OLD_IMAGES"):
         changes_of(record, SCHEMA)
+
+
+def test_change_of_a_newer_stream_is_later_also_if_its_table_has_another_name() -> None:
+    (change,) = requested(stream_record(7))
+    former = replace(change, stream="restored/2026-10-01T00:00:00.000", sequence="9")
+    latter = replace(change, stream="algorithms/2026-11-01T00:00:00.000", sequence="1")
+    assert former.position < latter.position
 
 
 def test_attribute_names_are_configurable() -> None:

@@ -1,0 +1,17 @@
+"""The modules that decide, each with the unit tests that must find its faults."""
+
+UNIT = "tests/unit"
+MODULES = {
+    "phaseline.algorithms.changes": [f"{UNIT}/algorithms/test_changes.py"],
+    "phaseline.documents.document": [
+        f"{UNIT}/documents/test_merge.py",
+        f"{UNIT}/documents/test_windows.py",
+        f"{UNIT}/promotion/test_carry_out.py",
+    ],
+    "phaseline.documents.store": [f"{UNIT}/documents/test_store.py"],
+    "phaseline.documents.merge": [f"{UNIT}/documents/test_merge.py"],
+    "phaseline.promotion.request": [f"{UNIT}/promotion/test_carry_out.py"],
+    "phaseline.promotion.eligibility": [f"{UNIT}/promotion/test_carry_out.py"],
+    "phaseline.site.publication": [f"{UNIT}/site/test_publication.py"],
+    "phaseline.site.cdn": [f"{UNIT}/site/test_cdn.py"],
+}

@@ -111,7 +111,7 @@ def _measure(updated: Updated) -> None:
     """Tell whether Slack is behind, and the age of the oldest open release in seconds."""
     now = time.time()
     since = updated.open_since
-    age = now - datetime.fromisoformat(since).timestamp() if since else 0.0
+    age = now - times.parse(since, "a release of the ledger").timestamp() if since else 0.0
     environment = _SETTINGS.environment
     metrics.emit("NotifierBehind", float(updated.is_behind), environment=environment, now=now)
     metrics.emit("OldestRelease", age, environment=environment, now=now, unit="Seconds")

@@ -18,6 +18,11 @@ NEEDED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("/pulls", ("pull-requests",)),
     # https://docs.github.com/en/rest/deployments/deployments
     ("/deployments", ("deployments",)),
+    # https://docs.github.com/en/rest/git/refs and https://docs.github.com/en/rest/releases
+    ("/git", ("contents",)),
+    ("/releases", ("contents",)),
+    # https://docs.github.com/en/rest/repos/attestations
+    ("/attestations", ("attestations",)),
     # https://docs.github.com/en/rest/repos/repos#create-a-repository-dispatch-event
     ("/dispatches", ("contents",)),
     # https://docs.github.com/en/rest/actions/variables: no job's token can have this permission

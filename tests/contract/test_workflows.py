@@ -320,7 +320,7 @@ def test_version_is_published_after_the_checks() -> None:
     assert writing == ["publish"]
     assert jobs["check"]["steps"][-1]["run"] == "make check"
     uses = [step.get("uses", step.get("run", "")) for step in jobs["publish"]["steps"][1:]]
-    assert uses[0] == "python -m scripts package"
+    assert uses[0] == "exec python -m scripts package"
     assert uses[1].startswith("actions/attest@")
     assert uses[2] == "python -m scripts github-release"
 

@@ -322,7 +322,7 @@ def test_version_is_published_after_the_checks() -> None:
     uses = [step.get("uses", step.get("run", "")) for step in jobs["publish"]["steps"][1:]]
     assert uses[0] == "exec python -m scripts package"
     assert uses[1].startswith("actions/attest@")
-    assert uses[2] == "python -m scripts github-release"
+    assert uses[2] == "exec python -m scripts github-release"
 
 
 def test_release_is_a_deployment() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+import hypothesis
 import pytest
 
 from tests import shared_aws
@@ -20,6 +21,9 @@ TEMPORARY.mkdir(parents=True, exist_ok=True)
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(TEMPORARY))
 
 shared_aws.share()
+# On a busy machine, an example can take any time.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 # The modules and models that tests share are many objects, and stay: look through them rarely.
 gc.set_threshold(5_000, 10, 50)
 

@@ -72,9 +72,7 @@ def test_nothing_after_a_failure_runs_before_it(listener: ModuleType) -> None:
     assert active_versions() == {"route-planner": "3.0"}
 
 
-@settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32), size=st.integers(1, 12))
 def test_newest_version_is_active_after_crashes(listener: ModuleType, seed: int, size: int) -> None:
     """Whichever invocations die before or after their effects, the newest version is active."""

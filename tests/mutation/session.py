@@ -52,7 +52,7 @@ class Session:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Measure which tests call which function, and then run the mutants."""
         hypothesis.settings.register_profile(
-            "mutation", max_examples=EXAMPLES, database=None, derandomize=True, deadline=None,
+            "mutation", max_examples=EXAMPLES, database=None, derandomize=True,
             phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
             suppress_health_check=list(hypothesis.HealthCheck),
         )  # fmt: skip

@@ -32,7 +32,6 @@ PLANS = st.builds(
 @seed(SEED)
 @settings(
     max_examples=25,
-    deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),
     phases=(Phase.generate, Phase.shrink),

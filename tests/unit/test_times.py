@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import click
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from phaseline import times
@@ -74,7 +74,6 @@ def test_request_with_a_malformed_time_is_an_error_that_names_the_field(
         check_request(Request(**(vars(request) | {field: text})))
 
 
-@settings(deadline=None)
 @given(st.text() | st.datetimes(timezones=st.timezones()).map(datetime.isoformat))
 def test_any_text_is_a_time_in_utc_or_an_error(text: str) -> None:
     try:

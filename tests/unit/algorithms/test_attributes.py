@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from boto3.dynamodb.types import TypeDeserializer
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from phaseline.algorithms import attributes
@@ -133,7 +133,6 @@ values = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(values)
 def test_values_are_those_of_boto3_and_can_be_json(value: Any) -> None:
     def in_json(read: Any) -> Any:

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from phaseline.algorithms.changes import Change, Ignored, changes_of
@@ -367,7 +367,6 @@ def any_records(draw: st.DrawFn) -> Any:
     return record
 
 
-@settings(deadline=None)
 @given(record=any_records(), phase=st.sampled_from([COMPLETE, "3"]))
 def test_whatever_arrives_is_changes_or_ignored_or_an_error_of_phaseline(
     record: Any, phase: str

@@ -295,7 +295,7 @@ CHANGES = [date(2026, 3, 29), date(2026, 10, 25), date(2026, 4, 5), date(2026, 4
 """Changes of the clocks in Berlin (twice), on Lord Howe (by 30 minutes) and in Cairo (at 0:00)."""
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     cron=fields(),
     days=st.integers(0, 3),

@@ -12,7 +12,7 @@ from local.waiting import PATIENCE
 ROOT = Path(__file__).parents[4]
 COMMAND = """
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 import click
 from scripts.cli import console
 from scripts.cli.console import Console
@@ -34,7 +34,11 @@ def command():
     with shown.step("Prepare"):
         pass
     with shown.step("Deploy"), ThreadPoolExecutor(2) as pool:
-        list(pool.map(work, "12"))
+        jobs = [pool.submit(work, number) for number in "12"]
+        # A signal that arrives just before an endless wait for a lock is handled after that wait.
+        while wait(jobs, 0.1).not_done:
+            pass
+        [job.result() for job in jobs]
 
 console.run(command)
 """

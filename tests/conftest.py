@@ -3,14 +3,15 @@
 import gc
 import importlib.util
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from types import ModuleType
 
 import hypothesis
 import pytest
 
-from tests import shared_aws
+from local.system import System
+from tests import shared_aws, system_report
 
 ROOT = Path(__file__).parents[1]
 LoadHandler = Callable[[str, dict[str, str]], ModuleType]
@@ -49,6 +50,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         group = next((name for start, name in GROUPS.items() if path.startswith(start)), None)
         if group:
             item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Function,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let the report of a failed test say what the local system was doing."""
+    report = yield
+    if report.failed:
+        for system in item.funcargs.values():
+            if isinstance(system, System):
+                report.sections.append(("the local system", system_report.describe(system)))
+    return report
 
 
 @pytest.fixture(autouse=True)

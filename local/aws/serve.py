@@ -12,6 +12,7 @@ import gc
 import os
 import shutil
 import signal
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -35,18 +36,21 @@ def main() -> None:
     temporary = arguments.state / "tmp"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    _prepare_environment(arguments.port, temporary)
+    listener = _listener(arguments)
+    _prepare_environment(listener.getsockname()[1], temporary)
     if arguments.log:
         _redirect_output(arguments.log)
     # The first entry is this directory, whose modules must not be imported as top-level modules.
     sys.path[0] = str(ROOT)
-    asyncio.run(_serve(arguments.port, arguments.git_root, arguments.state / USED))
+    asyncio.run(_serve(listener, arguments.git_root, arguments.state / USED))
     _end(temporary)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="AWS on one loopback port")
-    parser.add_argument("--port", type=int, required=True)
+    address = parser.add_mutually_exclusive_group(required=True)
+    address.add_argument("--port", type=int)
+    address.add_argument("--socket", type=int, help="file descriptor of a socket that is bound")
     parser.add_argument("--git-root", type=Path, required=True, help="<owner>/<name>.git inside")
     parser.add_argument("--state", type=Path, required=True, help="for files of this run")
     parser.add_argument("--log", type=Path, help="append output here instead of printing it")
@@ -54,6 +58,16 @@ def _arguments() -> argparse.Namespace:
     arguments.git_root = arguments.git_root.resolve()
     arguments.state = arguments.state.resolve()
     return arguments
+
+
+def _listener(arguments: argparse.Namespace) -> socket.socket:
+    """Return the socket to serve on, bound to its port."""
+    if arguments.socket is not None:
+        return socket.socket(fileno=arguments.socket)
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", arguments.port))
+    return listener
 
 
 def _prepare_environment(port: int, temporary: Path) -> None:
@@ -83,7 +97,7 @@ def _redirect_output(log: Path) -> None:
         os.dup2(file.fileno(), 2)
 
 
-async def _serve(port: int, git_root: Path, used: Path) -> None:
+async def _serve(listener: socket.socket, git_root: Path, used: Path) -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack.app import app
@@ -94,9 +108,10 @@ async def _serve(port: int, git_root: Path, used: Path) -> None:
     gc.freeze()
     gc.set_threshold(5_000, 10, 50)
 
-    handlers = push.addresses(*seams.attach(f"http://127.0.0.1:{port}", git_root, used))
+    endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    handlers = push.addresses(*seams.attach(endpoint, git_root, used))
     config = Config()
-    config.bind = [f"127.0.0.1:{port}"]
+    config.bind = [f"fd://{listener.fileno()}"]
     config.keep_alive_timeout = 75
     config.graceful_timeout = 1
     config.loglevel = "WARNING"

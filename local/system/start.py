@@ -39,11 +39,9 @@ def running(folder: Path, *, workflows: bool = False) -> Iterator[System]:
 
     Raises RefusedError if another process runs a system in the folder.
     """
-    port = _free_port()
-    endpoint = f"http://127.0.0.1:{port}"
     with (
         attach.locked(folder),
-        _emulator(port, folder) as emulator,
+        _emulator(folder) as (emulator, endpoint),
         _logged(folder / STANDINS_LOG),
     ):
         repositories.ensure(
@@ -74,25 +72,35 @@ def running(folder: Path, *, workflows: bool = False) -> Iterator[System]:
 
 
 @contextmanager
-def _emulator(port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the emulator. Raises PartError if it ends before the code inside."""
-    command = [str(EMULATOR), str(ROOT / "local/aws/serve.py"), "--port", str(port)]
-    # The emulator of a demo that was killed may still remove its own files.
-    command += ["--git-root", str(folder / "git"), "--state", str(folder / f"state-{port}")]
+def _emulator(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """Run the emulator. Yield its process and its address.
+
+    Raises PartError if it ends before the code inside.
+    """
     if not EMULATOR.exists():
         raise ConfigurationError(str(EMULATOR), "it does not exist", "Run `make setup`.")
     log = folder / EMULATOR_LOG
-    with log.open("wb") as output:
+    # The emulator gets the bound socket, so that no other process can take the port meanwhile.
+    with socket.socket() as listener, log.open("wb") as output:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        command = [str(EMULATOR), str(ROOT / "local/aws/serve.py")]
+        command += ["--socket", str(listener.fileno()), "--git-root", str(folder / "git")]
+        # The emulator of a demo that was killed may still remove its own files.
+        command += ["--state", str(folder / f"state-{port}")]
         # A separate process group: Ctrl-C must not end the emulator before the other parts.
         process = subprocess.Popen(
-            command, cwd=ROOT, stdout=output, stderr=output, start_new_session=True
+            command,
+            cwd=ROOT,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            pass_fds=[listener.fileno()],
         )
+    endpoint = f"http://127.0.0.1:{port}"
     try:
-        until(
-            lambda: _is_up(f"http://127.0.0.1:{port}", process),
-            what=f"{EMULATOR_PART}, whose log is {log}",
-        )
-        yield process
+        until(lambda: _is_up(endpoint, process), what=f"{EMULATOR_PART}, whose log is {log}")
+        yield process, endpoint
     except BaseException as error:
         if process.poll() is not None:
             raise PartError(EMULATOR_PART, f"it {end(process.returncode)}", log) from error
@@ -119,12 +127,6 @@ def _logged(file: Path) -> Iterator[None]:
         for logger in loggers:
             logger.removeHandler(handler)
         handler.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _is_up(url: str, process: subprocess.Popen[bytes]) -> bool:

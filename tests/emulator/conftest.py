@@ -115,20 +115,14 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     git(bare, "init", "--quiet", "--bare", "--initial-branch", "main")
     git(work, "init", "--quiet", "--initial-branch", "main")
     git(work, "remote", "add", "origin", str(bare))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command: list[str | Path] = [PYTHON, ROOT / "local/aws/serve.py", "--port", str(port)]
-    paths: list[str | Path] = [
-        "--git-root",
-        home / "git",
-        "--state",
-        home / "state",
-        "--log",
-        home / "log",
-    ]
     environment = {**os.environ, "CALLER_SECRET": "must not reach a build"}
-    process = subprocess.Popen([*command, *paths], env=environment)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        command: list[str | Path] = [PYTHON, ROOT / "local/aws/serve.py"]
+        command += ["--socket", str(listener.fileno()), "--git-root", home / "git"]
+        command += ["--state", home / "state", "--log", home / "log"]
+        process = subprocess.Popen(command, env=environment, pass_fds=[listener.fileno()])
     running = Emulator(f"http://127.0.0.1:{port}", home / "git")
     try:
         eventually(lambda: _answers(f"{running.url}/_ministack/health"))

@@ -59,6 +59,8 @@ class InertStream(io.TextIOBase):
 
     def flush(self) -> None:
         """End a line that has begun, so that no later text can complete it to a command."""
+        if self.stream.closed:
+            return  # Python flushes this stream once more when it is collected
         if self._begun:
             self.write("\n")
         self.stream.flush()

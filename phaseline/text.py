@@ -1,4 +1,4 @@
-"""Pure: text of others, for readers that obey control characters."""
+"""Pure: untrusted text, for readers that obey control characters."""
 
 import re
 

@@ -41,7 +41,7 @@ from phaseline.site.bucket import Site
 from phaseline.site.manifests import ServedFile, ServedManifest
 
 SETTLE = 60.0
-"""Seconds between two looks: the stream, EventBridge and a verification need a few each, and
+"""Seconds between two checks: the stream, EventBridge and a verification need a few each, and
 CloudFront keeps a manifest for a minute."""
 OVERDUE = timedelta(minutes=15)
 """After which a dispatch is late: the listener's schedule sends it within five minutes."""

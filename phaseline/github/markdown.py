@@ -1,4 +1,4 @@
-"""Pure: text of others in GitHub's Markdown, for comments, issues and summaries.
+"""Pure: untrusted text in GitHub's Markdown, for comments, issues and summaries.
 
 GitHub looks for mentions and references in the text that it shows, so a backslash does not stop
 them; a comment between their characters does.

@@ -60,7 +60,7 @@ class Build:
     def files(self) -> dict[str, File]:
         """The website's objects by key.
 
-        Raises InputError for a name that is not a valid key, and for an invalid file of headers.
+        Raises InputError for a name that is not a valid key, and for an invalid headers file.
         """
         names = self._names()
         rules = None

@@ -1,6 +1,6 @@
 """The read-only checks of an account: what each one reads. `rules` decides.
 
-docs/verified.md names the check that tells whether an assumption holds in a real account.
+docs/verified.md names the check that shows whether an assumption holds in a real account.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -237,7 +237,7 @@ CHECKS: Mapping[str, Callable[[Account], Judgement]] = {
 
 
 def outcome(account: Account, name: str) -> Judgement:
-    """Return the outcome of a check. An error leaves it unknown, and is told."""
+    """Return the outcome of a check. An error leaves it unknown, and is reported."""
     try:
         return CHECKS[name](account)
     except PhaselineError as error:

@@ -1,6 +1,6 @@
 """The output of commands: the result on stdout, progress and errors on stderr.
 
-Everything that a process prints goes through `streams`, so that no text of others is obeyed.
+Everything that a process prints goes through `streams`, so that no untrusted text is obeyed.
 
 An error is one line. On GitHub Actions it is also an annotation, and a line in the job's summary.
 Only a terminal gets colours, and only if neither NO_COLOR nor CI is set.

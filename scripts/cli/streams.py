@@ -1,4 +1,4 @@
-"""What a process prints, so that neither a terminal nor GitHub's runner obeys text of others.
+"""What a process prints, so that neither a terminal nor GitHub's runner obeys untrusted text.
 
 The runner executes a line of a job's output as a workflow command if it begins with `::`, or, in
 the older form, if `##[` is anywhere in it. Text may quote others, such as a wrong option, a stack

@@ -39,8 +39,9 @@ from scripts.github import job
     "selected",
     type=click.Choice(EVERY),
     multiple=True,
-    help="Deploy only this stack. May be repeated. The default is all stacks except github, which"
-    " an administrator deploys because it has the roles of the workflows.",
+    help="Deploy only this stack. May be repeated. The default is all stacks except"
+    " cloudformation, github and drift, which an administrator deploys because they have the roles"
+    " of the workflows.",
 )
 @click.option(
     "--role-arn",

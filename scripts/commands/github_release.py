@@ -1,8 +1,8 @@
 """Publishes a version of this repository as a GitHub release, with notes from CHANGELOG.md.
 
-Runs in a job on main. Creates a draft, attaches the packages, publishes it, which creates the tag
-vX.Y.Z, and lets vX name the same commit. A run that failed can be repeated: it continues. A
-published version never changes. Exits with 7 if the version exists at another commit.
+Runs in a job on main. Creates a draft, attaches the packages, publishes the release, which creates
+the tag vX.Y.Z, and moves the tag vX to the same commit. If a run fails, run it again: it continues.
+A published version never changes. Exits with 7 if the version exists at another commit.
 """
 
 import os

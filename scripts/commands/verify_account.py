@@ -1,8 +1,9 @@
 """Verifies what Phaseline assumes about AWS in an account with a deployed environment.
 
-Run it after the first deployment, with the rights to read. It changes nothing. docs/verified.md
-lists all assumptions, and the check of each. Exits with 0 if all checks hold, with 3 if one
-differs, and with 1 if one is unknown: something must happen first, or it could not be read.
+Run it after the first deployment. It needs only read permissions, and changes nothing.
+docs/verified.md lists all assumptions, and the check of each. Exits with 0 if all checks hold, with
+3 if one differs, and with 1 if one is unknown: something must happen first, or it could not be
+read.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,7 +32,7 @@ _WORDS = {
     "selected",
     type=click.Choice(list(CHECKS)),
     multiple=True,
-    help="Make only this check. May be repeated.",
+    help="Run only this check. May be repeated.",
 )
 @json_option
 def command(environment: str, selected: tuple[str, ...], as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""Text of others is shown and never obeyed, whichever way it leaves Phaseline."""
+"""Untrusted text is shown and never interpreted, in each output of Phaseline."""
 
 import io
 import json

@@ -193,7 +193,7 @@ def test_what_is_not_for_visitors_stays_behind(lambda_: ModuleType, name: str) -
 
 
 def test_a_frontend_sets_headers(lambda_: ModuleType) -> None:
-    """Its file of headers is followed, and not published."""
+    """Its headers file is followed, and not published."""
     rules = b'{"/*.svg": {"Cache-Control": "no-cache", "Content-Language": "de"}}'
     build(lambda_._SITE.s3, FILES | {"phaseline-headers.json": rules})
     invoke(lambda_)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from phaseline.errors import PhaselineError
 from phaseline.slack import message_record
 from phaseline.slack.message_record import Posted, Record
-from phaseline.slack.messages import Messages
 from phaseline.slack.notifier import Notifier
+from phaseline.slack.posting import Messages
 from phaseline.slack.progress import News
 from phaseline.slack.rendering import Message
 from scripts.cli import invocation, secrets

@@ -27,8 +27,8 @@ from phaseline.pipeline.executions import Executions
 from phaseline.pipeline.jobs import Done
 from phaseline.releases.ledger import Ledger
 from phaseline.slack.channel import SlackChannel
-from phaseline.slack.messages import Messages
 from phaseline.slack.notifier import Notifier, Updated
+from phaseline.slack.posting import Messages
 from phaseline.slack.progress import News
 
 if TYPE_CHECKING:

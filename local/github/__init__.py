@@ -15,9 +15,9 @@ from local.github.deployments import Deployments
 from local.github.hub import Hub, Repository
 from local.github.issues import Issues
 from local.github.openapi import RefusedError
-from local.github.pages import Routes, base
 from local.github.pulls import Pulls
 from local.github.releases import Releases
+from local.github.routes import Routes, base
 from local.github.workflows import Workflows
 from local.serving import Faults
 

@@ -23,8 +23,8 @@ from flask import Flask, Response, jsonify, request
 from local.github.hub import BRANCH, OWNER, Hub
 from local.github.oidc import Issuer
 from local.github.openapi import RefusedError
-from local.github.pages import base
 from local.github.pulls import Pulls
+from local.github.routes import base
 from local.serving import CONTROL
 from local.workflows.files import Event
 

@@ -7,7 +7,7 @@ from flask import Response, request
 
 from local.github.hub import Access, Hub, Repository
 from local.github.openapi import RefusedError
-from local.github.pages import Routes, base, page
+from local.github.routes import Routes, base, page
 
 
 class Deployments:

@@ -7,7 +7,7 @@ from flask import Response, request
 
 from local.github.hub import Access, Hub, Repository, user
 from local.github.issues import Issues, found
-from local.github.pages import Routes, base, page
+from local.github.routes import Routes, base, page
 from local.workflows.files import Event
 
 

@@ -10,7 +10,7 @@ from flask import Response, jsonify, request
 
 from local.github.hub import BRANCH, Access, Hub, Repository, now, user
 from local.github.openapi import RefusedError
-from local.github.pages import Routes, base, page
+from local.github.routes import Routes, base, page
 
 TAGS = "refs/tags/"
 

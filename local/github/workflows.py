@@ -8,7 +8,7 @@ from flask import Response, request
 
 from local.github.hub import BRANCH, Access, Hub, Repository, now, number_of, user
 from local.github.openapi import RefusedError
-from local.github.pages import Routes, base, page
+from local.github.routes import Routes, base, page
 from local.workflows.files import Event, parse
 from local.workflows.runs import COMPLETED, Run
 

@@ -20,7 +20,7 @@ from phaseline.drift import table_rules
 from phaseline.drift.releases import ReleaseCheck
 from phaseline.drift.report import Explained, Failure, Finding, Repair, RepairAction, Report
 from phaseline.errors import InputError, PhaselineError
-from phaseline.pipeline.ensure import ensure
+from phaseline.pipeline.carrier import ensure
 from phaseline.promotion.apply import apply_request
 from phaseline.promotion.request import Request
 from phaseline.releases.ledger import WRITERS

@@ -1,6 +1,6 @@
 """Lists and starts executions of the pipeline, and links to their pages in the console.
 
-`phaseline.pipeline.ensure` finds or starts the execution that carries a document, and
+`phaseline.pipeline.carrier` finds or starts the execution that carries a document, and
 `phaseline.pipeline.follow` follows an execution to its end.
 """
 

@@ -4,7 +4,7 @@
     message#<type>#<revision>   slack   the releases of one revision of one document
     message#<execution>         slack   an execution of the pipeline that brings no release
 
-phaseline/slack/messages.py explains how callers take a record in turn.
+phaseline/slack/posting.py explains how callers take a record in turn.
 """
 
 import hashlib

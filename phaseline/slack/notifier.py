@@ -22,7 +22,7 @@ from phaseline.releases.release import OPEN, VERIFIED, Release
 from phaseline.site.outcomes import PUBLISHED
 from phaseline.slack import looks, message_record, progress, rendering
 from phaseline.slack.message_record import Key, Record, View
-from phaseline.slack.messages import Messages
+from phaseline.slack.posting import Messages
 from phaseline.slack.progress import Batch, News
 from phaseline.slack.rendering import Message, Place
 from phaseline.slack.standing import RELEASES_LIMIT, Standing, State

@@ -10,7 +10,7 @@ import uuid
 
 import click
 
-from phaseline.pipeline.ensure import Ensured
+from phaseline.pipeline.carrier import Ensured
 from scripts.cli.console import Console, json_option
 from scripts.cli.options import (
     document_version_option,

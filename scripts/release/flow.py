@@ -12,7 +12,7 @@ from phaseline import times
 from phaseline.algorithms.names import TYPES
 from phaseline.documents import diff
 from phaseline.errors import DeploymentError, InputError, RemoteCallError
-from phaseline.pipeline.ensure import Adopted, carrier
+from phaseline.pipeline.carrier import Adopted, carrier
 from phaseline.pipeline.executions import SOURCES
 from phaseline.pipeline.follow import SupersededError
 from phaseline.site import live, manifests, proof

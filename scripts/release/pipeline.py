@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from phaseline.pipeline import ensure as pipeline_ensure
-from phaseline.pipeline.ensure import Adopted, Ensured
+from phaseline.pipeline import carrier
+from phaseline.pipeline.carrier import Adopted, Ensured
 from scripts.services import Services
 
 
@@ -12,7 +12,7 @@ def predict(services: Services, type_: str | None, version: str | None) -> str:
     if type_ is None or version is None:
         return "would start an execution of the newest commit and documents"
     revision = services.documents.read_version(type_, version).document.revision
-    decision = pipeline_ensure.look(
+    decision = carrier.look(
         services.executions, type_, version, revision, covered_by(services, type_, revision)
     )
     if isinstance(decision, Adopted):
@@ -23,7 +23,7 @@ def predict(services: Services, type_: str | None, version: str | None) -> str:
 
 def ensure(services: Services, type_: str, version: str, revision: int) -> Ensured:
     """Return the execution that takes a document version to the website; start one if necessary."""
-    return pipeline_ensure.ensure(
+    return carrier.ensure(
         services.executions, type_, version, revision, covered_by(services, type_, revision)
     )
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import pytest
 
 from local.github.openapi import paths
-from local.github.pages import REPOSITORY
 from local.github.permissions import NEEDED, allows
+from local.github.routes import REPOSITORY
 
 
 @pytest.mark.parametrize(

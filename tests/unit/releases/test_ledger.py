@@ -7,7 +7,6 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from phaseline.github.outbox import Dispatch, Outbox
 from phaseline.releases.ledger import Ledger
 from phaseline.releases.release import SUPERSEDED, VERIFIED, RequestRecord, Step
 from tests.builders.releases import numbered_release
@@ -149,34 +148,6 @@ def test_claim_succeeds_once_or_again_after_its_lease_until_it_is_settled(ledger
     assert ledger.claim(*claim, now=161.0, lease=60)
     ledger.settle(*claim, detail="1.2")
     assert not ledger.claim(*claim, now=900.0, lease=60)
-
-
-def test_outbox_keeps_the_newest_dispatch_until_it_is_sent(ledger: Ledger) -> None:
-    outbox = Outbox(ledger.client, ledger.table)
-    empty = outbox.read("opt")
-    assert (empty.revision, empty.owed) == (-1, None)
-    old = empty.following("opt", "v1", 1, ["r1"])
-    new = old.following("opt", "v2", 2, ["r2"])
-    assert old.owed
-    assert new.owed == Dispatch("opt", "v2", 2, ("r1", "r2"), 2)
-    outbox.settle("opt", new)
-    outbox.settle("opt", old)
-    outbox.mark_sent(old.owed)
-    assert outbox.read("opt") == new
-    outbox.mark_sent(new.owed)
-    assert outbox.read("opt").owed is None
-    outbox.settle("opt", outbox.read("opt").following("opt", "v3", 3, []))
-    assert (outbox.read("opt").revision, outbox.read("opt").owed) == (3, None)
-
-
-def test_outbox_stays_small_while_github_is_down(ledger: Ledger) -> None:
-    state = Outbox(ledger.client, ledger.table).read("opt")
-    for revision in range(3):
-        ids = [f"{revision}-{number}" for number in range(10_000)]
-        state = state.following("opt", "v", revision, ids)
-    assert state.owed
-    assert (len(state.owed.releases), state.owed.release_count) == (150, 30_000)
-    assert state.owed.releases[-1] == "2-9999"
 
 
 def test_releases_are_read_in_the_order_of_their_keys_without_missing_ones(ledger: Ledger) -> None:

@@ -11,7 +11,7 @@ from moto import mock_aws
 
 from local.waiting import PATIENCE
 from phaseline.slack.message_record import View
-from phaseline.slack.messages import Messages
+from phaseline.slack.posting import Messages
 from tests.builders.slack import NAME, Channel, view
 from tests.builders.stores import make_table
 from tests.builders.timing import Timer

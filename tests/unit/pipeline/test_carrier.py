@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phaseline.errors import RemoteCallError
-from phaseline.pipeline.ensure import Adopted, Ensured, Missing, carrier
-from phaseline.pipeline.ensure import ensure as ensure_version
+from phaseline.pipeline.carrier import Adopted, Ensured, Missing, carrier
+from phaseline.pipeline.carrier import ensure as ensure_version
 from phaseline.pipeline.executions import Execution
 from tests.builders.calls import Answer, Calls
 from tests.builders.executions import E1, E2, E3, executions, summary

@@ -10,7 +10,7 @@ from moto import mock_aws
 from phaseline.errors import RemoteCallError
 from phaseline.slack import message_record
 from phaseline.slack.message_record import Posted, Record, View
-from phaseline.slack.messages import Messages
+from phaseline.slack.posting import Messages
 from phaseline.slack.rendering import Message
 from tests.builders.calls import Calls
 from tests.builders.slack import KEY, NAME, Channel, view

@@ -80,8 +80,8 @@ class Functions:
         return int(answer["statusCode"]), _pairs(answer["headers"])
 
     def _run(self, name: str, event: dict[str, Any]) -> dict[str, Any]:
-        function = _compiled(self.code[name])
         try:
+            function = _compiled(self.code[name])
             # With run_gc, each call would also collect the garbage of this whole Python process.
             answer = json.loads(function(json.dumps(event), run_gc=False))
         except (quickjs.JSException, TypeError, ValueError) as error:

@@ -114,10 +114,12 @@ class ReleaseFlow:
 
     def _release(self, subject: Subject) -> bool:
         """Take a document version to the website. Return False if a newer version is shown."""
-        started = self.clock()
         execution, done = self._ensure_execution(subject)
-        while not self._follow(execution, started + self.timeout - self.clock(), done=done):
+        started, timeout = self.clock(), self.timeout
+        while not self._follow(execution, timeout, done=done):
+            self.console.total += 2  # the two steps are taken again
             execution, done = self._ensure_execution(subject)
+            timeout = started + self.timeout - self.clock()
         self._ensure_invalidation(execution)
         return self._verify(subject)
 

@@ -281,14 +281,16 @@ def test_timed_out_release_is_found_again(
     held.touch()
     arguments = ["--action", "promote", "--type", "opt", "--algorithm", "slow"]
     arguments += ["--version", "1.0.0", "--reason", "x"]
-    ran = scripts.run("release", *arguments, "--timeout", "1")
+    try:
+        ran = scripts.run("release", *arguments, "--timeout", "1")
+        again = scripts.run("release", *arguments, "--timeout", "1")
+    finally:
+        held.unlink()
     assert ran.code == 6
     assert "it did not end within 1 seconds" in ran.err
     assert "Run this again" in ran.err
-    again = scripts.run("release", *arguments, "--timeout", "1")
     assert again.code == 6
     assert "already running, adopted" in again.err
-    held.unlink()
     last = scripts.run("release", *arguments)
     assert last.code == 0, last.err
     assert again.outputs["execution-id"] == ran.outputs["execution-id"]

@@ -21,7 +21,7 @@ from tests.builders.roles import claims
 from tests.emulator.conftest import ROOT, Emulator
 from tests.system.account import Account
 
-AWS = """#!{python}
+AWS = """
 import sys
 import boto3, jmespath
 service, operation, *rest = sys.argv[1:]
@@ -36,7 +36,7 @@ client = boto3.client(service)
 found = jmespath.search(query, getattr(client, operation.replace("-", "_"))(**values))
 print(found[0] if isinstance(found, list) else found)
 """
-GH = """#!{python}
+GH = """
 import json, sys
 with open({log!r}, "a") as log:
     log.write(json.dumps(sys.argv[1:]) + "\\n")
@@ -63,7 +63,10 @@ def checkout(tmp_path: Path) -> Path:
     for name, text in (("aws", AWS), ("gh", GH)):
         program = tmp_path / "bin" / name
         program.parent.mkdir(exist_ok=True)
-        program.write_text(text.format(python=sys.executable, log=str(tmp_path / "gh.log")))
+        source = program.with_suffix(".py")
+        source.write_text(text.format(log=str(tmp_path / "gh.log")))
+        # The first line of a script cannot name a program whose path has a blank.
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{source}" "$@"\n')
         program.chmod(0o755)
     for command in (
         ["init", "--quiet", "--bare", str(tmp_path / "origin.git")],

@@ -208,11 +208,17 @@ def test_cancelled_release_says_what_continues(system: System, algorithm: str) -
     """The command says that it was interrupted and what continues, and AWS releases the version."""
     eventually(lambda: not unfinished(system, algorithm))
     shown, wanted = versions(system, algorithm)
-    number = started_by_hand(system, "promote", algorithm, wanted)
-    log = Path(call(f"{system.github_url}/_phaseline/runs/{number}").json()["log"])
-    eventually(lambda: "[3/6] Pipeline" in log.read_text())
-    automation.call(system, "POST", f"/actions/runs/{number}/cancel")
-    run = automation.ended(system, "promote.yml", after=number - 1)
+    pipeline, gate = system.client("codepipeline"), {"transitionType": "Inbound"}
+    gate |= {"pipelineName": system.pipeline, "stageName": "Publish"}
+    pipeline.disable_stage_transition(**gate, reason="The release must not end meanwhile")
+    try:
+        number = started_by_hand(system, "promote", algorithm, wanted)
+        log = Path(call(f"{system.github_url}/_phaseline/runs/{number}").json()["log"])
+        eventually(lambda: "[3/6] Pipeline" in log.read_text())
+        automation.call(system, "POST", f"/actions/runs/{number}/cancel")
+        run = automation.ended(system, "promote.yml", after=number - 1)
+    finally:
+        pipeline.enable_stage_transition(**gate)
 
     assert run["conclusion"] == "cancelled", log.read_text()
     (message,) = [note["message"] for note in run["annotations"] if note["level"] == "error"]

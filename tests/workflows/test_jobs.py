@@ -142,7 +142,7 @@ concurrency: {group: "g-${{ inputs.environment }}", cancel-in-progress: false%s}
 jobs:
   slow:
     runs-on: ubuntu-24.04
-    steps: [{run: "date +%%s%%N >> $TIMES; sleep 0.4; date +%%s%%N >> $TIMES"}]
+    steps: [{run: "date +%%s%%N >> '$TIMES'; sleep 0.4; date +%%s%%N >> '$TIMES'"}]
 """
 )
 

@@ -33,11 +33,14 @@ def of(heading: str) -> str:
 
 
 def test_the_page_and_its_tests() -> None:
-    """Every chapter with commands has a test of its name, and no command stands outside of them."""
+    """Every chapter but the reference has commands and a test of its name, and no command stands
+    outside of them."""
     lines = PAGE.read_text(encoding="utf-8").splitlines()
     found = [command for blocks in CHAPTERS.values() for block in blocks for command in block]
     assert len(found) == sum(line.startswith("$ ") for line in lines)
     for heading, blocks in CHAPTERS.items():
+        if heading == "The alarms":
+            continue
         assert blocks, heading
         assert of(heading) in globals()
 
@@ -234,7 +237,7 @@ def test_a_bad_version_is_live(system: System, reader: Reader) -> None:
     foreseen, _ = reader.block()
     assert f"{NAME} 3.1.0 -> 3.0.0" in foreseen
     assert shown(system) == "3.0.0"
-    assert "rolled back" in told(system, bad.release_id)
+    eventually(lambda: "rolled back" in told(system, bad.release_id))
     reader.block()
     pass_tests(system, "3.1.1")
     until(lambda: system.document(TYPE).waiting())

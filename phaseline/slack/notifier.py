@@ -282,7 +282,7 @@ class Notifier:
         if record.number:
             return True
         batches = ledger.batches.values()
-        if any(progress.carries(execution, batch) for batch in batches):
+        if any(progress.shows(batch, execution, pipeline.all) for batch in batches):
             self.messages.cede(record)
             return False
         if execution.status == SUPERSEDED:

@@ -8,6 +8,7 @@ ignored.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 
 from phaseline.pipeline import actions
 from phaseline.pipeline.actions import Action
@@ -90,6 +91,22 @@ def updated(execution: Execution, ran: Sequence[Action], news: News) -> Executio
 def carries(execution: Execution, batch: Batch) -> bool:
     """Return whether an execution has the batch's document, or a later one."""
     return execution.carries(SOURCES[batch.type], batch.document_version, batch.revision)
+
+
+def shows(batch: Batch, execution: Execution, executions: Sequence[Execution]) -> bool:
+    """Return whether the message of a batch shows how an execution goes.
+
+    `executions` are newest first. The message of a batch that has ended shows only the execution
+    that published it, which is the first that did not fail.
+    """
+    if batch.is_open:
+        return carries(execution, batch)
+    publishing = (
+        other
+        for other in reversed(executions)
+        if other.status in (RUNNING, SUCCEEDED) and carries(other, batch)
+    )
+    return any(first.id == execution.id for first in islice(publishing, 1))
 
 
 def carrier(executions: Sequence[Execution], batch: Batch) -> Execution | None:

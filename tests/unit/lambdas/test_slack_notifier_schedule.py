@@ -9,7 +9,9 @@ import pytest
 
 from local.waiting import PATIENCE
 from phaseline.slack import looks, notifier
+from phaseline.slack.channel import SlackError
 from tests.builders.slack_notifier import (
+    TAKEN,
     Pipeline,
     Slack,
     changed,
@@ -102,3 +104,21 @@ def test_each_of_many_releases_of_one_execution_is_told(
     assert len(slack.posts) == len(releases)
     kept = lambda_._notifier(time.monotonic() + 30).messages
     assert kept.unfinished() == []
+
+
+def test_failure_after_a_release_that_slack_missed_has_its_own_message(
+    lambda_: ModuleType, slack: Slack, pipeline: Pipeline
+) -> None:
+    """The missing message is about the execution that published the release, not about this one."""
+    release = record_release()
+    pipeline.execution(**TAKEN)
+    slack.answers = [Slack.answer({"ok": False, "error": "channel_not_found"})]
+    with pytest.raises(SlackError):
+        invoke(lambda_, changed("STARTED"))
+    slack.answers = []
+    end(release)
+    pipeline.execution(status="Succeeded")
+    pipeline.fail("e2", **TAKEN | {"Frontend": "bad"})
+    invoke(lambda_, changed("FAILED", execution="e2"))
+    assert [text for text in slack.texts if "failed in Build" in text]
+    assert [text for text in slack.texts if "a 2.0.0 is live" in text]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -191,7 +192,8 @@ def test_killed_build_fails_as_on_aws(odd: System, tmp_path: Path, command: Comm
     end, and tells what the website serves then."""
     armed, left = tmp_path / "armed", tmp_path / "left"
     good = frontend.read(odd, "buildspec.yml")
-    end = f"if rm '{armed}'; then sleep 1000 & echo $! > '{left}'; kill -9 $$; fi"
+    arm, note = shlex.quote(str(armed)), shlex.quote(str(left))
+    end = f"if rm {arm}; then sleep 1000 & echo $! > {note}; kill -9 $$; fi"
     bad = good.replace("    commands:\n", f"    commands:\n      - {json.dumps(end)}\n")
     commit = frontend.commit(odd, {"buildspec.yml": bad}, "Kill a build")
     try:

@@ -1,6 +1,7 @@
 """The release commands as a person or a job runs them, against the local system."""
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from tests.system.scripts import Scripts, bring, build_with
 from tests.system.scripts import scripts as scripts  # a fixture
 from tests.waiting import eventually
 
-WAITING_BUILD = "      - while [ -e '{file}' ]; do sleep 0.1; done\n"
+WAITING_BUILD = "      - while [ -e {file} ]; do sleep 0.1; done\n"
 
 
 def told(system: System, execution: str) -> int:
@@ -276,7 +277,7 @@ def test_timed_out_release_is_found_again(
     """A pipeline that takes too long ends the command, not the release: it is found again."""
     bring(system, "slow", "1.0.0", "1.1.0")
     held = tmp_path / "held"
-    waiting = WAITING_BUILD.format(file=held)
+    waiting = WAITING_BUILD.format(file=shlex.quote(str(held)))
     build_with(system, good_build.replace("    commands:\n", f"    commands:\n{waiting}", 1))
     held.touch()
     arguments = ["--action", "promote", "--type", "opt", "--algorithm", "slow"]

@@ -1,6 +1,7 @@
 """What surrounds a job: environments, approvals, turns, tokens, and where its files come from."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,11 @@ def test_job_without_the_permission_gets_no_token(hub: GitHub, tmp_path: Path) -
     assert call(f"{hub.url}/_services/token", headers=guess).status == 401
 
 
+def quoted(path: Path) -> str:
+    """A path as a word of a shell, inside a string of YAML."""
+    return json.dumps(shlex.quote(str(path)))[1:-1]
+
+
 SLOW = (
     DISPATCH
     + """\
@@ -142,7 +148,7 @@ concurrency: {group: "g-${{ inputs.environment }}", cancel-in-progress: false%s}
 jobs:
   slow:
     runs-on: ubuntu-24.04
-    steps: [{run: "date +%%s%%N >> '$TIMES'; sleep 0.4; date +%%s%%N >> '$TIMES'"}]
+    steps: [{run: "date +%%s%%N >> $TIMES; sleep 0.4; date +%%s%%N >> $TIMES"}]
 """
 )
 
@@ -150,7 +156,7 @@ jobs:
 def test_runs_of_a_group_take_turns(hub: GitHub, tmp_path: Path) -> None:
     """With queue: max each run of a group waits for those before it, and none is dropped."""
     times = tmp_path / "times"
-    text = (SLOW % ", queue: max").replace("$TIMES", str(times))
+    text = (SLOW % ", queue: max").replace("$TIMES", quoted(times))
     hub.add(NAME, {workflow("slow.yml"): text}, tmp_path / "files")
     for _ in range(3):
         start(hub, "slow.yml", environment="demo")
@@ -164,7 +170,7 @@ def test_runs_of_a_group_take_turns(hub: GitHub, tmp_path: Path) -> None:
 
 def test_without_a_queue_the_newest_run_waits(hub: GitHub, tmp_path: Path) -> None:
     """Without queue: max a run that waits is cancelled by the next one, as GitHub does."""
-    text = (SLOW % "").replace("$TIMES", str(tmp_path / "times"))
+    text = (SLOW % "").replace("$TIMES", quoted(tmp_path / "times"))
     hub.add(NAME, {workflow("slow.yml"): text}, tmp_path / "files")
     for _ in range(3):
         start(hub, "slow.yml", environment="demo")
@@ -177,7 +183,7 @@ def test_without_a_queue_the_newest_run_waits(hub: GitHub, tmp_path: Path) -> No
 def test_jobs_of_a_group_take_turns(hub: GitHub, tmp_path: Path) -> None:
     """A job's own group, named by an expression, holds back the same job of another run."""
     times = tmp_path / "times"
-    text = (SLOW % ", queue: max").replace("$TIMES", str(times))
+    text = (SLOW % ", queue: max").replace("$TIMES", quoted(times))
     group, jobs = text.split("\n", 2)[1:]
     moved = f"{DISPATCH}{jobs.replace('  slow:', f'  slow:{chr(10)}    {group}')}"
     hub.add(NAME, {workflow("slow.yml"): moved}, tmp_path / "files")

@@ -2,6 +2,7 @@
 be."""
 
 import os
+import shlex
 import signal
 import subprocess
 import threading
@@ -73,7 +74,7 @@ def test_killed_runner_fails_its_run(
 
     killer = threading.Thread(target=kill)
     killer.start()
-    run = pushed(hub, tmp_path / "files", f"echo $$ > '{marks}'; sleep 1000")
+    run = pushed(hub, tmp_path / "files", f"echo $$ > {shlex.quote(str(marks))}; sleep 1000")
     killer.join()
 
     assert run["conclusion"] == "failure"

@@ -285,12 +285,19 @@ class Notifier:
         if any(progress.shows(batch, execution, pipeline.all) for batch in batches):
             self.messages.cede(record)
             return False
+        if execution.status == RUNNING and self._takes_sources(execution, pipeline):
+            return False  # it may take the document of an open release yet
         if execution.status == SUPERSEDED:
             return False  # the execution that superseded it has the same commit or a later one
         if execution.status == SUCCEEDED and not pipeline.published(execution):
             return False
         failed = progress.ENDS.get(execution.status) is State.FAILED
         return failed or progress.brings_a_commit(pipeline.all, execution)
+
+    def _takes_sources(self, execution: Execution, pipeline: PipelineState) -> bool:
+        """Return whether an execution is still in its first stage."""
+        ran = pipeline.ran(execution)
+        return progress.stage(execution, ran, pipeline.news) == progress.STAGES[0]
 
     def _view(self, name: str, batch: Batch | None, pipeline: PipelineState) -> View:
         if batch:

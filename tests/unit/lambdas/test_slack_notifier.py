@@ -209,6 +209,21 @@ def test_a_commit_alone(lambda_: ModuleType, slack: Slack, pipeline: Pipeline) -
     assert "c0ffee0" in shown(slack.edits[-1])
 
 
+def test_execution_that_still_takes_its_sources_has_no_message_of_its_own(
+    lambda_: ModuleType, slack: Slack, pipeline: Pipeline
+) -> None:
+    """It has its commit first, and then the document of a release, whose message is enough."""
+    record_release()
+    pipeline.execution("e0", "Succeeded", Frontend="old", Opt="v6")
+    pipeline.execution(Frontend=TAKEN["Frontend"])
+    pipeline.action("Source", 0, "InProgress")
+    invoke(lambda_, changed("STARTED"))
+    pipeline.execution(**TAKEN)
+    pipeline.action("Source", 0)
+    invoke(lambda_, changed("STARTED", "Build"))
+    assert len(slack.posts) == 1
+
+
 def test_nothing_new_is_nothing_told(
     lambda_: ModuleType, slack: Slack, pipeline: Pipeline, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -69,12 +69,12 @@ class Watch:
 
     @property
     def release_id(self) -> str:
-        """The ID of the release, or None before it is known."""
+        """The ID of the release; empty before it is known."""
         return self._release.release_id if self._release else ""
 
     @property
     def is_over(self) -> bool:
-        """Whether no further step follows."""
+        """True if no further step follows."""
         if self._execution.get("status") in {"Failed", "Stopped"}:
             return "slack" in self.seen
         return "hold" in self.seen or {"edge", "slack", "verified", "pipeline"} <= set(self.seen)
@@ -160,7 +160,7 @@ class Watch:
 
 
 def _carries(execution: Mapping[str, Any], release: Release) -> bool:
-    """Whether an execution took the release's document, or a later one."""
+    """Return whether an execution took the release's document, or a later one."""
     return any(
         source["actionName"] == SOURCES[release.type]
         and (

@@ -1,4 +1,4 @@
-"""Which permission of a job's token each operation of the API needs.
+"""The permission of a job's token that each operation of the API needs.
 
 Pure. https://docs.github.com/en/rest/authentication/permissions-required-for-github-apps
 """
@@ -37,7 +37,7 @@ first row that fits is used; GET needs `read`, and every other method needs `wri
 
 
 def allows(granted: Mapping[str, str] | str | None, method: str, path: str) -> bool:
-    """Whether a job with this value of `permissions:` may carry out an operation.
+    """Return whether a job with this value of `permissions:` may carry out an operation.
 
     None is a job without it, whose token has the default permissions, which may be all. `path`
     begins after the repository: `/issues/{issue_number}`.

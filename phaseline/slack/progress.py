@@ -8,7 +8,6 @@ ignored.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import islice
 
 from phaseline.pipeline import actions
 from phaseline.pipeline.actions import Action
@@ -106,7 +105,8 @@ def shows(batch: Batch, execution: Execution, executions: Sequence[Execution]) -
         for other in reversed(executions)
         if other.status in (RUNNING, SUCCEEDED) and carries(other, batch)
     )
-    return any(first.id == execution.id for first in islice(publishing, 1))
+    first = next(publishing, None)
+    return first is not None and first.id == execution.id
 
 
 def carrier(executions: Sequence[Execution], batch: Batch) -> Execution | None:

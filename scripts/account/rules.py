@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Status(StrEnum):
-    """What is known about an assumption. If UNKNOWN, something must happen first or be readable."""
+    """The result of checking an assumption. UNKNOWN: the account does not show it yet."""
 
     HOLDS = "holds"
     DIFFERS = "differs"

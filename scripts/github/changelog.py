@@ -49,9 +49,10 @@ class Version:
 
 @dataclass(frozen=True)
 class RemainingWork:
-    """What is left to do for a version. `is_published` if its tag exists at the commit.
+    """The work that is left for a version. `is_published` says that its tag exists at the commit.
 
-    `moves` if the moving tag must name its commit: no version with the same major number is newer.
+    `moves` says that the moving tag must name the commit, because no version with the same major
+    number is newer.
     """
 
     is_published: bool

@@ -65,7 +65,7 @@ class Journal:
 
     @property
     def continues(self) -> str:
-        """What continues after an interruption, as a note."""
+        """A note that says what continues after an interruption."""
         if self.execution:
             return f"the pipeline execution {self.execution} continues without this command"
         if any(subject.changed for subject in self.subjects):

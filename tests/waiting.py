@@ -1,5 +1,6 @@
 """Waiting in tests for what other threads and processes do."""
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -22,3 +23,12 @@ def a_second() -> str:
     second = times.second(datetime.now(UTC))
     eventually(lambda: times.second(datetime.now(UTC)) > second)
     return second
+
+
+def is_alive(process: int) -> bool:
+    """Return whether a process with this ID exists."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -20,7 +20,7 @@ from local.demo import demo
 from local.system import ROOT, System, control, deployment, frontend, start, table, website
 from local.waiting import PATIENCE
 from tests.system.conftest import COMPLETE
-from tests.waiting import eventually
+from tests.waiting import eventually, is_alive
 
 DEMO = """
 import signal
@@ -114,15 +114,6 @@ def demonstration(folder: Path, program: str) -> Iterator[tuple[subprocess.Popen
     finally:
         process.kill()
         process.wait()
-
-
-def is_alive(process: int) -> bool:
-    """Whether there is such a process."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def is_gone(folder: Path) -> bool:

@@ -17,7 +17,7 @@ from local.github.hub import Hub
 from local.serving import serve
 from local.workflows import act
 from local.workflows.runner import Runner, Settings
-from tests.waiting import eventually
+from tests.waiting import eventually, is_alive
 from tests.workflows.conftest import NAME, GitHub
 
 CHECKOUT = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1"
@@ -85,14 +85,6 @@ def test_killed_runner_fails_its_run(
     deployed = hub.api("/deployments").json()[0]["id"]
     assert hub.api(f"/deployments/{deployed}/statuses").json()[0]["state"] == "error"
     eventually(lambda: not is_alive(int(marks.read_text())))
-
-
-def is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_missing_runner_fails_the_run(

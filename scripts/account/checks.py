@@ -88,7 +88,7 @@ class Account:
 
 
 def stacks(account: Account) -> Judgement:
-    """Every stack is deployed, and its last operation succeeded."""
+    """Every stack is deployed, and can be updated."""
     statuses = {name: one.status if one else None for name, one in account.stacks.items()}
     return rules.stacks(statuses, STACKS)
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from phaseline.deploy.stack_status import decide
+
 
 class Status(StrEnum):
     """The result of checking an assumption. UNKNOWN: the account does not show it yet."""
@@ -35,13 +37,17 @@ def all_of(faults: Iterable[str], holds: str, remedy: str) -> Judgement:
 
 
 def stacks(statuses: Mapping[str, str | None], required: Iterable[str]) -> Judgement:
-    """Check the statuses of stacks by their short names; None if a stack is not deployed."""
+    """Check that each stack can be updated; a status is None if its stack is not deployed.
+
+    After a failed update that was taken back in the repository, a stack stays in
+    UPDATE_ROLLBACK_COMPLETE, because a deployment finds nothing to change.
+    """
     missing = [f"{name} is not deployed" for name in required if statuses[name] is None]
     deployed = {name: status for name, status in statuses.items() if status is not None}
     failed = [
         f"{name} is {status}"
         for name, status in deployed.items()
-        if not status.endswith("_COMPLETE") or "ROLLBACK" in status or "DELETE" in status
+        if decide(status, name).action != "update"
     ]
     remedy = "Deploy again; each error names its remedy."
     return all_of([*missing, *failed], f"{len(deployed)} stacks are complete", remedy)

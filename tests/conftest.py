@@ -43,6 +43,7 @@ GROUPS = {
 The workflows are two groups, so that two processes share the longest part."""
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests that share a running system in one process; all others may run in any."""
     for item in items:

@@ -1,6 +1,7 @@
 """Tests stand on their own: what several of them need is in a module without tests."""
 
 import ast
+import os
 from pathlib import Path
 
 import pytest
@@ -25,3 +26,14 @@ def imported_test_modules(source: str) -> list[str]:
 def test_no_test_module_is_imported(path: Path) -> None:
     """Builders are in tests/builders/, or beside the tests of a folder that share them."""
     assert imported_test_modules(path.read_text("utf-8")) == []
+
+
+def test_tests_that_share_a_system_run_in_one_process(request: pytest.FixtureRequest) -> None:
+    """pytest-xdist adds the group to a test's ID, and does so silently in vain with pytest 9.2.
+
+    https://github.com/pytest-dev/pytest-xdist/issues/1386
+    """
+    is_alone = "PYTEST_XDIST_WORKER" not in os.environ
+    for item in request.session.items:
+        marker = item.get_closest_marker("xdist_group")
+        assert is_alone or marker is None or item.nodeid.endswith(f"@{marker.args[0]}")

@@ -22,6 +22,18 @@ def test_the_first_value_that_is_done() -> None:
     assert len(timer.slept) == 2
 
 
+def test_a_pause_grows_with_the_look_before_it() -> None:
+    """A look that takes long is repeated less often, and within a bound."""
+    timer, durations = Timer(), iter([0.0, 0.25, 60.0, 0.0])
+
+    def look() -> bool:
+        timer.now += next(durations)
+        return len(timer.slept) == 3
+
+    until(look, what="the last look", clock=timer.clock, sleep=timer.sleep)
+    assert timer.slept == pytest.approx([0.1, 0.75, 2.0])
+
+
 def test_it_gives_up() -> None:
     """After the one bound, and says for what it waited and what it saw last."""
     timer = Timer()

@@ -56,6 +56,19 @@ def mutants(source: str) -> list[Mutant]:
     ]
 
 
+def with_notes(source: str) -> tuple[list[str], str]:
+    """Return the names of a module's functions, and a source in which each call notes its name.
+
+    A function that is called adds its name to the set `__called__`, which is to be a builtin.
+    """
+    tree, names = ast.parse(source), []
+    for place, holder, _ in _places(tree, ""):
+        if isinstance(holder.node, FUNCTIONS):
+            names.append(place)
+            holder.node.body[:0] = ast.parse(f"__called__.add({place!r})").body
+    return names, ast.unparse(tree)
+
+
 @dataclass(frozen=True)
 class _Site:
     """A node, and where its parent has it: in `field`, at `index` if that is a list."""
@@ -163,10 +176,7 @@ def _alternatives(node: ast.AST) -> Iterator[ast.AST]:
                 without.ifs = [*node.ifs[:index], *node.ifs[index + 1 :]]
                 yield without
         case ast.Call():
-            for keyword in node.keywords:
-                if keyword.arg:
-                    kept = [other for other in node.keywords if other is not keyword]
-                    yield ast.Call(node.func, node.args, kept)
+            yield from _calls(node)
         case ast.Return(value=ast.AST() as value) if not _is_none(value):
             yield ast.Return(ast.Constant(None))
         case ast.Expr(value=ast.Call()) | ast.Raise():
@@ -175,6 +185,22 @@ def _alternatives(node: ast.AST) -> Iterator[ast.AST]:
             yield ast.Continue()
         case ast.Continue():
             yield ast.Break()
+
+
+def _calls(node: ast.Call) -> Iterator[ast.AST]:
+    """Yield the call with one argument less, or with None in its place."""
+    none = ast.Constant(None)
+    for index, argument in enumerate(node.args):
+        if not isinstance(argument, ast.Starred) and not _is_none(argument):
+            args = [*node.args[:index], none, *node.args[index + 1 :]]
+            yield ast.Call(node.func, args, node.keywords)
+    for index, keyword in enumerate(node.keywords):
+        before, after = node.keywords[:index], node.keywords[index + 1 :]
+        if keyword.arg:
+            yield ast.Call(node.func, node.args, [*before, *after])
+            if not _is_none(keyword.value):
+                changed = ast.keyword(keyword.arg, none)
+                yield ast.Call(node.func, node.args, [*before, changed, *after])
 
 
 def _is_none(node: ast.AST) -> bool:

@@ -1,7 +1,7 @@
 """Pure: the mutants of a module, each of which differs from it by one small fault.
 
 Only the code of functions and the constants of the module are changed. Docstrings, annotations,
-decorators, f-strings and the texts of raised errors stay: a test of them would repeat the prose.
+decorators, f-strings and the texts of errors stay: a test of them would repeat the prose.
 """
 
 import ast
@@ -104,13 +104,18 @@ def _changeable(node: ast.AST) -> Iterator[_Site]:
             continue
         children = value if isinstance(value, list) else [value]
         for index, child in enumerate(children):
-            if not isinstance(child, ast.AST) or isinstance(child, ast.JoinedStr):
-                continue
-            if _is_docstring(child):
+            if not isinstance(child, ast.AST) or _is_prose(child):
                 continue
             yield _Site(node, field, index if isinstance(value, list) else None, child)
             if not isinstance(child, ast.Raise):
                 yield from _changeable(child)
+
+
+def _is_prose(node: ast.AST) -> bool:
+    """Return whether a node is an f-string, a docstring or the call that makes an error."""
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name) and node.func.id.endswith("Error")
+    return isinstance(node, ast.JoinedStr) or _is_docstring(node)
 
 
 def _is_docstring(node: ast.AST) -> bool:

@@ -42,10 +42,14 @@ def test_prose_and_types_stay() -> None:
     source = '''
         def f(a: "A" = None) -> "B":
             """Text."""
+            if a:
+                return ValueError("text")
             raise ValueError("text", f"{a}")
     '''
     found = mutants(textwrap.dedent(source))
     assert [mutant.change for mutant in found] == [
+        "if a -> if not a",
+        "return ValueError('text') -> return None",
         "raise ValueError('text', f'{a}') -> pass",
     ]
 

@@ -1,5 +1,6 @@
 """Documents in S3, written by compare-and-swap."""
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -7,6 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from local.waiting import PATIENCE
@@ -58,6 +60,38 @@ def test_equal_document_is_not_written(documents: Documents, s3: Any) -> None:
     before = versions(s3)
     rewrite(documents, "opt", promote(1, "a"))
     assert versions(s3) == before
+
+
+def test_error_that_is_no_conflict_is_raised(documents: Documents, s3: Any) -> None:
+    stored = documents.read("opt")
+    s3.delete_object(
+        Bucket=BUCKET, Key="metadata/in.zip", VersionId=documents.read("in").version_id
+    )
+    Calls(s3, PutObject=lambda _: "AccessDenied")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        documents.write(promote(1, "a")(stored.document), over=stored)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        documents.create_missing()
+
+
+@pytest.mark.parametrize("code", ["PreconditionFailed", "ConditionalRequestConflict"])
+def test_document_that_another_deployment_creates_meanwhile_is_not_created(
+    s3: Any, code: str
+) -> None:
+    Calls(s3, PutObject=lambda _: code)
+    assert Documents(s3, BUCKET, "metadata/", never).create_missing() == []
+
+
+def test_bucket_that_keeps_no_versions_has_one_version() -> None:
+    """S3 calls it null."""
+    with mock_aws():
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket=BUCKET)
+        documents = Documents(s3, BUCKET, "metadata/", never)
+        documents.create_missing()
+        assert documents.read("opt").version_id == "null"
+        assert rewrite(documents, "opt", promote(1, "a")).version_id == "null"
+        assert documents.read("opt").document.versions() == {"a": "1.0.0"}
 
 
 def test_concurrent_writers_both_succeed(documents: Documents, s3: Any) -> None:
@@ -141,18 +175,34 @@ def test_writer_that_always_loses_fails_after_a_limited_time(documents: Document
     with pytest.raises(RemoteCallError, match="other writers"):
         rewrite(Documents(s3, BUCKET, "metadata/", pauses.append), "opt", overtaken)
     assert len(pauses) == ATTEMPTS - 1
-    assert max(pauses) <= 2.0
+    assert pauses[:3] == [0.05, 0.1, 0.2]
+    assert max(pauses) <= 0.5
 
 
 def test_corrupt_document_stays_and_the_error_names_the_last_good_version(
     documents: Documents, s3: Any
 ) -> None:
     good = rewrite(documents, "opt", promote(1, "a"))
-    s3.put_object(Bucket=BUCKET, Key="metadata/opt.zip", Body=b"edited by hand")
-    with pytest.raises(DocumentError, match=good.version_id):
+    for _ in range(2):
+        s3.put_object(Bucket=BUCKET, Key="metadata/opt.zip", Body=b"edited by hand")
+    with pytest.raises(DocumentError, match=good.version_id) as caught:
         rewrite(documents, "opt", promote(2, "b"))
+    assert caught.value.where == f"s3://{BUCKET}/metadata/opt.zip"
     body = s3.get_object(Bucket=BUCKET, Key="metadata/opt.zip")["Body"].read()
     assert body == b"edited by hand"
+
+
+def test_good_version_is_searched_in_a_bounded_number_of_versions(
+    documents: Documents, s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("phaseline.documents.store.VERSION_SEARCH", 2)
+    for _ in range(2):
+        last = s3.put_object(Bucket=BUCKET, Key="metadata/opt.zip", Body=b"broken")["VersionId"]
+    with pytest.raises(DocumentError, match="none of its last 2 object versions is a good one"):
+        documents.read("opt")
+    assert documents.last_own("opt", last)
+    last = s3.put_object(Bucket=BUCKET, Key="metadata/opt.zip", Body=b"broken")["VersionId"]
+    assert documents.last_own("opt", last) is None
 
 
 def test_deleted_document_is_not_created_again(documents: Documents, s3: Any) -> None:
@@ -181,7 +231,11 @@ def test_metadata_of_each_version_names_the_revision(documents: Documents, s3: A
     key: Any = {"Bucket": BUCKET, "Key": "metadata/opt.zip"}
     metadata = [s3.head_object(**key)["Metadata"]]
     rewrite(documents, "opt", promote(1, "a"))
-    metadata.append(s3.head_object(**key)["Metadata"])
+    head = s3.head_object(**key)
+    metadata.append(head["Metadata"])
+    assert head["ContentType"] == "application/zip"
+    body = s3.get_object(**key)["Body"].read()
+    assert head["Metadata"]["phaseline-digest"] == hashlib.sha256(body).hexdigest()
     assert [each["codepipeline-artifact-revision-summary"] for each in metadata] == [
         "revision 0",
         "revision 1",
@@ -206,6 +260,20 @@ def test_unknown_version_is_refused_by_bucket_key_and_version(
         documents.read_version("opt", version)
 
 
+def test_version_that_marks_a_deletion_is_refused(documents: Documents, s3: Any) -> None:
+    marker = s3.delete_object(Bucket=BUCKET, Key="metadata/opt.zip")["VersionId"]
+    with pytest.raises(RefusedError, match=f"it has no version {marker}"):
+        documents.read_version("opt", marker)
+
+
+def test_version_that_may_not_be_read_is_an_error_of_the_call(
+    documents: Documents, s3: Any
+) -> None:
+    Calls(s3, GetObject=lambda _: "AccessDenied")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        documents.read_version("opt", "v")
+
+
 def test_version_of_another_writer_is_recognized_in_later_versions(
     documents: Documents, s3: Any
 ) -> None:
@@ -221,6 +289,8 @@ def test_version_of_another_writer_is_recognized_in_later_versions(
     assert (written.edited, later.edited) == (other, other)
     assert documents.read("opt") == later
     assert documents.last_own("opt", other) == own
+    metadata = s3.head_object(Bucket=BUCKET, Key="metadata/opt.zip")["Metadata"]
+    assert metadata["phaseline-edited"] == other
 
 
 def test_other_content_with_copied_metadata_counts_as_another_writers(

@@ -11,6 +11,7 @@ MODULES = {
     "phaseline.documents.merge": [f"{UNIT}/documents/test_merge.py"],
     "phaseline.promotion.request": [f"{UNIT}/promotion/test_request.py"],
     "phaseline.promotion.eligibility": [
+        f"{UNIT}/promotion/test_eligibility.py",
         f"{UNIT}/promotion/test_carry_out.py",
         f"{UNIT}/promotion/test_concurrent_requests.py",
         f"{UNIT}/promotion/test_repeated_requests.py",

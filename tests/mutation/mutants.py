@@ -86,8 +86,8 @@ def _places(tree: ast.AST, prefix: str) -> Iterator[tuple[str, "_Holder", str]]:
             yield prefix + child.name, _Holder(child), "node"
         elif isinstance(child, ast.ClassDef):
             yield from _places(child, f"{prefix}{child.name}.")
-        elif isinstance(child, ast.Assign) and not prefix:
-            target = child.targets[0]
+        elif isinstance(child, ast.Assign | ast.AnnAssign) and not prefix:
+            target = child.target if isinstance(child, ast.AnnAssign) else child.targets[0]
             if isinstance(target, ast.Name):
                 yield target.id, _Holder(child), "node"
 
@@ -100,7 +100,7 @@ class _Holder:
 def _changeable(node: ast.AST) -> Iterator[_Site]:
     """Yield each node below `node` that may be changed."""
     for field, value in ast.iter_fields(node):
-        if field in ("annotation", "returns", "decorator_list", "targets"):
+        if field in ("annotation", "returns", "decorator_list", "target", "targets"):
             continue
         children = value if isinstance(value, list) else [value]
         for index, child in enumerate(children):

@@ -7,6 +7,7 @@ with the first failure.
 
 import ast
 import builtins
+import gc
 import importlib
 import inspect
 import json
@@ -61,6 +62,7 @@ class Session:
         module = importlib.import_module(self._name)
         calls = _measured(session, module)
         self.tests = len({test for tests in calls.values() for test in tests})
+        gc.freeze()  # a collection in a forked process would copy every page that it shares
         running: dict[int, Mutant] = {}
         for mutant in self._mutants:
             tests = calls.get(mutant.place)

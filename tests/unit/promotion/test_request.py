@@ -73,6 +73,7 @@ def test_request_whose_fields_fit_together_is_accepted(action: str, fields: dict
         ("promote", "as-of", {"as_of": EARLIER, "version": None}),
         ("rollback", "as-of", {"as_of": EARLIER, "version": "1.0"}),
         ("rollback", "as-of", {"as_of": "yesterday"}),
+        ("rollback", "as-of", {"as_of": ""}),
         ("rollback", "as-of", {"as_of": LATER}),
         ("hold", "until", {"until": "tomorrow"}),
         ("hold", "until", {"until": EARLIER}),
@@ -130,3 +131,8 @@ def test_record_says_who_asked_for_what_and_when() -> None:
 )
 def test_time_is_converted_to_utc_in_whole_seconds(time: str | None, expected: str | None) -> None:
     assert in_utc(time) == expected
+
+
+def test_error_of_a_malformed_time_says_that_a_request_has_it() -> None:
+    with pytest.raises(InputError, match="a request: expected a time"):
+        in_utc("tomorrow")

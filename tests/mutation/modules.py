@@ -9,6 +9,7 @@ MODULES = {
     ],
     "phaseline.documents.store": [f"{UNIT}/documents/test_store.py"],
     "phaseline.documents.merge": [f"{UNIT}/documents/test_merge.py"],
+    "phaseline.pipeline.blame": [f"{UNIT}/pipeline/test_blame.py"],
     "phaseline.promotion.request": [f"{UNIT}/promotion/test_request.py"],
     "phaseline.promotion.eligibility": [
         f"{UNIT}/promotion/test_eligibility.py",
@@ -21,4 +22,5 @@ MODULES = {
         f"{UNIT}/site/test_publication_retained.py",
     ],
     "phaseline.site.cdn": [f"{UNIT}/site/test_cdn.py"],
+    "phaseline.site.manifests": [f"{UNIT}/site/test_manifests.py"],
 }

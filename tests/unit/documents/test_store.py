@@ -82,6 +82,15 @@ def test_document_that_another_deployment_creates_meanwhile_is_not_created(
     assert Documents(s3, BUCKET, "metadata/", never).create_missing() == []
 
 
+def test_document_that_appears_after_the_look_is_not_overwritten(
+    documents: Documents, s3: Any
+) -> None:
+    stored = rewrite(documents, "opt", promote(1, "a"))
+    Calls(s3, ListObjectVersions=lambda _: {})
+    assert documents.create_missing() == []
+    assert documents.read("opt") == stored
+
+
 def test_bucket_that_keeps_no_versions_has_one_version() -> None:
     """S3 calls it null."""
     with mock_aws():
@@ -229,7 +238,9 @@ def test_only_documents_that_never_existed_are_created(documents: Documents, s3:
 def test_metadata_of_each_version_names_the_revision(documents: Documents, s3: Any) -> None:
     """CodePipeline uses this metadata as the summary of the source revision."""
     key: Any = {"Bucket": BUCKET, "Key": "metadata/opt.zip"}
-    metadata = [s3.head_object(**key)["Metadata"]]
+    first = s3.head_object(**key)
+    metadata = [first["Metadata"]]
+    assert first["ContentType"] == "application/zip"
     rewrite(documents, "opt", promote(1, "a"))
     head = s3.head_object(**key)
     metadata.append(head["Metadata"])
@@ -260,10 +271,14 @@ def test_unknown_version_is_refused_by_bucket_key_and_version(
         documents.read_version("opt", version)
 
 
-def test_version_that_marks_a_deletion_is_refused(documents: Documents, s3: Any) -> None:
-    marker = s3.delete_object(Bucket=BUCKET, Key="metadata/opt.zip")["VersionId"]
-    with pytest.raises(RefusedError, match=f"it has no version {marker}"):
-        documents.read_version("opt", marker)
+@pytest.mark.parametrize(
+    "code", ["NoSuchVersion", "NoSuchKey", "InvalidArgument", "MethodNotAllowed"]
+)
+def test_version_that_s3_does_not_have_is_refused(documents: Documents, s3: Any, code: str) -> None:
+    """It does not exist, is malformed, or marks a deletion."""
+    Calls(s3, GetObject=lambda _: code)
+    with pytest.raises(RefusedError, match="it has no version v"):
+        documents.read_version("opt", "v")
 
 
 def test_version_that_may_not_be_read_is_an_error_of_the_call(
@@ -320,15 +335,18 @@ def test_last_own_version_skips_corrupt_ones_and_may_be_missing(
     assert documents.last_own("opt", last) is None
 
 
-def test_version_far_back_is_preceded_by_another_one(documents: Documents) -> None:
-    for number in range(60):
-        rewrite(documents, "opt", promote(number + 1, f"a{number}"))
-    first = rewrite(documents, "opt", lambda document: document)
-    while first.document.revision > 1:
-        earlier = documents.before(first)
+def test_version_far_back_is_preceded_by_another_one(
+    documents: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Further back than the versions that are listed at once."""
+    monkeypatch.setattr("phaseline.documents.store.VERSION_SEARCH", 2)
+    for number in range(5):
+        stored = rewrite(documents, "opt", promote(number + 1, f"a{number}"))
+    while stored.document.revision > 1:
+        earlier = documents.before(stored)
         assert earlier
-        assert earlier.document.revision == first.document.revision - 1
-        first = earlier
+        assert earlier.document.revision == stored.document.revision - 1
+        stored = earlier
 
 
 def test_object_whose_key_begins_with_the_key_of_a_document_is_another_object(s3: Any) -> None:

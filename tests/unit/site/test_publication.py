@@ -380,7 +380,7 @@ def test_render_and_parse(
 def test_same_publication_has_the_same_bytes() -> None:
     """In whatever order its files are known."""
     made = plan({"a": "1", "b": "2"}, {}, None)
-    other = replace(made, keys=dict(reversed(made.keys.items())))
+    other = replace(made, keys=dict(reversed(list(made.keys.items()))))
     assert publication.render(made) == publication.render(other)
 
 

@@ -16,11 +16,11 @@ MODULES = {
         f"{UNIT}/promotion/test_carry_out.py",
         f"{UNIT}/promotion/test_concurrent_requests.py",
         f"{UNIT}/promotion/test_repeated_requests.py",
+        f"{UNIT}/promotion/test_upstream.py",
     ],
     "phaseline.site.publication": [
         f"{UNIT}/site/test_publication.py",
         f"{UNIT}/site/test_publication_retained.py",
     ],
     "phaseline.site.cdn": [f"{UNIT}/site/test_cdn.py"],
-    "phaseline.site.manifests": [f"{UNIT}/site/test_manifests.py"],
 }

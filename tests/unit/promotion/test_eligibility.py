@@ -51,6 +51,8 @@ def test_entry_of_a_promotion_has_the_display_of_the_table(listener: Listener) -
     entry = Entry("2.0", {"of": "a"}, id_, "", "0", LATER, "ana")
     assert entries(listener, request("promote", version="2.0")) == {"a": entry}
     assert release_id_of(request("promote"), "a", entry) == id_
+    removal = identify("opt", "a", "none", "rollback run-1")
+    assert release_id_of(request("rollback"), "a", None) == removal
 
 
 def test_entry_of_a_rollback_has_the_display_of_the_release(listener: Listener) -> None:

@@ -178,7 +178,7 @@ class Document:
 
     def mark(self, algorithm: str, version: str | None) -> Mark | None:
         """Return the mark of this version if it is bad, otherwise None."""
-        return self.bad.get(algorithm, {}).get(version or "")
+        return self.bad.get(algorithm, {}).get(version) if version else None
 
     def hold(self, algorithm: str, at: datetime) -> Hold | None:
         """Return the hold that keeps changes of the algorithm back at this time, or None.

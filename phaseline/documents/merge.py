@@ -162,8 +162,7 @@ class _Batch:
     def _leave(self, change: Change, entry: Entry | None) -> None:
         """Record the withdrawal of an inactive version in the entry of its algorithm."""
         self._withdrawn[change.algorithm, change.version] = None
-        none = Entry(None, {}, change.release_id, "", "0", change.requested_at)
-        self._draft.put(change.algorithm, (entry or none).past(change))
+        self._draft.put(change.algorithm, (entry or _first_entry(change)).past(change))
 
     def _promote(self, change: Change, entry: Entry | None) -> None:
         name, version = change.algorithm, change.version
@@ -186,8 +185,7 @@ class _Batch:
         Another promotion is not worth a new revision of the document.
         """
         if change.release_id in self._due:
-            none = Entry(None, {}, change.release_id, "", "0", change.requested_at)
-            self._advance(change, entry or none)
+            self._advance(change, entry or _first_entry(change))
 
     def _advance(self, change: Change, entry: Entry) -> None:
         advanced = replace(entry, stream=change.stream, sequence=change.sequence)
@@ -270,6 +268,11 @@ def _with_waiting(hold: Hold, changes: Iterable[Change]) -> Hold:
 
 def _with_wait(release: Release, change: Change) -> Release:
     return replace(release, steps={WAITING: Step(change.requested_at)})
+
+
+def _first_entry(change: Change) -> Entry:
+    """Return the entry of an algorithm that has had no version yet."""
+    return Entry(None, {}, change.release_id, "", "0", change.requested_at)
 
 
 def _entry(change: Change, fallback: Release | None, active: Entry | None) -> Entry:

@@ -103,7 +103,7 @@ class Cdn:
                     if wanted == EVERYTHING:
                         raise
                     # Not one path of a request is taken if one is refused.
-                    wanted, progress = EVERYTHING, replace(progress, everything=True)
+                    wanted = EVERYTHING
                     continue
             else:
                 completed = self._completed(known)
@@ -224,5 +224,5 @@ def find(client: "CloudFrontClient", origin_domain: str) -> str:
 
 def _serves(item: "DistributionSummaryTypeDef", origin_domain: str) -> bool:
     # The names must be equal, because "site" is also a part of "site-staging.s3.amazonaws.com".
-    origins = item["Origins"].get("Items", [])
-    return any(origin["DomainName"].lower() == origin_domain.lower() for origin in origins)
+    names = {origin["DomainName"].lower() for origin in item["Origins"]["Items"]}
+    return origin_domain.lower() in names

@@ -250,8 +250,7 @@ def verified(
     state.
     """
     manifest = bucket.get(MANIFEST)
-    is_own = manifest is not None and manifest.digest == done.keys.get(MANIFEST)
-    until = manifest.modified if manifest and is_own else ""
+    until = manifest.modified if manifest and manifest.digest == done.keys.get(MANIFEST) else ""
     modified = {
         key: bucket[key].modified
         for key in done.keys

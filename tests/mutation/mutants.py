@@ -1,7 +1,7 @@
 """Pure: the mutants of a module, each of which differs from it by one small fault.
 
 Only the code of functions and the constants of the module are changed. Docstrings, annotations,
-decorators, f-strings and the texts of raised errors stay: a test of them would repeat the prose.
+decorators, f-strings and the texts of errors stay: a test of them would repeat the prose.
 """
 
 import ast
@@ -56,6 +56,19 @@ def mutants(source: str) -> list[Mutant]:
     ]
 
 
+def with_notes(source: str) -> tuple[list[str], str]:
+    """Return the names of a module's functions, and a source in which each call notes its name.
+
+    A function that is called adds its name to the set `__called__`, which is to be a builtin.
+    """
+    tree, names = ast.parse(source), []
+    for place, holder, _ in _places(tree, ""):
+        if isinstance(holder.node, FUNCTIONS):
+            names.append(place)
+            holder.node.body[:0] = ast.parse(f"__called__.add({place!r})").body
+    return names, ast.unparse(tree)
+
+
 @dataclass(frozen=True)
 class _Site:
     """A node, and where its parent has it: in `field`, at `index` if that is a list."""
@@ -73,8 +86,8 @@ def _places(tree: ast.AST, prefix: str) -> Iterator[tuple[str, "_Holder", str]]:
             yield prefix + child.name, _Holder(child), "node"
         elif isinstance(child, ast.ClassDef):
             yield from _places(child, f"{prefix}{child.name}.")
-        elif isinstance(child, ast.Assign) and not prefix:
-            target = child.targets[0]
+        elif isinstance(child, ast.Assign | ast.AnnAssign) and not prefix:
+            target = child.target if isinstance(child, ast.AnnAssign) else child.targets[0]
             if isinstance(target, ast.Name):
                 yield target.id, _Holder(child), "node"
 
@@ -87,17 +100,22 @@ class _Holder:
 def _changeable(node: ast.AST) -> Iterator[_Site]:
     """Yield each node below `node` that may be changed."""
     for field, value in ast.iter_fields(node):
-        if field in ("annotation", "returns", "decorator_list", "targets"):
+        if field in ("annotation", "returns", "decorator_list", "target", "targets"):
             continue
         children = value if isinstance(value, list) else [value]
         for index, child in enumerate(children):
-            if not isinstance(child, ast.AST) or isinstance(child, ast.JoinedStr):
-                continue
-            if _is_docstring(child):
+            if not isinstance(child, ast.AST) or _is_prose(child):
                 continue
             yield _Site(node, field, index if isinstance(value, list) else None, child)
             if not isinstance(child, ast.Raise):
                 yield from _changeable(child)
+
+
+def _is_prose(node: ast.AST) -> bool:
+    """Return whether a node is an f-string, a docstring or the call that makes an error."""
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name) and node.func.id.endswith("Error")
+    return isinstance(node, ast.JoinedStr) or _is_docstring(node)
 
 
 def _is_docstring(node: ast.AST) -> bool:
@@ -163,10 +181,7 @@ def _alternatives(node: ast.AST) -> Iterator[ast.AST]:
                 without.ifs = [*node.ifs[:index], *node.ifs[index + 1 :]]
                 yield without
         case ast.Call():
-            for keyword in node.keywords:
-                if keyword.arg:
-                    kept = [other for other in node.keywords if other is not keyword]
-                    yield ast.Call(node.func, node.args, kept)
+            yield from _calls(node)
         case ast.Return(value=ast.AST() as value) if not _is_none(value):
             yield ast.Return(ast.Constant(None))
         case ast.Expr(value=ast.Call()) | ast.Raise():
@@ -175,6 +190,22 @@ def _alternatives(node: ast.AST) -> Iterator[ast.AST]:
             yield ast.Continue()
         case ast.Continue():
             yield ast.Break()
+
+
+def _calls(node: ast.Call) -> Iterator[ast.AST]:
+    """Yield the call with one argument less, or with None in its place."""
+    none = ast.Constant(None)
+    for index, argument in enumerate(node.args):
+        if not isinstance(argument, ast.Starred) and not _is_none(argument):
+            args = [*node.args[:index], none, *node.args[index + 1 :]]
+            yield ast.Call(node.func, args, node.keywords)
+    for index, keyword in enumerate(node.keywords):
+        before, after = node.keywords[:index], node.keywords[index + 1 :]
+        if keyword.arg:
+            yield ast.Call(node.func, node.args, [*before, *after])
+            if not _is_none(keyword.value):
+                changed = ast.keyword(keyword.arg, none)
+                yield ast.Call(node.func, node.args, [*before, changed, *after])
 
 
 def _is_none(node: ast.AST) -> bool:

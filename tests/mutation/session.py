@@ -6,26 +6,25 @@ with the first failure.
 """
 
 import ast
+import builtins
+import gc
 import importlib
 import inspect
 import json
 import os
 import resource
 import signal
-import sys
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from types import CodeType, FrameType, FunctionType, ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import hypothesis
 import pytest
 
-from tests.mutation.mutants import Mutant
+from tests.mutation.mutants import Mutant, with_notes
 
 SECONDS = 3
 """The CPU time that a mutant gets at least. One that needs more is killed: it does not end."""
@@ -33,8 +32,11 @@ TIMES = 2
 """How many times as long as its tests without a fault, which are measured, a mutant may take."""
 EXAMPLES = 30
 """How many examples of a property each mutant is tried with."""
-WALL = 300
-"""After this time in seconds, a mutant that waits for ever is killed."""
+UNMEASURED = 3600
+"""The CPU time of the tests that are measured."""
+WALL = 60
+"""How many times as long as its CPU time a process may take, since the machine may be busy. A
+mutant that waits for ever is killed then."""
 
 
 class Session:
@@ -52,7 +54,7 @@ class Session:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Measure which tests call which function, and then run the mutants."""
         hypothesis.settings.register_profile(
-            "mutation", max_examples=EXAMPLES, database=None, derandomize=True,
+            "mutation", max_examples=EXAMPLES, database=None, deadline=None, derandomize=True,
             phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
             suppress_health_check=list(hypothesis.HealthCheck),
         )  # fmt: skip
@@ -60,6 +62,7 @@ class Session:
         module = importlib.import_module(self._name)
         calls = _measured(session, module)
         self.tests = len({test for tests in calls.values() for test in tests})
+        gc.freeze()  # a collection in a forked process would copy every page that it shares
         running: dict[int, Mutant] = {}
         for mutant in self._mutants:
             tests = calls.get(mutant.place)
@@ -100,7 +103,7 @@ def _forked(act: Callable[[], bool], seconds: int) -> int:
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(WALL)
+        signal.alarm(WALL * seconds)
         status = 0 if act() else 1
     finally:
         os._exit(status)
@@ -126,7 +129,7 @@ def _measured(session: pytest.Session, module: ModuleType) -> dict[str, dict[str
     The name of the module itself is empty: it has every test that calls one of its functions.
     """
     reader, writer = os.pipe()
-    pid = _forked(lambda: _measure(session, str(module.__file__), writer), 3600)
+    pid = _forked(lambda: _measure(session, module, writer), UNMEASURED)
     os.close(writer)
     with os.fdopen(reader) as pipe:
         told = pipe.read()
@@ -136,14 +139,15 @@ def _measured(session: pytest.Session, module: ModuleType) -> dict[str, dict[str
     return calls
 
 
-def _measure(session: pytest.Session, path: str, writer: int) -> bool:
+def _measure(session: pytest.Session, module: ModuleType, writer: int) -> bool:
     calls: defaultdict[str, dict[str, float]] = defaultdict(dict)
+    called = _noted(module)
     for item, following in zip(session.items, [*session.items[1:], None], strict=True):
         began = time.process_time()
-        with _called(path) as functions:
-            session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        called.clear()
+        session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         seconds = time.process_time() - began
-        for function in functions | ({""} if functions else set()):
+        for function in called | ({""} if called else set()):
             calls[function][item.nodeid] = seconds
     calls[""] = calls[""]
     with os.fdopen(writer, "w") as pipe:
@@ -151,26 +155,14 @@ def _measure(session: pytest.Session, path: str, writer: int) -> bool:
     return session.testsfailed == 0
 
 
-@contextmanager
-def _called(path: str) -> Iterator[set[str]]:
-    """Collect the names of the functions in `path` that are called meanwhile."""
-    names: set[str] = set()
-
-    def profile(frame: FrameType, event: str, _: Any) -> None:
-        if event == "call" and frame.f_code.co_filename == path:
-            names.add(_outer(frame.f_code))
-
-    threading.setprofile(profile)
-    sys.setprofile(profile)
-    try:
-        yield names
-    finally:
-        sys.setprofile(None)
-        threading.setprofile(None)
-
-
-def _outer(code: CodeType) -> str:
-    return code.co_qualname.partition(".<locals>")[0]
+def _noted(module: ModuleType) -> set[str]:
+    """Return a set to which each function of the module that is called adds its name."""
+    called: set[str] = set()
+    vars(builtins)["__called__"] = called
+    names, source = with_notes(source_of(module.__name__))
+    for name in names:
+        transplant(module, Mutant(name, "a note of each call", 0, source))
+    return called
 
 
 def transplant(module: ModuleType, mutant: Mutant) -> None:

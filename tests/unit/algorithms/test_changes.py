@@ -54,7 +54,16 @@ def test_record_without_changes_of_phase_is_ignored(
     event_name: str, old_phase: str | None, phase: str | None
 ) -> None:
     record = stream_record(7, event_name=event_name, old_phase=old_phase, phase=phase)
-    assert isinstance(changes_of(record, SCHEMA), Ignored)
+    ignored = changes_of(record, SCHEMA)
+    assert isinstance(ignored, Ignored)
+    assert ignored.sequence == "7"
+
+
+def test_release_is_named_after_the_version_and_each_delivery_has_the_same_name() -> None:
+    (change,), (again,) = requested(stream_record(7)), requested(stream_record(7))
+    assert change.release_id.startswith("opt-route-planner-2.1.0-")
+    assert change.release_id == again.release_id
+    assert change.release_id != requested(stream_record(8))[0].release_id
 
 
 def test_deletion_by_ttl_is_ignored() -> None:
@@ -245,9 +254,11 @@ def test_changes_follow_from_the_versions_that_both_images_describe(
 def test_record_that_requests_no_change_is_ignored_with_its_reason(
     old: dict[str, Any], new: dict[str, Any], reason: str
 ) -> None:
-    ignored = changes_of(moved(old, new), SCHEMA)
+    record = moved(old, new)
+    ignored = changes_of(record, SCHEMA)
     assert isinstance(ignored, Ignored)
     assert reason in ignored.reason
+    assert ignored.sequence == record["dynamodb"]["SequenceNumber"]
 
 
 def test_malformed_item_in_the_phase_is_an_error_also_where_it_was_complete_before() -> None:
@@ -263,8 +274,12 @@ def test_phase_may_be_a_number() -> None:
     assert isinstance(changes_of(moved(item("3"), complete), schema), Ignored)
 
 
-def test_time_of_the_invocation_stands_for_a_missing_time() -> None:
-    record = stream_record(7)
+@pytest.mark.parametrize(
+    ("old_phase", "phase"),
+    [("NEW", "PACKAGE_TESTS_COMPLETE"), ("PACKAGE_TESTS_COMPLETE", "REJECTED")],
+)
+def test_time_of_the_invocation_stands_for_a_missing_time(old_phase: str, phase: str) -> None:
+    record = stream_record(7, old_phase=old_phase, phase=phase)
     del record["dynamodb"]["ApproximateCreationDateTime"]
     changes = changes_of(record, SCHEMA, now="2026-11-24T21:00:00Z")
     assert not isinstance(changes, Ignored)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from phaseline.algorithms.changes import Change
 from phaseline.documents.document import Document, Entry, Hold, Mark
-from phaseline.documents.merge import merge
-from phaseline.releases.release import SUPERSEDED, Release
-from tests.builders.changes import NOW, change
+from phaseline.documents.merge import merge, release_of
+from phaseline.releases.release import SUPERSEDED, WAITING, Release, Step
+from tests.builders.changes import NOW, STREAM, change
 from tests.builders.counting import calls
 
 
@@ -32,6 +32,30 @@ def test_promotion_makes_the_version_active_and_increments_the_revision() -> Non
     assert [release.previous for release in merged.releases] == [None]
 
 
+@pytest.mark.parametrize(
+    ("action", "version", "reason"),
+    [("promote", "2.0.0", "its phase was set"), ("withdraw", "0.9.0", "its phase was left")],
+)
+def test_release_says_what_changes_and_why(action: str, version: str, reason: str) -> None:
+    before = merge(Document("opt"), [change(9, "1.0.0")], {}, NOW).document
+    asked = change(10, "2.0.0" if action == "promote" else "1.0.0", action=action)
+    merged = merge(before, [asked], {asked.release_id: [verified("0.9.0")]}, NOW)
+    release = Release(
+        release_id=asked.release_id, type="opt", algorithm="a", version=version, action=action,
+        previous="1.0.0", requested_at="2026-11-24T20:00:00Z", sequence="10", reason=reason,
+        display={"title": version},
+    )  # fmt: skip
+    assert merged.releases == (release,)
+
+
+def test_release_of_a_request_names_the_person_and_the_run() -> None:
+    entry = Entry("2.0.0", {}, "r", "", "0", "2026-11-24T20:00:00Z", "ana", previous="1.0.0")
+    release = release_of(
+        entry, "opt", "a", action="promote", reason="tested", run_url="https://run.example"
+    )
+    assert (release.who, release.run_url) == ("ana", "https://run.example")
+
+
 def test_only_the_last_promotion_of_a_batch_is_a_release() -> None:
     before = merge(Document("opt"), [change(1, "0.9.0")], {}, NOW).document
     merged = merge(before, [change(10, "1.0.0"), change(11, "1.1.0")], {}, NOW)
@@ -50,7 +74,9 @@ def test_change_older_than_the_entry_is_skipped() -> None:
     before = merge(Document("opt"), [change(10, "2.0.0")], {}, NOW).document
     merged = merge(before, [change(9, "1.0.0")], {}, NOW)
     assert merged.document is before
-    assert "already taken into account" in merged.skipped[0][1]
+    ((skipped, reason),) = merged.skipped
+    assert skipped == change(9, "1.0.0")
+    assert "already taken into account" in reason
 
 
 @pytest.mark.parametrize(
@@ -76,6 +102,7 @@ def test_record_of_a_version_that_a_person_promoted_is_no_second_release() -> No
     assert merged.releases == ()
     advanced = merged.document.algorithms["a"]
     assert (advanced.release, advanced.who, advanced.sequence) == ("r", "ana", "7")
+    assert merged.skipped == ((change(7, "2.0.0"), "the version is active already"),)
     assert merge(merged.document, [change(6, "1.5.0")], {}, NOW).document is merged.document
 
 
@@ -98,6 +125,12 @@ def test_every_change_that_was_overtaken_in_a_batch_is_superseded() -> None:
     assert merge(merged.document, batch, {}, NOW).superseded == ()
 
 
+def test_superseded_release_names_the_version_that_was_active() -> None:
+    before = merge(Document("opt"), [change(1, "0.9.0")], {}, NOW).document
+    merged = merge(before, [change(2, "1.0.0"), change(3, "2.0.0")], {}, NOW)
+    assert [release.previous for release in merged.superseded] == ["0.9.0"]
+
+
 def test_late_record_of_a_higher_version_is_not_recorded_as_superseded() -> None:
     """So a drift check still sees that the version was lost."""
     before = merge(Document("opt"), [change(10, "1.0.0")], {}, NOW).document
@@ -117,8 +150,34 @@ def test_withdrawal_without_fallback_removes_the_algorithm_and_older_records_sta
     before = merge(Document("opt"), [change(10)], {}, NOW).document
     merged = merge(before, [change(11, action="withdraw")], {}, NOW)
     assert merged.document.versions() == {}
+    assert merged.document.withdrawn["a"].display == {}
     replayed = merge(merged.document, [change(10)], {}, NOW)
     assert replayed.document.versions() == {}
+    again = merge(merged.document, [change(12, "2.0.0")], {}, NOW).document
+    assert (again.versions(), again.withdrawn) == ({"a": "2.0.0"}, {})
+
+
+def test_withdrawal_in_an_unknown_algorithm_is_in_the_document() -> None:
+    """So it conflicts with a request that makes this version active at the same time."""
+    withdrawal = change(11, action="withdraw")
+    merged = merge(Document("opt"), [withdrawal], {}, NOW)
+    left = f"{STREAM}#11"
+    none = Entry(None, {}, withdrawal.release_id, "", "0", "2026-11-24T20:00:00Z", left=left)
+    assert merged.document.withdrawn == {"a": none}
+    assert (merged.document.algorithms, merged.releases) == ({}, ())
+    assert merged.skipped == ((withdrawal, "the withdrawn version is not the active one"),)
+
+
+def test_version_that_leaves_its_phase_and_enters_it_again_has_not_left_it() -> None:
+    left = change(10, "1.0.0", action="withdraw")
+    merged = merge(Document("opt"), [left, change(11, "1.0.0")], {}, NOW)
+    assert (merged.document.versions(), merged.withdrawn) == ({"a": "1.0.0"}, ())
+
+
+def test_next_release_keeps_the_position_of_the_last_withdrawal() -> None:
+    batch = [change(1, "1.0.0"), change(2, "0.9.0", action="withdraw"), change(3, "2.0.0")]
+    document = merge(Document("opt"), batch, {}, NOW).document
+    assert document.algorithms["a"].left == f"{STREAM}#2"
 
 
 def test_withdrawal_of_an_inactive_version_keeps_the_active_one() -> None:
@@ -155,7 +214,8 @@ def test_late_withdrawal_of_an_inactive_version_is_recorded_once() -> None:
     merged = merge(before, [late], {}, NOW)
     assert (merged.document.versions(), merged.withdrawn) == ({"a": "3.0.0"}, (("a", "2.0.0"),))
     assert merged.document.revision == before.revision + 1
-    assert merge(merged.document, [late], {}, NOW).document is merged.document
+    again = merge(merged.document, [late], {}, NOW)
+    assert (again.document is merged.document, again.withdrawn) == (True, ())
 
 
 def test_late_withdrawal_of_a_version_that_the_newer_stream_promoted_is_stale() -> None:
@@ -189,8 +249,9 @@ def test_bad_version_is_refused() -> None:
     merged = merge(before, [change(4, "2.0.0"), change(9, "2.0.0")], {}, NOW)
     assert merged.document is before
     assert "already taken into account" in merged.skipped[0][1]
-    assert merged.skipped[1][1] == (
-        "refused: 2.0.0 was marked bad by ana, 2026-11-24T20:00:00Z: crashes"
+    assert merged.skipped[1] == (
+        change(9, "2.0.0"),
+        "refused: 2.0.0 was marked bad by ana, 2026-11-24T20:00:00Z: crashes",
     )
 
 
@@ -216,7 +277,11 @@ def test_change_waits_only_while_a_hold_or_freeze_is_in_force(
         ["1.0.0"] if waits else []
     )
     assert merged.superseded == ()
-    assert [release.version for release in merged.releases] == ([] if waits else ["1.0.0"])
+    assert merged.skipped == (((change(1), "on hold by ana: it waits"),) if waits else ())
+    assert merge(merged.document, [], {}, NOW).skipped == ()
+    assert [(release.version, release.steps) for release in merged.releases] == (
+        [] if waits else [("1.0.0", {})]
+    )
     assert merged.document.versions() == ({} if waits else {"a": "1.0.0"})
 
 
@@ -230,7 +295,11 @@ def test_end_of_a_hold_releases_the_newest_change_and_supersedes_the_others(
     before = Document("opt", freeze=Hold("r", "ana", "t", **end, waiting=waiting))
     merged = merge(before, [], {}, NOW)
     assert merged.document.versions() == {"a": "2.0", "b": "9.0"}
-    assert [release.version for release in merged.releases] == ["2.0", "9.0"]
+    since = {WAITING: Step("2026-11-24T20:00:00Z")}
+    assert [(release.version, release.steps) for release in merged.releases] == [
+        ("2.0", since),
+        ("9.0", since),
+    ]
     assert [(release.version, release.state) for release in merged.superseded] == [
         ("1.0", SUPERSEDED)
     ]
@@ -290,6 +359,10 @@ def test_change_that_waited_without_effect_never_waits_again(
     ended = merge(replace(before, freeze=over), [], {}, NOW)
     assert [release.release_id for release in ended.superseded] == [late.release_id]
     assert ended.document.versions() == before.versions()
+    if not active:
+        entry = ended.document.withdrawn["a"]
+        assert (entry.version, entry.display, entry.release) == (None, {}, late.release_id)
+        assert entry.since == "2026-11-24T20:00:00Z"
     held = replace(ended.document, freeze=Hold("r", "bo", "t"), bad={})
     assert merge(held, [late], {}, NOW).document is held
 

@@ -1,5 +1,6 @@
 """Documents in S3, written by compare-and-swap."""
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -7,6 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from local.waiting import PATIENCE
@@ -58,6 +60,47 @@ def test_equal_document_is_not_written(documents: Documents, s3: Any) -> None:
     before = versions(s3)
     rewrite(documents, "opt", promote(1, "a"))
     assert versions(s3) == before
+
+
+def test_error_that_is_no_conflict_is_raised(documents: Documents, s3: Any) -> None:
+    stored = documents.read("opt")
+    s3.delete_object(
+        Bucket=BUCKET, Key="metadata/in.zip", VersionId=documents.read("in").version_id
+    )
+    Calls(s3, PutObject=lambda _: "AccessDenied")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        documents.write(promote(1, "a")(stored.document), over=stored)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        documents.create_missing()
+
+
+@pytest.mark.parametrize("code", ["PreconditionFailed", "ConditionalRequestConflict"])
+def test_document_that_another_deployment_creates_meanwhile_is_not_created(
+    s3: Any, code: str
+) -> None:
+    Calls(s3, PutObject=lambda _: code)
+    assert Documents(s3, BUCKET, "metadata/", never).create_missing() == []
+
+
+def test_document_that_appears_after_the_look_is_not_overwritten(
+    documents: Documents, s3: Any
+) -> None:
+    stored = rewrite(documents, "opt", promote(1, "a"))
+    Calls(s3, ListObjectVersions=lambda _: {})
+    assert documents.create_missing() == []
+    assert documents.read("opt") == stored
+
+
+def test_bucket_that_keeps_no_versions_has_one_version() -> None:
+    """S3 calls it null."""
+    with mock_aws():
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket=BUCKET)
+        documents = Documents(s3, BUCKET, "metadata/", never)
+        documents.create_missing()
+        assert documents.read("opt").version_id == "null"
+        assert rewrite(documents, "opt", promote(1, "a")).version_id == "null"
+        assert documents.read("opt").document.versions() == {"a": "1.0.0"}
 
 
 def test_concurrent_writers_both_succeed(documents: Documents, s3: Any) -> None:
@@ -141,18 +184,34 @@ def test_writer_that_always_loses_fails_after_a_limited_time(documents: Document
     with pytest.raises(RemoteCallError, match="other writers"):
         rewrite(Documents(s3, BUCKET, "metadata/", pauses.append), "opt", overtaken)
     assert len(pauses) == ATTEMPTS - 1
-    assert max(pauses) <= 2.0
+    assert pauses[:3] == [0.05, 0.1, 0.2]
+    assert max(pauses) <= 0.5
 
 
 def test_corrupt_document_stays_and_the_error_names_the_last_good_version(
     documents: Documents, s3: Any
 ) -> None:
     good = rewrite(documents, "opt", promote(1, "a"))
-    s3.put_object(Bucket=BUCKET, Key="metadata/opt.zip", Body=b"edited by hand")
-    with pytest.raises(DocumentError, match=good.version_id):
+    for _ in range(2):
+        s3.put_object(Bucket=BUCKET, Key="metadata/opt.zip", Body=b"edited by hand")
+    with pytest.raises(DocumentError, match=good.version_id) as caught:
         rewrite(documents, "opt", promote(2, "b"))
+    assert caught.value.where == f"s3://{BUCKET}/metadata/opt.zip"
     body = s3.get_object(Bucket=BUCKET, Key="metadata/opt.zip")["Body"].read()
     assert body == b"edited by hand"
+
+
+def test_good_version_is_searched_in_a_bounded_number_of_versions(
+    documents: Documents, s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("phaseline.documents.store.VERSION_SEARCH", 2)
+    for _ in range(2):
+        last = s3.put_object(Bucket=BUCKET, Key="metadata/opt.zip", Body=b"broken")["VersionId"]
+    with pytest.raises(DocumentError, match="none of its last 2 object versions is a good one"):
+        documents.read("opt")
+    assert documents.last_own("opt", last)
+    last = s3.put_object(Bucket=BUCKET, Key="metadata/opt.zip", Body=b"broken")["VersionId"]
+    assert documents.last_own("opt", last) is None
 
 
 def test_deleted_document_is_not_created_again(documents: Documents, s3: Any) -> None:
@@ -179,9 +238,15 @@ def test_only_documents_that_never_existed_are_created(documents: Documents, s3:
 def test_metadata_of_each_version_names_the_revision(documents: Documents, s3: Any) -> None:
     """CodePipeline uses this metadata as the summary of the source revision."""
     key: Any = {"Bucket": BUCKET, "Key": "metadata/opt.zip"}
-    metadata = [s3.head_object(**key)["Metadata"]]
+    first = s3.head_object(**key)
+    metadata = [first["Metadata"]]
+    assert first["ContentType"] == "application/zip"
     rewrite(documents, "opt", promote(1, "a"))
-    metadata.append(s3.head_object(**key)["Metadata"])
+    head = s3.head_object(**key)
+    metadata.append(head["Metadata"])
+    assert head["ContentType"] == "application/zip"
+    body = s3.get_object(**key)["Body"].read()
+    assert head["Metadata"]["phaseline-digest"] == hashlib.sha256(body).hexdigest()
     assert [each["codepipeline-artifact-revision-summary"] for each in metadata] == [
         "revision 0",
         "revision 1",
@@ -206,6 +271,24 @@ def test_unknown_version_is_refused_by_bucket_key_and_version(
         documents.read_version("opt", version)
 
 
+@pytest.mark.parametrize(
+    "code", ["NoSuchVersion", "NoSuchKey", "InvalidArgument", "MethodNotAllowed"]
+)
+def test_version_that_s3_does_not_have_is_refused(documents: Documents, s3: Any, code: str) -> None:
+    """It does not exist, is malformed, or marks a deletion."""
+    Calls(s3, GetObject=lambda _: code)
+    with pytest.raises(RefusedError, match="it has no version v"):
+        documents.read_version("opt", "v")
+
+
+def test_version_that_may_not_be_read_is_an_error_of_the_call(
+    documents: Documents, s3: Any
+) -> None:
+    Calls(s3, GetObject=lambda _: "AccessDenied")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        documents.read_version("opt", "v")
+
+
 def test_version_of_another_writer_is_recognized_in_later_versions(
     documents: Documents, s3: Any
 ) -> None:
@@ -221,6 +304,8 @@ def test_version_of_another_writer_is_recognized_in_later_versions(
     assert (written.edited, later.edited) == (other, other)
     assert documents.read("opt") == later
     assert documents.last_own("opt", other) == own
+    metadata = s3.head_object(Bucket=BUCKET, Key="metadata/opt.zip")["Metadata"]
+    assert metadata["phaseline-edited"] == other
 
 
 def test_other_content_with_copied_metadata_counts_as_another_writers(
@@ -250,15 +335,18 @@ def test_last_own_version_skips_corrupt_ones_and_may_be_missing(
     assert documents.last_own("opt", last) is None
 
 
-def test_version_far_back_is_preceded_by_another_one(documents: Documents) -> None:
-    for number in range(60):
-        rewrite(documents, "opt", promote(number + 1, f"a{number}"))
-    first = rewrite(documents, "opt", lambda document: document)
-    while first.document.revision > 1:
-        earlier = documents.before(first)
+def test_version_far_back_is_preceded_by_another_one(
+    documents: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Further back than the versions that are listed at once."""
+    monkeypatch.setattr("phaseline.documents.store.VERSION_SEARCH", 2)
+    for number in range(5):
+        stored = rewrite(documents, "opt", promote(number + 1, f"a{number}"))
+    while stored.document.revision > 1:
+        earlier = documents.before(stored)
         assert earlier
-        assert earlier.document.revision == first.document.revision - 1
-        first = earlier
+        assert earlier.document.revision == stored.document.revision - 1
+        stored = earlier
 
 
 def test_object_whose_key_begins_with_the_key_of_a_document_is_another_object(s3: Any) -> None:

@@ -27,7 +27,11 @@ def build(
 @pytest.mark.parametrize("code", ["JobFailed", None])
 @pytest.mark.parametrize(
     "message",
-    [COMMAND, "Error while executing command: a, b: c\nd. Reason: exit status 2\n"],
+    [
+        COMMAND,
+        "Error while executing command: a, b: c\nd. Reason: exit status 2\n",
+        "Error while executing command: a. Reason: exit status 128",
+    ],
 )
 def test_failed_command_of_the_build_counts(phase: str, code: str | None, message: str) -> None:
     assert why_no_version(failed(build(phase, message=message), code)) is None
@@ -80,6 +84,10 @@ def test_failed_command_of_the_build_counts(phase: str, code: str | None, messag
         ),
         (
             failed(build(message="make: Killed. Reason: exit status 137")),
+            "a command of the build did not end by itself",
+        ),
+        (
+            failed(build(message="make: Hangup. Reason: exit status 129")),
             "a command of the build did not end by itself",
         ),
         (

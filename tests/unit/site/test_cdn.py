@@ -57,6 +57,19 @@ def test_disabled_distribution_is_not_found() -> None:
         assert cdn.find(client, ORIGIN) == wanted
 
 
+def test_staging_distribution_is_not_found() -> None:
+    """It has the origins of its primary distribution."""
+    client = boto3.client("cloudfront")
+    origins = {"Quantity": 1, "Items": [{"Id": "site", "DomainName": ORIGIN}]}
+    items = [
+        {"Id": id_, "DomainName": f"{id_}.example", "Enabled": True, "Origins": origins}
+        | {"Staging": id_ == "STAGING"}
+        for id_ in ("STAGING", "PRIMARY")
+    ]
+    Calls(client, ListDistributions=lambda _: {"DistributionList": {"Items": items}})
+    assert cdn.find(client, ORIGIN) == "PRIMARY"
+
+
 def test_account_without_distributions_is_a_configuration_error() -> None:
     """Its listing has no items."""
     with mock_aws(), pytest.raises(ConfigurationError, match="found 0 among 0"):
@@ -170,20 +183,21 @@ class Edge:
         self.ready_at = 0.0
         self.full_until = 0.0
         self.full_for_paths = False
-        self.refused = ""
+        self.refused, self.taken = "", {("/*",)}
+        self.share = 1.0
         client = boto3.client("cloudfront")
         self.calls = Calls(client, CreateInvalidation=self.create, GetInvalidation=self.get)
         self.cdn = Cdn(client, "EDIST", pause=self.sleep, clock=lambda: self.now)
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
-        self.now += seconds
+        self.now += seconds * self.share
 
     def create(self, params: dict[str, Any]) -> dict[str, Any] | str:
         batch = params["InvalidationBatch"]
         items = tuple(batch["Paths"]["Items"])
         assert batch["Paths"]["Quantity"] == len(items)
-        if self.refused and items != ("/*",):
+        if self.refused and items not in self.taken:
             return self.refused
         if self.now < self.full_until or (self.full_for_paths and items != ("/*",)):
             return "TooManyInvalidationsInProgress"
@@ -224,6 +238,14 @@ def test_repeated_request_returns_the_same_invalidation() -> None:
     assert len(edge.known) == 1
 
 
+def test_each_execution_has_an_invalidation_of_its_own() -> None:
+    """An earlier one may have taken place before the files of this one were uploaded."""
+    edge = Edge()
+    for number in range(2):
+        completed = edge.cdn.advance(f"e{number}", ["/a"], start(edge))
+        assert completed == Completed(f"I{number}")
+
+
 def test_next_invocation_continues_with_the_same_invalidation() -> None:
     """An invocation polls for some seconds, and then passes on the invalidation's ID."""
     edge = Edge()
@@ -245,6 +267,14 @@ def test_pauses_grow_while_too_many_invalidations_are_in_progress() -> None:
     assert list(edge.known.values()) == [("/a",)]
 
 
+def test_no_pause_is_longer_than_eight_seconds() -> None:
+    """Each pause is a random part of the time that is asked for."""
+    edge = Edge()
+    edge.share, edge.ready_at = 0.1, edge.now + 60
+    edge.cdn.advance("e1", ["/a"], start(edge))
+    assert edge.slept[:6] == [1, 2, 4, 8, 8, 8]
+
+
 def test_next_invocation_uses_a_wildcard_if_the_paths_exceed_the_quota() -> None:
     edge = Edge()
     edge.full_for_paths = True
@@ -261,6 +291,14 @@ def test_paths_that_are_refused_give_way_to_everything(code: str) -> None:
     edge.refused = code
     assert edge.cdn.advance("e1", ["/a"], start(edge)) == Completed("I0")
     assert list(edge.known.values()) == [("/*",)]
+
+
+def test_invalidation_of_everything_that_is_refused_is_an_error() -> None:
+    """Such as for a distribution that does not exist."""
+    edge = Edge()
+    edge.refused, edge.taken = "InvalidArgument", set()
+    with pytest.raises(edge.cdn.client.exceptions.InvalidArgument):
+        edge.cdn.advance("e1", ["/a"], start(edge))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The plan of a publication: uploads, invalidated paths, stale keys and numbers."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from random import Random
@@ -11,10 +12,10 @@ from hypothesis import strategies as st
 from phaseline import archive
 from phaseline.errors import InputError
 from phaseline.site import publication
-from phaseline.site.publication import Listed, Publication, Published
+from phaseline.site.publication import Listed, Publication, Published, Retained
 from tests.builders.publications import WRITTEN, Site, listing, manifest, plan, published
 
-KEYS = st.sampled_from(["a.css", "b.js", "index.html", "x/index.html", "phaseline.json"])
+KEYS = st.sampled_from(["a.css", "index.html", "x/index.html", "z.js", "phaseline.json"])
 
 
 FILES = st.dictionaries(KEYS, st.sampled_from(["1", "2"]))
@@ -229,6 +230,65 @@ def test_state_knows_the_numbers_of_its_two_executions() -> None:
     assert [state.number_of(name) for name in ("e0", "e1", "e2")] == [7, 9, None]
 
 
+def test_first_publication_that_begins_is_noted_in_a_state_without_files() -> None:
+    made = plan({"a": "1"}, {}, None)
+    assert publication.begun(made, None) == Published(
+        keys={}, documents={}, execution="", publishing="e1", begun=made.number
+    )
+
+
+def test_verified_state_has_the_numbers_of_its_publication_and_of_the_newest_one() -> None:
+    first = plan({"a": "1"}, {}, None)
+    alone = publication.verified(first, listing({"a": "1"}), None)
+    assert (alone.number, alone.begun) == (first.number, first.number)
+    later = replace(published({}), publishing="e2", begun=first.number + 7)
+    state = publication.verified(first, listing({"a": "1"}), later)
+    assert (state.number, state.begun, state.publishing) == (first.number, first.number + 7, "e2")
+
+
+@pytest.mark.parametrize(
+    ("manifest", "known"),
+    [
+        (Listed("manifest", "2026-11-24T20:00:02"), {"phaseline.json", "a", "b"}),
+        (Listed("manifest", "2026-11-24T20:00:01"), {"phaseline.json", "a"}),
+        (Listed("other", "2026-11-24T20:00:02"), set()),
+        (None, set()),
+    ],
+)
+def test_headers_of_an_object_that_was_written_after_the_manifest_are_unknown(
+    manifest: Listed | None, known: set[str]
+) -> None:
+    """Somebody else wrote it. A file that is missing has no headers."""
+    made = plan({"phaseline.json": "manifest", "a": "1", "b": "1", "gone": "1"}, {}, None)
+    bucket = {"a": Listed("1", "2026-11-24T20:00:00"), "b": Listed("1", "2026-11-24T20:00:02")}
+    if manifest:
+        bucket["phaseline.json"] = manifest
+    assert publication.verified(made, bucket, None).modified.keys() == known
+
+
+@pytest.mark.parametrize(
+    ("key", "listed", "is_as_written"),
+    [
+        ("a", Listed("1", WRITTEN), True),
+        ("a", Listed("2", WRITTEN), False),
+        ("a", Listed("1", "later"), False),
+        ("a", None, False),
+        ("kept", Listed("k", "then"), True),
+        ("kept", Listed("2", "then"), False),
+        ("kept", Listed("k", "later"), False),
+        ("kept", None, True),
+        ("other", Listed("1", WRITTEN), False),
+        ("other", None, False),
+    ],
+)
+def test_object_is_as_written_if_content_and_time_are_the_states(
+    key: str, listed: Listed | None, is_as_written: bool
+) -> None:
+    """A retained object may be missing."""
+    state = replace(published({"a": "1"}), retained={"kept": Retained("k", "then", "since")})
+    assert state.is_as_written(key, listed) is is_as_written
+
+
 def test_key_that_the_build_lacks_is_stale() -> None:
     assert plan({"a": "1"}, {"a": "1", "old": "1"}, None).stale == ("old",)
 
@@ -268,6 +328,21 @@ def test_build_with_one_older_document_is_older() -> None:
     assert publication.is_older({}, {"opt": 1})
 
 
+@pytest.mark.parametrize(
+    ("key", "is_page"),
+    [
+        ("index.html", True),
+        ("blog/a.htm", True),
+        ("a.xhtml", True),
+        ("a.xht", True),
+        ("a.js", False),
+        ("html", False),
+    ],
+)
+def test_page_is_recognized_by_its_name(key: str, is_page: bool) -> None:
+    assert publication.is_page(key) is is_page
+
+
 @given(FILES, FILES)
 def test_uploads_are_ordered(build: dict[str, str], bucket: dict[str, str]) -> None:
     """What differs is uploaded once: other files, then pages, then the manifest alone."""
@@ -300,6 +375,22 @@ def test_render_and_parse(
     )
     zipped = archive.pack(publication.render(made))
     assert publication.parse(zipped, "here") == made
+
+
+def test_same_publication_has_the_same_bytes() -> None:
+    """In whatever order its files are known."""
+    made = plan({"a": "1", "b": "2"}, {}, None)
+    other = replace(made, keys=dict(reversed(list(made.keys.items()))))
+    assert publication.render(made) == publication.render(other)
+
+
+def test_publication_of_another_schema_is_refused() -> None:
+    (name, data), *others = publication.render(plan({}, {}, None)).items()
+    body = json.loads(data)
+    assert (name, body["schema"], others) == ("publication.json", 3, [])
+    zipped = archive.pack({name: json.dumps(body | {"schema": 2}).encode()})
+    with pytest.raises(InputError, match="schema 2"):
+        publication.parse(zipped, "here")
 
 
 @pytest.mark.parametrize("data", [b"", b"no zip", archive.pack({"other": b"{}"})])

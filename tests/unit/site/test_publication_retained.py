@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from phaseline.site import publication
-from phaseline.site.publication import Listed
+from phaseline.site.publication import Listed, Retained
 from tests.builders.publications import HEADERS, Site, at
 
 
@@ -124,6 +124,26 @@ def test_as_many_files_stay_as_a_build_may_have(monkeypatch: pytest.MonkeyPatch)
     assert site.state
     assert len(site.state.uploading) == 2
     assert "h.js" in site.state.uploading
+
+
+def test_newest_files_stay_in_whatever_order_the_state_has_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(publication, "RETAINED_LIMIT", 1)
+    site = Site()
+    made = site.publish(0, "a")
+    assert site.state
+    files = {"older.js": Retained("o", at(0), at(1)), "newer.js": Retained("n", at(0), at(2))}
+    state = replace(site.state, retained=files)
+    bucket = site.bucket | {"older.js": Listed("o", at(0)), "newer.js": Listed("n", at(0))}
+    assert publication.verified(made, bucket, state).retained.keys() == {"newer.js"}
+
+
+def test_only_files_whose_names_change_with_their_content_are_noted() -> None:
+    site = Site()
+    site.begin(0, "a")
+    assert site.state
+    assert site.state.uploading == {"a.js": "a"}
 
 
 def test_repeated_verification_comes_to_the_same_state() -> None:

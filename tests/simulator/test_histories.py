@@ -80,10 +80,10 @@ def test_same_plan_gives_the_same_history() -> None:
 
 
 def test_history_has_every_kind_of_fault_and_request() -> None:
-    counts = World(Plan(seed=1, records=150, faults=0.1, people=3, poison=0.03)).run().counts
+    counts = World(Plan(seed=3, records=150, faults=0.1, people=3, poison=0.03)).run().counts
     assert {f"fault: {kind}" for kind in FAULTS} <= counts.keys()
     requests = {name.split()[1] for name in counts if name.startswith("request: ")}
     assert requests == {"promote", "rollback", "hold", "resume", "clear"}
     assert counts["deliveries"] > counts["records"] == 150
-    assert counts["pipeline: verified"]
-    assert counts["pipeline: superseded"]
+    results = {"superseded", "older than the website", "overtaken", "verified"}
+    assert {f"pipeline: {result}" for result in results} <= counts.keys()

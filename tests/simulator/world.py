@@ -8,6 +8,7 @@ from collections import Counter
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -34,7 +35,7 @@ from tests.simulator.history import judge
 from tests.simulator.mapping import Record, StreamMapping
 from tests.simulator.model import Position
 from tests.simulator.people import People
-from tests.simulator.pipeline import Pipeline
+from tests.simulator.pipeline import STAGES, Pipeline
 from tests.simulator.plan import Plan
 from tests.simulator.remote import Death, Faults, Remote
 from tests.simulator.s3 import S3, ObjectVersion
@@ -163,7 +164,8 @@ class World:
         self.faults.rate = self.plan.faults
         self.scheduler.spawn("table", self._history)
         self.scheduler.spawn("schedule", lambda: self._each(60, self._schedule))
-        self.scheduler.spawn("pipeline", lambda: self._each(2, self.pipeline.act))
+        for stage in STAGES:
+            self.scheduler.spawn(stage, partial(self._each, 2, partial(self.pipeline.act, stage)))
         self.scheduler.spawn("drift", lambda: self._each(50, self._settle))
         self.people_left = self.plan.people
         for number in range(self.plan.people):

@@ -16,6 +16,7 @@ from unittest.mock import patch
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local.aws.stream_mapping import Record, StreamMapping
 from phaseline.algorithms.names import TYPES
 from phaseline.documents import commit
 from phaseline.documents.commit import Commits
@@ -32,7 +33,6 @@ from tests.simulator.contexts import Edit, Invocation
 from tests.simulator.dynamodb import DynamoDB
 from tests.simulator.github import GitHub
 from tests.simulator.history import judge
-from tests.simulator.mapping import Record, StreamMapping
 from tests.simulator.model import Position
 from tests.simulator.people import People
 from tests.simulator.pipeline import STAGES, Pipeline
@@ -328,7 +328,10 @@ class World:
 
     def _handler(self, event: dict[str, Any], context: object) -> dict[str, Any]:
         del context
-        return self.invoke(event, [position(record) for record in event["Records"]])
+        try:
+            return self.invoke(event, [position(record) for record in event["Records"]])
+        except Death as death:
+            raise RuntimeError("the process has ended") from death
 
     def invoke(
         self, event: dict[str, Any], positions: list[Position] | tuple[()]

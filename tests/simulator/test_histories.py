@@ -64,6 +64,7 @@ def test_invariants_hold_in_a_random_history(plan: Plan) -> None:
         pytest.param(planned(5430, 200), id="a change waited behind an ended hold and a freeze"),
         pytest.param(planned(47, 200), id="a document was restored before it was settled"),
         pytest.param(planned(214, 200), id="a person promoted a version ahead of the stream"),
+        pytest.param(planned(20261876, 200), id="a version was verified during a withdrawal"),
         pytest.param(planned(1091, 200), id="a refused version came again without its mark"),
     ],
 )

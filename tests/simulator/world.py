@@ -123,7 +123,7 @@ class World:
         InOrder.rng = rng
         self.scheduler = Scheduler()
         self.faults = Faults(rng, self.scheduler, 0.0, self.plan.kinds, trace=self.trace)
-        self.dynamodb = DynamoDB()
+        self.dynamodb = DynamoDB(lambda key: self.checker.read(key, self.faults.writer))
         self.s3 = S3(self._stored)
         self.table = Table(rng, self.scheduler, self.plan.algorithms, self._opened)
         self.checker = Checker(self.dynamodb, self.table.changes, self.table.malformed, self.trace)

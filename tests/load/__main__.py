@@ -1,0 +1,60 @@
+"""`make load`: measures a burst, a backlog and a queue of promotions on a local system.
+
+Everything runs on this machine: the functions are the real ones, and AWS is the emulator, which
+takes most of the time. Calls to AWS, GitHub and Slack are counted by proxies before them.
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from local.system import deployment, start
+from tests.chaos.fates import Fates
+from tests.chaos.functions import through_proxies
+from tests.load.loads import Load, Measured
+
+COLUMNS = ("load", "changes", "records", "written s", "recorded s", "records/s", "served s", "MB")
+
+
+def main() -> int:
+    """Start a system, load it three times, and print a table."""
+    parser = argparse.ArgumentParser(prog="make load", description=__doc__)
+    parser.add_argument("--burst", type=int, default=100_000, help="changes, 1%% of which match")
+    parser.add_argument("--backlog", type=int, default=10_000, help="records in the stream")
+    parser.add_argument("--queue", type=int, default=200, help="promotions during one execution")
+    options = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        start.running(Path(folder) / "state") as system,
+    ):
+        deployment.deploy(system)
+        print(("{:>11}" * len(COLUMNS)).format(*COLUMNS), flush=True)
+        fates = Fates(seed=0, share=0)
+        with through_proxies(system, fates):
+            load = Load(system, fates.calls, Path(folder))
+            measured = [
+                _shown(load.burst(options.burst, 0.01)),
+                _shown(load.backlog(options.backlog)),
+                _shown(load.queue(options.queue)),
+            ]
+    for each in measured:
+        print(f"\n{each.name}: executions {dict(each.executions)}")
+        for (service, operation), number in sorted(each.calls.items()):
+            print(f"{number:>9,}  {service} {operation}")
+    return 0
+
+
+def _shown(found: Measured) -> Measured:
+    """Print the row of a load."""
+    print(
+        f"{found.name:>11}{found.changes:>11,}{found.records:>11,}{found.written:>11.1f}"
+        f"{found.recorded:>11.1f}{found.records / found.recorded:>11.0f}"
+        f"{found.served:>11.1f}{found.memory:>11.0f}",
+        flush=True,
+    )
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -5,7 +5,7 @@ import threading
 from collections import Counter
 from dataclasses import dataclass, field
 
-WEIGHTS = {"refused": 8, "reset": 2, "lost": 2, "slow": 2, "killed before": 1, "killed after": 1}
+WEIGHTS = {"refused": 8, "reset": 2, "lost": 2, "slow": 2, "killed before": 2, "killed after": 2}
 """The faults, and how often each occurs compared with the others:
 
 - `refused`: the service's own answer to requests that it cannot serve now

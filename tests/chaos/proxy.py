@@ -93,23 +93,26 @@ class Proxy:
 
 @dataclass
 class Killer:
-    """Kills the processes that make calls, but leaves time between two of them.
+    """Kills processes that make calls, but leaves time between two, and never one twice in a row.
 
-    `count` has the number of killed processes by function.
+    So functions that make few calls have their turn, too. `count` has the number of killed
+    processes by name, which is that of the function, or of the program.
     """
 
     count: Counter[str]
     at: float = 0.0
+    last: str = ""
 
     def kill(self, environ: "WSGIEnvironment") -> None:
-        """Kill the process that made a request, unless another was killed a moment ago."""
-        if time.monotonic() - self.at < LIFE:
+        """Kill the process that made a request, if it is its turn."""
+        caller = _caller(int(environ["REMOTE_PORT"]))
+        if caller is None or time.monotonic() - self.at < LIFE:
             return
-        self.at = time.monotonic()
-        if caller := _caller(int(environ["REMOTE_PORT"])):
-            with suppress(psutil.NoSuchProcess):
-                name = caller.environ().get("AWS_LAMBDA_FUNCTION_NAME", caller.name())
+        with suppress(psutil.NoSuchProcess):
+            name = caller.environ().get("AWS_LAMBDA_FUNCTION_NAME", caller.name())
+            if name != self.last:
                 caller.kill()
+                self.at, self.last = time.monotonic(), name
                 self.count[f"killed: {name}"] += 1
 
 

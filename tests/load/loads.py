@@ -4,10 +4,11 @@ import json
 import shlex
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from local.waiting import until
 from tests.load.versions import COMPLETE, Active, Item, active_versions, item, items
 
 WRITERS = 4
+LOOK = 0.5
+"""Seconds between two looks at the documents or the website."""
 BATCH = 25
 """Items of one BatchWriteItem, which accepts no more."""
 
@@ -75,9 +78,9 @@ class Load:
         with obstacle:
             self._write(written)
             measured.written = time.monotonic() - began
-        until(lambda: self._is_recorded(active), what="the documents")
+        _none(partial(self._unrecorded, active), "the documents")
         measured.recorded = time.monotonic() - began
-        until(lambda: self._is_served(active), what="the website")
+        _none(partial(self._unserved, active), "the website")
         measured.served = time.monotonic() - began
         until(lambda: "InProgress" not in self._executions().values(), what="the pipeline")
         ran = self._executions().items() - executions.items()
@@ -98,17 +101,15 @@ class Load:
         with ThreadPoolExecutor(WRITERS) as pool:
             list(pool.map(write, range(0, len(requests), BATCH)))
 
-    def _is_recorded(self, active: Active) -> bool:
-        return all(
-            self.system.document(type_).versions().items() >= versions.items()
-            for type_, versions in active.items()
-        )
+    def _unrecorded(self, active: Active) -> int:
+        """Return how many of these versions the documents lack."""
+        found = {type_: self.system.document(type_).versions() for type_ in active}
+        return sum(len(active[type_].items() - found[type_].items()) for type_ in active)
 
-    def _is_served(self, active: Active) -> bool:
-        return all(
-            website.versions(self.system, type_).items() >= versions.items()
-            for type_, versions in active.items()
-        )
+    def _unserved(self, active: Active) -> int:
+        """Return how many of these versions the website lacks."""
+        found = {type_: website.versions(self.system, type_) for type_ in active}
+        return sum(len(active[type_].items() - found[type_].items()) for type_ in active)
 
     def _executions(self) -> dict[str, str]:
         """Return the status of each execution by its ID."""
@@ -151,7 +152,7 @@ class Load:
                 pipeline.start_pipeline_execution(name=self.system.pipeline)
                 until(reached.exists, what="the build")
                 yield
-                until(lambda: self._is_recorded(active), what="the documents")
+                _none(partial(self._unrecorded, active), "the documents")
         finally:
             codebuild.update_project(name=project, source=source)
             held.unlink()
@@ -167,6 +168,14 @@ class Load:
         )
         lines = (event["message"] for page in found for event in page["events"])
         return max(float(json.loads(line)["ListenerMemory"]) for line in lines)
+
+
+def _none(left: Callable[[], int], what: str) -> None:
+    """Wait until nothing is left. Raises TimedOutError if nothing changes for long."""
+    number = left()
+    while number:
+        is_less = number.__gt__
+        number = until(left, is_less, what=what, sleep=lambda _: time.sleep(LOOK))
 
 
 def _quote(path: Path) -> str:

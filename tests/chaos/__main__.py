@@ -16,7 +16,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
     parser.add_argument("--releases", type=int, default=100)
     parser.add_argument("--seed", type=int)
-    parser.add_argument("--share", type=float, default=0.05, help="share of calls with a fault")
+    parser.add_argument(
+        "--share", type=float, default=0.05, help="share of AWS's calls with a fault"
+    )
     options = parser.parse_args()
     seed = random.SystemRandom().randrange(10**9) if options.seed is None else options.seed
     print(f"seed {seed}: {options.releases} releases", flush=True)

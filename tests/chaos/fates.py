@@ -19,9 +19,14 @@ SILENT = {"never": 2}
 """GitHub and Slack may also give no answer, and no effect, until the client gives up."""
 
 
+OUTSIDE = ("github", "slack")
+OFTEN = 4
+"""By how much faults of GitHub and Slack are more frequent, because calls of them are few."""
+
+
 @dataclass
 class Fates:
-    """Decides the fate of calls. `share` is the share of the calls that have a fault.
+    """Decides the fate of calls. `share` is the share of AWS's calls that have a fault.
 
     `calls` has the number of calls by service and operation, and `count` that of the faults by
     service and kind. `faults` counts all of them, and `doubtful` those after which a Slack message
@@ -44,9 +49,11 @@ class Fates:
             self.calls[service, operation] += 1
             number = self.calls[service, operation]
             rng = random.Random(f"{self.seed} {service} {operation} {number}")
-            if self.over.is_set() or rng.random() >= self.share:
+            is_outside = service in OUTSIDE
+            share = self.share * (OFTEN if is_outside else 1)
+            if self.over.is_set() or rng.random() >= share:
                 return "", rng
-            weights = WEIGHTS | (SILENT if service in {"github", "slack"} else {})
+            weights = WEIGHTS | (SILENT if is_outside else {})
             (kind,) = rng.choices(list(weights), list(weights.values()))
             self.count[f"{service}: {kind}"] += 1
             self.faults += 1

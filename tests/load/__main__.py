@@ -1,17 +1,19 @@
-"""`make load`: measures a burst, a backlog and a queue of promotions on a local system.
+"""`make load`: measures the listener alone, and three loads on a local system.
 
-Everything runs on this machine: the functions are the real ones, and AWS is the emulator, which
-takes most of the time. Calls to AWS, GitHub and Slack are counted by proxies before them.
+On the local system, the functions are the real ones, and AWS is the emulator on the same machine,
+which takes most of the time. Calls are counted by proxies before AWS, GitHub and Slack.
 """
 
 import argparse
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 from local.system import deployment, start
 from tests.chaos.fates import Fates
 from tests.chaos.functions import through_proxies
+from tests.load.alone import take
 from tests.load.loads import Load, Measured
 
 COLUMNS = ("load", "changes", "records", "written s", "recorded s", "records/s", "served s", "MB")
@@ -23,7 +25,13 @@ def main() -> int:
     parser.add_argument("--burst", type=int, default=100_000, help="changes, 1%% of which match")
     parser.add_argument("--backlog", type=int, default=10_000, help="records in the stream")
     parser.add_argument("--queue", type=int, default=200, help="promotions during one execution")
+    parser.add_argument("--alone", type=int, default=100_000, help="records for the listener alone")
     options = parser.parse_args()
+    taken = take(options.alone)
+    print(
+        f"the listener alone: {taken.records:,} records in {taken.seconds:.1f} s of CPU", flush=True
+    )
+    _print_calls(taken.calls)
     with (
         tempfile.TemporaryDirectory() as folder,
         start.running(Path(folder) / "state") as system,
@@ -40,9 +48,13 @@ def main() -> int:
             ]
     for each in measured:
         print(f"\n{each.name}: executions {dict(each.executions)}")
-        for (service, operation), number in sorted(each.calls.items()):
-            print(f"{number:>9,}  {service} {operation}")
+        _print_calls(each.calls)
     return 0
+
+
+def _print_calls(calls: Counter[tuple[str, str]]) -> None:
+    for (service, operation), number in sorted(calls.items()):
+        print(f"{number:>9,}  {service} {operation}")
 
 
 def _shown(found: Measured) -> Measured:

@@ -24,19 +24,13 @@ def load(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
         yield Load(system, fates.calls, Path(tmp_path_factory.mktemp("load")))
 
 
-def test_matching_changes_alone_reach_the_listener(load: Load) -> None:
-    found = load.burst(200, 0.02)
-    assert (found.changes, found.records) == (200, 4)
-    assert 1 <= found.calls[WRITE] <= found.records
-    assert found.executions["Succeeded"] >= 1
-    assert 0 < found.written <= found.recorded <= found.served
-    assert found.memory > 20
-
-
 def test_backlog_is_taken_in_one_write_of_each_document(load: Load) -> None:
     found = load.backlog(30)
     assert found.records == 30
     assert (found.calls[WRITE], found.calls[DISPATCH]) == (3, 3)
+    assert found.executions["Succeeded"] >= 1
+    assert 0 < found.written <= found.recorded <= found.served
+    assert found.memory > 20
 
 
 def test_promotions_during_a_build_are_brought_by_one_execution(load: Load) -> None:

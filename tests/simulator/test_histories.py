@@ -42,6 +42,7 @@ def test_invariants_hold_in_a_random_history(plan: Plan) -> None:
     World(plan).run()
 
 
+# A change of the simulator gives a plan another history, so the unit tests have these cases, too.
 @pytest.mark.parametrize(
     "plan",
     [

@@ -61,7 +61,7 @@ class StreamMapping:
                 self.discarded += left
                 return
             if attempts:
-                self.pause(min(LONGEST_PAUSE, 2.0**attempts))
+                self.pause(min(LONGEST_PAUSE, 2.0 ** min(attempts, 10)))
             batch = left
 
     def _young(self, batch: list[Record]) -> list[Record]:

@@ -1,5 +1,6 @@
 """Proxies before AWS, GitHub and Slack that inject faults between them and their callers."""
 
+import random
 import socket
 import time
 from collections import Counter
@@ -54,13 +55,7 @@ class Proxy:
         content = request.get_data()  # unread data would reset the connection when it is closed
         match kind:
             case "refused":
-                choices = REFUSALS.get(service, (THROTTLED,))
-                if service == "s3" and {"If-Match", "If-None-Match"} & set(request.headers.keys()):
-                    choices = (*choices, CONFLICT)
-                refusal = rng.choice(choices)
-                text, media = body(service, refusal)
-                answer = Response(text, refusal.status, dict(refusal.headers), media)
-                return answer(environ, start_response)
+                return _refused(request, service, rng)(environ, start_response)
             case "slow":
                 self.fates.over.wait(SLOW)
             case "never":
@@ -91,6 +86,16 @@ class Proxy:
         return Response(answer.data, answer.status, headers)
 
 
+def _refused(request: Request, service: str, rng: random.Random) -> Response:
+    """Return one of the answers with which the service refuses such a request."""
+    choices = REFUSALS.get(service, (THROTTLED,))
+    if service == "s3" and {"If-Match", "If-None-Match"} & set(request.headers.keys()):
+        choices = (*choices, CONFLICT)
+    refusal = rng.choice(choices)
+    text, media = body(service, refusal)
+    return Response(text, refusal.status, dict(refusal.headers), media)
+
+
 @dataclass
 class Killer:
     """Kills processes that make calls, but leaves time between two, and never one twice in a row.
@@ -108,7 +113,7 @@ class Killer:
         caller = _caller(int(environ["REMOTE_PORT"]))
         if caller is None or time.monotonic() - self.at < LIFE:
             return
-        with suppress(psutil.NoSuchProcess):
+        with suppress(psutil.Error):
             name = caller.environ().get("AWS_LAMBDA_FUNCTION_NAME", caller.name())
             if name != self.last:
                 caller.kill()

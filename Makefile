@@ -14,11 +14,13 @@ unexport PYTHONDONTWRITEBYTECODE
 REGIONS := from phaseline.deploy.regions import SUPPORTED; print(*sorted(SUPPORTED))
 CI ?=
 BENCH ?=
+CHAOS ?=
+LOAD ?=
 MUTATE ?=
 SIMULATE ?=
 TESTS ?=
 
-.PHONY: setup demo test quick versions lint check audit lock simulate mutate bench clean
+.PHONY: setup demo test quick versions lint check audit lock simulate chaos load mutate bench clean
 
 setup: .venv/local .phaseline/emulator/ready
 
@@ -77,6 +79,14 @@ lock:
 # Simulated histories with faults at every remote call, judged by invariants.
 simulate: .venv/dev
 	nice $(RUN) -m tests.simulator $(SIMULATE)
+
+# Releases through a local system, while AWS, GitHub and Slack have faults and processes are killed.
+chaos: .venv/dev .phaseline/emulator/ready
+	nice $(RUN) -m tests.chaos $(CHAOS)
+
+# A burst, a backlog and a queue of promotions on a local system, measured.
+load: .venv/dev .phaseline/emulator/ready
+	nice $(RUN) -m tests.load $(LOAD)
 
 # Small faults in the modules that decide, each of which a unit test must find.
 mutate: .venv/dev

@@ -1,7 +1,7 @@
 """Attaches the additions to ministack. Only this module depends on the internals of ministack.
 
 ministack has no public way to add a service, so the module adds entries to its tables and wraps
-thirteen of its functions. tests/emulator/test_seams.py fails if a new version changes one of them.
+fifteen of its functions. tests/emulator/test_seams.py fails if a new version changes one of them.
 """
 
 import contextvars
@@ -12,7 +12,7 @@ from typing import Any
 
 from ministack import app as ministack
 from ministack.core import iam_actions, iam_evaluator, router
-from ministack.services import cloudfront, codebuild, eventbridge, s3, sts
+from ministack.services import cloudfront, codebuild, eventbridge, lambda_svc, s3, sts
 from ministack.services.cloudformation import drift as detection
 from ministack.services.cloudformation import provisioners
 
@@ -24,7 +24,7 @@ from local.aws.codepipeline.jobs import Jobs
 from local.aws.codepipeline.service import CodePipeline
 from local.aws.codepipeline.state import Store
 from local.aws.deliveries import Deliveries
-from local.aws.ministack import cdn, drift, permissions, usage, web_identity
+from local.aws.ministack import cdn, drift, permissions, streams, usage, web_identity
 from local.aws.ministack.connections import Connections
 from local.aws.ministack.roles import Roles
 from local.aws.ministack.web_identity import WebIdentity
@@ -91,6 +91,8 @@ def attach(
     s3._fire_s3_event = _remembering_version(s3._fire_s3_event)
     eventbridge._dispatch_event = _with_version(eventbridge._dispatch_event)
     ministack.pin_request_origin = _always_secure(ministack.pin_request_origin)
+    lambda_svc._execute_function = streams.delivering(lambda_svc._execute_function)
+    lambda_svc._poll_dynamodb_streams = streams.polling(lambda_svc._poll_dynamodb_streams)
     identity = WebIdentity()
     sts._web_identity_trust_denied = identity.refusing(sts._web_identity_trust_denied)
     sts._web_identity_principal = web_identity.with_claims(sts._web_identity_principal)

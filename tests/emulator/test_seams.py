@@ -24,7 +24,8 @@ functions = [eventbridge._invoke_target, eventbridge._dispatch_event, eventbridg
              sts._web_identity_principal, iam._create_oidc_provider,
              iam._boundary_policy_error, eventbridge._rule_key, provisioners._eb_rule_bus_name,
              cloudfront._create_invalidation, cloudfront._dataplane_function_associations,
-             cloudfront._parse_body, cloudfront._find, cloudfront._error]
+             cloudfront._parse_body, cloudfront._find, cloudfront._error,
+             lambda_svc._execute_function, lambda_svc._poll_dynamodb_streams]
 print(json.dumps({
     "tables": [type(table).__name__ for table in tables],
     "functions": {f.__name__: list(inspect.signature(f).parameters) for f in functions},
@@ -84,4 +85,6 @@ def test_ministack_has_the_seams_that_are_used() -> None:
     assert functions["_dataplane_function_associations"] == ["behavior_el"]
     assert functions["_parse_body"] == ["body"]
     assert functions["_find"] == ["el", "tag"]
+    assert functions["_execute_function"] == ["func", "event"]
+    assert functions["_poll_dynamodb_streams"] == []
     assert functions["_error"] == ["code", "message", "status"]

@@ -9,11 +9,11 @@ import boto3
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from local.aws.stream_mapping import StreamMapping, sequence
 from phaseline.documents.store import Documents
 from tests.builders.listener import listener as listener  # a fixture
 from tests.builders.stores import BUCKET, never
 from tests.events import stream_record
-from tests.simulator.mapping import StreamMapping, sequence
 
 EXAMPLES = itertools.count()
 """Each example has an algorithm of its own: hypothesis may run one seed twice."""

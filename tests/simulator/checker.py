@@ -10,7 +10,7 @@ from phaseline.algorithms.names import TYPES
 from phaseline.aws.dynamodb import plain
 from phaseline.promotion.request import Request
 from tests.simulator import model
-from tests.simulator.contexts import Context, Edit, Invocation, Run
+from tests.simulator.contexts import Context, Edit, Invocation, Partition, Reader, Run
 from tests.simulator.dynamodb import DynamoDB
 from tests.simulator.model import Change, Entry, Position, State, Violation, Write
 
@@ -99,16 +99,21 @@ class Checker:
         for count in range(len(parked), 0, -1):
             waiting = self._first_parked(type_, count)
             try:
-                self._by_changes(before, write, [*waiting, *arrived], waiting)
+                self._by_changes(before, write, [*waiting, *arrived], waiting, context)
             except Violation:
                 continue
             return
-        self._by_changes(before, write, arrived, [])
+        self._by_changes(before, write, arrived, [], context)
 
     def _by_changes(
-        self, before: State, write: Write, changes: list[Change], parked: list[Change]
+        self,
+        before: State,
+        write: Write,
+        changes: list[Change],
+        parked: list[Change],
+        reader: Reader,
     ) -> None:
-        applied = self._applied(before, write, changes)
+        applied = self._applied(before, write, changes, reader)
         self._same(write.state, applied.state, "a write has the effect of its records", before)
         self._releases(write, applied)
         delayed = {change.position for change in (*applied.due, *parked)}
@@ -155,22 +160,27 @@ class Checker:
         bad = [number for number, each in enumerate(positions) if each in self.malformed]
         return positions[: bad[0]] if bad else positions
 
-    def _applied(self, before: State, write: Write, changes: list[Change]) -> model.Applied:
-        """Apply changes as the model does; a fallback may be one that was good a moment before."""
+    def _applied(
+        self, before: State, write: Write, changes: list[Change], reader: Reader
+    ) -> model.Applied:
+        """Apply changes as the model does.
+
+        A withdrawal returns to a version that was good when the writer read the ledger. It may have
+        read it several times, and others may have written it since.
+        """
+        known: dict[str, Partition] = {}
 
         def fallback(name: str, left: set[str]) -> Entry | None:
-            good = (each for each in self.good(name, before) if each.version not in left)
-            return next(good, None)
+            good = self.good(name, before, known.get(name))
+            return next((each for each in good if each.version not in left), None)
 
         applied = model.apply(before, changes, write.at, fallback)
-        entries = dict(applied.state.entries)
         for name in applied.withdrawals:
-            found, expected = write.state.entries.get(name), entries[name]
-            if found and found != expected and found.position == expected.position:
-                require((name, found.version) not in before.bad, "no bad version returns", name)
-                self.count["fallbacks as of a moment before"] += 1
-                entries[name] = found
-        applied.state = replace(applied.state, entries=entries)
+            for partition in reader.reads[name]:
+                if applied.state.entries[name] == write.state.entries.get(name):
+                    break
+                known[name] = partition
+                applied = model.apply(before, changes, write.at, fallback)
         return applied
 
     def _releases(self, write: Write, applied: model.Applied) -> None:
@@ -202,7 +212,7 @@ class Checker:
         expected = model.ask(before, asked, at, entry)
         if asked.action == "resume":
             ended = replace(expected, revision=before.revision)
-            applied = self._applied(ended, write, [])
+            applied = self._applied(ended, write, [], run)
             expected = applied.state
             self._releases(write, applied)
         self._same(write.state, expected, "a write has the effect of its request", before)
@@ -237,31 +247,35 @@ class Checker:
 
     # The ledger
 
+    def read(self, key: str, reader: Context) -> None:
+        """Note what somebody reads in a partition of the ledger."""
+        kind, _, rest = key.partition("#")
+        if kind == "algorithm" and isinstance(reader, Reader):
+            name = rest.partition("#")[2]
+            reader.reads[name].append(self._partition(name))
+
     def ledger(self, name: str) -> list[dict[str, Any]]:
         """Return the releases of an algorithm in the ledger, newest first."""
-        return sorted(
-            (plain(item) for (pk, sk), item in self._partition(name) if sk.startswith("release#")),
-            key=lambda item: -int(item["revision"]),
-        )
+        return _releases(self._partition(name))
 
-    def _partition(self, name: str) -> list[tuple[tuple[str, str], dict[str, Any]]]:
+    def _partition(self, name: str) -> Partition:
         type_ = name.partition("-")[0]
-        return self.dynamodb.partition(f"algorithm#{type_}#{name}")
+        return [plain(item) for _, item in self.dynamodb.partition(f"algorithm#{type_}#{name}")]
 
-    def withdrawn(self, name: str) -> dict[str, int]:
-        """Return the versions that were withdrawn, with the revision of their newest withdrawal."""
-        return {
-            item["version"]["S"]: int(item["revision"]["N"])
-            for (_, sk), item in self._partition(name)
-            if sk.startswith("withdrawn#")
+    def good(self, name: str, state: State, partition: Partition | None = None) -> list[Entry]:
+        """Return the versions to which an algorithm may return, newest first.
+
+        That is as of now, or as of a partition that was read before.
+        """
+        partition = self._partition(name) if partition is None else partition
+        withdrawn = {
+            item["version"]: int(item["revision"])
+            for item in partition
+            if item["sk"].startswith("withdrawn#")
         }
-
-    def good(self, name: str, state: State) -> list[Entry]:
-        """Return the versions to which an algorithm may return, newest first."""
-        withdrawn = self.withdrawn(name)
         return [
             Entry(each["version"], model.display(each["display"]), model.NOWHERE)
-            for each in self.ledger(name)
+            for each in _releases(partition)
             if each["state"] == "verified"
             and each.get("version")
             and withdrawn.get(each["version"], 0) <= each["revision"]
@@ -283,6 +297,12 @@ class Checker:
             ),
             key=lambda change: change.position,
         )
+
+
+def _releases(partition: Partition) -> list[dict[str, Any]]:
+    """Return the releases in a partition of the ledger, newest first."""
+    releases = (item for item in partition if item["sk"].startswith("release#"))
+    return sorted(releases, key=lambda item: -int(item["revision"]))
 
 
 def _is_taken(state: State, change: Change, at: str) -> bool:

@@ -1,21 +1,35 @@
 """What an actor does while it makes remote calls: whose write it is, is judged by this."""
 
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from phaseline.promotion.request import Request
 from tests.simulator.model import Asked, Position
 
+Partition = list[dict[str, Any]]
+"""The items of an algorithm in the ledger's table."""
 
-@dataclass(frozen=True)
-class Invocation:
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """A context that reads the ledger. `reads` has what it found, by algorithm."""
+
+    reads: defaultdict[str, list[Partition]] = field(
+        default_factory=lambda: defaultdict(list), kw_only=True
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Invocation(Reader):
     """An invocation of the listener for records, in their order, or without any by the schedule."""
 
     positions: Sequence[Position] = ()
 
 
-@dataclass(frozen=True)
-class Run:
+@dataclass(frozen=True, eq=False)
+class Run(Reader):
     """One run of a person's request, at a time (ISO 8601, UTC)."""
 
     request: Request

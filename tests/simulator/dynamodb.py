@@ -3,6 +3,7 @@
 import re
 from bisect import bisect_left, insort
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 from tests.simulator.expressions import Item, comparable, condition, update
@@ -15,9 +16,13 @@ PARTITION = re.compile(r"\s*(\S+)\s*=\s*(\S+)(?:\s+AND\s+(.+))?\s*")
 
 
 class DynamoDB:
-    """One table with its indexes, which are consistent at once."""
+    """One table with its indexes, which are consistent at once.
 
-    def __init__(self) -> None:
+    `queried` is called with the partition key of each query.
+    """
+
+    def __init__(self, queried: Callable[[str], None] = lambda _: None) -> None:
+        self._queried = queried
         self.items: dict[tuple[str, str], Item] = {}
         self._indexes: dict[str | None, defaultdict[str, list[tuple[bytes, str, str]]]] = {
             name: defaultdict(list) for name in INDEXES
@@ -80,7 +85,9 @@ class DynamoDB:
         match = PARTITION.fullmatch(KeyConditionExpression)
         if match is None:
             raise NotImplementedError(KeyConditionExpression)
-        partition = self._indexes[IndexName].get(ExpressionAttributeValues[match[2]]["S"], [])
+        key = ExpressionAttributeValues[match[2]]["S"]
+        self._queried(key)
+        partition = self._indexes[IndexName].get(key, [])
         keys = partition if ScanIndexForward else partition[::-1]
         if ExclusiveStartKey:
             ids = [(pk, sk) for _, pk, sk in keys]

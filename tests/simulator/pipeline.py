@@ -1,7 +1,12 @@
-"""The pipeline: S3 events start executions, which are queued, publish and close releases."""
+"""The pipeline: S3 events start executions, which supersede each other, publish and close releases.
+
+A stage processes one execution at a time, and of those that wait for a stage only the newest goes
+on, as in CodePipeline's mode SUPERSEDED.
+https://docs.aws.amazon.com/codepipeline/latest/userguide/concepts-how-it-works.html
+"""
 
 import random
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -17,70 +22,102 @@ from tests.simulator.model import Write
 from tests.simulator.remote import Death, Faults
 from tests.simulator.scheduler import Scheduler
 
-QUEUE = 10
-"""Executions that wait; the pipeline accepts no more. CodePipeline allows 50."""
+STAGES = ("Source", "Build", "Publish", "Verify")
 ATTEMPTS = 3
 """Lambda invokes a function again twice if an asynchronous invocation fails."""
 
 
 @dataclass
+class Execution:
+    """An execution of the pipeline. A person may have pinned it to a version of a document."""
+
+    pinned: Mapping[str, Write] = field(default_factory=dict)
+    documents: dict[str, Write] = field(default_factory=dict)
+    manifest: ServedManifest | None = None
+
+
+@dataclass
 class Pipeline:
-    """Executions in their order, and the manifest that visitors are served."""
+    """The executions that wait for a stage, and the manifest that visitors are served.
+
+    `number` is that of the newest publication, and `active` the number of executions that have not
+    ended.
+    """
 
     rng: random.Random
     scheduler: Scheduler
     faults: Faults
     checker: Checker
     ledger: Ledger
-    events: deque[tuple[str, int]] = field(default_factory=deque)
+    waiting: dict[str, Execution] = field(default_factory=dict)
+    active: int = 0
     served: ServedManifest | None = None
+    number: int = 0
     count: Counter[str] = field(default_factory=Counter)
 
     def changed(self, type_: str, number: int) -> None:
-        """Deliver the S3 event of the write with this number, late and perhaps twice."""
+        """Deliver the S3 event of the write with this number, late and perhaps twice.
+
+        Now and then, a person starts an execution with the version before it.
+        """
         for _ in range(2 if self.rng.random() < 0.05 else 1):
-            self.scheduler.later(self.rng.random() * 60, lambda: self._start(type_, number))
+            self._later(Execution())
+        if number and self.rng.random() < 0.02:
+            self._later(Execution({type_: self.checker.writes[type_][number - 1]}))
 
-    def _start(self, type_: str, number: int) -> None:
-        if len(self.events) < QUEUE:
-            self.events.append((type_, number))
+    def act(self, stage: str) -> None:
+        """Take the execution that waits for a stage through it, if there is one."""
+        execution = self.waiting.pop(stage, None)
+        if execution is None:
+            return
+        self.scheduler.pause(self.rng.random() * 10)
+        result = self._pass(stage, execution)
+        self.count[result or stage] += 1
+        if result:
+            self.active -= 1
         else:
-            self.count["refused"] += 1
-
-    def act(self) -> None:
-        """Run the next execution, if one waits."""
-        if self.events:
-            type_, number = self.events.popleft()
-            self.execute({**self._newest(), type_: self.checker.writes[type_][number]})
+            self._arrive(STAGES[STAGES.index(stage) + 1], execution)
 
     def finish(self) -> None:
         """Build the newest documents, as a drift check does for releases that stay open."""
-        self.execute(self._newest())
+        self._start(Execution())
+        while self.active:
+            self.scheduler.pause(5)
 
-    def _newest(self) -> dict[str, Write]:
-        return {type_: self.checker.writes[type_][-1] for type_ in TYPES}
+    def _later(self, execution: Execution) -> None:
+        self.scheduler.later(self.rng.random() * 60, lambda: self._start(execution))
 
-    def execute(self, pinned: Mapping[str, Write]) -> None:
-        """Build, publish and verify a website from these versions of the documents."""
-        self.count["executions"] += 1
-        self.scheduler.pause(self.rng.random() * 10)
-        built = self._build(pinned)
-        if self.served and is_older(built.revisions, self.served.revisions):
+    def _start(self, execution: Execution) -> None:
+        self.active += 1
+        self._arrive(STAGES[0], execution)
+
+    def _arrive(self, stage: str, execution: Execution) -> None:
+        """Let an execution wait for a stage. It supersedes the one that waits there."""
+        if stage in self.waiting:
+            self.active -= 1
             self.count["superseded"] += 1
-            return
-        self.served = built
-        self.scheduler.pause(self.rng.random() * 5)
-        for _ in range(ATTEMPTS):
-            try:
-                self._verify(built)
-            except (BotoCoreError, ClientError, Death):
-                self.scheduler.pause(self.rng.random() * 5)
-            else:
-                self.count["verified"] += 1
-                return
-        self.count["failed"] += 1
+        self.waiting[stage] = execution
 
-    def _build(self, pinned: Mapping[str, Write]) -> ServedManifest:
+    def _pass(self, stage: str, execution: Execution) -> str | None:
+        """Return the execution's result, or None if it goes on to the next stage."""
+        match stage:
+            case "Source":
+                self._source(execution)
+            case "Build":
+                self._build(execution)
+            case "Publish":
+                return self._publish(execution)
+            case "Verify":
+                return self._verify(execution)
+        return None
+
+    def _source(self, execution: Execution) -> None:
+        for type_ in TYPES:
+            self.scheduler.pause(self.rng.random())
+            newest = self.checker.writes[type_][-1]
+            execution.documents[type_] = execution.pinned.get(type_, newest)
+
+    def _build(self, execution: Execution) -> None:
         documents = {
             type_: ServedDocument(
                 write.version_id,
@@ -91,15 +128,37 @@ class Pipeline:
                     if entry.version is not None
                 },
             )
-            for type_, write in pinned.items()
+            for type_, write in execution.documents.items()
         }
-        return ServedManifest("c0ffee", f"execution-{self.count['executions']}", documents, "")
+        name = f"execution-{self.count['Build'] + 1}"
+        execution.manifest = ServedManifest("c0ffee", name, documents, "")
 
-    def _verify(self, manifest: ServedManifest) -> None:
+    def _publish(self, execution: Execution) -> str | None:
+        built = execution.manifest
+        assert built
+        if self.served and is_older(built.revisions, self.served.revisions):
+            return "older than the website"
+        self.number += 1
+        self.served = built
+        return None
+
+    def _verify(self, execution: Execution) -> str:
+        for _ in range(ATTEMPTS):
+            manifest, number = self.served, self.number
+            if manifest is None or manifest is not execution.manifest:
+                return "overtaken"
+            try:
+                self._close(manifest, number)
+            except (BotoCoreError, ClientError, Death):
+                self.scheduler.pause(self.rng.random() * 5)
+            else:
+                return "verified"
+        return "failed"
+
+    def _close(self, manifest: ServedManifest, number: int) -> None:
         at = self.scheduler.time()
         for type_ in TYPES:
             releases = list(self.ledger.open_releases(type_))
             proof.close(self.ledger, manifest, releases, at=at, link="https://example.com")
-        live.Lives(self.ledger.client, self.ledger.table).record(
-            live.of(manifest, self.count["executions"], at)
-        )
+        lives = live.Lives(self.ledger.client, self.ledger.table)
+        lives.record(live.of(manifest, number, at))

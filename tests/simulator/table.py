@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from local.aws.stream_mapping import Record, sequence
 from phaseline.algorithms.names import TYPES
 from phaseline.algorithms.schema import AlgorithmVersion
 from tests.events import stream_record
-from tests.simulator.mapping import Record, sequence
 from tests.simulator.model import Change, Position
 from tests.simulator.scheduler import START, Scheduler
 

@@ -42,6 +42,7 @@ def test_invariants_hold_in_a_random_history(plan: Plan) -> None:
     World(plan).run()
 
 
+# A change of the simulator gives a plan another history, so the unit tests have these cases, too.
 @pytest.mark.parametrize(
     "plan",
     [
@@ -64,6 +65,7 @@ def test_invariants_hold_in_a_random_history(plan: Plan) -> None:
         pytest.param(planned(5430, 200), id="a change waited behind an ended hold and a freeze"),
         pytest.param(planned(47, 200), id="a document was restored before it was settled"),
         pytest.param(planned(214, 200), id="a person promoted a version ahead of the stream"),
+        pytest.param(planned(20261876, 200), id="a version was verified during a withdrawal"),
         pytest.param(planned(1091, 200), id="a refused version came again without its mark"),
     ],
 )
@@ -80,10 +82,10 @@ def test_same_plan_gives_the_same_history() -> None:
 
 
 def test_history_has_every_kind_of_fault_and_request() -> None:
-    counts = World(Plan(seed=1, records=150, faults=0.1, people=3, poison=0.03)).run().counts
+    counts = World(Plan(seed=3, records=150, faults=0.1, people=3, poison=0.03)).run().counts
     assert {f"fault: {kind}" for kind in FAULTS} <= counts.keys()
     requests = {name.split()[1] for name in counts if name.startswith("request: ")}
     assert requests == {"promote", "rollback", "hold", "resume", "clear"}
     assert counts["deliveries"] > counts["records"] == 150
-    assert counts["pipeline: verified"]
-    assert counts["pipeline: superseded"]
+    results = {"superseded", "older than the website", "overtaken", "verified"}
+    assert {f"pipeline: {result}" for result in results} <= counts.keys()

@@ -4,8 +4,8 @@ import random
 from itertools import pairwise
 from typing import Any
 
+from local.aws.stream_mapping import Record, StreamMapping, sequence
 from tests.events import stream_record
-from tests.simulator.mapping import Record, StreamMapping, sequence
 from tests.simulator.scheduler import Scheduler
 from tests.simulator.table import Shard, Table, position
 

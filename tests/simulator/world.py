@@ -8,6 +8,7 @@ from collections import Counter
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from unittest.mock import patch
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local.aws.stream_mapping import Record, StreamMapping
 from phaseline.algorithms.names import TYPES
 from phaseline.documents import commit
 from phaseline.documents.commit import Commits
@@ -31,10 +33,9 @@ from tests.simulator.contexts import Edit, Invocation
 from tests.simulator.dynamodb import DynamoDB
 from tests.simulator.github import GitHub
 from tests.simulator.history import judge
-from tests.simulator.mapping import Record, StreamMapping
 from tests.simulator.model import Position
 from tests.simulator.people import People
-from tests.simulator.pipeline import Pipeline
+from tests.simulator.pipeline import STAGES, Pipeline
 from tests.simulator.plan import Plan
 from tests.simulator.remote import Death, Faults, Remote
 from tests.simulator.s3 import S3, ObjectVersion
@@ -122,7 +123,7 @@ class World:
         InOrder.rng = rng
         self.scheduler = Scheduler()
         self.faults = Faults(rng, self.scheduler, 0.0, self.plan.kinds, trace=self.trace)
-        self.dynamodb = DynamoDB()
+        self.dynamodb = DynamoDB(lambda key: self.checker.read(key, self.faults.writer))
         self.s3 = S3(self._stored)
         self.table = Table(rng, self.scheduler, self.plan.algorithms, self._opened)
         self.checker = Checker(self.dynamodb, self.table.changes, self.table.malformed, self.trace)
@@ -163,7 +164,8 @@ class World:
         self.faults.rate = self.plan.faults
         self.scheduler.spawn("table", self._history)
         self.scheduler.spawn("schedule", lambda: self._each(60, self._schedule))
-        self.scheduler.spawn("pipeline", lambda: self._each(2, self.pipeline.act))
+        for stage in STAGES:
+            self.scheduler.spawn(stage, partial(self._each, 2, partial(self.pipeline.act, stage)))
         self.scheduler.spawn("drift", lambda: self._each(50, self._settle))
         self.people_left = self.plan.people
         for number in range(self.plan.people):
@@ -326,7 +328,10 @@ class World:
 
     def _handler(self, event: dict[str, Any], context: object) -> dict[str, Any]:
         del context
-        return self.invoke(event, [position(record) for record in event["Records"]])
+        try:
+            return self.invoke(event, [position(record) for record in event["Records"]])
+        except Death as death:
+            raise RuntimeError("the process has ended") from death
 
     def invoke(
         self, event: dict[str, Any], positions: list[Position] | tuple[()]

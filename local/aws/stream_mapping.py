@@ -1,13 +1,10 @@
-"""What Lambda documents of the event source mapping of a DynamoDB stream.
+"""Pure: delivers the records of a shard as Lambda's event source mapping of a stream does.
 
-No emulator models partial batch answers, splitting and limits, and they decide whether a record is
-lost. Modelled, for one shard:
-
-- records are delivered in order, at most `batch_size` at once; the next ones wait
-- an answer with item failures commits what is before the lowest of them and retries the rest
-- an invocation that fails splits its batch into halves, which costs no retry
-- a batch that can't be split is retried `retries` times; then it goes to the destination, whole
-- a record that is older than `longest_age` seconds goes to the destination before the next attempt
+- Records are delivered in order, at most `batch_size` at once; the next ones wait.
+- An answer with item failures commits what is before the lowest of them and retries the rest.
+- An invocation that fails splits its batch into halves, which costs no retry.
+- A batch that cannot be split is retried `retries` times; then it is discarded as a whole.
+- A record that is older than `longest_age` seconds is discarded before the next attempt.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
 https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
@@ -16,8 +13,6 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-from tests.simulator.remote import Death
 
 Record = dict[str, Any]
 Handler = Callable[[dict[str, Any], object], dict[str, Any]]
@@ -66,7 +61,7 @@ class StreamMapping:
                 self.discarded += left
                 return
             if attempts:
-                self.pause(min(LONGEST_PAUSE, 2.0**attempts))
+                self.pause(min(LONGEST_PAUSE, 2.0 ** min(attempts, 10)))
             batch = left
 
     def _young(self, batch: list[Record]) -> list[Record]:
@@ -79,11 +74,11 @@ class StreamMapping:
         return [each for each in batch if each not in old]
 
     def _invoke(self, batch: list[Record]) -> list[Record] | None:
-        """Return what is left of a batch after one invocation; None where the invocation failed."""
+        """Return what is left of a batch after one invocation, or None if the invocation failed."""
         self.deliveries += [sequence(record) for record in batch]
         try:
             answer = self.handler({"Records": batch}, None)
-        except (Exception, Death):  # noqa: BLE001 - Lambda treats every end of an invocation alike
+        except Exception:  # noqa: BLE001 - Lambda treats every end of an invocation alike
             return None
         failed = [int(item["itemIdentifier"]) for item in answer["batchItemFailures"]]
         return [record for record in batch if failed and sequence(record) >= min(failed)]

@@ -28,6 +28,16 @@ NEEDED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("", "/dispatches", ("contents",)),
     # https://docs.github.com/en/rest/actions/variables: no job's token can have this permission
     ("", "/actions/variables", ()),
+    # https://docs.github.com/en/rest/deployments/environments: no job's token may change one
+    ("GET", "/environments/{environment_name}/variables", ()),
+    ("GET", "/environments", ("actions",)),
+    ("", "/environments", ()),
+    # https://docs.github.com/en/rest/repos/repos#list-repository-teams: administration
+    ("", "/teams", ()),
+    # https://docs.github.com/en/rest/collaborators/collaborators
+    ("GET", "/collaborators", ("metadata",)),
+    # https://docs.github.com/en/rest/repos/repos#list-codeowners-errors
+    ("GET", "/codeowners", ("contents",)),
     # https://docs.github.com/en/rest/actions/workflows
     ("", "/actions", ("actions",)),
     # https://docs.github.com/en/rest/repos/repos#get-a-repository: every token may read metadata
@@ -44,13 +54,13 @@ def allows(granted: Mapping[str, str] | str | None, method: str, path: str) -> b
     None is a job without it, whose token has the default permissions, which may be all. `path`
     begins after the repository: `/issues/{issue_number}`.
     """
-    if granted is None or granted == WRITE_ALL:
+    if granted is None:
         return True
     level = "read" if method == "GET" else "write"
     names = next(
         names for of, start, names in NEEDED if of in ("", method) and path.startswith(start)
     )
     if isinstance(granted, str):
-        return granted == READ_ALL and level == "read" and bool(names)
+        return bool(names) and (granted == WRITE_ALL or (granted == READ_ALL and level == "read"))
     given = {**granted, "metadata": "read"}
     return any(LEVELS.index(given.get(name, "none")) >= LEVELS.index(level) for name in names)

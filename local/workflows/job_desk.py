@@ -142,8 +142,10 @@ class JobDesk:
             self._report(visit, "in_progress", url)
 
     def _awaits_approval(self, visit: Visit) -> bool:
-        protected = self._hub.repository(visit.run.event.repository).protected
-        return visit.environment in protected and visit.decided is None
+        if not visit.environment or visit.decided is not None:
+            return False
+        repository = self._hub.repository(visit.run.event.repository)
+        return bool(repository.environment(visit.environment).reviewers)
 
     def _report(self, visit: Visit, state: str, url: str, environment_url: str = "") -> None:
         repository = self._hub.repository(visit.run.event.repository)

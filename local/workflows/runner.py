@@ -60,6 +60,7 @@ class Runner:
         self._lock = threading.RLock()
         self._changed = threading.Condition()
         hub.receive, hub.head, hub.tagged = self.receive, self.head, self._tag
+        hub.file = self._file
         act.remove_places_of_the_dead()
 
     def knows(self, name: str) -> bool:
@@ -73,6 +74,13 @@ class Runner:
             return repositories.git("rev-parse", "--verify", f"{ref}^{{commit}}", cwd=bare)
         except (subprocess.CalledProcessError, OSError) as error:
             raise LookupError(f"No ref found for: {ref}") from error
+
+    def _file(self, name: str, ref: str, path: str) -> str | None:
+        bare = repositories.location(self._settings.git_root, name)
+        try:
+            return repositories.git("show", f"{ref}:{path}", cwd=bare)
+        except (subprocess.CalledProcessError, OSError):
+            return None
 
     def _tag(self, name: str, tag: str, commit: str) -> None:
         """Set a tag in a repository's git, so that `uses:` can name it."""

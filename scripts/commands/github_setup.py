@@ -85,8 +85,9 @@ def read(
 ) -> EnvironmentSettings:
     """Return the settings that an environment should have.
 
-    Raises ConfigurationError if a stack is not deployed, and InputError for an unknown reviewer.
+    Raises InputError for an unknown reviewer, and ConfigurationError if a stack is not deployed.
     """
+    people = tuple(settings.reviewer(name) for name in reviewers)
     client = aws.client("cloudformation")
     stacks = {short: describe(client, environment, short) for short in STACKS}
     if missing := [short for short, stack in stacks.items() if stack is None]:
@@ -101,7 +102,7 @@ def read(
     return EnvironmentSettings(
         environment=environment,
         branch=branch_of(deployed),
-        reviewers=tuple(settings.reviewer(name) for name in reviewers),
+        reviewers=people,
         variables=environment_variables(outputs),
         shared=shared_variables(environment, region, outputs, settings.variables(SHARED)),
     )

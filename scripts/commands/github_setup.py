@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from phaseline.deploy.stack import Stack, describe
+from phaseline.deploy.stack import describe
 from phaseline.errors import ConfigurationError
 from scripts.cli import aws
 from scripts.cli.console import Console, json_option
@@ -21,16 +21,15 @@ from scripts.cli.options import Pattern, dry_run_option, environment_option
 from scripts.github import code_owners
 from scripts.github.environment_settings import (
     SHARED,
+    STACKS,
     EnvironmentSettings,
     SettingsChange,
     changes,
-    environment_variables,
-    shared_variables,
+    settings_of,
 )
 from scripts.github.repository_settings import RepositorySettings
 
 REPOSITORY = Path(__file__).parents[2]
-STACKS = ("cloudformation", "github", "drift")
 
 
 @click.command(name="github-setup", help=__doc__)
@@ -60,7 +59,7 @@ def command(
     as_json: bool,
 ) -> None:
     console = Console(as_json=as_json, total=3)
-    settings = RepositorySettings.of(os.environ)
+    settings = RepositorySettings.of(os.environ, "this command")
     with console.step("Read the stacks and the reviewers"):
         wanted = read(settings, environment, reviewers)
     with console.step("Compare the settings" if dry_run else "Change the settings") as step:
@@ -90,27 +89,14 @@ def read(
     people = tuple(settings.reviewer(name) for name in reviewers)
     client = aws.client("cloudformation")
     stacks = {short: describe(client, environment, short) for short in STACKS}
-    if missing := [short for short, stack in stacks.items() if stack is None]:
+    deployed = {short: stack for short, stack in stacks.items() if stack}
+    if missing := ", ".join(stacks.keys() - deployed.keys()):
         raise ConfigurationError(
             f"environment {environment}",
-            f"these stacks are not deployed: {', '.join(missing)}",
+            f"these stacks are not deployed: {missing}",
             "Deploy them first: docs/setup.md, step 4.",
         )
-    deployed = [stack for stack in stacks.values() if stack]
-    outputs = {name: value for stack in deployed for name, value in stack.outputs.items()}
-    region = aws.session().region_name
-    return EnvironmentSettings(
-        environment=environment,
-        branch=branch_of(deployed),
-        reviewers=people,
-        variables=environment_variables(outputs),
-        shared=shared_variables(environment, region, outputs, settings.variables(SHARED)),
-    )
-
-
-def branch_of(stacks: Sequence[Stack]) -> str:
-    """Return the branch whose jobs the roles trust."""
-    return next(stack.parameters["Branch"] for stack in stacks if stack.short == "github")
+    return settings_of(environment, deployed, people, settings.variables(SHARED))
 
 
 def name_owners(file: Path, owners: Sequence[str], *, dry_run: bool) -> bool:

@@ -11,8 +11,19 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from phaseline.deploy.stack import Stack
 from phaseline.errors import ConfigurationError
 
+STACKS = ("cloudformation", "github", "drift")
+"""The stacks with the roles of the workflows, by their short names."""
+SHARED = (
+    "AWS_REGION",
+    "DEPLOY_ENVIRONMENT",
+    "ENVIRONMENTS",
+    "DRIFT_ROLE_ARNS",
+    "PREVIEW_ROLE_ARNS",
+)
+"""The variables of the repository, which all of its environments share."""
 RULE = {"protected_branches": False, "custom_branch_policies": True}
 """The rule that only branches which match a pattern may deploy."""
 
@@ -131,16 +142,6 @@ def variable_changes(
             yield SettingsChange(text, "PATCH", f"{path}/{name}", body)
 
 
-def environment_variables(outputs: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of an environment from the outputs of its stacks."""
-    return {
-        "DEPLOY_ROLE_ARN": outputs["DeployRoleArn"],
-        "PROMOTE_ROLE_ARN": outputs["PromoteRoleArn"],
-        "REPAIR_ROLE_ARN": outputs["RepairRoleArn"],
-        "CLOUDFORMATION_ROLE_ARN": outputs["CloudFormationRoleArn"],
-    }
-
-
 SHARED = (
     "AWS_REGION",
     "DEPLOY_ENVIRONMENT",
@@ -149,6 +150,30 @@ SHARED = (
     "PREVIEW_ROLE_ARNS",
 )
 """The variables of the repository, which all of its environments share."""
+
+
+def settings_of(
+    environment: str,
+    stacks: Mapping[str, Stack],
+    reviewers: Sequence[Reviewer],
+    present: Mapping[str, str],
+) -> EnvironmentSettings:
+    """Return the settings that an environment with these stacks of roles should have.
+
+    `present` are the variables of the repository. Raises ConfigurationError as `shared_variables`.
+    """
+    outputs = {name: value for stack in stacks.values() for name, value in stack.outputs.items()}
+    github = stacks["github"]
+    variables = {
+        "DEPLOY_ROLE_ARN": outputs["DeployRoleArn"],
+        "PROMOTE_ROLE_ARN": outputs["PromoteRoleArn"],
+        "REPAIR_ROLE_ARN": outputs["RepairRoleArn"],
+        "CLOUDFORMATION_ROLE_ARN": outputs["CloudFormationRoleArn"],
+    }
+    region = github.pseudo()["AWS::Region"]
+    shared = shared_variables(environment, region, outputs, present)
+    branch = github.parameters["Branch"]
+    return EnvironmentSettings(environment, branch, tuple(reviewers), variables, shared)
 
 
 def shared_variables(

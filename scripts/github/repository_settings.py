@@ -38,12 +38,12 @@ class RepositorySettings:
     sleep: Callable[[float], None] = time.sleep
 
     @classmethod
-    def of(cls, environ: Mapping[str, str]) -> "RepositorySettings":
+    def of(cls, environ: Mapping[str, str], purpose: str) -> "RepositorySettings":
         """Return the settings of the repository in GITHUB_REPOSITORY.
 
-        Raises ConfigurationError if it or GITHUB_TOKEN is not set.
+        Raises ConfigurationError if it or GITHUB_TOKEN is not set; the error names the `purpose`.
         """
-        return cls(api.repository(environ, "this command"), environ["GITHUB_REPOSITORY"])
+        return cls(api.repository(environ, purpose), environ["GITHUB_REPOSITORY"])
 
     def reviewer(self, name: str) -> Reviewer:
         """Return a person, or a team such as acme/web, who can read the repository.

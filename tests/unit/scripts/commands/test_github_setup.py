@@ -33,7 +33,8 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
     def describe(_client: object, environment: str, short: str) -> Stack | None:
         full = f"phaseline-{environment}-{short}"
         parameters = {"Branch": "main"} if short == "github" else {}
-        stack = Stack(short, full, "", "CREATE_COMPLETE", parameters, OUTPUTS[short], {}, None)
+        arn = f"arn:aws:cloudformation:eu-west-1:111122223333:stack/{full}/1"
+        stack = Stack(short, full, arn, "CREATE_COMPLETE", parameters, OUTPUTS[short], {}, None)
         return stack if short in names else None
 
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):

@@ -17,7 +17,7 @@ from tests.builders.github_releases import served as served  # a fixture
 def settings(served: GitHub) -> RepositorySettings:
     """A client that does not pause, in a repository that the team acme/web may write to."""
     served.repository.teams["web"] = "push"
-    return replace(RepositorySettings.of(served.environ), sleep=lambda _: None)
+    return replace(RepositorySettings.of(served.environ, "this"), sleep=lambda _: None)
 
 
 def wanted(*reviewers: Reviewer) -> EnvironmentSettings:

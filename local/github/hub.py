@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from typing import Any
 
 from local.github.openapi import RefusedError
@@ -46,6 +47,12 @@ class Access:
     permissions: Mapping[str, str] | str | None = None
 
 
+def _matches(pattern: str, name: str) -> bool:
+    """Return whether a pattern of branches or tags has a name. Wildcards do not match a slash."""
+    parts, named = pattern.split("/"), name.split("/")
+    return len(parts) == len(named) and all(map(fnmatchcase, named, parts))
+
+
 @dataclass
 class Deployable:
     """An environment of a repository, to which jobs deploy.
@@ -67,6 +74,19 @@ class Deployable:
     def has_policies(self) -> bool:
         """Whether only branches that match one of its patterns may deploy."""
         return bool(self.branch_rule and self.branch_rule["custom_branch_policies"])
+
+    def allows(self, ref: str) -> bool:
+        """Return whether jobs of a ref may deploy. No branch here is protected, so that a rule for
+        protected branches allows all.
+
+        https://docs.github.com/en/actions/reference/workflows-and-actions/deployments-and-environments#deployment-branches-and-tags
+        """
+        kind = "tag" if ref.startswith("refs/tags/") else "branch"
+        name = ref.removeprefix("refs/tags/").removeprefix("refs/heads/")
+        return not self.has_policies or any(
+            policy["type"] == kind and _matches(policy["name"], name)
+            for policy in self.policies.values()
+        )
 
 
 @dataclass

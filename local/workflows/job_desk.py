@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from local.github.hub import BOT, Access, Hub
+from local.github.hub import BOT, Access, Deployable, Hub
 from local.github.oidc import Job
 from local.workflows.runs import Run
 from local.workflows.turns import Turns
 
 WAITING, GO, REFUSED = "waiting", "go", "refused"
+BRANCH_REFUSED = '"{}" is not allowed to deploy to {} due to environment protection rules.'
 
 
 @dataclass
@@ -31,7 +32,7 @@ class Visit:
     deployment: int = 0
     started: bool = False
     decided: bool | None = None
-    refused: bool = False
+    refused: str = ""
 
 
 class JobDesk:
@@ -57,7 +58,12 @@ class JobDesk:
                 self._admit(visit, url)
             state = REFUSED if visit.refused else GO if visit.started else WAITING
             self._show(run)
-            return {"state": state, "token": visit.token, "id_token": visit.job is not None}
+            return {
+                "state": state,
+                "reason": visit.refused,
+                "token": visit.token,
+                "id_token": visit.job is not None,
+            }
 
     def end(self, token: str, status: str, environment_url: str, url: str) -> None:
         """Record the result of a job: `status` is success, failure or cancelled."""
@@ -122,11 +128,15 @@ class JobDesk:
         return visit
 
     def _admit(self, visit: Visit, url: str) -> None:
-        """Let a job begin if it is approved and has its turn."""
+        """Let a job begin if its branch may deploy, it is approved and it has its turn."""
+        environment = self._environment(visit)
+        if environment and not environment.allows(visit.run.event.ref):
+            visit.refused = BRANCH_REFUSED.format(visit.run.branch, environment.name)
+            return
         if self._awaits_approval(visit):
             return
         if visit.decided is False:
-            visit.refused = True
+            visit.refused = "The deployment was rejected by a reviewer."
             return
         if visit.group and not self._turns.has(visit.group, visit.token):
             return
@@ -142,10 +152,16 @@ class JobDesk:
             self._report(visit, "in_progress", url)
 
     def _awaits_approval(self, visit: Visit) -> bool:
-        if not visit.environment or visit.decided is not None:
-            return False
+        environment = self._environment(visit)
+        return environment is not None and bool(environment.reviewers) and visit.decided is None
+
+    def _environment(self, visit: Visit) -> Deployable | None:
+        """Return the environment of a job. The first job that names one creates it.
+
+        https://docs.github.com/en/actions/how-tos/deploy/configure-and-manage-deployments/manage-environments
+        """
         repository = self._hub.repository(visit.run.event.repository)
-        return bool(repository.environment(visit.environment).reviewers)
+        return repository.environment(visit.environment) if visit.environment else None
 
     def _report(self, visit: Visit, state: str, url: str, environment_url: str = "") -> None:
         repository = self._hub.repository(visit.run.event.repository)

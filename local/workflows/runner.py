@@ -21,7 +21,14 @@ from local.workflows import act, snapshots
 from local.workflows.act_files import Origin
 from local.workflows.files import Event, parse, wants
 from local.workflows.job_desk import JobDesk
-from local.workflows.run_plan import concurrency, contexts, lends_id_token, title, with_inputs
+from local.workflows.run_plan import (
+    check_queues,
+    concurrency,
+    contexts,
+    lends_id_token,
+    title,
+    with_inputs,
+)
 from local.workflows.runs import COMPLETED, Annotation, Run
 from local.workflows.turns import Turns
 
@@ -109,6 +116,7 @@ class Runner:
                 continue
             try:
                 workflow = parse(text)
+                check_queues(workflow)
             except ValueError as error:
                 self._broken(event, path, str(error))
                 continue

@@ -128,8 +128,8 @@ class Control:
         """Record the end of a job."""
         runner, body = self._running(), request.get_json()
         page = runner.page(self._found(number))
-        runner.desk.end(body["token"], body["status"], body["url"], page)
-        return jsonify({})
+        cancelled = runner.desk.end(body["token"], body["status"], body["url"], page)
+        return jsonify({"cancelled": cancelled})
 
     def page(self, owner: str, repo: str, number: int) -> Response:
         """Return a run as plain text."""

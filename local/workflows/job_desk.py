@@ -21,7 +21,10 @@ BRANCH_REFUSED = '"{}" is not allowed to deploy to {} due to environment protect
 
 @dataclass
 class Visit:
-    """A job that has reported its beginning, and not yet its end."""
+    """A job that has reported its beginning, and not yet its end.
+
+    `refused` is the reason why it does not begin. A newer job of its group cancels it.
+    """
 
     run: Run
     token: str
@@ -33,12 +36,16 @@ class Visit:
     started: bool = False
     decided: bool | None = None
     refused: str = ""
+    is_cancelled: bool = False
 
 
 class JobDesk:
-    """Decides when jobs may begin, and records their results."""
+    """Decides when jobs may begin, and records their results.
 
-    def __init__(self, hub: Hub, turns: Turns, cancel: Callable[[int], None]) -> None:
+    `cancel` ends the running step of a job, which has a token, of a run.
+    """
+
+    def __init__(self, hub: Hub, turns: Turns, cancel: Callable[[int, str], None]) -> None:
         self._hub = hub
         self._turns = turns
         self._cancel = cancel
@@ -54,7 +61,7 @@ class JobDesk:
         """
         with self._lock:
             visit = self._visits.get(report.get("token", "")) or self._arrive(run, report)
-            if not visit.started:
+            if not visit.started and not visit.refused:
                 self._admit(visit, url)
             state = REFUSED if visit.refused else GO if visit.started else WAITING
             self._show(run)
@@ -65,18 +72,20 @@ class JobDesk:
                 "id_token": visit.job is not None,
             }
 
-    def end(self, token: str, status: str, environment_url: str, url: str) -> None:
-        """Record the result of a job: `status` is success, failure or cancelled."""
+    def end(self, token: str, status: str, environment_url: str, url: str) -> bool:
+        """Record the result of a job: `status` is success, failure or cancelled. Return whether a
+        newer job of its group has cancelled it."""
         with self._lock:
             visit = self._visits.pop(token, None)
             self._hub.tokens.pop(token, None)
             if visit is None:
-                return
+                return False
             self._turns.leave(visit.group, token)
             if visit.deployment:
-                status = visit.run.ending(status)
+                status = "cancelled" if visit.is_cancelled else visit.run.ending(status)
                 state = status if status in ("success", "failure") else "error"
                 self._report(visit, state, url, environment_url)
+            return visit.is_cancelled
 
     def close(self, run: Run, url: str) -> None:
         """End the jobs of a finished run that could not report, because they were killed."""
@@ -124,8 +133,16 @@ class JobDesk:
                 group, visit.token, patient=report["patient"], cancel=report["cancel"]
             )
             for token in gone:
-                self._cancel(self._visits[token].run.id)
+                self._displace(self._visits[token])
         return visit
+
+    def _displace(self, visit: Visit) -> None:
+        """Cancel a job in favour of a newer one of its group. The other jobs of its run go on."""
+        visit.is_cancelled = True
+        if visit.started:
+            self._cancel(visit.run.id, visit.token)
+        else:
+            visit.refused = "A newer job of the same concurrency group cancelled this one."
 
     def _admit(self, visit: Visit, url: str) -> None:
         """Let a job begin if its branch may deploy, it is approved and it has its turn."""

@@ -61,7 +61,7 @@ class Runner:
         self.runs: dict[int, Run] = {}
         self._settings = settings
         self._turns = Turns()
-        self.desk = JobDesk(hub, self._turns, self.cancel)
+        self.desk = JobDesk(hub, self._turns, self._cancel_job)
         self._processes: dict[int, subprocess.Popen[str]] = {}
         self._threads: list[threading.Thread] = []
         self._lock = threading.RLock()
@@ -130,6 +130,11 @@ class Runner:
         """Begin to cancel a run: its steps get the time that GitHub gives them."""
         if process := self._cancel(number):
             threading.Thread(target=act.cancel, args=(process,), daemon=True).start()
+
+    def _cancel_job(self, number: int, token: str) -> None:
+        """Begin to cancel one job of a run."""
+        if process := self._processes.get(number):
+            threading.Thread(target=act.cancel_job, args=(process, token), daemon=True).start()
 
     def stop(self) -> None:
         """End all runs at once, and wait for their end."""
@@ -296,9 +301,10 @@ class Runner:
             except BaseException:
                 act.stop(process)
                 raise
-        if run.is_cancelled:
+        ended = run.jobs.values()
+        if run.is_cancelled or ("cancelled" in ended and "failure" not in ended):
             self._finish(run, "cancelled", "")
-        elif code < 0 or (code and "failure" not in run.jobs.values()):
+        elif code < 0 or (code and "failure" not in ended):
             lost = f"The runner (act) {end(code)} before its jobs had ended"
             lost += f'; it said last "{last_line(run.log)}"'
             self._finish(run, "failure", lost, LOST)

@@ -281,6 +281,47 @@ def test_cancelled_run_lets_its_steps_clean_up(hub: GitHub, tmp_path: Path) -> N
     assert hub.api(f"/actions/runs/{number}/cancel", {}).status == 409
 
 
+DISPLACED = """\
+on: {workflow_dispatch: {inputs: {environment: {type: environment}}}}
+jobs:
+  long:
+    runs-on: ubuntu-24.04
+    concurrency: {group: long, cancel-in-progress: true}
+    steps:
+      - if: inputs.environment == 'first'
+        run: |
+          echo "it waits"
+          exec sleep 600
+      - run: echo "reached=yes" >> $GITHUB_OUTPUT
+      - if: always()
+        run: echo "always=ran" >> $GITHUB_OUTPUT
+  other:
+    runs-on: ubuntu-24.04
+    steps:
+      - run: until test -e $GO; do sleep 0.2; done
+      - run: echo "reached=yes" >> $GITHUB_OUTPUT
+"""
+
+
+def test_job_cancelled_by_its_group_leaves_the_other_jobs(hub: GitHub, tmp_path: Path) -> None:
+    """Its step is ended, and its steps with always() run. The other job of its run goes on."""
+    go = tmp_path / "go"
+    text = DISPLACED.replace("$GO", quoted(go))
+    hub.add(NAME, {workflow("long.yml"): text}, tmp_path / "files")
+    first = start(hub, "long.yml", environment="first")
+    eventually(lambda: "it waits" in Path(seen(hub, first)["log"]).read_text())
+    start(hub, "long.yml", environment="second")
+    eventually(lambda: seen(hub, first)["jobs"].get("long"))
+    go.touch()
+
+    newest = hub.run()
+    assert newest["conclusion"] == "success"
+    run = seen(hub, first)
+    assert run["conclusion"] == "cancelled"
+    assert run["jobs"] == {"long": "cancelled", "other": "success"}
+    assert run["outputs"] == {"long": {"always": "ran"}, "other": {"reached": "yes"}}
+
+
 REUSABLE = """\
 name: Reusable
 on: {workflow_call: {inputs: {who: {type: string}}, outputs: {said: {value: "${{ jobs.say.outputs.said }}"}}}}

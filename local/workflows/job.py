@@ -53,7 +53,7 @@ def begin() -> int:
     with open(os.environ["GITHUB_ENV"], "a", encoding="utf-8") as file:  # noqa: PTH123
         file.writelines(f"{name}={value}\n" for name, value in variables.items())
     if answer["state"] == "refused":
-        print(f"::error title=The job does not begin::{answer['reason']}")
+        print(f"::error title=Rejected::{answer['reason']}")
         return 1
     return 0
 

@@ -11,7 +11,9 @@ ENVIRONMENTS = "$(PYTHON)" $(IS_SUPPORTED) && "$(PYTHON)" requirements/environme
 RUN := .venv/bin/python
 # Without bytecode, which some machines and images switch off, each process compiles all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
+GITHUB := .phaseline/node/bin/node tests/contract/github_validation.mjs
 REGIONS := from phaseline.deploy.regions import SUPPORTED; print(*sorted(SUPPORTED))
+POLICIES := tests/contract/test_authorization.py tests/contract/test_names.py
 CI ?=
 BENCH ?=
 CHAOS ?=
@@ -20,7 +22,7 @@ MUTATE ?=
 SIMULATE ?=
 TESTS ?=
 
-.PHONY: setup demo test quick versions lint check audit lock simulate chaos load mutate bench clean
+.PHONY: setup demo test quick versions lint code templates policies workflows check audit lock simulate chaos load mutate bench clean
 
 setup: .venv/local .phaseline/emulator/ready
 
@@ -40,27 +42,46 @@ setup: .venv/local .phaseline/emulator/ready
 	@$(ENVIRONMENTS) install .phaseline/awscli $<
 	@touch $@
 
+# Node.js comes from PyPI, and GitHub's parser of workflows from npm: `npm ci` takes what the lock file has.
+.phaseline/node/ready: requirements/node.txt requirements/node/package.json requirements/node/package-lock.json
+	@$(ENVIRONMENTS) install .phaseline/node $<
+	@cp requirements/node/package*.json .phaseline/node
+	@PATH=".phaseline/node/bin:$$PATH" npm ci --prefix .phaseline/node --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
 demo: setup
 	$(RUN) -m local demo $(if $(CI),--ci)
 
-test: .venv/dev .phaseline/emulator/ready
+test: .venv/dev .phaseline/emulator/ready .phaseline/node/ready
 	$(RUN) -m pytest $(TESTS)
 
 # The tests that start no server: for the edit loop.
-quick: .venv/dev
+quick: .venv/dev .phaseline/node/ready
 	$(RUN) -m pytest tests/unit tests/contract tests/faults
 
 # The unit tests with each supported Python on this machine.
 versions:
 	$(ENVIRONMENTS) versions requirements/dev.txt -m pytest tests/unit
 
-lint: .venv/dev
+lint: .venv/dev .phaseline/node/ready
+	@$(MAKE) --no-print-directory --jobs=2 templates code workflows policies
+
+code: .venv/dev
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+
+templates: .venv/dev
 	.venv/bin/cfn-lint --regions $$($(RUN) -c '$(REGIONS)') -- infra/*.yaml
+
+# The policies against AWS's service authorization reference, and against names that CloudFormation generates.
+policies: .venv/dev
+	$(RUN) -m pytest -n0 --quiet $(POLICIES)
+
+workflows: .venv/dev .phaseline/node/ready
 	.venv/bin/actionlint -shellcheck= -pyflakes=
 	.venv/bin/zizmor --offline --quiet --persona auditor .github
+	$(GITHUB) .phaseline/node .github/workflows/*.yml .github/actions/*/action.yml
 
 check: lint test
 
@@ -68,7 +89,7 @@ check: lint test
 	@$(ENVIRONMENTS) install .phaseline/audit $<
 	@touch $@
 
-# Known vulnerabilities of all locked packages. It needs the network, so it is no part of lint.
+# Known vulnerabilities of all packages of PyPI that are locked. It needs the network, so it is no part of lint.
 audit: .phaseline/audit/ready
 	"$(PYTHON)" -m requirements.vulnerabilities .phaseline/audit/bin/pip-audit
 

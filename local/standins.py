@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 CHANNELS = {"releases": "C0RELEASES"}
 REPOSITORIES = ("acme/automation", "acme/storefront")
+TEAM = "platform"
+"""A team of the repositories' owner that may write to them. .github/CODEOWNERS names it."""
 GITHUB_TOKEN = "github-token-of-the-local-system"  # noqa: S105 - opens nothing but the stand-in
 SLACK_TOKEN = "xoxb-token-of-the-local-system"  # noqa: S105 - the same
 
@@ -80,6 +82,8 @@ def start(
     """
     edge = Edge(cloudfront=cloudfront, endpoint=endpoint, distribution_id=distribution_id)
     hub = Hub(token=github_token, repositories=repositories)
+    for repository in hub.repositories.values():
+        repository.teams[TEAM] = "push"
     runner = Runner(hub, workflows) if workflows else None
     servers = (
         serve(github.serving(hub, runner)),

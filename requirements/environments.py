@@ -32,6 +32,7 @@ LOCKED = {
     "emulator.in": "requirements/emulator.txt",
     "benchmarks.in": "requirements/benchmarks.txt",
     "audit.in": "requirements/audit.txt",
+    "node.in": "requirements/node.txt",
 }
 
 

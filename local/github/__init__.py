@@ -12,12 +12,15 @@ from flask import Flask
 from local.github import graphql
 from local.github.control import Control
 from local.github.deployments import Deployments
+from local.github.environments import Environments
 from local.github.hub import Hub, Repository
 from local.github.issues import Issues
 from local.github.openapi import RefusedError
+from local.github.people import People
 from local.github.pulls import Pulls
 from local.github.releases import Releases
 from local.github.routes import Routes, base
+from local.github.variables import Variables
 from local.github.workflows import Workflows
 from local.serving import Faults
 
@@ -48,6 +51,9 @@ def serving(hub: Hub, runner: "Runner | None") -> "WSGIApplication":
     Deployments(hub).register(routes)
     Releases(hub).register(routes)
     Workflows(hub, runner).register(routes)
+    Environments(hub).register(routes)
+    Variables().register(routes)
+    People(hub).register(routes)
     graphql.register(app, hub)
     Control(hub, runner, pulls).register(app)
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, jsonify, request
 
-from local.github.hub import BRANCH, OWNER, Hub
+from local.github.hub import BRANCH, OWNER, Hub, user
 from local.github.oidc import Issuer
 from local.github.openapi import RefusedError
 from local.github.pulls import Pulls
@@ -95,10 +95,11 @@ class Control:
         return jsonify({"name": f"{owner}/{repo}"})
 
     def environment(self, name: str) -> Response:
-        """Protect an environment, or remove its protection."""
+        """Require a review of deployments to an environment, or let them begin at once."""
         body = request.get_json()
-        protected = self._hub.repository(body["repository"]).protected
-        (protected.add if body["approval"] else protected.discard)(name)
+        environment = self._hub.repository(body["repository"]).environment(name)
+        reviewer = {"type": "User", "reviewer": user(OWNER)}
+        environment.reviewers = [reviewer] if body["approval"] else []
         return jsonify({"name": name, "approval": body["approval"]})
 
     def runs(self) -> Response:
@@ -127,8 +128,8 @@ class Control:
         """Record the end of a job."""
         runner, body = self._running(), request.get_json()
         page = runner.page(self._found(number))
-        runner.desk.end(body["token"], body["status"], body["url"], page)
-        return jsonify({})
+        cancelled = runner.desk.end(body["token"], body["status"], body["url"], page)
+        return jsonify({"cancelled": cancelled})
 
     def page(self, owner: str, repo: str, number: int) -> Response:
         """Return a run as plain text."""

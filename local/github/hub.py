@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from typing import Any
 
 from local.github.openapi import RefusedError
@@ -46,13 +47,57 @@ class Access:
     permissions: Mapping[str, str] | str | None = None
 
 
+def _matches(pattern: str, name: str) -> bool:
+    """Return whether a pattern of branches or tags has a name. Wildcards do not match a slash."""
+    parts, named = pattern.split("/"), name.split("/")
+    return len(parts) == len(named) and all(map(fnmatchcase, named, parts))
+
+
+@dataclass
+class Deployable:
+    """An environment of a repository, to which jobs deploy.
+
+    `branch_rule` says whether only protected branches or only those of `policies` may deploy, in
+    the form of the API; None allows all. `reviewers` have that form, too.
+    """
+
+    name: str
+    created_at: str = field(default_factory=now)
+    wait_timer: int = 0
+    prevent_self_review: bool = False
+    reviewers: list[dict[str, Any]] = field(default_factory=list)
+    branch_rule: dict[str, bool] | None = None
+    policies: dict[int, dict[str, Any]] = field(default_factory=dict)
+    variables: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    @property
+    def has_policies(self) -> bool:
+        """Whether only branches that match one of its patterns may deploy."""
+        return bool(self.branch_rule and self.branch_rule["custom_branch_policies"])
+
+    def allows(self, ref: str) -> bool:
+        """Return whether jobs of a ref may deploy. No branch here is protected, so that a rule for
+        protected branches allows all.
+
+        https://docs.github.com/en/actions/reference/workflows-and-actions/deployments-and-environments#deployment-branches-and-tags
+        """
+        kind = "tag" if ref.startswith("refs/tags/") else "branch"
+        name = ref.removeprefix("refs/tags/").removeprefix("refs/heads/")
+        return not self.has_policies or any(
+            policy["type"] == kind and _matches(policy["name"], name)
+            for policy in self.policies.values()
+        )
+
+
 @dataclass
 class Repository:
     """One repository, named `owner/name`.
 
     `issues` also contains pull requests, as on GitHub. `variables` are those of GitHub Actions.
     `tags` are those that the API made, with their commits; `attestations` are bundles by digest.
-    `protected` contains the environments whose deployments need an approval.
+    `environments` have their names in lower case as keys. `teams` of the owner and `collaborators`
+    have the names of their permissions. A private repository may have a plan without required
+    reviewers of environments.
     """
 
     name: str
@@ -66,7 +111,11 @@ class Repository:
     releases: dict[int, dict[str, Any]] = field(default_factory=dict)
     assets: dict[int, dict[str, Any]] = field(default_factory=dict)
     attestations: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    protected: set[str] = field(default_factory=set)
+    environments: dict[str, Deployable] = field(default_factory=dict)
+    teams: dict[str, str] = field(default_factory=dict)
+    collaborators: dict[str, str] = field(default_factory=lambda: {OWNER: "admin"})
+    is_private: bool = False
+    plan_has_reviewers: bool = True
 
     @property
     def owner(self) -> str:
@@ -82,13 +131,24 @@ class Repository:
             "name": self.name.split("/")[1],
             "full_name": self.name,
             "owner": user(self.owner),
-            "private": False,
-            "visibility": "public",
+            "private": self.is_private,
+            "visibility": "private" if self.is_private else "public",
             "default_branch": BRANCH,
             "fork": False,
             "url": url,
             "html_url": f"{base}/{self.name}",
         }
+
+    def environment(self, name: str) -> Deployable:
+        """Return an environment, which is created if it does not exist. Names match in any case."""
+        return self.environments.setdefault(name.lower(), Deployable(name))
+
+    def found(self, name: str) -> Deployable:
+        """Return an existing environment. Raises RefusedError."""
+        try:
+            return self.environments[name.lower()]
+        except KeyError as error:
+            raise RefusedError(404, "Not Found") from error
 
     def values(self) -> dict[str, str]:
         """The values of the variables."""
@@ -99,8 +159,8 @@ class Hub:
     """All repositories, and the tokens that may reach them.
 
     `receive` is called with each event that may run a workflow, and returns the IDs of the runs.
-    `head` returns the commit of a ref of a repository. `tagged` is called with each tag that the
-    API sets.
+    `head` returns the commit of a ref of a repository, and `file` the text of a file at a ref, or
+    None. `tagged` is called with each tag that the API sets.
     """
 
     def __init__(self, *, token: str, repositories: Collection[str]) -> None:
@@ -109,6 +169,7 @@ class Hub:
         self.dispatches: list[dict[str, Any]] = []
         self.receive: Callable[[Event], list[int]] = lambda _: []
         self.head: Callable[[str, str], str] = lambda _name, _ref: "0" * 40
+        self.file: Callable[[str, str, str], str | None] = lambda _name, _ref, _path: None
         self.tagged: Callable[[str, str, str], None] = lambda _name, _tag, _commit: None
         self.lock = threading.RLock()
         self._last = 0

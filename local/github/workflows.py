@@ -1,4 +1,4 @@
-"""GitHub Actions in the API: variables, workflows, runs, and the events that start them."""
+"""GitHub Actions in the API: workflows, runs, and the events that start them."""
 
 import json
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, request
 
-from local.github.hub import BRANCH, Access, Hub, Repository, now, number_of, user
+from local.github.hub import BRANCH, Access, Hub, Repository, number_of, user
 from local.github.openapi import RefusedError
 from local.github.routes import Routes, base, page
 from local.workflows.files import Event, parse
@@ -30,10 +30,6 @@ class Workflows:
     def register(self, routes: Routes) -> None:
         """Add the operations to the API."""
         routes.add("POST", "/dispatches", self.dispatch, status=204)
-        routes.add("GET", "/actions/variables", self.variables)
-        routes.add("POST", "/actions/variables", self.create_variable, status=201)
-        routes.add("GET", "/actions/variables/{name}", self.get_variable)
-        routes.add("PATCH", "/actions/variables/{name}", self.update_variable, status=204)
         routes.add("GET", "/actions/workflows", self.workflows)
         routes.add("GET", "/actions/workflows/{workflow_id}", self.workflow)
         routes.add("POST", "/actions/workflows/{workflow_id}/dispatches", self.start, status=204)
@@ -65,34 +61,6 @@ class Workflows:
             }
             event.payload.update(event_fields)
             self._runner.receive(event)
-
-    def variables(self, repository: Repository, _access: Access, _body: Any) -> Response:
-        """Return the variables of GitHub Actions."""
-        return page(list(repository.variables.values()), "variables")
-
-    def create_variable(
-        self, repository: Repository, _access: Access, body: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        """Create a variable."""
-        name = body["name"].upper()
-        if name in repository.variables:
-            raise RefusedError(409, "Already exists - Variable already exists")
-        made = {"name": name, "value": body["value"], "created_at": now(), "updated_at": now()}
-        repository.variables[name] = made
-        return {}
-
-    def get_variable(
-        self, repository: Repository, _access: Access, _body: Any, name: str
-    ) -> dict[str, str]:
-        """Return one variable."""
-        return _variable(repository, name)
-
-    def update_variable(
-        self, repository: Repository, _access: Access, body: Mapping[str, Any], name: str
-    ) -> None:
-        """Change a variable's value."""
-        kept = _variable(repository, name)
-        kept.update(value=body.get("value", kept["value"]), updated_at=now())
 
     def workflows(self, repository: Repository, _access: Access, _body: Any) -> Response:
         """Return the workflow files of the default branch."""
@@ -246,12 +214,6 @@ class Workflows:
             "logs_url": f"{own}/logs",
             "cancel_url": f"{own}/cancel",
         }
-
-
-def _variable(repository: Repository, name: str) -> dict[str, str]:
-    if name.upper() not in repository.variables:
-        raise RefusedError(404, "Not Found")
-    return repository.variables[name.upper()]
 
 
 def _workflow_id(repository: Repository, path: str) -> int:

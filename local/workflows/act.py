@@ -8,11 +8,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from local.waiting import PATIENCE, PAUSE
 from local.workflows.act_files import SELF_HOSTED
@@ -38,6 +38,9 @@ ended. Under nohup, the steps would ignore it."""
 CANCELLATION = ((signal.SIGINT, 7.5), (signal.SIGTERM, 2.5), (signal.SIGKILL, 0.0))
 """The signals to each step of a cancelled run, and the seconds to wait for its end after each."""
 CANCELLATION_SECONDS = 300.0
+STEP_SECONDS = 10.0
+"""The longest time between two steps of a job that is cancelled, in seconds."""
+T = TypeVar("T")
 HOOKED = {
     "ACT_JOB_HOOK": str(Path(__file__).with_name("job.py")),
     "ACT_PATIENCE": str(PATIENCE),
@@ -174,20 +177,7 @@ def cancel(process: subprocess.Popen[str]) -> None:
     """
     try:
         os.kill(process.pid, signal.SIGSTOP)
-        steps = _children(process.pid)
-        for number, seconds in CANCELLATION:
-            for step in _children(process.pid):
-                os.kill(step, number)
-            poll(
-                lambda: not _children(process.pid) or None,
-                clock=time.monotonic,
-                sleep=time.sleep,
-                limit=seconds,
-                pauses=(PAUSE,),
-            )
-        for step in steps:  # what the steps have started
-            with suppress(ProcessLookupError):
-                os.killpg(step, signal.SIGKILL)
+        _end_steps(process, _children(process.pid))
         os.kill(process.pid, signal.SIGINT)
         os.kill(process.pid, signal.SIGCONT)
         process.wait(CANCELLATION_SECONDS)
@@ -195,6 +185,48 @@ def cancel(process: subprocess.Popen[str]) -> None:
         return
     except (FileNotFoundError, subprocess.TimeoutExpired):  # there is no ps, or no end
         stop(process)
+
+
+def cancel_job(process: subprocess.Popen[str], token: str) -> None:
+    """End the step of one job as `cancel` does, and let act run those of its steps with `always()`.
+
+    The steps of the job have its token in their environment; a system without /proc does not show
+    it, and the step ends by itself. The job fails for act, so that its steps with `failure()` run,
+    and those with `cancelled()` do not.
+    """
+    with suppress(FileNotFoundError):  # there is no ps
+        _end_steps(process, _await(lambda: _steps(process, token) or None, STEP_SECONDS) or [])
+
+
+def _end_steps(process: subprocess.Popen[str], steps: Sequence[int]) -> None:
+    for number, seconds in CANCELLATION:
+        for step in _running(process, steps):
+            with suppress(ProcessLookupError):
+                os.kill(step, number)
+        _await(lambda: not _running(process, steps) or None, seconds)
+    for step in steps:  # what the steps have started
+        with suppress(ProcessLookupError):
+            os.killpg(step, signal.SIGKILL)
+
+
+def _running(process: subprocess.Popen[str], steps: Sequence[int]) -> list[int]:
+    return [child for child in _children(process.pid) if child in steps]
+
+
+def _steps(process: subprocess.Popen[str], token: str) -> list[int]:
+    """Return the processes of act that have the token of a job in their environment."""
+    return [child for child in _children(process.pid) if token.encode() in _environment(child)]
+
+
+def _environment(process: int) -> bytes:
+    try:
+        return Path(f"/proc/{process}/environ").read_bytes()
+    except OSError:  # it has ended, or this system does not show it
+        return b""
+
+
+def _await(attempt: Callable[[], T | None], limit: float) -> T | None:
+    return poll(attempt, clock=time.monotonic, sleep=time.sleep, limit=limit, pauses=(PAUSE,))
 
 
 def _children(parent: int) -> list[int]:

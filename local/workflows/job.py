@@ -12,6 +12,8 @@ import time
 import urllib.request
 
 SECONDS_BETWEEN = 0.2
+CANCELLED = "A newer job of the group cancelled this one."
+"""The line by which the runner recognises a cancelled job, which act reports as failed."""
 
 
 def ask(step: str, report: dict[str, object]) -> dict[str, object]:
@@ -51,7 +53,7 @@ def begin() -> int:
     with open(os.environ["GITHUB_ENV"], "a", encoding="utf-8") as file:  # noqa: PTH123
         file.writelines(f"{name}={value}\n" for name, value in variables.items())
     if answer["state"] == "refused":
-        print("::error title=Rejected::The deployment was rejected by a reviewer.")
+        print(f"::error title=Rejected::{answer['reason']}")
         return 1
     return 0
 
@@ -63,7 +65,8 @@ def end() -> int:
         "status": os.environ["ACT_STATUS"],
         "url": os.environ["ACT_URL"],
     }
-    ask("end", report)
+    if ask("end", report)["cancelled"]:
+        print(CANCELLED)
     return 0
 
 

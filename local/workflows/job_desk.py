@@ -10,17 +10,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from local.github.hub import BOT, Access, Hub
+from local.github.hub import BOT, Access, Deployable, Hub
 from local.github.oidc import Job
 from local.workflows.runs import Run
 from local.workflows.turns import Turns
 
 WAITING, GO, REFUSED = "waiting", "go", "refused"
+BRANCH_REFUSED = '"{}" is not allowed to deploy to {} due to environment protection rules.'
 
 
 @dataclass
 class Visit:
-    """A job that has reported its beginning, and not yet its end."""
+    """A job that has reported its beginning, and not yet its end.
+
+    `refused` is the reason why it does not begin. A newer job of its group cancels it.
+    """
 
     run: Run
     token: str
@@ -31,13 +35,17 @@ class Visit:
     deployment: int = 0
     started: bool = False
     decided: bool | None = None
-    refused: bool = False
+    refused: str = ""
+    is_cancelled: bool = False
 
 
 class JobDesk:
-    """Decides when jobs may begin, and records their results."""
+    """Decides when jobs may begin, and records their results.
 
-    def __init__(self, hub: Hub, turns: Turns, cancel: Callable[[int], None]) -> None:
+    `cancel` ends the running step of a job, which has a token, of a run.
+    """
+
+    def __init__(self, hub: Hub, turns: Turns, cancel: Callable[[int, str], None]) -> None:
         self._hub = hub
         self._turns = turns
         self._cancel = cancel
@@ -53,24 +61,31 @@ class JobDesk:
         """
         with self._lock:
             visit = self._visits.get(report.get("token", "")) or self._arrive(run, report)
-            if not visit.started:
+            if not visit.started and not visit.refused:
                 self._admit(visit, url)
             state = REFUSED if visit.refused else GO if visit.started else WAITING
             self._show(run)
-            return {"state": state, "token": visit.token, "id_token": visit.job is not None}
+            return {
+                "state": state,
+                "reason": visit.refused,
+                "token": visit.token,
+                "id_token": visit.job is not None,
+            }
 
-    def end(self, token: str, status: str, environment_url: str, url: str) -> None:
-        """Record the result of a job: `status` is success, failure or cancelled."""
+    def end(self, token: str, status: str, environment_url: str, url: str) -> bool:
+        """Record the result of a job: `status` is success, failure or cancelled. Return whether a
+        newer job of its group has cancelled it."""
         with self._lock:
             visit = self._visits.pop(token, None)
             self._hub.tokens.pop(token, None)
             if visit is None:
-                return
+                return False
             self._turns.leave(visit.group, token)
             if visit.deployment:
-                status = visit.run.ending(status)
+                status = "cancelled" if visit.is_cancelled else visit.run.ending(status)
                 state = status if status in ("success", "failure") else "error"
                 self._report(visit, state, url, environment_url)
+            return visit.is_cancelled
 
     def close(self, run: Run, url: str) -> None:
         """End the jobs of a finished run that could not report, because they were killed."""
@@ -118,15 +133,27 @@ class JobDesk:
                 group, visit.token, patient=report["patient"], cancel=report["cancel"]
             )
             for token in gone:
-                self._cancel(self._visits[token].run.id)
+                self._displace(self._visits[token])
         return visit
 
+    def _displace(self, visit: Visit) -> None:
+        """Cancel a job in favour of a newer one of its group. The other jobs of its run go on."""
+        visit.is_cancelled = True
+        if visit.started:
+            self._cancel(visit.run.id, visit.token)
+        else:
+            visit.refused = "A newer job of the same concurrency group cancelled this one."
+
     def _admit(self, visit: Visit, url: str) -> None:
-        """Let a job begin if it is approved and has its turn."""
+        """Let a job begin if its branch may deploy, it is approved and it has its turn."""
+        environment = self._environment(visit)
+        if environment and not environment.allows(visit.run.event.ref):
+            visit.refused = BRANCH_REFUSED.format(visit.run.branch, environment.name)
+            return
         if self._awaits_approval(visit):
             return
         if visit.decided is False:
-            visit.refused = True
+            visit.refused = "The deployment was rejected by a reviewer."
             return
         if visit.group and not self._turns.has(visit.group, visit.token):
             return
@@ -142,8 +169,16 @@ class JobDesk:
             self._report(visit, "in_progress", url)
 
     def _awaits_approval(self, visit: Visit) -> bool:
-        protected = self._hub.repository(visit.run.event.repository).protected
-        return visit.environment in protected and visit.decided is None
+        environment = self._environment(visit)
+        return environment is not None and bool(environment.reviewers) and visit.decided is None
+
+    def _environment(self, visit: Visit) -> Deployable | None:
+        """Return the environment of a job. The first job that names one creates it.
+
+        https://docs.github.com/en/actions/how-tos/deploy/configure-and-manage-deployments/manage-environments
+        """
+        repository = self._hub.repository(visit.run.event.repository)
+        return repository.environment(visit.environment) if visit.environment else None
 
     def _report(self, visit: Visit, state: str, url: str, environment_url: str = "") -> None:
         repository = self._hub.repository(visit.run.event.repository)

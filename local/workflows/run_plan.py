@@ -64,6 +64,18 @@ def concurrency(workflow: Mapping[str, Any], known: Mapping[str, Any]) -> Concur
     return Concurrency(render(declared["group"], known), declared.get("queue") == "max", cancel)
 
 
+def check_queues(workflow: Mapping[str, Any]) -> None:
+    """Raise ValueError if a group keeps all that wait, and cancels what runs."""
+    for one in (workflow, *workflow.get("jobs", {}).values()):
+        declared = one.get("concurrency")
+        if (
+            isinstance(declared, dict)
+            and declared.get("queue") == "max"
+            and declared.get("cancel-in-progress") is True
+        ):
+            raise ValueError("'queue: max' cannot be combined with 'cancel-in-progress: true'")
+
+
 def lends_id_token(workflow: Mapping[str, Any]) -> bool:
     """Return whether called workflows without declared permissions may request OIDC tokens."""
     return any(

@@ -21,7 +21,14 @@ from local.workflows import act, snapshots
 from local.workflows.act_files import Origin
 from local.workflows.files import Event, parse, wants
 from local.workflows.job_desk import JobDesk
-from local.workflows.run_plan import concurrency, contexts, lends_id_token, title, with_inputs
+from local.workflows.run_plan import (
+    check_queues,
+    concurrency,
+    contexts,
+    lends_id_token,
+    title,
+    with_inputs,
+)
 from local.workflows.runs import COMPLETED, Annotation, Run
 from local.workflows.turns import Turns
 
@@ -54,12 +61,13 @@ class Runner:
         self.runs: dict[int, Run] = {}
         self._settings = settings
         self._turns = Turns()
-        self.desk = JobDesk(hub, self._turns, self.cancel)
+        self.desk = JobDesk(hub, self._turns, self._cancel_job)
         self._processes: dict[int, subprocess.Popen[str]] = {}
         self._threads: list[threading.Thread] = []
         self._lock = threading.RLock()
         self._changed = threading.Condition()
         hub.receive, hub.head, hub.tagged = self.receive, self.head, self._tag
+        hub.file = self._file
         act.remove_places_of_the_dead()
 
     def knows(self, name: str) -> bool:
@@ -73,6 +81,13 @@ class Runner:
             return repositories.git("rev-parse", "--verify", f"{ref}^{{commit}}", cwd=bare)
         except (subprocess.CalledProcessError, OSError) as error:
             raise LookupError(f"No ref found for: {ref}") from error
+
+    def _file(self, name: str, ref: str, path: str) -> str | None:
+        bare = repositories.location(self._settings.git_root, name)
+        try:
+            return repositories.git("show", f"{ref}:{path}", cwd=bare)
+        except (subprocess.CalledProcessError, OSError):
+            return None
 
     def _tag(self, name: str, tag: str, commit: str) -> None:
         """Set a tag in a repository's git, so that `uses:` can name it."""
@@ -101,6 +116,7 @@ class Runner:
                 continue
             try:
                 workflow = parse(text)
+                check_queues(workflow)
             except ValueError as error:
                 self._broken(event, path, str(error))
                 continue
@@ -114,6 +130,11 @@ class Runner:
         """Begin to cancel a run: its steps get the time that GitHub gives them."""
         if process := self._cancel(number):
             threading.Thread(target=act.cancel, args=(process,), daemon=True).start()
+
+    def _cancel_job(self, number: int, token: str) -> None:
+        """Begin to cancel one job of a run."""
+        if process := self._processes.get(number):
+            threading.Thread(target=act.cancel_job, args=(process, token), daemon=True).start()
 
     def stop(self) -> None:
         """End all runs at once, and wait for their end."""
@@ -280,9 +301,10 @@ class Runner:
             except BaseException:
                 act.stop(process)
                 raise
-        if run.is_cancelled:
+        ended = run.jobs.values()
+        if run.is_cancelled or ("cancelled" in ended and "failure" not in ended):
             self._finish(run, "cancelled", "")
-        elif code < 0 or (code and "failure" not in run.jobs.values()):
+        elif code < 0 or (code and "failure" not in ended):
             lost = f"The runner (act) {end(code)} before its jobs had ended"
             lost += f'; it said last "{last_line(run.log)}"'
             self._finish(run, "failure", lost, LOST)

@@ -9,6 +9,7 @@ from typing import Any
 
 from local.workflows.act_files import Origin
 from local.workflows.files import Event
+from local.workflows.job import CANCELLED
 
 COMPLETED = "completed"
 NOISE = ("LocalRepositoryCache", "Couldn't get a valid docker connection", "Cleaning up container")
@@ -74,6 +75,7 @@ class Run:
     outputs: dict[str, dict[str, str]] = field(default_factory=dict)
     annotations: list[Annotation] = field(default_factory=list)
     summaries: list[str] = field(default_factory=list)
+    _cancelled: set[str] = field(default_factory=set)
     _composites: set[tuple[str, ...]] = field(default_factory=set)
 
     @property
@@ -101,7 +103,8 @@ class Run:
         job = job.replace(f"/{self.name}/", " / ").strip()
         command = entry.get("command")
         if "jobResult" in entry:
-            self.jobs[job] = self.ending(entry["jobResult"])
+            cancelled = job in self._cancelled
+            self.jobs[job] = "cancelled" if cancelled else self.ending(entry["jobResult"])
         elif command == "summary":
             self._summarise(job, entry["stepID"], entry["content"])
         elif command in ("error", "warning", "notice"):
@@ -109,6 +112,8 @@ class Run:
         elif command == "set-output":
             self.outputs.setdefault(job, {})[entry["name"]] = entry["arg"]
         text = str(entry.get("msg", "")).rstrip()
+        if text.endswith(CANCELLED):
+            self._cancelled.add(job)
         if text.startswith(NOISE):
             return ""
         return f"{job}: {text}" if job else text

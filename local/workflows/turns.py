@@ -20,7 +20,8 @@ class Place:
 
 
 class Turns:
-    """The queues of all groups. The first holder of a queue has the turn."""
+    """The queues of all groups, whose names match in any case. The first holder of a queue has the
+    turn."""
 
     def __init__(self) -> None:
         self._queues: dict[str, list[Place]] = {}
@@ -34,21 +35,21 @@ class Turns:
         is one of them.
         """
         with self._lock:
-            queue = self._queues.setdefault(group, [])
+            queue = self._queues.setdefault(group.lower(), [])
             if any(place.holder == holder for place in queue):
                 return []
             if patient and len(queue) > WAITING:
                 return [holder]
             gone = [place for place in queue[1:] if not place.patient]
             gone += queue[:1] if cancel else []
-            self._queues[group] = [place for place in queue if place not in gone]
-            self._queues[group].append(Place(holder, patient))
+            left = [place for place in queue if place not in gone]
+            self._queues[group.lower()] = [*left, Place(holder, patient)]
             return [place.holder for place in gone]
 
     def has(self, group: str, holder: str) -> bool:
         """Return whether the holder has the turn."""
         with self._lock:
-            return self._queues.get(group, [Place("", False)])[:1] in (
+            return self._queues.get(group.lower(), [Place("", False)])[:1] in (
                 [Place(holder, True)],
                 [Place(holder, False)],
             )
@@ -56,5 +57,5 @@ class Turns:
     def leave(self, group: str, holder: str) -> None:
         """Leave the queue."""
         with self._lock:
-            queue = [place for place in self._queues.get(group, []) if place.holder != holder]
-            self._queues[group] = queue
+            queue = self._queues.get(group.lower(), [])
+            self._queues[group.lower()] = [place for place in queue if place.holder != holder]

@@ -17,8 +17,11 @@ from phaseline.deploy.plan import EVERY, STACKS
 from phaseline.deploy.stack import Stack, describe
 from phaseline.errors import ConfigurationError, PhaselineError
 from phaseline.site.manifests import ServedManifest
-from scripts.account import rules
+from scripts.account import github_rules, rules
 from scripts.account.rules import Judgement, Status
+from scripts.github import environment_settings
+from scripts.github.environment_settings import EnvironmentSettings
+from scripts.github.repository_settings import RepositorySettings
 
 LOOKED_AT = 100
 """The most executions that are read, the newest first."""
@@ -41,12 +44,14 @@ the role, the action, and the resource with outputs of the stacks."""
 class Account:
     """An account with an environment.
 
-    `client` creates a client of a service, such as "s3". `fetch` returns the manifest of a website.
+    `client` creates a client of a service, such as "s3". `fetch` returns the manifest of a website,
+    and `github` the settings of the repository whose workflows deploy.
     """
 
     environment: str
     client: Callable[[str], Any]
     fetch: Callable[[str], ServedManifest]
+    github: Callable[[], RepositorySettings]
 
     @cached_property
     def stacks(self) -> dict[str, Stack | None]:
@@ -213,6 +218,37 @@ def permissions(account: Account) -> Judgement:
     return rules.permissions(decisions)
 
 
+def _wanted(account: Account) -> EnvironmentSettings:
+    stacks = {short: account.stack(short) for short in environment_settings.STACKS}
+    present = account.github().variables(environment_settings.SHARED)
+    return environment_settings.settings_of(account.environment, stacks, (), present)
+
+
+def github_environment(account: Account) -> Judgement:
+    """The environment exists in GitHub, and its deployments need a review."""
+    settings = account.github()
+    found = settings.present(_wanted(account)).environment
+    return github_rules.environment(found, is_private=settings.is_private)
+
+
+def github_branch(account: Account) -> Judgement:
+    """Only jobs of the branch that the roles trust may deploy to the environment."""
+    wanted = _wanted(account)
+    return github_rules.branch(account.github().present(wanted), wanted.branch)
+
+
+def github_variables(account: Account) -> Judgement:
+    """The variables that the workflows read have the values of the stacks."""
+    wanted = _wanted(account)
+    return github_rules.variables(account.github().present(wanted), wanted)
+
+
+def code_owners(account: Account) -> Judgement:
+    """GitHub finds no error in the file that names the code owners."""
+    branch = account.stack("github").parameters["Branch"]
+    return github_rules.code_owners(account.github().code_owner_errors(branch), branch)
+
+
 def _batches(names: Iterable[str], size: int) -> Iterator[list[str]]:
     left = iter(names)
     while some := list(islice(left, size)):
@@ -232,6 +268,10 @@ CHECKS: Mapping[str, Callable[[Account], Judgement]] = {
     "website": website,
     "secrets": secrets,
     "alarms": alarms,
+    "github-environment": github_environment,
+    "github-branch": github_branch,
+    "github-variables": github_variables,
+    "code-owners": code_owners,
 }
 """The checks by name, in the order in which they are made."""
 

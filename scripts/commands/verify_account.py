@@ -1,13 +1,16 @@
-"""Verifies what Phaseline assumes about AWS in an account with a deployed environment.
+"""Verifies what Phaseline assumes about AWS and GitHub, with a deployed environment.
 
-Run it after the first deployment. It needs only read permissions, and changes nothing.
+Run it after the first deployment. It needs only read permissions, and changes nothing. The checks
+of GitHub need GITHUB_REPOSITORY, and in GITHUB_TOKEN a token of an administrator of the repository.
 docs/verified.md lists all assumptions, and the check of each. Exits with 0 if all checks hold, with
 3 if one differs, and with 1 if one is unknown: something must happen first, or it could not be
 read.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from functools import partial
 
 import click
 
@@ -18,6 +21,7 @@ from scripts.account.rules import Judgement, Status
 from scripts.cli import aws
 from scripts.cli.console import Console, json_option
 from scripts.cli.options import environment_option
+from scripts.github.repository_settings import RepositorySettings
 
 _WORDS = {
     Status.DIFFERS: "it differs from what Phaseline assumes in",
@@ -38,7 +42,8 @@ _WORDS = {
 def command(environment: str, selected: tuple[str, ...], as_json: bool) -> None:
     names = selected or tuple(CHECKS)
     console = Console(as_json=as_json, total=len(names))
-    account = Account(environment, aws.client, manifests.fetch)
+    github = partial(RepositorySettings.of, os.environ, "a check of GitHub")
+    account = Account(environment, aws.client, manifests.fetch, github)
     outcomes: dict[str, Judgement] = {}
     for name in names:
         with console.step(f"{name}: {CHECKS[name].__doc__}") as step:

@@ -25,10 +25,10 @@ LONGEST_WAIT = 120.0
 """The longest rate limit that is waited for, in seconds. A job has a time limit, and some rate
 limits last for an hour."""
 REMEDIES = {
-    Kind.UNAUTHORIZED: "The job needs `permissions: {permission}`, and a token with it.",
-    Kind.PERMISSION: "The job needs `permissions: {permission}`, and a token with it.",
-    Kind.UNSEEN: "Correct its name, or give the job `permissions: {permission}`, and a token with"
-    " it.",
+    Kind.UNAUTHORIZED: "Use a token with `{permission}`; a job lists it under `permissions`.",
+    Kind.PERMISSION: "Use a token with `{permission}`; a job lists it under `permissions`.",
+    Kind.UNSEEN: "Correct its name, or use a token with `{permission}`; a job lists it under"
+    " `permissions`.",
     Kind.MOVED: "The repository was renamed or moved. Correct its name.",
 }
 """The remedies for answers that no repetition changes."""

@@ -6,14 +6,15 @@ from importlib.metadata import distributions
 import pytest
 
 from requirements.environments import LOCKED, ROOT
-from tests.contract.locked import pins
+from tests.contract.locked import npm_packages, pins
 
-ROW = re.compile(r"^\| ([a-z0-9][\w.-]*) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| ([a-z0-9@][\w./-]*) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 ALLOWED = {
     "Apache-2.0",
     "BSD-2-Clause",
     "BSD-3-Clause",
     "CNRI-Python",
+    "ISC",
     "LGPL-3.0-or-later",  # of a library that is imported as it is, and is in no function
     "MIT",
     "MIT-0",
@@ -46,6 +47,7 @@ def test_every_package_is_listed_with_its_lists() -> None:
         name = "scripts" if target == "requirements.txt" else target[len("requirements/") : -4]
         for package in pins(ROOT / target):
             locked.setdefault(package, set()).add(name)
+    locked |= {package: {"npm"} for package in npm_packages()}
     assert {name: lists for name, (_, lists) in listed().items()} == locked
 
 
@@ -63,6 +65,7 @@ def test_licences_are_those_of_the_installed_packages() -> None:
         if name in known and (declared := found.metadata.json.get("license_expression")):
             compared[name] = str(declared)
     assert len(compared) > 20
+    compared |= {name: one["license"] for name, one in npm_packages().items()}
     assert compared == {name: known[name][0] for name in compared}
 
 

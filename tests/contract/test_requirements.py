@@ -1,5 +1,6 @@
 """The locked lists of packages: complete, with hashes, and as the files that people edit say."""
 
+import json
 import re
 import sys
 from collections.abc import Iterable
@@ -10,7 +11,7 @@ import pytest
 
 from phaseline.deploy.package import imports
 from requirements.environments import LISTS, LOCKED, ROOT
-from tests.contract.locked import pins
+from tests.contract.locked import npm_packages, pins
 
 
 def included(source: str) -> list[str]:
@@ -136,3 +137,16 @@ def test_every_installation_checks_hashes() -> None:
     ]
     assert len(commands) == 3
     assert [command for command in commands if "--require-hashes" not in command] == []
+
+
+def test_npm_installs_exactly_what_is_locked_and_runs_none_of_it() -> None:
+    """Each package has the hash of its content, and the lock file has what was asked for."""
+    asked = json.loads((LISTS / "node/package.json").read_text("utf-8"))["dependencies"]
+    locked = npm_packages()
+    assert {name: locked[name]["version"] for name in asked} == asked
+    assert [name for name, one in locked.items() if "sha512-" not in one["integrity"]] == []
+    assert [name for name, one in locked.items() if "resolved" in one] == []
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    commands = re.findall(r"\bnpm (?!ci`)[^\n]*", makefile)
+    assert len(commands) == 1
+    assert commands[0].startswith("npm ci --prefix .phaseline/node --ignore-scripts ")

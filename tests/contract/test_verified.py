@@ -28,8 +28,6 @@ READ = {
     "repos/{}/{}/actions/permissions/access",
     "repos/{}/{}/actions/permissions/workflow",
     "repos/{}/{}/code-scanning/alerts",
-    "repos/{}/{}/codeowners/errors",
-    "repos/{}/{}/environments/{}",
 }
 """Operations GET of GitHub's API. https://docs.github.com/en/rest"""
 GH = {

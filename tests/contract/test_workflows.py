@@ -400,9 +400,10 @@ def test_updates_are_grouped_and_wait_a_week() -> None:
     """Dependabot looks after actions and packages, in groups, a week after their release."""
     config = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text("utf-8"))
     updates = config["updates"]
-    assert [one["package-ecosystem"] for one in updates] == ["github-actions", "pip"]
+    assert [one["package-ecosystem"] for one in updates] == ["github-actions", "pip", "npm"]
     assert all(one["cooldown"] == {"default-days": 7} and one["groups"] for one in updates)
     assert updates[1]["directories"] == ["/", "/requirements"]
+    assert updates[2]["directory"] == "/requirements/node"
 
 
 def test_callers_name_a_version_that_is_published() -> None:

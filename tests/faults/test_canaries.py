@@ -245,6 +245,7 @@ COMMANDS: Mapping[str, list[str]] = {
     "drift": [*ENVIRONMENT, "--report", "--repair", "--settle", "0", "--timeout", "1"],
     "follow-pipeline": [*ENVIRONMENT, "--execution", E1, "--timeout", "1"],
     "github-release": ["--version", "1.0.0"],
+    "github-setup": [*ENVIRONMENT, "--reviewer", "ada"],
     "history": ENVIRONMENT,
     "invalidate-cache": [*ENVIRONMENT, "--execution", E1],
     "package": [],

@@ -1,7 +1,7 @@
 """docs/setup.md is followed, command by command, on the local system.
 
 `aws` and `gh` are small programs of this test: the first makes the same call through boto3, the
-second answers as GitHub does and writes down what it was told. The push goes to a bare repository.
+second knows numbers, and the token of the stand-in for GitHub. The push goes to a bare repository.
 """
 
 import json
@@ -15,20 +15,23 @@ from pathlib import Path
 
 import pytest
 
-from local.system import start
+from local.standins import GITHUB_TOKEN
+from local.system import AUTOMATION, System, start
 from local.waiting import PATIENCE
 from tests.builders.roles import claims
 from tests.emulator.conftest import ROOT, Emulator
+from tests.standins.conftest import call
 from tests.system.account import Account
 
+WORKFLOWS = sorted((ROOT / ".github").rglob("*.yml"))
 AWS = """
 import sys
 import boto3, jmespath
 service, operation, *rest = sys.argv[1:]
 options = dict(zip(rest[::2], rest[1::2]))
 query, _ = options.pop("--query"), options.pop("--output")
-values = {{"".join(word.title() for word in name[2:].split("-")): value
-          for name, value in options.items()}}
+values = {"".join(word.title() for word in name[2:].split("-")): value
+          for name, value in options.items()}
 for name, value in values.items():
     if value.startswith("file://"):
         values[name] = open(value[len("file://"):]).read()
@@ -36,12 +39,12 @@ client = boto3.client(service)
 found = jmespath.search(query, getattr(client, operation.replace("-", "_"))(**values))
 print(found[0] if isinstance(found, list) else found)
 """
-GH = """
-import json, sys
-with open({log!r}, "a") as log:
-    log.write(json.dumps(sys.argv[1:]) + "\\n")
+GH = f"""
+import sys
 if "--jq" in sys.argv:
     print({{".id": 815, ".owner.id": 4711}}[sys.argv[-1]])
+if sys.argv[1:] == ["auth", "token"]:
+    print({GITHUB_TOKEN!r})
 """
 
 
@@ -55,7 +58,7 @@ def commands() -> list[str]:
 def checkout(tmp_path: Path) -> Path:
     """A repository with what a deploy takes, the two programs, and the files of the tokens."""
     folder = tmp_path / "checkout"
-    for name in ("phaseline", "lambdas", "scripts", "infra"):
+    for name in ("phaseline", "lambdas", "scripts", "infra", ".github"):
         shutil.copytree(ROOT / name, folder / name)
     (folder / ".venv").symlink_to(ROOT / ".venv")
     (folder / "github-token").write_text("github")
@@ -64,7 +67,7 @@ def checkout(tmp_path: Path) -> Path:
         program = tmp_path / "bin" / name
         program.parent.mkdir(exist_ok=True)
         source = program.with_suffix(".py")
-        source.write_text(text.format(log=str(tmp_path / "gh.log")))
+        source.write_text(text)
         # The first line of a script cannot name a program whose path has a blank.
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{source}" "$@"\n')
         program.chmod(0o755)
@@ -78,26 +81,28 @@ def checkout(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def new_account(tmp_path: Path) -> Iterator[Emulator]:
-    """An empty account of this test's own."""
+def new_account(tmp_path: Path) -> Iterator[System]:
+    """An empty account, and GitHub with its repositories, of this test's own."""
     with start.running(tmp_path / "state") as system:
-        yield Emulator(system.endpoint, system.folder / "git")
+        yield system
 
 
 def test_commands_of_the_setup_page_succeed(
-    new_account: Emulator, checkout: Path, tmp_path: Path
+    new_account: System, checkout: Path, tmp_path: Path
 ) -> None:
     """Its commands succeed, and what they leave is enough for the deploy job to deploy."""
     variables = {
         "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}",
-        "AWS_ENDPOINT_URL": new_account.url,
+        "AWS_ENDPOINT_URL": new_account.endpoint,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
+        "GITHUB_API_URL": new_account.github_url,
         **{f"GIT_{who}_NAME": "Ada" for who in ("AUTHOR", "COMMITTER")},
         **{f"GIT_{who}_EMAIL": "ada@example.org" for who in ("AUTHOR", "COMMITTER")},
     }
     # The emulator knows one region.
     script = "\n".join(commands()).replace("=eu-central-1", "=us-east-1")
+    script = script.replace("=acme/platform ", "=octocat ")  # who has access to the repository
     followed = subprocess.run(
         ["bash", "-eu", "-c", script],
         cwd=checkout,
@@ -108,19 +113,21 @@ def test_commands_of_the_setup_page_succeed(
         timeout=PATIENCE,
     )
     assert followed.returncode == 0, followed.stderr
-    told = [json.loads(line) for line in (tmp_path / "gh.log").read_text().splitlines()]
-    given = {one[2]: one[6] for one in told if one[:2] == ["variable", "set"]}
-    assert given.keys() >= {"DEPLOY_ROLE_ARN", "PROMOTE_ROLE_ARN", "DRIFT_ROLE_ARNS"}
-    pushed = subprocess.run(
-        ["git", "show", "main:infra/parameters/production.json"],
-        cwd=tmp_path / "origin.git",
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert json.loads(pushed.stdout)["github"]["OwnerId"] == "4711"
+    given = variables_of(new_account, "environments/production/variables")
+    shared = variables_of(new_account, "actions/variables")
+    assert json.loads(shared["ENVIRONMENTS"]) == ["production"]
+    read = {name for path in WORKFLOWS for name in re.findall(r"vars\.([A-Z_]+)", path.read_text())}
+    assert read == given.keys() | shared.keys()
+    owners = pushed(tmp_path, ".github/CODEOWNERS")
+    assert "@octocat" in owners
+    assert "@acme" not in re.sub(r"#.*", "", owners)
+    parameters = json.loads(pushed(tmp_path, "infra/parameters/production.json"))
+    assert parameters["github"]["OwnerId"] == "4711"
 
-    account = Account(new_account, {"DeployRole": given["DEPLOY_ROLE_ARN"]})
+    account = Account(
+        Emulator(new_account.endpoint, new_account.folder / "git"),
+        {"DeployRole": given["DEPLOY_ROLE_ARN"]},
+    )
     account.tell_keys()
     rights = account.rights("DeployRole", sub=claims("DeployRole")["sub"])
     passed = f"--role-arn={given['CLOUDFORMATION_ROLE_ARN']}"
@@ -137,9 +144,17 @@ def test_commands_of_the_setup_page_succeed(
     assert "phaseline-production-pipeline: created" in deployed.stdout
 
 
-def test_every_variable_of_the_workflows_is_set() -> None:
-    """What the workflows read is what the page sets."""
-    page = "\n".join(commands())
-    workflows = (ROOT / ".github").rglob("*.yml")
-    read = {name for path in workflows for name in re.findall(r"vars\.([A-Z_]+)", path.read_text())}
-    assert {name for name in read if f"variable {name} " not in page} == set()
+def variables_of(system: System, place: str) -> dict[str, str]:
+    """The variables that GitHub has at a place in the repository."""
+    headers = {"Authorization": f"token {GITHUB_TOKEN}", "User-Agent": "test"}
+    found = call(f"{system.github_url}/repos/{AUTOMATION}/{place}", headers=headers).json()
+    return {one["name"]: one["value"] for one in found["variables"]}
+
+
+def pushed(folder: Path, path: str) -> str:
+    """A file of the pushed commit."""
+    command = ["git", "show", f"main:{path}"]
+    ended = subprocess.run(
+        command, cwd=folder / "origin.git", capture_output=True, text=True, check=True
+    )
+    return ended.stdout

@@ -108,6 +108,39 @@ def test_protected_environment_waits(hub: GitHub, tmp_path: Path) -> None:
     assert statuses(hub, "demo")[-1][0] == "success"
 
 
+def test_first_job_creates_its_environment(hub: GitHub, tmp_path: Path) -> None:
+    """It has no rules, and its name matches in any case."""
+    hub.add(NAME, {workflow("deploy.yml"): DEPLOY}, tmp_path / "files")
+    assert hub.api("/environments/demo").status == 404
+    start(hub, "deploy.yml", environment="demo")
+    assert hub.run()["conclusion"] == "success"
+    assert hub.api("/environments/DEMO").json()["protection_rules"] == []
+
+
+def test_only_selected_branches_deploy(hub: GitHub, tmp_path: Path) -> None:
+    """A job of another branch fails, before it deploys."""
+    hub.add(NAME, {workflow("deploy.yml"): DEPLOY}, tmp_path / "files")
+    rule = {"protected_branches": False, "custom_branch_policies": True}
+    hub.api("/environments/demo", {"deployment_branch_policy": rule}, method="PUT")
+    start(hub, "deploy.yml", environment="demo")
+    run = hub.run()
+    assert run["conclusion"] == "failure"
+    reason = '"main" is not allowed to deploy to demo due to environment protection rules.'
+    assert reason in Path(run["log"]).read_text()
+    assert hub.api("/deployments").json() == []
+
+    hub.api("/environments/demo/deployment-branch-policies", {"name": "ma*"})
+    start(hub, "deploy.yml", environment="demo")
+    assert hub.run()["conclusion"] == "success"
+
+
+def test_queue_that_keeps_all_and_cancels_is_invalid(hub: GitHub, tmp_path: Path) -> None:
+    group = "concurrency: {group: a, queue: max, cancel-in-progress: true}\n"
+    hub.add(NAME, {workflow("deploy.yml"): group + DEPLOY}, tmp_path / "files")
+    answer = hub.api("/actions/workflows/deploy.yml/dispatches", {"ref": "main"})
+    assert answer.status == 422
+
+
 def test_token_says_what_the_job_is(hub: GitHub, tmp_path: Path) -> None:
     """A job with id-token: write gets a signed token of its environment and defining file."""
     hub.add(NAME, {workflow("deploy.yml"): DEPLOY + TOKEN}, tmp_path / "files")
@@ -246,6 +279,47 @@ def test_cancelled_run_lets_its_steps_clean_up(hub: GitHub, tmp_path: Path) -> N
     assert run["jobs"]["long"] == "cancelled"
     assert run["jobs"].get("after", "skipped") == "skipped"
     assert hub.api(f"/actions/runs/{number}/cancel", {}).status == 409
+
+
+DISPLACED = """\
+on: {workflow_dispatch: {inputs: {environment: {type: environment}}}}
+jobs:
+  long:
+    runs-on: ubuntu-24.04
+    concurrency: {group: long, cancel-in-progress: true}
+    steps:
+      - if: inputs.environment == 'first'
+        run: |
+          echo "it waits"
+          exec sleep 600
+      - run: echo "reached=yes" >> $GITHUB_OUTPUT
+      - if: always()
+        run: echo "always=ran" >> $GITHUB_OUTPUT
+  other:
+    runs-on: ubuntu-24.04
+    steps:
+      - run: until test -e $GO; do sleep 0.2; done
+      - run: echo "reached=yes" >> $GITHUB_OUTPUT
+"""
+
+
+def test_job_cancelled_by_its_group_leaves_the_other_jobs(hub: GitHub, tmp_path: Path) -> None:
+    """Its step is ended, and its steps with always() run. The other job of its run goes on."""
+    go = tmp_path / "go"
+    text = DISPLACED.replace("$GO", quoted(go))
+    hub.add(NAME, {workflow("long.yml"): text}, tmp_path / "files")
+    first = start(hub, "long.yml", environment="first")
+    eventually(lambda: "it waits" in Path(seen(hub, first)["log"]).read_text())
+    start(hub, "long.yml", environment="second")
+    eventually(lambda: seen(hub, first)["jobs"].get("long"))
+    go.touch()
+
+    newest = hub.run()
+    assert newest["conclusion"] == "success"
+    run = seen(hub, first)
+    assert run["conclusion"] == "cancelled"
+    assert run["jobs"] == {"long": "cancelled", "other": "success"}
+    assert run["outputs"] == {"long": {"always": "ran"}, "other": {"reached": "yes"}}
 
 
 REUSABLE = """\

@@ -18,9 +18,18 @@ from local.github.routes import REPOSITORY
         ({"pull-requests": "write"}, "POST", "/issues", False),
         ({"pull-requests": "write"}, "POST", "/issues/{issue_number}/comments", True),
         ({"pull-requests": "write"}, "DELETE", "/issues/comments/{comment_id}", True),
+        ({"pull-requests": "write"}, "PATCH", "/issues/{issue_number}", True),
+        ({"pull-requests": "write"}, "GET", "/issues/{issue_number}", False),
         ({"contents": "write"}, "POST", "/dispatches", True),
         ({"actions": "write"}, "POST", "/actions/runs/{run_id}/cancel", True),
         ({"actions": "write"}, "GET", "/actions/variables", False),
+        ({"actions": "read"}, "GET", "/environments/{environment_name}", True),
+        ({"actions": "write"}, "GET", "/environments/{environment_name}/variables", False),
+        ("write-all", "GET", "/environments/{environment_name}/variables", False),
+        ({"actions": "write"}, "PUT", "/environments/{environment_name}", False),
+        ({"contents": "read"}, "GET", "/codeowners/errors", True),
+        ({}, "GET", "/collaborators/{username}/permission", True),
+        ({}, "GET", "/teams", False),
         ({}, "GET", "", True),
         ({}, "GET", "/pulls", False),
         ("read-all", "GET", "/pulls", True),
@@ -39,5 +48,5 @@ def test_permission(
 def test_every_operation_has_its_permission() -> None:
     """No operation of the stand-in falls to the row for the repository itself."""
     known = [path.removeprefix(REPOSITORY) for path in paths() if path != REPOSITORY]
-    starts = tuple(start for start, _ in NEEDED if start)
+    starts = tuple(start for _, start, _ in NEEDED if start)
     assert [path for path in known if not path.startswith(starts)] == []

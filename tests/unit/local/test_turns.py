@@ -48,6 +48,16 @@ def test_groups_are_apart_and_joining_twice_is_once() -> None:
     assert turns.has("deploy", "a")
 
 
+def test_groups_match_in_any_case() -> None:
+    turns = Turns()
+    join(turns, "a", patient=True)
+    turns.join("Deploy", "b", patient=True, cancel=False)
+    assert turns.has("DEPLOY", "a")
+    assert not turns.has("Deploy", "b")
+    turns.leave("DEPLOY", "a")
+    assert turns.has("deploy", "b")
+
+
 def test_a_full_queue_takes_nobody() -> None:
     """One has the turn, 100 wait, and who comes then is cancelled."""
     turns = Turns()

@@ -25,6 +25,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
@@ -35,6 +36,7 @@ from phaseline.releases.release import (
     DOCUMENT,
     OPEN,
     WITHDRAWN,
+    Position,
     Release,
     RequestRecord,
     Step,
@@ -131,28 +133,41 @@ class Ledger:
         )
         return map(_release, items)
 
-    def releases(self, type_: str, algorithm: str) -> Iterator[Release]:
-        """Return the releases of an algorithm, newest first.
+    def releases(
+        self, type_: str, algorithm: str, *, after: Position | None = None
+    ) -> Iterator[Release]:
+        """Return the releases of an algorithm, newest first; only those that follow `after`.
 
         A release whose version was withdrawn later has the step WITHDRAWN.
         """
-        items = self._query(
-            KeyConditionExpression="pk = :pk AND sk > :before",
-            ExpressionAttributeValues={
-                ":pk": {"S": f"algorithm#{type_}#{algorithm}"},
-                ":before": {"S": "release#"},
-            },
-            ScanIndexForward=False,
-            ConsistentRead=True,
-            PaginationConfig={"PageSize": NEWEST_PAGE},
-        )
+        items = self._of_algorithm(type_, algorithm, "release#")
+        if after:  # the withdrawn versions precede the releases
+            withdrawals = self._of_algorithm(type_, algorithm, "withdrawn#")
+            older = self._of_algorithm(type_, algorithm, "release#", ExclusiveStartKey=after.key)
+            items = chain(withdrawals, older)
         withdrawn: dict[str, tuple[int, Step]] = {}
         for item in items:
-            if item["sk"]["S"].startswith("withdrawn#"):  # they precede the releases
+            if item["sk"]["S"].startswith("withdrawn#"):
                 mark = plain(item)
                 withdrawn[mark["version"]] = int(mark["revision"]), Step(mark["at"])
             elif item["sk"]["S"].startswith("release#"):
                 yield _with_withdrawal(_release(item), withdrawn)
+
+    def _of_algorithm(
+        self, type_: str, algorithm: str, since: str, **more: Any
+    ) -> Iterator[dict[str, Any]]:
+        """Return the items of an algorithm whose sort keys follow `since`, in reverse order."""
+        return self._query(
+            KeyConditionExpression="pk = :pk AND sk > :since",
+            ExpressionAttributeValues={
+                ":pk": {"S": f"algorithm#{type_}#{algorithm}"},
+                ":since": {"S": since},
+            },
+            ScanIndexForward=False,
+            ConsistentRead=True,
+            PaginationConfig={"PageSize": NEWEST_PAGE},
+            **more,
+        )
 
     def read(self, keys: Iterable[Mapping[str, Any]]) -> list[Release]:
         """Read the releases with these primary keys (`Release.key`), in the order of the keys.
@@ -185,8 +200,13 @@ class Ledger:
         )
         return map(_release, items)
 
-    def newest(self, type_: str) -> Iterator[Release]:
-        """Return the releases of a type, those of the newest documents first."""
+    def newest(self, type_: str, *, after: Position | None = None) -> Iterator[Release]:
+        """Return the releases of a type, those of the newest documents first.
+
+        Returns only those that follow the position `after`.
+        """
+        index = {"type": {"S": type_}, "at": {"S": after.at}} if after else {}
+        start = {"ExclusiveStartKey": after.key | index} if after else {}
         items = self._query(
             IndexName="time",
             KeyConditionExpression="#type = :type",
@@ -194,6 +214,7 @@ class Ledger:
             ExpressionAttributeValues={":type": {"S": type_}},
             ScanIndexForward=False,
             PaginationConfig={"PageSize": NEWEST_PAGE},
+            **start,
         )
         return map(_release, items)
 

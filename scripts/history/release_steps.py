@@ -32,13 +32,13 @@ def release_steps(services: Services, release_id: str) -> Result:
             f"List the IDs with: python -m scripts history --environment {services.name}",
         )
     steps = timeline.timeline_of(
-        release, _executions(services, release), _message(services, release)
+        release, executions_of(services, release), message_of(services, release)
     )
     value = {"release": asdict(release), "timeline": asdict(steps)}
     return value, _release_lines(services, release, steps)
 
 
-def _executions(services: Services, release: Release) -> Iterable[RecordedExecution]:
+def executions_of(services: Services, release: Release) -> Iterable[RecordedExecution]:
     """Return the executions from the release's document until its end.
 
     Those without a record, or that were retried since, are read from CodePipeline.
@@ -59,7 +59,7 @@ def _executions(services: Services, release: Release) -> Iterable[RecordedExecut
     return kept.values()
 
 
-def _message(services: Services, release: Release) -> Posted | None:
+def message_of(services: Services, release: Release) -> Posted | None:
     """Return the Slack message about a release, or None."""
     if release.revision is None:
         return None

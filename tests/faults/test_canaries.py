@@ -5,6 +5,7 @@ import functools
 import io
 import json
 import logging
+import os
 import re
 import sys
 import time
@@ -239,6 +240,7 @@ def test_function_shows_no_secret(
 ENVIRONMENT = ["--environment", "demo"]
 REQUEST = ["--action", "promote", "--type", "opt", "--algorithm", "a", "--version", "1"]
 COMMANDS: Mapping[str, list[str]] = {
+    "board": [*ENVIRONMENT, "--out", os.devnull],
     "deploy": [*ENVIRONMENT, "--stack", "registry", "--timeout", "1"],
     "diff": ENVIRONMENT,
     "dora": ENVIRONMENT,
@@ -258,6 +260,7 @@ COMMANDS: Mapping[str, list[str]] = {
     "whoami": ["--role-arn", "arn:aws:iam::111122223333:role/phaseline-demo-deploy"],
 }
 DONE = {
+    "board",
     "diff",
     "dora",
     "github-release",

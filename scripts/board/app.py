@@ -8,8 +8,10 @@ from typing import Any
 from flask import Flask, Response, redirect, request
 from werkzeug.exceptions import HTTPException
 
+from phaseline.errors import InputError, RefusedError
 from phaseline.history.timeline import seconds
 from scripts.board import links, pages, render
+from scripts.board.actions import Actions
 from scripts.board.guard import HEADERS, Guard, Visit
 from scripts.board.links import ServerLinks
 from scripts.board.pages import PAGES, Page
@@ -27,13 +29,14 @@ led to the address, the browser would follow it without the new cookie."""
 
 
 class BoardApp:
-    """The application for one reader. `person` is who looks."""
+    """The application for one reader. `person` is who looks, and acts if `may_act` is True."""
 
-    def __init__(self, reader: Reader, guard: Guard, person: str) -> None:
+    def __init__(self, reader: Reader, guard: Guard, person: str, *, may_act: bool = False) -> None:
         self.reader, self.guard, self.links = reader, guard, ServerLinks()
+        self.actions, self.may_act = Actions(reader.services, person, reader.now), may_act
         self.frame: dict[str, Any] = frame(reader) | {
             "person": person,
-            "allow_actions": False,
+            "allow_actions": may_act,
             "csrf": guard.token,
         }
         self.flask = Flask(__name__, static_folder="static", static_url_path="/static")
@@ -45,6 +48,10 @@ class BoardApp:
         add("/open/<secret>", "open", self._open)
         add("/search", "search", self._search)
         add("/drift", "check-drift", self._check_drift, methods=["POST"])
+        add("/act", "act", self._form)
+        add("/preview", "preview", self._preview, methods=["POST"])
+        add("/carry-out", "carry-out", self._carry_out, methods=["POST"])
+        add("/done", "done", self._done)
         for name in PAGES:
             add("/" if name == "overview" else f"/{name}", name, self._page)
 
@@ -88,7 +95,28 @@ class BoardApp:
         if not self.reader.drift.is_running:
             self.reader.drift.expire()
             self.reader.drift.get(patience=0)
-        return redirect("/drift", 303)
+        return redirect("/drift", HTTPStatus.SEE_OTHER)
+
+    def _form(self) -> Response:
+        return self.show(pages.form(request.args))
+
+    def _preview(self) -> Response:
+        try:
+            return self.show(pages.preview(self.actions.preview(request.form)))
+        except (InputError, RefusedError) as error:
+            return self.show(pages.form(request.form, error))
+
+    def _carry_out(self) -> Any:
+        """Carry out what a preview has shown, if the person started the board to act."""
+        if not self.may_act:
+            return Response("The board looks only.", HTTPStatus.FORBIDDEN, mimetype="text/plain")
+        id_ = request.form.get("id", "")
+        self.actions.carry_out(id_)
+        self.reader.state.expire()
+        return redirect(self.links.page("done", id=id_), HTTPStatus.SEE_OTHER)
+
+    def _done(self) -> Response:
+        return self.show(pages.done(self.reader, self.actions.outcome(request.args.get("id", ""))))
 
     def show(self, page: Page) -> Response:
         """Return a page, or that it is still the same as the reader's."""

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
-PATIENCE = 0.6
+PATIENCE = 0.4
 """Seconds that a page waits for a value that it does not have yet."""
 READERS = 4
 """Values that are read at the same time."""

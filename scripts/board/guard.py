@@ -39,13 +39,13 @@ HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Cache-Control": "no-cache, private",
     "Server": "phaseline",
 }
-"""The headers of every answer."""
+"""The headers of every answer. With `no-referrer`, the board's own forms would have no Origin."""
 
 
 def _secret() -> str:

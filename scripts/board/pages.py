@@ -7,9 +7,12 @@ from typing import Any, TypeVar
 
 from phaseline import times
 from phaseline.algorithms.names import TYPES
-from phaseline.errors import InputError
+from phaseline.errors import InputError, PhaselineError
+from phaseline.promotion.carry_out import Outcome
+from phaseline.promotion.request import ACTIONS
 from phaseline.releases.release import OPEN
 from scripts.board import links, waterfall
+from scripts.board.actions import ActionPreview
 from scripts.board.catalogue import FILTERS, Listing
 from scripts.board.delivery import PERIODS
 from scripts.board.freshness import Reading
@@ -17,9 +20,9 @@ from scripts.board.reader import EnvironmentState, Reader, is_expected, problem
 
 Query = Mapping[str, str]
 T = TypeVar("T")
-SOON, LIVELY, CALM = 1, 5, 60
+SOON, LIVELY, CALM, STILL = 1, 5, 60, 0
 """Seconds after which a page reads itself again: while it waits for a reading, while it shows what
-is happening now, and if it shows the past."""
+is happening now, and if it shows the past. A page that is STILL does not change by itself."""
 ROWS = 200
 """The most differences and releases that a comparison lists."""
 
@@ -175,6 +178,37 @@ def drift(reader: Reader, query: Query) -> Page:  # noqa: ARG001 - each page get
         "is_running": is_running,
     }
     return Page("drift.html", "Drift", SOON if is_running else CALM, model)
+
+
+def form(query: Query, error: PhaselineError | None = None) -> Page:
+    """Return the form of a request, with what was given, and why it was not accepted."""
+    action, type_ = _one_of(query, "action", ACTIONS), _one_of(query, "type", TYPES)
+    if not action or not type_:
+        return missing("A request has an action and a type. Open it from an algorithm's page.")
+    names = ("name", "version", "until", "reason")
+    model = {
+        "action": action,
+        "type": type_,
+        "given": {name: query.get(name, "") for name in names},
+        "error": str(error) if error else None,
+    }
+    status = 200 if error is None else 400
+    return Page("form.html", action.capitalize(), STILL, model, status)
+
+
+def preview(shown: ActionPreview) -> Page:
+    """Return the page that shows what a request would change, before it is carried out."""
+    return Page("preview.html", "Look before you act", STILL, {"preview": shown})
+
+
+def done(reader: Reader, found: tuple[ActionPreview, Outcome] | None) -> Page:
+    """Return the page of a request that was carried out, with its releases as they are now."""
+    if found is None:
+        return missing("The board has carried out no such request since it was started.")
+    preview, outcome = found
+    releases = reader.services.ledger.read(release.key for release in outcome.releases)
+    model = {"preview": preview, "outcome": outcome, "releases": releases}
+    return Page("done.html", "Done", LIVELY, model)
 
 
 PAGES: Mapping[str, Callable[[Reader, Query], Page]] = {

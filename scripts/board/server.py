@@ -23,13 +23,17 @@ class _Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def serving(reader: Reader, person: str, port: int = 0) -> Iterator[BoardApp]:
+def serving(
+    reader: Reader, person: str, port: int = 0, *, may_act: bool = False
+) -> Iterator[BoardApp]:
     """Serve the board while the code inside runs. Port 0 stands for any free port.
+
+    With `may_act`, it carries out requests of the person.
 
     Raises OSError if the port is taken.
     """
     with socket.create_server((HOST, port)) as listener:
-        app = BoardApp(reader, Guard(listener.getsockname()[1]), person)
+        app = BoardApp(reader, Guard(listener.getsockname()[1]), person, may_act=may_act)
         server = make_server(
             HOST,
             app.guard.port,

@@ -33,11 +33,16 @@ FOREVER = 10.0**8
     help="Port on 127.0.0.1.",
 )
 @click.option(
+    "--allow-actions",
+    is_flag=True,
+    help="Let the pages promote, roll back, hold, resume and clear, each after a confirmation.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False, writable=True),
     help="Write one HTML file, and serve nothing.",
 )
-def command(environment: str, port: int, out: Path | None) -> None:
+def command(environment: str, port: int, allow_actions: bool, out: Path | None) -> None:
     # The web library is slow to import, and other commands' completion and help do not need it.
     from scripts.board.file import board_file
     from scripts.board.reader import Reader
@@ -47,14 +52,14 @@ def command(environment: str, port: int, out: Path | None) -> None:
         out.write_text(board_file(reader), "utf-8")
         Console().result(None, [f"The board of {environment} is in {out}."])
     else:
-        _serve(reader, port)
+        _serve(reader, port, may_act=allow_actions)
 
 
-def _serve(reader: "Reader", port: int) -> None:
+def _serve(reader: "Reader", port: int, *, may_act: bool) -> None:
     from scripts.board.server import serving
 
     try:
-        with serving(reader, invocation.who(), port) as app:
+        with serving(reader, invocation.who(), port, may_act=may_act) as app:
             Console().result(None, [app.guard.address])
             Console().progress("Open this address in a browser. Ctrl-C ends the board.")
             interruption.process.sleep(FOREVER)

@@ -36,7 +36,7 @@ def app(services: Services, website: HTTPServer) -> Iterator[BoardApp]:
     """The board of an environment with a month of history."""
     board.tell(services)
     board.serve(services, website)
-    with serving(board.reader_of(services), board.ANA) as app:
+    with serving(board.reader_of(services), board.ANA, may_act=True) as app:
         yield app
 
 
@@ -155,6 +155,22 @@ def test_stopped_board_is_told(app: BoardApp, visit: Open, contexts: list[Browse
     contexts[0].set_offline(True)
     page.clock.run_for(6_000)
     expect(page.locator("#freshness")).to_contain_text("does not answer")
+
+
+def test_person_sees_the_changes_and_then_acts(app: BoardApp, visit: Open) -> None:
+    """By the keyboard alone; each page of the way is accessible."""
+    page = visit("/algorithm?type=out&name=driver-report", color_scheme="dark")
+    page.get_by_role("link", name="Hold", exact=True).press("Enter")
+    assert violations(page, "light") == []
+    page.get_by_label("Reason").fill("Wait for the fix")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("out/driver-report: on hold by")).to_be_visible()
+    assert violations(page, "light") == []
+    page.get_by_role("button", name="Yes, hold out/driver-report").press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Done")
+    assert violations(page, "light") == []
+    held = app.reader.services.documents.read("out").document.holds["driver-report"]
+    assert (held.who, held.reason) == (board.ANA, "Wait for the fix")
 
 
 def test_keyboard_reaches_the_content_and_every_page(visit: Open) -> None:

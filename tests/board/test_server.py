@@ -2,8 +2,7 @@
 
 import http.client
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import timedelta
 from html.parser import HTMLParser
 from typing import Any
@@ -15,13 +14,12 @@ from pytest_httpserver import HTTPServer
 from phaseline.documents.document import Document, Hold, Mark
 from phaseline.releases.release import Position
 from scripts.board import links
-from scripts.board.app import BoardApp
 from scripts.board.server import serving
 from scripts.services import Services
+from tests.board.client import Client
 from tests.builders import board, hostile
 from tests.builders.calls import Calls
 from tests.builders.stores import rewrite
-from tests.waiting import eventually
 
 HOSTILE = {
     name: text
@@ -30,41 +28,6 @@ HOSTILE = {
     if len(text) < 10_000 and name not in {"lone surrogate", "undecodable byte"}
 }
 PAGES = ("/", "/releases", "/executions", "/delivery", "/compare", "/drift")
-
-
-@dataclass(frozen=True)
-class Client:
-    """A client of the board, with its cookie unless a test takes it away."""
-
-    app: BoardApp
-
-    def ask(
-        self, path: str, method: str = "GET", body: Mapping[str, str] | None = None, **headers: str
-    ) -> tuple[int, Mapping[str, str], str]:
-        """Return the status, the headers and the body of an answer."""
-        guard = self.app.guard
-        sent = {"Cookie": f"{guard.cookie}={guard.session}"}
-        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-        data = None
-        if body is not None:
-            data = urlencode(body)
-            sent["Content-Type"] = "application/x-www-form-urlencoded"
-        connection = http.client.HTTPConnection("127.0.0.1", guard.port, timeout=60)
-        connection.request(method, path, data, sent)
-        answer = connection.getresponse()
-        text = answer.read().decode()
-        connection.close()
-        return answer.status, {k.lower(): v for k, v in answer.getheaders()}, text
-
-    def page(self, path: str) -> str:
-        """Return a page once what it shows was read."""
-        return eventually(lambda: self._page(path))
-
-    def _page(self, path: str) -> str:
-        """Return a page, or nothing while what it shows is read."""
-        status, _, text = self.ask(path)
-        assert status == 200, text
-        return "" if "The first reading takes" in text else text
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +117,7 @@ def test_every_answer_forbids_scripts_and_frames_of_others(client: Client, path:
     assert "unsafe" not in policy
     assert "frame-ancestors 'none'" in policy
     assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["referrer-policy"] == "same-origin"
     assert headers["server"] == "phaseline"
 
 

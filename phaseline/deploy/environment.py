@@ -96,7 +96,7 @@ class _Values:
 
 
 def _values(client: "CloudFormationClient", environment: str, short: str) -> _Values:
-    remedy = f"Run: python -m scripts deploy --environment {environment}"
+    remedy = f"Run: phaseline deploy --environment {environment}"
     stack = describe(client, environment, short)
     if stack is None:
         where = f"stack phaseline-{environment}-{short}"

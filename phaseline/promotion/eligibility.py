@@ -128,7 +128,7 @@ def _entries_of(
         raise RefusedError(
             f"document '{request.type}'",
             f"no publication is known to have been live at {time}",
-            "List the publications: python -m scripts history --at TIME.",
+            "List the publications: phaseline history --at TIME.",
         )
     then = documents.read_version(request.type, live_document.version_id).document
     all_names = then.algorithms.keys() | document.algorithms.keys() | document.withdrawn.keys()

@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, TypeGuard
 
 import click
 
@@ -27,11 +27,15 @@ from scripts.cli.interruption import Interrupted
 from scripts.cli.streams import inert
 from scripts.github import job
 
+if TYPE_CHECKING:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+NAME = "phaseline"
+"""The name of the program in usage, errors and completions, also as `python -m scripts`."""
 HEARTBEAT = 30.0
 """Seconds without output after which a step prints a line. Some CI systems end a silent job."""
 COMPLETION = "_PHASELINE_COMPLETE"
-"""The variable with which a shell asks for completions. click would derive its name from the name
-of the program, which contains spaces."""
+"""The variable with which a shell asks for completions."""
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print the result as JSON on stdout."
@@ -150,21 +154,13 @@ def run(command: click.Command) -> None:
 
 def _failure_of(command: click.Command) -> PhaselineError:
     """Run a command. Return its error; exit if it has none."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    # A shell completes only the name of a program, which `python -m scripts` is not.
-    name = "phaseline" if COMPLETION in os.environ else None
     try:
         secrets.check(os.environ)
-        sys.exit(command.main(prog_name=name, complete_var=COMPLETION, standalone_mode=False) or 0)
+        sys.exit(command.main(prog_name=NAME, complete_var=COMPLETION, standalone_mode=False) or 0)
     except PhaselineError as error:
         return error
     except Interrupted as interrupted:
         return interrupted.error()
-    except (ClientError, BotoCoreError) as error:
-        from scripts.cli.aws_errors import translated  # slow to import, and rarely needed
-
-        return translated(error)
     except click.Abort:
         sys.exit("Aborted.")
     except click.exceptions.NoArgsIsHelpError as error:
@@ -173,12 +169,22 @@ def _failure_of(command: click.Command) -> PhaselineError:
     except click.ClickException as error:
         return misused(error)
     except Exception as error:  # noqa: BLE001 - a workflow has an annotation for each error
+        if _is_of_aws(error):
+            from scripts.cli.aws_errors import translated  # slow to import, and rarely needed
+
+            return translated(error)
         _print_trace(error)
         return RemoteCallError(
             "an unexpected error",
             f"{type(error).__name__}, see the lines above",
             "Report it with these lines: it is a defect of Phaseline.",
         )
+
+
+def _is_of_aws(error: Exception) -> "TypeGuard[BotoCoreError | ClientError]":
+    """Return whether an error is one of botocore, which only a command that needs it imports."""
+    aws = sys.modules.get("botocore.exceptions")
+    return aws is not None and isinstance(error, (aws.BotoCoreError, aws.ClientError))
 
 
 def _print_trace(error: BaseException) -> None:
@@ -195,7 +201,7 @@ def _print_trace(error: BaseException) -> None:
 def misused(error: click.ClickException) -> PhaselineError:
     """Return click's error about options and arguments as an error of Phaseline."""
     context = getattr(error, "ctx", None)
-    command = context.command_path if context else "python -m scripts"
+    command = context.command_path if context else NAME
     remedy = f"See: {command} --help"
     return InputError(command, error.format_message().rstrip("."), remedy)
 

@@ -29,7 +29,7 @@ def release_steps(services: Services, release_id: str) -> Result:
         raise RefusedError(
             f"release {release_id}",
             f"the ledger of {services.name} has no such release",
-            f"List the IDs with: python -m scripts history --environment {services.name}",
+            f"List the IDs with: phaseline history --environment {services.name}",
         )
     steps = timeline.timeline_of(
         release, _executions(services, release), _message(services, release)

@@ -232,7 +232,7 @@ def test_missing_environment_is_named(scripts: Scripts) -> None:
     )
     assert done.returncode == 3
     assert "stack phaseline-other-registry" in done.stderr
-    assert "python -m scripts deploy --environment other" in done.stderr
+    assert "phaseline deploy --environment other" in done.stderr
 
 
 @pytest.fixture

@@ -129,7 +129,7 @@ def test_missing_or_outdated_stack_is_named_with_its_remedy(name: str, state: st
     with pytest.raises(ConfigurationError) as caught:
         environment.read(deployed.client, "demo")
     assert caught.value.where == f"stack phaseline-demo-{name}"
-    assert "python -m scripts deploy --environment demo" in caught.value.remedy
+    assert "phaseline deploy --environment demo" in caught.value.remedy
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "InvalidClientTokenId"])

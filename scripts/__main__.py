@@ -6,16 +6,17 @@ of commands shows the first line of each file.
 
 import ast
 import importlib
-from difflib import get_close_matches
 from pathlib import Path
 
 import click
 
 from scripts.cli import console
+from scripts.cli.nearest import aside
 
 COMMANDS = Path(__file__).with_name("commands")
 HEADINGS = {
-    "Look at releases": ("status", "history", "diff", "dora"),
+    "Change versions": ("promote", "rollback", "hold", "resume", "clear"),
+    "Look at releases": ("status", "history", "diff", "watch", "open", "dora"),
     "Steps of workflows": (
         "follow-pipeline",
         "github-release",
@@ -57,9 +58,7 @@ class Commands(click.Group):
         """Return the command that the arguments name, or name the one that was meant."""
         names = self.list_commands(ctx)
         if args and not args[0].startswith("-") and args[0] not in names:
-            meant = get_close_matches(args[0], names, n=1)
-            hint = f" (did you mean {meant[0]}?)" if meant else ""
-            ctx.fail(f"No such command '{args[0]}'{hint}")
+            ctx.fail(f"No such command '{args[0]}'{aside(args[0], names)}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -14,9 +14,9 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TextIO, TypeGuard
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeGuard
 
 import click
 
@@ -144,12 +144,24 @@ def run(command: click.Command) -> None:
 
     Errors that a person can act on are one line; any other error is a defect, and has a traceback.
     """
-    if COMPLETION not in os.environ:  # a shell reads completions, and they are bytes
-        streams.replace()
-        interruption.process.listen()
+    if COMPLETION in os.environ:
+        complete(command)
+    streams.replace()
+    interruption.process.listen()
     failure = _failure_of(command)
     report(failure, sys.stderr, os.environ)
     sys.exit(failure.exit_code)
+
+
+def complete(command: click.Command) -> NoReturn:
+    """Print the completions that a shell asks for, and exit. Errors are silent.
+
+    The shell reads bytes. No thread that still waits for an answer of AWS keeps it waiting.
+    """
+    with suppress(Exception, SystemExit):
+        command.main(prog_name=NAME, complete_var=COMPLETION, standalone_mode=False)
+    sys.stdout.flush()
+    os._exit(0)
 
 
 def _failure_of(command: click.Command) -> PhaselineError:

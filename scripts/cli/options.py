@@ -12,6 +12,7 @@ from phaseline.algorithms.attributes import shown
 from phaseline.algorithms.names import NAME_PATTERN, TYPES
 from phaseline.errors import InputError
 from phaseline.promotion.request import ACTIONS
+from scripts.cli.nearest import aside
 
 EXECUTION = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_PipelineExecution.html"""
@@ -65,6 +66,33 @@ class Names(click.ParamType[tuple[str, ...]]):
         return tuple(dict.fromkeys(NAME.convert(word, param, ctx) for word in words))
 
 
+class AlgorithmPath(click.ParamType[tuple[str, tuple[str, ...]]]):
+    """Algorithms of one type, such as `opt/route-planner` or `opt/route-planner,lane-change`.
+
+    With `whole_types`, also a type alone, or `all`.
+    """
+
+    name = "type/algorithm"
+
+    def __init__(self, *, whole_types: bool = False) -> None:
+        self._whole_types = whole_types
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, tuple[str, ...]]:
+        """Return the type and the names, which are empty for a whole type."""
+        if isinstance(value, tuple):
+            return value
+        type_, separator, names = value.partition("/")
+        types = (*TYPES, ALL) if self._whole_types and not separator else TYPES
+        if type_ not in types:
+            self.fail(f"no type is called {shown(type_)}{aside(type_, types)}", param, ctx)
+        algorithms = Names().convert(names, param, ctx)
+        if bool(algorithms) != bool(separator) or not (algorithms or self._whole_types):
+            self.fail(f"expected TYPE/ALGORITHM, found {shown(value)}", param, ctx)
+        return type_, algorithms
+
+
 class Moment(click.ParamType[str]):
     """A time with a time zone."""
 
@@ -87,14 +115,34 @@ NAME = Pattern("name", NAME_PATTERN, "letters, digits, '.', '_' and '-'")
 TYPE = click.Choice(TYPES)
 ALL = "all"
 MOMENT = Moment()
+ALGORITHM = AlgorithmPath()
+SCOPE = AlgorithmPath(whole_types=True)
 ROLE_ARN = Pattern("arn", r"|arn:[a-z-]+:iam::[0-9]{12}:role/[\w+=,.@/-]+", "the ARN of a role")
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def environment_option(text: str = "Name of the environment.") -> Decorator:
-    """Return --environment, whose value is a name that the templates accept."""
-    return click.option("--environment", type=ENVIRONMENT, required=True, help=text)
+def environment_option(*, required: bool = False) -> Decorator:
+    """Return --environment, whose value is a name that the templates accept.
+
+    Unless it is `required`, its default is the only environment of the account and Region.
+    """
+    text = "Name of the environment."
+    return click.option(
+        "--environment",
+        type=ENVIRONMENT,
+        required=required,
+        callback=_named_or_only,
+        help=text if required else f"{text}  [default: the only one of the account and Region]",
+    )
+
+
+def _named_or_only(context: click.Context, _option: click.Parameter, name: str | None) -> str:
+    if name or context.resilient_parsing:
+        return name or ""
+    from scripts.cli import environments  # it imports boto3
+
+    return environments.only()
 
 
 def type_option(*, required: bool = False) -> Decorator:

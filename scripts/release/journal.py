@@ -11,6 +11,8 @@ from scripts.cli.console import ConsoleStep, duration
 from scripts.release.subject import AttributedMove, Subject
 
 DONE, ALREADY_DONE, SUPERSEDED, DRY_RUN = "done", "already-done", "superseded", "dry-run"
+RECORDED = "recorded"
+"""The documents have the request, which changes no version."""
 FAILED, REFUSED, INTERRUPTED = "failed", "refused", "interrupted"
 GOOD, BAD = "\N{WHITE HEAVY CHECK MARK}", "\N{CROSS MARK}"
 SIGNS = {
@@ -86,6 +88,8 @@ class Journal:
         if self.error:
             return str(self.error)
         changes = "; ".join(str(move) for move in self.moves[:MOVES_SHOWN]) or self.request
+        if self.outcome in {RECORDED, ALREADY_DONE} and not self.execution:
+            return f"{self.request}: {'; '.join(subject.note for subject in self.subjects)}"
         endings = {
             DONE: "visitors are served it",
             ALREADY_DONE: "already done, visitors are served it",

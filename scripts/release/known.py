@@ -1,0 +1,61 @@
+"""Checks that a person's algorithms and versions exist, and names those that were meant."""
+
+from collections.abc import Iterable
+
+from phaseline.algorithms.names import TYPES
+from phaseline.errors import InputError
+from scripts.cli.nearest import nearest
+from scripts.services import Services
+
+
+def check_algorithms(services: Services, type_: str, names: Iterable[str]) -> None:
+    """Raise InputError if the document of a type and the algorithms table lack one of the names."""
+    known = services.documents.read(type_).document.names()
+    for name in names:
+        if name not in known and not _table_has(services, type_, name):
+            raise InputError(
+                f"{type_}/{name}",
+                f"{services.name} has no algorithm of this name and type",
+                nearest(f"{type_}/{name}", _algorithms(services))
+                or "phaseline status lists the algorithms.",
+            )
+
+
+def check_version(services: Services, type_: str, name: str, version: str, action: str) -> None:
+    """Raise InputError if no version of this name can be promoted, rolled back to or cleared.
+
+    Whether the version may become active is decided later, with a reason.
+    """
+    known = versions(services, type_, name, action)
+    if version not in known:
+        raise InputError(
+            f"{type_}/{name} {version}",
+            f"{services.name} has no such version to {action}",
+            nearest(version, known) or "phaseline history lists the versions.",
+        )
+
+
+def versions(services: Services, type_: str, name: str, action: str) -> set[str]:
+    """Return the versions of an algorithm that a promotion, rollback or clearing can name."""
+    ledger = services.ledger
+    if action == "promote" and services.upstream is None:
+        items = services.registry.versions(name)
+        return {version for version, item in items.items() if item.type == type_}
+    if action == "promote" and services.upstream:
+        ledger = services.upstream.ledger
+    known = {release.version for release in ledger.releases(type_, name) if release.version}
+    if action == "clear":
+        known |= services.documents.read(type_).document.bad.get(name, {}).keys()
+    return known
+
+
+def _table_has(services: Services, type_: str, name: str) -> bool:
+    return any(item.type == type_ for item in services.registry.versions(name).values())
+
+
+def _algorithms(services: Services) -> set[str]:
+    return {
+        f"{type_}/{name}"
+        for type_ in TYPES
+        for name in services.documents.read(type_).document.names()
+    }

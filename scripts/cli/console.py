@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeGuard
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TextIO, TypeGuard
 
 import click
 
@@ -25,6 +25,7 @@ from phaseline.github import markdown
 from scripts.cli import interruption, secrets, streams
 from scripts.cli.interruption import Interrupted
 from scripts.cli.streams import inert
+from scripts.cli.text import Cell, Line, render
 from scripts.github import job
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ HEARTBEAT = 30.0
 """Seconds without output after which a step prints a line. Some CI systems end a silent job."""
 COMPLETION = "_PHASELINE_COMPLETE"
 """The variable with which a shell asks for completions."""
+
+TRUE = {"1", "true", "t", "yes", "y", "on"}
+"""The values of a variable that set a flag, as click reads them."""
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print the result as JSON on stdout."
@@ -64,6 +68,8 @@ class Console:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     clock: Callable[[], float] = time.monotonic
     heartbeat: float = HEARTBEAT
+    has_result: ClassVar[bool] = False
+    """Whether this process has printed a result, after which an error is no JSON on stdout."""
     steps: list[ConsoleStep] = field(default_factory=list, init=False)
     _last_output: float = field(default=0.0, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
@@ -106,25 +112,35 @@ class Console:
 
     def progress(self, line: str, style: str = "") -> None:
         """Print one line on stderr."""
-        line = inert(line)
         with self._lock:
             self._last_output = self.clock()
-            if _is_colourful(self.err, self.environ):
-                from rich.console import Console as Rich  # slow to import, and rarely needed
+            self._print([Cell(line, style)], self.err)
 
-                Rich(file=streams.below(self.err), markup=False, highlight=False).print(
-                    line, style=style
-                )
-            else:
-                print(line, file=self.err, flush=True)
-
-    def result(self, value: Any, lines: Iterable[str]) -> None:
+    def result(self, value: Any, lines: Iterable[Line]) -> None:
         """Print the result of the command on stdout: `value` with --json, else `lines`."""
         if self.as_json:
             text = streams.inert_json(json.dumps(value, indent=2, sort_keys=True))
+            print(text, file=self.out, flush=True)
         else:
-            text = "\n".join(map(inert, lines))
-        print(text, file=self.out, flush=True)
+            for line in lines:
+                self._print(line, self.out)
+        Console.has_result = True
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a terminal shows the result, with colours and links."""
+        return _is_colourful(self.out, self.environ)
+
+    def clear(self) -> None:
+        """Clear the screen of a terminal, for a result that takes the place of the one before."""
+        if self.is_terminal:
+            print("\x1b[H\x1b[2J", end="", file=streams.below(self.out), flush=True)
+
+    def _print(self, line: Line, stream: TextIO) -> None:
+        """Print a line; on a terminal with its colours and links, which nothing quoted can make."""
+        is_terminal = _is_colourful(stream, self.environ)
+        where = streams.below(stream) if is_terminal else stream
+        print(render(line, is_terminal=is_terminal), file=where, flush=True)
 
     def warn(self, title: str, message: str, *, file: str, line: int | None = None) -> None:
         """Annotate a file of the repository with a warning, on GitHub Actions only."""
@@ -148,9 +164,24 @@ def run(command: click.Command) -> None:
         complete(command)
     streams.replace()
     interruption.process.listen()
+    Console.has_result = False
     failure = _failure_of(command)
     report(failure, sys.stderr, os.environ)
+    if _is_json(sys.argv, os.environ) and not Console.has_result:
+        Console(as_json=True).result(as_data(failure), [])
     sys.exit(failure.exit_code)
+
+
+def as_data(error: PhaselineError) -> dict[str, Any]:
+    """Return an error as --json prints it, in place of a result."""
+    fields = {"kind": type(error).__name__, "exit_code": error.exit_code, "message": str(error)}
+    parts = {"where": error.where, "found": error.found, "remedy": error.remedy}
+    return {"error": fields | parts}
+
+
+def _is_json(arguments: list[str], environ: Mapping[str, str]) -> bool:
+    """Return whether the result is JSON, also if the command was not understood."""
+    return "--json" in arguments or environ.get("PHASELINE_JSON", "").lower() in TRUE
 
 
 def complete(command: click.Command) -> NoReturn:

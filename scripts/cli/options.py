@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from scripts.cli.nearest import aside
 
 EXECUTION = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_PipelineExecution.html"""
+AGO = re.compile(r"(?P<number>[0-9]{1,4})(?P<unit>min|h|d|w)")
+UNITS = {"min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 VERSION_ID = re.compile(r"[A-Za-z0-9._~+/=-]{1,1024}")
 
 
@@ -94,12 +97,19 @@ class AlgorithmPath(click.ParamType[tuple[str, tuple[str, ...]]]):
 
 
 class Moment(click.ParamType[str]):
-    """A time with a time zone."""
+    """A time with a time zone or, if it is `past`, also the time since then, such as 2h."""
 
     name = "time"
 
+    def __init__(self, *, past: bool = False) -> None:
+        self._past = past
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the time in UTC (ISO 8601, whole seconds)."""
+        ago = AGO.fullmatch(value) if self._past else None
+        if ago:
+            since = timedelta(**{UNITS[ago["unit"]]: int(ago["number"])})
+            return times.second(datetime.now(UTC) - since)
         try:
             return times.second(times.parse(value, self.name))
         except InputError as error:
@@ -114,7 +124,7 @@ ENVIRONMENT = Pattern(
 NAME = Pattern("name", NAME_PATTERN, "letters, digits, '.', '_' and '-'")
 TYPE = click.Choice(TYPES)
 ALL = "all"
-MOMENT = Moment()
+MOMENT, PAST = Moment(), Moment(past=True)
 ALGORITHM = AlgorithmPath()
 SCOPE = AlgorithmPath(whole_types=True)
 ROLE_ARN = Pattern("arn", r"|arn:[a-z-]+:iam::[0-9]{12}:role/[\w+=,.@/-]+", "the ARN of a role")
@@ -234,6 +244,9 @@ document_version_option = click.option(
     "--document-version",
     type=Pattern("id", VERSION_ID, "the version ID of an S3 object"),
     help="S3 version ID of the metadata document.",
+)
+urls_option = click.option(
+    "--urls", is_flag=True, help="Print the addresses that are links on a terminal."
 )
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Show the changes without making them."

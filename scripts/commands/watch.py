@@ -40,5 +40,5 @@ def command(what: str | None, environment: str, timeout: float, as_json: bool) -
         console.result({"execution": value}, [f"execution {found.id}: succeeded", url])
         return
     release = watch_release(services, console, found, timeout)
-    value, lines = release_steps(services, release.release_id)
+    value, lines = release_steps(services, release)
     console.result(value, lines)

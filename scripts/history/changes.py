@@ -8,6 +8,7 @@ from phaseline.documents import diff
 from phaseline.documents.diff import Difference
 from phaseline.releases.release import Release
 from phaseline.site.live import Live
+from scripts.cli.text import Line
 from scripts.history import release_text
 from scripts.history.live import document_of
 from scripts.history.result import Result
@@ -83,7 +84,7 @@ def _change_lines(
     commits: Sequence[str | None],
     differences: Sequence[Difference],
     releases: Sequence[Release],
-) -> Iterator[str]:
+) -> Iterator[Line]:
     yield f"from {since} to {until}, for visitors:"
     if commits[0] != commits[1]:
         yield f"  commit: {commits[0] or 'nothing'} -> {commits[1] or 'nothing'}"
@@ -91,4 +92,4 @@ def _change_lines(
         yield "  nothing changed"
     yield from (f"  {difference}" for difference in differences)
     yield "releases:" if releases else "no release"
-    yield from (f"  {release_text.line(release)}" for release in releases)
+    yield from release_text.rows(releases, until)

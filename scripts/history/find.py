@@ -14,7 +14,7 @@ from phaseline.pipeline.executions import RUNNING, SOURCES, Execution
 from phaseline.releases.release import Release
 from scripts.cli.nearest import nearest
 from scripts.cli.options import EXECUTION
-from scripts.release.known import check_algorithms
+from scripts.release.known import check_algorithm
 from scripts.services import Services
 
 SHORT = 8
@@ -45,8 +45,8 @@ def find(services: Services, text: str) -> Release | Execution:
     if len(found) == 1:
         return found[0]
     if found:
-        ids = ", ".join(one.id if isinstance(one, Execution) else one.release_id for one in found)
-        raise InputError(text, f"several IDs are meant: {ids}", "Name one of them in full.")
+        ids = [one.id if isinstance(one, Execution) else one.release_id for one in found]
+        raise _several(text, ids)
     raise unknown(services, text)
 
 
@@ -76,9 +76,19 @@ def find_execution(services: Services, text: str | None) -> Execution:
     )
 
 
+def release_of(services: Services, text: str) -> Release:
+    """Return the release that a text names by its full or short ID. Raises InputError."""
+    found = [*_releases(services, text)]
+    if len(found) != 1:
+        raise (
+            _several(text, [one.release_id for one in found]) if found else unknown(services, text)
+        )
+    return found[0]
+
+
 def newest_release(services: Services, type_: str, name: str) -> Release:
     """Return the newest release of an algorithm. Raises InputError if it has none."""
-    check_algorithms(services, type_, [name])
+    check_algorithm(services, [type_], name)
     release = next(services.ledger.releases(type_, name), None)
     if release is None:
         raise InputError(
@@ -114,6 +124,10 @@ def unknown(services: Services, text: str) -> InputError:
         f"{services.name} has no release and no execution of this name",
         hint or "phaseline history lists the releases, and phaseline status the executions.",
     )
+
+
+def _several(text: str, ids: Iterable[str]) -> InputError:
+    return InputError(text, f"several IDs are meant: {', '.join(ids)}", "Name one of them in full.")
 
 
 def _by_success(executions: list[Execution]) -> list[Execution]:

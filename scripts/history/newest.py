@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import islice
 
+from scripts.cli import invocation
 from scripts.history import release_text
 from scripts.history.result import Result
 from scripts.services import Services
@@ -22,4 +23,4 @@ def newest(services: Services, types: Sequence[str], algorithm: str | None, limi
         )
     ]
     found = release_text.in_order(found)[-limit:][::-1]
-    return {"releases": list(map(asdict, found))}, map(release_text.line, found)
+    return {"releases": list(map(asdict, found))}, release_text.rows(found, invocation.now())

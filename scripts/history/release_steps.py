@@ -5,7 +5,6 @@ from dataclasses import asdict
 from datetime import timedelta
 
 from phaseline import times
-from phaseline.errors import RefusedError
 from phaseline.history import timeline
 from phaseline.history.timeline import Timeline, TimelineStep
 from phaseline.pipeline.recorder import RecordedExecution
@@ -22,15 +21,8 @@ LOOKBACK = timedelta(hours=1)
 """How long before its document was written the execution of a release may have started."""
 
 
-def release_steps(services: Services, release_id: str) -> Result:
-    """Return a release and its timeline. Raises RefusedError if the ledger lacks the release."""
-    release = services.ledger.find(release_id)
-    if release is None:
-        raise RefusedError(
-            f"release {release_id}",
-            f"the ledger of {services.name} has no such release",
-            f"List the IDs with: phaseline history --environment {services.name}",
-        )
+def release_steps(services: Services, release: Release) -> Result:
+    """Return a release and its timeline."""
     steps = timeline.timeline_of(
         release, _executions(services, release), _message(services, release)
     )

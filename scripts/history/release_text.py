@@ -1,9 +1,14 @@
-"""Pure: releases in their order, and each on one line."""
+"""Pure: releases in their order, and in a table."""
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from phaseline.releases.release import Release
+from phaseline.slack.rendering import TEST_FLOW
+from scripts.cli.ages import age
+from scripts.cli.text import STRONG, Cell, Line, state, table
+
+HEADS = ("REQUESTED", "ALGORITHM", "CHANGE", "ACTION", "BY", "STATE", "ID", "REASON")
 
 
 def in_order(releases: Iterable[Release]) -> list[Release]:
@@ -18,18 +23,39 @@ def in_order(releases: Iterable[Release]) -> list[Release]:
     return list(heapq.merge(*by_type.values(), key=lambda release: release.requested_at))
 
 
+def digest(release_id: str) -> str:
+    """Return the short ID of a release, which is the end of its ID.
+
+    >>> digest("opt-route-planner-2.1.0-eb519411")
+    'eb519411'
+    """
+    return release_id.rpartition("-")[2]
+
+
+def change(release: Release) -> str:
+    """Return the versions before and after a release."""
+    return f"{release.previous or 'nothing'} -> {release.version or 'nothing'}"
+
+
 def move(release: Release) -> str:
     """Return the change that a release makes."""
-    return (
-        f"{release.type}/{release.algorithm} {release.previous or 'nothing'} ->"
-        f" {release.version or 'nothing'}"
-    )
+    return f"{release.type}/{release.algorithm} {change(release)}"
 
 
-def line(release: Release) -> str:
-    """Return a release on one line: its change, its cause, its state and its ID."""
-    by = f"by {release.who}" if release.who else "by the table's stream"
-    return (
-        f"{release.requested_at}  {move(release)}, {release.action} {by}: {release.reason}"
-        f" [{release.state}] {release.release_id}"
-    )
+def rows(releases: Iterable[Release], now: str) -> Iterator[Line]:
+    """Return a table of releases, with their ages at a time."""
+    shown: list[list[Cell | str]] = [
+        [
+            age(release.requested_at, now),
+            f"{release.type}/{release.algorithm}",
+            change(release),
+            release.action,
+            release.who or TEST_FLOW,
+            state(release.state),
+            digest(release.release_id),
+            release.reason,
+        ]
+        for release in releases
+    ]
+    if shown:
+        yield from table([[Cell(head, STRONG) for head in HEADS], *shown])

@@ -8,17 +8,19 @@ from scripts.cli.nearest import nearest
 from scripts.services import Services
 
 
-def check_algorithms(services: Services, type_: str, names: Iterable[str]) -> None:
-    """Raise InputError if the document of a type and the algorithms table lack one of the names."""
-    known = services.documents.read(type_).document.names()
-    for name in names:
-        if name not in known and not _table_has(services, type_, name):
-            raise InputError(
-                f"{type_}/{name}",
-                f"{services.name} has no algorithm of this name and type",
-                nearest(f"{type_}/{name}", _algorithms(services))
-                or "phaseline status lists the algorithms.",
-            )
+def check_algorithm(services: Services, types: Iterable[str], name: str) -> None:
+    """Raise InputError if documents of these types and the algorithms table lack a name."""
+    types = tuple(types)
+    if any(name in services.documents.read(type_).document.names() for type_ in types):
+        return
+    if any(item.type in types for item in services.registry.versions(name).values()):
+        return
+    given = f"{types[0]}/{name}" if len(types) == 1 else name
+    raise InputError(
+        given,
+        f"{services.name} has no algorithm of this name and type",
+        nearest(given, _algorithms(services)) or "phaseline status lists the algorithms.",
+    )
 
 
 def check_version(services: Services, type_: str, name: str, version: str, action: str) -> None:
@@ -47,10 +49,6 @@ def versions(services: Services, type_: str, name: str, action: str) -> set[str]
     if action == "clear":
         known |= services.documents.read(type_).document.bad.get(name, {}).keys()
     return known
-
-
-def _table_has(services: Services, type_: str, name: str) -> bool:
-    return any(item.type == type_ for item in services.registry.versions(name).values())
 
 
 def _algorithms(services: Services) -> set[str]:

@@ -10,7 +10,7 @@ from scripts.cli.options import Decorator, dry_run_option, environment_option, t
 from scripts.release.flow import ReleaseFlow
 from scripts.release.follow import FOLLOW_TIMEOUT
 from scripts.release.journal import Journal
-from scripts.release.known import check_algorithms, check_version
+from scripts.release.known import check_algorithm, check_version
 from scripts.release.request import requests_of
 from scripts.release.run import maker, run, scope_of, title_of
 from scripts.release.subject import Subject
@@ -59,8 +59,8 @@ def change(
     requests = requests_of(
         type_=type_, action=action, algorithms=algorithms, version=version, **request
     )
-    if algorithms and action != "hold":
-        check_algorithms(services, type_, algorithms)
+    for name in algorithms if action != "hold" else ():
+        check_algorithm(services, [type_], name)
     if version and len(algorithms) == 1:
         check_version(services, type_, algorithms[0], version, action)
     title = title_of(

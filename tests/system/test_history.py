@@ -130,8 +130,9 @@ def test_restored_failure_is_shown_and_counted(system: System, scripts: Scripts)
     assert "change failure rate" in scripts.run("dora").out
 
 
-def test_unknown_release_is_refused(scripts: Scripts) -> None:
-    """It is refused."""
+def test_unknown_names_are_errors(scripts: Scripts) -> None:
     ran = scripts.run("history", "--release", "opt-none-1.0.0-ffffffff")
-    assert ran.code == 7
-    assert "has no such release" in ran.err
+    assert ran.code == 2
+    assert "has no release and no execution of this name" in ran.err
+    ran = scripts.run("history", "--algorithm", "none")
+    assert (ran.code, ran.out) == (2, "")

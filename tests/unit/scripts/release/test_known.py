@@ -8,7 +8,7 @@ from moto import mock_aws
 
 from phaseline.documents.document import Document, Entry, Mark
 from phaseline.errors import InputError
-from scripts.release.known import check_algorithms, check_version, versions
+from scripts.release.known import check_algorithm, check_version, versions
 from scripts.services import Services
 from tests.builders.environments import DEMO
 from tests.builders.releases import release
@@ -58,8 +58,8 @@ def with_planner(document: Document) -> Document:
 
 
 def test_algorithms_of_document_and_table_are_known(services: Services) -> None:
-    check_algorithms(services, "opt", ["route-planner"])
-    check_algorithms(services, "in", ["cleaner"])
+    check_algorithm(services, ["opt"], "route-planner")
+    check_algorithm(services, ["in", "out"], "cleaner")
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_unknown_algorithm_is_an_error_that_names_the_nearest(
     services: Services, type_: str, name: str, hint: str
 ) -> None:
     with pytest.raises(InputError) as raised:
-        check_algorithms(services, type_, [name])
+        check_algorithm(services, [type_], name)
     assert raised.value.remedy == hint
 
 

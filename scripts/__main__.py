@@ -16,7 +16,7 @@ from scripts.cli.nearest import aside
 COMMANDS = Path(__file__).with_name("commands")
 HEADINGS = {
     "Change versions": ("promote", "rollback", "hold", "resume", "clear"),
-    "Look at releases": ("status", "history", "diff", "watch", "open", "dora"),
+    "Look at releases": ("status", "history", "diff", "watch", "logs", "open", "dora"),
     "Steps of workflows": (
         "follow-pipeline",
         "github-release",

@@ -176,7 +176,7 @@ def as_data(error: PhaselineError) -> dict[str, Any]:
     """Return an error as --json prints it, in place of a result."""
     fields = {"kind": type(error).__name__, "exit_code": error.exit_code, "message": str(error)}
     parts = {"where": error.where, "found": error.found, "remedy": error.remedy}
-    return {"error": fields | parts}
+    return {"error": fields | parts | {"notes": getattr(error, "__notes__", [])}}
 
 
 def _is_json(arguments: list[str], environ: Mapping[str, str]) -> bool:

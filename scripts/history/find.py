@@ -10,7 +10,7 @@ from itertools import islice
 
 from phaseline.algorithms.names import NAME_PATTERN, TYPES
 from phaseline.errors import InputError
-from phaseline.pipeline.executions import RUNNING, SOURCES, Execution
+from phaseline.pipeline.executions import RUNNING, SOURCES, SUCCEEDED, Execution
 from phaseline.releases.release import Release
 from scripts.cli.nearest import nearest
 from scripts.cli.options import EXECUTION
@@ -67,8 +67,8 @@ def find_execution(services: Services, text: str | None) -> Execution:
     found = find(services, text)
     if isinstance(found, Execution):
         return found
-    if carrying := carrier(services, found):
-        return carrying
+    if execution := carrier(services, found):
+        return execution
     raise InputError(
         found.release_id,
         "no execution carries it",
@@ -98,17 +98,24 @@ def newest_release(services: Services, type_: str, name: str) -> Release:
 
 
 def carrier(services: Services, release: Release) -> Execution | None:
-    """Return the execution that carries a release: one in progress, or else the newest one."""
+    """Return the execution that carries a release: in progress, the one that brought it, or the
+    newest."""
+    found = carrying(services, release)
+    running = [one for one in found if one.status == RUNNING]
+    succeeded = [one for one in found if one.status == SUCCEEDED]
+    # Later ones carry the release as well, which visitors were served already then.
+    return next(iter([*running[-1:], *succeeded[-1:], *found]), None)
+
+
+def carrying(services: Services, release: Release) -> list[Execution]:
+    """Return the executions with the document of a release or a later one, newest first."""
     if release.revision is None:
-        return None
-    carrying = [
+        return []
+    return [
         one
         for one in services.executions.newest()
         if one.carries(SOURCES[release.type], release.document_version, release.revision)
     ]
-    running = [one for one in carrying if one.status == RUNNING]
-    # The first one that carries a release is that which visitors were served it by.
-    return running[-1] if running else next(iter(_by_success(carrying)), None)
 
 
 def unknown(services: Services, text: str) -> InputError:
@@ -128,12 +135,6 @@ def unknown(services: Services, text: str) -> InputError:
 
 def _several(text: str, ids: Iterable[str]) -> InputError:
     return InputError(text, f"several IDs are meant: {', '.join(ids)}", "Name one of them in full.")
-
-
-def _by_success(executions: list[Execution]) -> list[Execution]:
-    """Return executions, the first that succeeded before the others, which are newest first."""
-    succeeded = [one for one in executions if one.status == "Succeeded"]
-    return succeeded[-1:] or executions
 
 
 def _begun(services: Services, text: str) -> list[Execution]:

@@ -56,13 +56,14 @@ class Journal:
     did_work: bool = False
     differences: Differences | None = None
     error: PhaselineError | None = None
+    log: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self._started = self.clock()
 
     def fail(self, error: PhaselineError) -> None:
-        """Record that the release ended with an error."""
-        self.error = error
+        """Record that the release ended with an error, whose notes are lines of a build's log."""
+        self.error, self.log = error, tuple(getattr(error, "__notes__", ()))
         self.outcome = REFUSED if isinstance(error, RefusedError | InputError) else FAILED
 
     @property
@@ -160,6 +161,8 @@ class Journal:
             f"| {escape(step.step)} | {link(step.result, step.url)} | {duration(step.seconds)} |"
             for step in self.steps
         ]
+        if self.log:
+            lines += ["", "### Last lines of the build", "", *fenced("\n".join(self.log), "text")]
         if self.differences:
             lines += ["", "### Documents", "", *_bullets(self.differences.documents)]
             lines += ["", "### Website", "", *_bullets(self.differences.website)]

@@ -255,6 +255,10 @@ def test_failing_build_is_reported_once_and_run_again(
     assert ran.code == 4
     assert "Build / Build failed" in ran.err
     assert "Its log is https://" in ran.err
+    assert "    this build always fails\n" in ran.err
+    assert "\nthis build always fails\n" in ran.summary
+    logs = scripts.run("logs", ran.outputs["execution-id"][:8])
+    assert (logs.code, "  this build always fails\n" in logs.out) == (0, True)
     assert "::error title=Deployment error::" in ran.err
     assert ran.outputs["outcome"] == "failed"
     assert ran.outputs["execution-id"] == executions(system)[0]["pipelineExecutionId"]

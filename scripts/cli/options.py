@@ -166,9 +166,16 @@ def type_option(*, required: bool = False) -> Decorator:
     )
 
 
+hold_options: tuple[Decorator, ...] = (
+    click.option("--replace", is_flag=True, help="Replace the hold of another person."),
+    click.option("--force", is_flag=True, help="Hold an algorithm that is not known yet."),
+)
+"""The options of a hold that a person gives deliberately."""
+
+
 def request_options(*, required: bool) -> Decorator:
     """Return the options of a request: --action, its subject and its --reason."""
-    options = [
+    options: list[Decorator] = [
         click.option(
             "--action",
             type=click.Choice(ACTIONS),
@@ -206,6 +213,7 @@ def request_options(*, required: bool) -> Decorator:
             help="Recurring times at which the hold is in force, such as"
             " '0 18 * * 5 for 2d14h in Europe/Berlin'.",
         ),
+        *hold_options,
         click.option(
             "--reason", required=required, help="Reason in one sentence; the release records it."
         ),

@@ -78,7 +78,7 @@ def _subject_of(
             "Give --action and --reason for a request, or --type and --document-version."
         )
 
-    make = maker(services, requests_of(**options), dry_run=dry_run)
+    make = maker(services, requests_of(services, **options), dry_run=dry_run)
     scope = scope_of(type_, options["algorithms"])
     version = options["version"] or options["as_of"]
     return title_of(services.name, options["action"], scope, version), make

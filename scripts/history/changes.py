@@ -11,6 +11,8 @@ from phaseline.site.live import Live
 from scripts.cli.text import Line
 from scripts.history import release_text
 from scripts.history.live import document_of
+from scripts.history.release_text import Event
+from scripts.history.requests import quiet_requests
 from scripts.history.result import Result
 from scripts.services import Services
 
@@ -37,6 +39,8 @@ def changes(
             if algorithm in {None, release.algorithm}
         }
     ordered = release_text.in_order(releases.values())
+    requests = [*quiet_requests(services, types, algorithm, since, until)]
+    events = release_text.merged(ordered, requests)
     commits = [live.commit if live else None for live in (before, after)]
     value = {
         "since": since,
@@ -44,8 +48,9 @@ def changes(
         "commits": commits,
         "differences": list(map(asdict, differences)),
         "releases": list(map(asdict, ordered)),
+        "requests": list(map(asdict, requests)),
     }
-    return value, _change_lines(since, until, commits, differences, ordered)
+    return value, _change_lines(since, until, commits, differences, events)
 
 
 def _differences(
@@ -83,7 +88,7 @@ def _change_lines(
     until: str,
     commits: Sequence[str | None],
     differences: Sequence[Difference],
-    releases: Sequence[Release],
+    events: Sequence[Event],
 ) -> Iterator[Line]:
     yield f"from {since} to {until}, for visitors:"
     if commits[0] != commits[1]:
@@ -91,5 +96,5 @@ def _change_lines(
     elif not differences:
         yield "  nothing changed"
     yield from (f"  {difference}" for difference in differences)
-    yield "releases:" if releases else "no release"
-    yield from release_text.rows(releases, until)
+    yield "releases:" if events else "no release"
+    yield from release_text.rows(events, until)

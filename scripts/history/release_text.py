@@ -2,6 +2,7 @@
 
 import heapq
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from phaseline.releases.release import Release
 from phaseline.slack.rendering import TEST_FLOW
@@ -9,6 +10,30 @@ from scripts.cli.ages import age
 from scripts.cli.text import STRONG, Cell, Line, state, table
 
 HEADS = ("REQUESTED", "ALGORITHM", "CHANGE", "ACTION", "BY", "STATE", "ID", "REASON")
+
+
+@dataclass(frozen=True)
+class QuietRequest:
+    """A hold, a resumption or a clearing of a scope, such as opt/route-planner or opt."""
+
+    scope: str
+    action: str
+    who: str
+    reason: str
+    at: str
+
+
+Event = Release | QuietRequest
+
+
+def merged(releases: Iterable[Release], requests: Iterable[QuietRequest]) -> list[Event]:
+    """Return releases, which are in order, with requests between them by time, oldest first."""
+    in_time: list[Iterable[Event]] = [releases, sorted(requests, key=_time)]
+    return list(heapq.merge(*in_time, key=_time))
+
+
+def _time(event: Event) -> str:
+    return event.requested_at if isinstance(event, Release) else event.at
 
 
 def in_order(releases: Iterable[Release]) -> list[Release]:
@@ -42,20 +67,23 @@ def move(release: Release) -> str:
     return f"{release.type}/{release.algorithm} {change(release)}"
 
 
-def rows(releases: Iterable[Release], now: str) -> Iterator[Line]:
-    """Return a table of releases, with their ages at a time."""
-    shown: list[list[Cell | str]] = [
-        [
-            age(release.requested_at, now),
-            f"{release.type}/{release.algorithm}",
-            change(release),
-            release.action,
-            release.who or TEST_FLOW,
-            state(release.state),
-            digest(release.release_id),
-            release.reason,
-        ]
-        for release in releases
-    ]
+def rows(events: Iterable[Event], now: str) -> Iterator[Line]:
+    """Return a table of releases and of requests that released nothing, with their ages."""
+    shown = [_row(event, now) for event in events]
     if shown:
         yield from table([[Cell(head, STRONG) for head in HEADS], *shown])
+
+
+def _row(event: Event, now: str) -> list[Cell | str]:
+    if isinstance(event, Release):
+        return [
+            age(event.requested_at, now),
+            f"{event.type}/{event.algorithm}",
+            change(event),
+            event.action,
+            event.who or TEST_FLOW,
+            state(event.state),
+            digest(event.release_id),
+            event.reason,
+        ]
+    return [age(event.at, now), event.scope, "", event.action, event.who, "", "", event.reason]

@@ -57,7 +57,7 @@ def change(
     type_, algorithms = scope
     services = Services(environment)
     requests = requests_of(
-        type_=type_, action=action, algorithms=algorithms, version=version, **request
+        services, type_=type_, action=action, algorithms=algorithms, version=version, **request
     )
     for name in algorithms if action != "hold" else ():
         check_algorithm(services, [type_], name)

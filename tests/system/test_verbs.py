@@ -88,3 +88,23 @@ def test_hung_build_is_stopped_and_its_release_is_brought_by_another(
     asked(scripts, "promote", "opt/hung", "1.0.0")
     assert website.versions(system, "opt")["hung"] == "1.0.0"
     settle(system)
+
+
+def test_hold_is_safe(system: System, scripts: Scripts) -> None:
+    """One of an unknown algorithm is a typing error, and one of another person is talked about."""
+    bring(system, "safe", "1.0.0")
+    unknown = scripts.run("hold", "opt/saffe", *WHY)
+    assert (unknown.code, "Did you mean opt/safe?" in unknown.err) == (2, True)
+    asked(scripts, "hold", "opt/to-come", "--force")
+    asked(scripts, "hold", "opt/safe", "--until", "2999-01-01T00:00:00Z")
+    other = scripts.run("hold", "opt/safe", *WHY, run="2", GITHUB_ACTOR="ben")
+    assert other.code == 7
+    assert "ana holds it since" in other.err
+    assert "--replace" in other.err
+    replaced = scripts.run("hold", "opt/safe", "--replace", *WHY, run="3", GITHUB_ACTOR="ben")
+    assert replaced.code == 0, replaced.err
+    listed = scripts.run("history", "opt/safe", "--json").json["requests"]
+    assert [(one["action"], one["who"]) for one in listed] == [("hold", "ben"), ("hold", "ana")]
+    asked(scripts, "resume", "opt/to-come", "--dry-run")
+    for name in ("safe", "to-come"):
+        asked(scripts, "resume", f"opt/{name}", run=f"4-{name}")

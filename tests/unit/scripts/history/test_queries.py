@@ -10,7 +10,7 @@ from moto import mock_aws
 from phaseline.algorithms.names import TYPES
 from phaseline.documents.document import Document, Entry
 from phaseline.documents.merge import Merged
-from phaseline.releases.release import VERIFIED, Release
+from phaseline.releases.release import VERIFIED, Release, RequestRecord
 from phaseline.site.live import Live, LiveDocument
 from phaseline.slack import message_record
 from scripts.cli.text import render
@@ -223,6 +223,31 @@ def stored(services: Services, release: Release) -> Release:
     found = services.ledger.find(release.release_id)
     assert found
     return found
+
+
+def test_holds_stand_between_the_releases(services: Services) -> None:
+    """A hold of a whole type is about each of its algorithms; a promotion is in its release."""
+    activate(services, 100, {"a": "1.0.0"})
+    for second, action, names in (
+        (200, "hold", ("a",)),
+        (250, "hold", ("b",)),
+        (300, "resume", ()),
+        (350, "promote", ("a",)),
+    ):
+        request = RequestRecord(f"key{second}", action, names, "ana", "why", at(second))
+        services.ledger.record_request("opt", request, revision=1)
+    activate(services, 400, {"a": "2.0.0"})
+    value, lines = newest(services, TYPES, "a", 10)
+    assert [request["action"] for request in value["requests"]] == ["resume", "hold"]
+    text = [render(line) for line in lines][1:]
+    assert [("resume" in line, "hold" in line, "2.0.0" in line) for line in text[:3]] == [
+        (False, False, True),
+        (True, False, False),
+        (False, True, False),
+    ]
+    value, lines = changes(services, TYPES, "a", at(150), at(260))
+    assert [request["scope"] for request in value["requests"]] == ["opt/a"]
+    assert "hold" in [*map(render, lines)][-1]
 
 
 def run(pipeline: Pipeline, version: str) -> None:

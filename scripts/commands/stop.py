@@ -11,7 +11,7 @@ an execution that brings them.
 
 import click
 
-from phaseline.errors import RefusedError
+from phaseline.errors import InputError, RefusedError
 from phaseline.pipeline.executions import RUNNING
 from scripts.cli import invocation
 from scripts.cli.console import Console, json_option
@@ -36,7 +36,7 @@ def command(
     as_json: bool,
 ) -> None:
     services = Services(environment)
-    found = find_execution(services, execution)
+    found = find_execution(services, execution or only_running(services))
     if found.status != RUNNING:
         raise RefusedError(
             f"execution {found.id}",
@@ -53,3 +53,15 @@ def command(
         {"execution": found.id, "abandon": abandon, "dry_run": dry_run, "url": url},
         [f"execution {found.id} {would} {how}", url],
     )
+
+
+def only_running(services: Services) -> str | None:
+    """Return the ID of the only execution in progress, or None. Raises InputError for several."""
+    running = [one.id for one in services.executions.newest() if one.status == RUNNING]
+    if len(running) > 1:
+        raise InputError(
+            f"pipeline {services.environment.pipeline}",
+            f"several executions are in progress: {', '.join(running)}",
+            "Name one of them. The last is the oldest, and the furthest.",
+        )
+    return running[0] if running else None

@@ -89,15 +89,15 @@ def install(environment: Path, packages: Path, base: str = sys.executable) -> in
     return 0
 
 
-def add_program(environment: Path) -> int:
-    """Write the program `phaseline` of an environment, which runs the commands of this checkout.
+def add_program(environment: Path, root: Path = ROOT) -> int:
+    """Write the program `phaseline` of an environment, which runs the commands of a checkout.
 
     It begins like the scripts that pip writes: a shell runs the first lines, since the kernel takes
     no interpreter whose path is long or has blanks.
     """
     program = environment / "bin/phaseline"
-    python = shlex.quote(str(ROOT / environment / "bin/python"))
-    program.write_text(PROGRAM.format(python=python, root=str(ROOT)), "utf-8")
+    python = shlex.quote(str(root / environment / "bin/python"))
+    program.write_text(PROGRAM.format(python=python, root=str(root)), "utf-8")
     program.chmod(0o755)
     return 0
 

@@ -130,10 +130,7 @@ def main() -> None:
       7  refused
       130, 143  interrupted by SIGINT (such as Ctrl-C), by SIGTERM
 
-    \b
-    To complete commands with the TAB key, add to ~/.bashrc (other shells have zsh_source
-    and fish_source):
-      eval "$(_PHASELINE_COMPLETE=bash_source phaseline)"
+    `phaseline completion install` completes commands, algorithms and versions with the TAB key.
     """
 
 

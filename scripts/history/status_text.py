@@ -8,7 +8,7 @@ from scripts.cli.ages import age
 from scripts.cli.text import BAD, BUSY, STRONG, Cell, Line, state, table
 from scripts.history.release_text import digest
 
-Row = list[Cell | str]
+TableRow = list[Cell | str]
 
 
 def lines(status: Mapping[str, Any], now: str, *, urls: bool = False) -> Iterator[Line]:
@@ -30,7 +30,7 @@ def lines(status: Mapping[str, Any], now: str, *, urls: bool = False) -> Iterato
     yield from _section(heads, _executions(status, now, urls=urls))
 
 
-def _section(heads: Iterable[str], rows: Iterable[Row]) -> Iterator[Line]:
+def _section(heads: Iterable[str], rows: Iterable[TableRow]) -> Iterator[Line]:
     if rows := list(rows):
         yield ""
         yield from table([[Cell(head, STRONG) for head in heads], *rows])
@@ -42,7 +42,7 @@ def _served(status: Mapping[str, Any], type_: str) -> Mapping[str, Any]:
     return shown
 
 
-def _algorithms(status: Mapping[str, Any], now: str) -> Iterator[Row]:
+def _algorithms(status: Mapping[str, Any], now: str) -> Iterator[TableRow]:
     for type_, document in status["documents"].items():
         served = _served(status, type_)["versions"]
         if document["freeze"]:
@@ -60,7 +60,7 @@ def _algorithms(status: Mapping[str, Any], now: str) -> Iterator[Row]:
             ]
 
 
-def _bad(status: Mapping[str, Any], now: str) -> Iterator[Row]:
+def _bad(status: Mapping[str, Any], now: str) -> Iterator[TableRow]:
     for type_, document in status["documents"].items():
         for name, marks in sorted(document["bad"].items()):
             for version, mark in sorted(marks.items()):
@@ -68,7 +68,7 @@ def _bad(status: Mapping[str, Any], now: str) -> Iterator[Row]:
                 yield [subject, age(mark["since"], now), mark["who"], mark["reason"]]
 
 
-def _releases(status: Mapping[str, Any], now: str) -> Iterator[Row]:
+def _releases(status: Mapping[str, Any], now: str) -> Iterator[TableRow]:
     for change in status["waiting"]:
         verb = "promote" if change["action"] == "promote" else "withdraw"
         subject, words = f"{change['type']}/{change['algorithm']}", f"{verb} {change['version']}"
@@ -81,7 +81,7 @@ def _releases(status: Mapping[str, Any], now: str) -> Iterator[Row]:
         yield [subject, words, state(release["state"]), asked, id_]
 
 
-def _executions(status: Mapping[str, Any], now: str, *, urls: bool) -> Iterator[Row]:
+def _executions(status: Mapping[str, Any], now: str, *, urls: bool) -> Iterator[TableRow]:
     for one in status["executions"]:
         id_ = Cell(one["id"][:8], url=one["url"])
         started = age(one["started"], now)

@@ -5,7 +5,6 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,14 +13,13 @@ import urllib3
 
 from local.demo.demo import BROKEN_BUILD
 from local.demo.watch import Watch
-from local.system import ROOT, System, control, frontend, table, website
+from local.system import ROOT, System, control, table, website
 from phaseline.documents.store import Stored
 from tests.system.conftest import COMPLETE, executions, settle
-from tests.system.scripts import Scripts, bring, build_with
+from tests.system.scripts import WAITING_BUILD, Scripts, bring, build_with
+from tests.system.scripts import good_build as good_build  # a fixture
 from tests.system.scripts import scripts as scripts  # a fixture
 from tests.waiting import eventually
-
-WAITING_BUILD = "      - while [ -e {file} ]; do sleep 0.1; done\n"
 
 
 def told(system: System, execution: str) -> int:
@@ -234,15 +232,6 @@ def test_missing_environment_is_named(scripts: Scripts) -> None:
     assert done.returncode == 3
     assert "stack phaseline-other-registry" in done.stderr
     assert "phaseline deploy --environment other" in done.stderr
-
-
-@pytest.fixture
-def good_build(system: System) -> Iterator[str]:
-    """The frontend's buildspec, which is there again after the test."""
-    text = (ROOT / "examples/frontend/buildspec.yml").read_text()
-    yield text
-    if frontend.read(system, "buildspec.yml") != text:
-        build_with(system, text)
 
 
 def test_failing_build_is_reported_once_and_run_again(

@@ -5,12 +5,11 @@ from pathlib import Path
 
 from local.system import System, website
 from tests.system.conftest import executions, settle
-from tests.system.scripts import Ran, Scripts, bring, build_with
+from tests.system.scripts import WAITING_BUILD, Ran, Scripts, bring, build_with
+from tests.system.scripts import good_build as good_build  # a fixture
 from tests.system.scripts import scripts as scripts  # a fixture
-from tests.system.test_scripts import WAITING_BUILD, good_build
 from tests.waiting import eventually
 
-__all__ = ["good_build"]
 WHY = ("--reason", "asked for")
 
 

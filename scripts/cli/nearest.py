@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 SHOWN = 10
+ALIKE = 0.7
+"""How much of two names must be the same, from 0 to 1, so that one can be meant by the other."""
 
 
 def aside(word: str, names: Iterable[str]) -> str:
@@ -29,6 +31,6 @@ def nearest(word: str, names: Iterable[str]) -> str:
     ''
     """
     known = sorted(set(names))
-    if close := get_close_matches(word, known, n=3):
+    if close := get_close_matches(word, known, n=3, cutoff=ALIKE):
         return f"Did you mean {' or '.join(close)}?"
     return f"Known are {', '.join(known)}." if 0 < len(known) <= SHOWN else ""

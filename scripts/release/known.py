@@ -1,10 +1,11 @@
 """Checks that a person's algorithms and versions exist, and names those that were meant."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 from phaseline.algorithms.names import TYPES
 from phaseline.errors import InputError
-from scripts.cli.nearest import nearest
+from scripts.cli.nearest import ALIKE, nearest
 from scripts.services import Services
 
 
@@ -19,7 +20,7 @@ def check_algorithm(services: Services, types: Iterable[str], name: str) -> None
     raise InputError(
         given,
         f"{services.name} has no algorithm of this name and type",
-        nearest(given, _algorithms(services)) or "phaseline status lists the algorithms.",
+        _meant(services, types, name) or "phaseline status lists the algorithms.",
     )
 
 
@@ -51,9 +52,18 @@ def versions(services: Services, type_: str, name: str, action: str) -> set[str]
     return known
 
 
-def _algorithms(services: Services) -> set[str]:
-    return {
-        f"{type_}/{name}"
-        for type_ in TYPES
-        for name in services.documents.read(type_).document.names()
-    }
+def _meant(services: Services, types: Sequence[str], name: str) -> str:
+    """Return a sentence with the algorithms that are meant, of these types or else of others.
+
+    The types are no part of the comparison: they would make different names alike.
+    """
+    known = {type_: services.documents.read(type_).document.names() for type_ in TYPES}
+    for among in (types, TYPES):
+        paths = [
+            f"{type_}/{close}"
+            for type_ in among
+            for close in get_close_matches(name, known[type_], cutoff=ALIKE)
+        ]
+        if paths:
+            return f"Did you mean {' or '.join(paths)}?"
+    return nearest(name, [f"{type_}/{each}" for type_ in TYPES for each in known[type_]])

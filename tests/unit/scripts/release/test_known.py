@@ -54,7 +54,7 @@ def services() -> Iterator[Services]:
 
 def with_planner(document: Document) -> Document:
     mark = {"route-planner": {"0.9.0": Mark("slow", "ana", AT)}}
-    return document.revise(algorithms={"route-planner": ENTRY}, bad=mark)
+    return document.revise(algorithms={"route-planner": ENTRY, "swap": ENTRY}, bad=mark)
 
 
 def test_algorithms_of_document_and_table_are_known(services: Services) -> None:
@@ -67,7 +67,8 @@ def test_algorithms_of_document_and_table_are_known(services: Services) -> None:
     [
         ("opt", "route-planer", "Did you mean opt/route-planner?"),
         ("in", "route-planner", "Did you mean opt/route-planner?"),
-        ("opt", "x", "Known are opt/route-planner."),
+        ("opt", "x", "Known are opt/route-planner, opt/swap."),
+        ("opt", "swaps", "Did you mean opt/swap?"),
     ],
 )
 def test_unknown_algorithm_is_an_error_that_names_the_nearest(

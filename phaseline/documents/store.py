@@ -120,7 +120,7 @@ class Documents:
             raise RefusedError(
                 self._where(key),
                 f"it has no version {version_id}",
-                "Name the object version of a document: python -m scripts status lists the newest.",
+                "Name the object version of a document: phaseline status lists the newest.",
             ) from error
         data = response["Body"].read()
         document = parse(data, type_, f"{self._where(key)} version {version_id}")

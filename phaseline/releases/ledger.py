@@ -14,7 +14,8 @@ Table layout (infra/registry.yaml)::
     message#<type>#<revision>   slack                           a message (slack/message_record.py)
     any of these                slack#<action>                  a claim on an action
 
-Index `time` (type, at) contains only releases, by the time at which their document was stored.
+Index `time` (type, at) contains releases, by the time at which their document was stored. Requests
+are under a type of their own, `request#<type>`.
 Index `open` (open, sk) contains unfinished releases and the Slack messages that may still change.
 
 The ledger is a projection of the documents (documents/commit.py). Every write is conditional or
@@ -113,15 +114,33 @@ class Ledger:
     def record_request(self, type_: str, request: RequestRecord, *, revision: int) -> None:
         """Write a request that was carried out, once. `revision` is that of its document then."""
         fields = {**vars(request), "algorithms": list(request.algorithms), "revision": revision}
+        fields["type"] = _requests_of(type_)
         self._put({**_request_key(type_, request.key), **_serialized(fields)}, NEW)
 
     def request(self, type_: str, key: str) -> RequestRecord | None:
         """Return the request with this key if it was carried out, otherwise None."""
         item = plain(self._get(_request_key(type_, key)))
-        if not item:
-            return None
-        fields = {name: item[name] for name in RequestRecord.__dataclass_fields__}
-        return RequestRecord(**fields | {"algorithms": tuple(item["algorithms"])})
+        return _request(item) if item else None
+
+    def requests(self, type_: str, since: str = "", until: str = "~") -> Iterator[RequestRecord]:
+        """Return the requests of a type that were carried out, the newest first.
+
+        `since` and `until` (ISO 8601, UTC) are both included.
+        """
+        first, last = times.bounds(since, until)
+        items = self._query(
+            IndexName="time",
+            KeyConditionExpression="#type = :type AND #at BETWEEN :since AND :until",
+            ExpressionAttributeNames={"#type": "type", "#at": "at"},
+            ExpressionAttributeValues={
+                ":type": {"S": _requests_of(type_)},
+                ":since": {"S": first or "0"},
+                ":until": {"S": last},
+            },
+            ScanIndexForward=False,
+            PaginationConfig={"PageSize": NEWEST_PAGE},
+        )
+        return (_request(plain(item)) for item in items)
 
     def open_releases(self, type_: str) -> Iterator[Release]:
         """Return the releases of a type that are not verified yet, oldest first."""
@@ -333,6 +352,15 @@ class Ledger:
 
 def _serialized(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: serialize(value) for name, value in fields.items()}
+
+
+def _requests_of(type_: str) -> str:
+    return f"request#{type_}"
+
+
+def _request(item: Mapping[str, Any]) -> RequestRecord:
+    fields = {name: item[name] for name in RequestRecord.__dataclass_fields__}
+    return RequestRecord(**fields | {"algorithms": tuple(item["algorithms"])})
 
 
 def _request_key(type_: str, key: str) -> dict[str, Any]:

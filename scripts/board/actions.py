@@ -13,13 +13,12 @@ from phaseline.documents.store import Stored
 from phaseline.errors import RefusedError
 from phaseline.promotion.carry_out import Outcome, carry_out
 from phaseline.promotion.request import Request, check_request
+from scripts.release.known import check_algorithm
 from scripts.services import Services
 
 T = TypeVar("T")
 KEPT = 100
 """The newest previews and outcomes that are kept."""
-OPTIONS = {"version": "--version", "until": "--until", "reason": "--reason"}
-"""The fields of a form with the options of the command `release`."""
 
 
 @dataclass(frozen=True)
@@ -61,19 +60,15 @@ def command_of(environment: str, request: Request) -> str:
     """Return the command that does the same, for a shell.
 
     >>> at, id_ = "2026-11-25T10:00:00Z", "1"
-    >>> asked = Request("resume", "opt", ("route-planner",), "it's fine", "ana", at, id_)
+    >>> asked = Request("clear", "opt", ("a",), "it's fine", "ana", at, id_, version="2.0")
     >>> print(command_of("production", asked))
-    python -m scripts release --environment production --action resume --type opt \
---algorithm route-planner --reason 'it'"'"'s fine'
+    phaseline clear --environment production opt/a 2.0 --reason 'it'"'"'s fine'
     """
-    words = ["python", "-m", "scripts", "release", "--environment", environment]
-    words += ["--action", request.action, "--type", request.type]
-    for name in request.algorithms:
-        words += ["--algorithm", name]
-    for field, option in OPTIONS.items():
-        if value := getattr(request, field):
-            words += [option, value]
-    return shlex.join(words)
+    subject = "/".join((request.type, *request.algorithms))
+    words = ["phaseline", request.action, "--environment", environment, subject]
+    words += [request.version] if request.version else []
+    words += ["--until", request.until] if request.until else []
+    return shlex.join([*words, "--reason", request.reason])
 
 
 class Actions:
@@ -91,6 +86,8 @@ class Actions:
         Raises InputError or RefusedError, as `carry_out` does.
         """
         request = request_of(form, who=self._who, at=self._now(), id_=str(uuid.uuid4()))
+        for name in request.algorithms if request.action == "hold" else ():
+            check_algorithm(self._services, [request.type], name)
         outcome = carry_out(
             request, commits=self._services.commits, sources=self._services.sources, dry_run=True
         )

@@ -148,7 +148,7 @@ def frame(reader: Reader) -> dict[str, Any]:
         "took": seconds,
         "position": links.written,
         "console_url": reader.services.executions.url,
-        "command": f"python -m scripts drift --environment {name}",
+        "command": f"phaseline drift --environment {name}",
     }
 
 

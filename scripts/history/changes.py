@@ -8,8 +8,11 @@ from phaseline.documents import diff
 from phaseline.documents.diff import Difference
 from phaseline.releases.release import Release
 from phaseline.site.live import Live
+from scripts.cli.text import Line
 from scripts.history import release_text
 from scripts.history.live import document_of
+from scripts.history.release_text import Event
+from scripts.history.requests import quiet_requests
 from scripts.history.result import Result
 from scripts.services import Services
 
@@ -43,14 +46,16 @@ def changes(
 ) -> Result:
     """Return the changes that visitors saw between two times, as a result of the command."""
     seen = visible_changes(services, types, algorithm, since, until)
+    requests = [*quiet_requests(services, types, algorithm, since, until)]
     value = {
         "since": since,
         "until": until,
         "commits": list(seen.commits),
         "differences": list(map(asdict, seen.differences)),
         "releases": list(map(asdict, seen.releases)),
+        "requests": list(map(asdict, requests)),
     }
-    return value, _change_lines(seen)
+    return value, _change_lines(seen, release_text.merged(seen.releases, requests))
 
 
 def visible_changes(
@@ -108,7 +113,7 @@ def _revision(live: Live | None, type_: str) -> int:
     return live.documents[type_].revision if live and type_ in live.documents else -1
 
 
-def _change_lines(seen: VisibleChanges) -> Iterator[str]:
+def _change_lines(seen: VisibleChanges, events: Sequence[Event]) -> Iterator[Line]:
     yield f"from {seen.since} to {seen.until}, for visitors:"
     before, after = seen.commits
     if before != after:
@@ -116,5 +121,5 @@ def _change_lines(seen: VisibleChanges) -> Iterator[str]:
     elif not seen.differences:
         yield "  nothing changed"
     yield from (f"  {difference}" for difference in seen.differences)
-    yield "releases:" if seen.releases else "no release"
-    yield from (f"  {release_text.line(release)}" for release in seen.releases)
+    yield "releases:" if events else "no release"
+    yield from release_text.rows(events, seen.until)

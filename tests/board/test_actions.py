@@ -66,7 +66,7 @@ def test_preview_shows_the_exact_changes_and_the_command_and_writes_nothing(
     assert status == 200
     assert "opt/a: 2.0 -&gt; 1.0" in text
     assert re.search(r'class="minus">-\s+&#34;version&#34;: &#34;2.0&#34;', text)
-    assert "--action rollback --type opt --algorithm a --reason" in text
+    assert "phaseline rollback --environment production opt/a --reason" in text
     assert document(environment) == before
 
 

@@ -158,6 +158,21 @@ def test_request_is_known_once_it_is_recorded(ledger: Ledger) -> None:
     assert ledger.request("in", "key") is None
 
 
+def test_requests_are_listed_newest_first_and_are_no_releases(ledger: Ledger) -> None:
+    requests = [
+        RequestRecord(f"key{n}", "hold", ("a",), "ana", "slow", f"2026-11-24T20:00:0{n}Z")
+        for n in (1, 2, 3)
+    ]
+    for request in requests:
+        ledger.record_request("opt", request, revision=3)
+    ledger.record([numbered_release(1)], at=AT)
+    assert list(ledger.requests("opt")) == requests[::-1]
+    period = ("2026-11-24T20:00:02Z", "2026-11-24T20:00:02Z")
+    assert list(ledger.requests("opt", *period)) == [requests[1]]
+    assert list(ledger.requests("in")) == []
+    assert list(ledger.newest("opt")) == [numbered_release(1)]
+
+
 def test_releases_of_a_period_include_both_ends_oldest_first(ledger: Ledger) -> None:
     for n in (1, 2, 3, 4):
         ledger.record([numbered_release(n)], at=f"2026-11-24T20:00:0{n}.500000Z")

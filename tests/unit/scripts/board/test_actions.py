@@ -2,12 +2,13 @@
 
 import shlex
 
+import click
 import pytest
 
 from phaseline.errors import InputError
 from phaseline.promotion.request import Request
+from scripts.__main__ import main
 from scripts.board.actions import command_of, request_of
-from scripts.commands import release
 
 FORM = {"action": "promote", "type": "opt", "name": "a", "version": " 2.0 ", "reason": " it's ok "}
 NOW = "2026-11-25T10:00:00Z"
@@ -41,12 +42,12 @@ def test_malformed_form_is_an_input_error(changes: dict[str, str]) -> None:
 )  # fmt: skip
 def test_command_is_accepted_and_means_the_same(changes: dict[str, str]) -> None:
     request = asked(**changes)
-    words = shlex.split(command_of("production", request))
-    assert words[:4] == ["python", "-m", "scripts", "release"]
-    context = release.command.make_context("release", words[4:])
-    given = context.params
-    assert (given["environment"], given["type_"], given["action"]) == (
-        "production", request.type, request.action,
-    )  # fmt: skip
-    assert (given["algorithms"], given["reason"]) == (request.algorithms, request.reason)
-    assert (given["version"], given["until"]) == (request.version, request.until)
+    program, verb, *words = shlex.split(command_of("production", request))
+    assert (program, verb) == ("phaseline", request.action)
+    command = main.get_command(click.Context(main), verb)
+    assert command
+    given = command.make_context(verb, words).params
+    assert given["environment"] == "production"
+    assert (request.type, request.algorithms) in given.values()
+    assert request.reason == given["reason"]
+    assert (given.get("version"), given.get("until")) == (request.version, request.until)

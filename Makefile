@@ -28,10 +28,12 @@ setup: .venv/local .phaseline/emulator/ready
 
 .venv/local: requirements/local.txt
 	@$(ENVIRONMENTS) install .venv $<
+	@$(ENVIRONMENTS) program .venv
 	@touch $@
 
 .venv/dev: requirements/dev.txt
 	@$(ENVIRONMENTS) install .venv $<
+	@$(ENVIRONMENTS) program .venv
 	@touch $@ .venv/local
 
 .phaseline/emulator/ready: requirements/emulator.txt
@@ -117,5 +119,5 @@ bench: .venv/dev .phaseline/emulator/ready .phaseline/awscli/ready
 	$(RUN) -m benchmarks.drift $(BENCH)
 
 clean:
-	rm -rf .venv .phaseline build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .phaseline build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find * -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,17 +1,21 @@
 """Makes the virtual environments, from locked lists of packages, and locks the lists.
 
     python requirements/environments.py install .venv requirements/local.txt
+    python requirements/environments.py program .venv
     python requirements/environments.py versions requirements/dev.txt -m pytest tests/unit
     python requirements/environments.py lock
 
 `install` makes the environment with the Python that runs this, unless it is there, and adds the
-packages, each held against its hash. `versions` runs a command with each supported Python that the
-machine has, in an environment of its own. All use the `uv` on the PATH; where there is none, pip
-puts a locked one into .phaseline/uv. Standard library only: it runs before anything is installed.
+packages, each held against its hash. `program` adds the program `phaseline`, which runs the
+commands of this checkout in any folder. `versions` runs a command with each supported Python that
+the machine has, in an environment of its own. All use the `uv` on the PATH; where there is none,
+pip puts a locked one into .phaseline/uv. Standard library only: it runs before anything is
+installed.
 """
 
 import importlib.util
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -23,6 +27,18 @@ ROOT = Path(__file__).resolve().parents[1]
 LISTS = ROOT / "requirements"
 OWN_UV = ROOT / ".phaseline/uv"
 SUPPORTED = ("3.11", "3.12", "3.13", "3.14")
+PROGRAM = """\
+#!/bin/sh
+''':'
+exec {python} "$0" "$@"
+'''
+import sys
+
+sys.path[0] = {root!r}
+from scripts.__main__ import run
+
+run()
+"""
 # In this order: each list keeps to the versions of the ones before it.
 LOCKED = {
     "uv.in": "requirements/uv.txt",
@@ -41,6 +57,8 @@ def main(arguments: list[str]) -> int:
     match arguments:
         case ["install", environment, packages]:
             return install(Path(environment), Path(packages))
+        case ["program", environment]:
+            return add_program(Path(environment))
         case ["versions", packages, *command]:
             return versions(Path(packages), command)
         case ["lock"]:
@@ -69,6 +87,19 @@ def install(environment: Path, packages: Path, base: str = sys.executable) -> in
         print(f"error: {environment} is not complete; run it again.", file=sys.stderr)
         return error.returncode
     print(f"Installed into {environment} after {time.monotonic() - began:.1f} s.")
+    return 0
+
+
+def add_program(environment: Path, root: Path = ROOT) -> int:
+    """Write the program `phaseline` of an environment, which runs the commands of a checkout.
+
+    It begins like the scripts that pip writes: a shell runs the first lines, since the kernel takes
+    no interpreter whose path is long or has blanks.
+    """
+    program = environment / "bin/phaseline"
+    python = shlex.quote(str(root / environment / "bin/python"))
+    program.write_text(PROGRAM.format(python=python, root=str(root)), "utf-8")
+    program.chmod(0o755)
     return 0
 
 

@@ -1,1 +1,1 @@
-"""The commands of Phaseline: `python -m scripts` lists them."""
+"""The commands of Phaseline: `phaseline --help` lists them."""

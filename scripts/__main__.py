@@ -1,4 +1,4 @@
-"""`python -m scripts COMMAND`: each file in `commands/` is a command of the same name.
+"""`phaseline COMMAND`, or `python -m scripts COMMAND`: each file in `commands/` is a command.
 
 A command's module is imported only if the command runs, so that a command starts fast. The list
 of commands shows the first line of each file.
@@ -11,8 +11,25 @@ from pathlib import Path
 import click
 
 from scripts.cli import console
+from scripts.cli.nearest import aside
 
 COMMANDS = Path(__file__).with_name("commands")
+HEADINGS = {
+    "Change versions": ("promote", "rollback", "hold", "resume", "clear"),
+    "Look at releases": ("board", "status", "history", "diff", "watch", "logs", "open", "dora"),
+    "Steps of workflows": (
+        "follow-pipeline",
+        "github-release",
+        "invalidate-cache",
+        "package",
+        "release",
+        "start-pipeline",
+        "update-metadata",
+    ),
+}
+"""The headings in the list of commands, and their commands in the order of the list."""
+OTHERS = "Operate an environment"
+"""The heading of all other commands. It precedes the last one of HEADINGS."""
 
 
 class Commands(click.Group):
@@ -35,11 +52,35 @@ class Commands(click.Group):
                 option.envvar = _variable(option)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the arguments name, or name the one that was meant."""
+        names = self.list_commands(ctx)
+        if args and not args[0].startswith("-") and args[0] not in names:
+            ctx.fail(f"No such command '{args[0]}'{aside(args[0], names)}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write each command with the first line of its file, without an import."""
-        rows = [(name, _first_line(name)) for name in self.list_commands(ctx)]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
+        names = self.list_commands(ctx)
+        widest = max(map(len, names))
+        for heading, commands in headings(names).items():
+            rows = [(name.ljust(widest), _first_line(name)) for name in commands]
+            with formatter.section(heading):
+                formatter.write_dl(rows)
+
+
+def headings(names: list[str]) -> dict[str, list[str]]:
+    """Return the headings of the list of commands, with the commands of each."""
+    *first, last = HEADINGS
+    listed = {
+        heading: [name for name in HEADINGS[heading] if name in names] for heading in HEADINGS
+    }
+    known = {name for commands in HEADINGS.values() for name in commands}
+    others = [name for name in names if name not in known]
+    found = {**{one: listed[one] for one in first}, OTHERS: others, last: listed[last]}
+    return {heading: commands for heading, commands in found.items() if commands}
 
 
 def _variable(option: click.Option) -> str:
@@ -53,7 +94,23 @@ def _first_line(name: str) -> str:
     return (ast.get_docstring(tree) or "").partition("\n")[0]
 
 
+def _show_version(ctx: click.Context, _option: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        from scripts.cli.version import VERSION  # it reads the changelog
+
+        click.echo(f"phaseline {VERSION}")
+        ctx.exit()
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version.",
+)
 def main() -> None:
     """Releases algorithm versions to the website, and operates Phaseline's environments.
 
@@ -73,14 +130,14 @@ def main() -> None:
       7  refused
       130, 143  interrupted by SIGINT (such as Ctrl-C), by SIGTERM
 
-    \b
-    To complete commands with the TAB key, create an executable `phaseline` on PATH:
-      #!/bin/sh
-      PYTHONPATH=CHECKOUT exec CHECKOUT/.venv/bin/python -m scripts "$@"
-    and add to ~/.bashrc (other shells have zsh_source and fish_source):
-      eval "$(_PHASELINE_COMPLETE=bash_source phaseline)"
+    `phaseline completion install` completes commands, algorithms and versions with the TAB key.
     """
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """Run the program `phaseline`."""
     console.run(main)
+
+
+if __name__ == "__main__":
+    run()

@@ -14,6 +14,7 @@ from phaseline.deploy.environment import PREFIX, Environment
 from phaseline.documents.commit import Commits
 from phaseline.documents.store import Documents
 from phaseline.errors import ConfigurationError
+from phaseline.pipeline.build_log import BuildLogs
 from phaseline.pipeline.executions import Executions
 from phaseline.pipeline.recorder import Recorder
 from phaseline.promotion.eligibility import Sources
@@ -49,6 +50,10 @@ class Services:
     def codepipeline(self) -> "CodePipelineClient":
         codepipeline: CodePipelineClient = aws.client("codepipeline")
         return codepipeline
+
+    @cached_property
+    def build_logs(self) -> BuildLogs:
+        return BuildLogs(aws.client("codebuild"), aws.client("logs"))
 
     @cached_property
     def documents(self) -> Documents:

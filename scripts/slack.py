@@ -88,7 +88,12 @@ def _update_messages(
     """Update the messages about an execution, and return the errors."""
     environment = services.environment
     notifier = Notifier(
-        environment.name, environment.site_url, services.ledger, services.executions, messages
+        environment.name,
+        environment.site_url,
+        services.ledger,
+        services.executions,
+        services.build_logs,
+        messages,
     )
     return notifier.update(News(execution, invocation.now())).errors
 

@@ -30,6 +30,7 @@ gc.set_threshold(5_000, 10, 50)
 
 
 GROUPS = {
+    "tests/board/": "board",
     "tests/emulator/": "emulator",
     "tests/system/test_automatic.py": "automatic",
     "tests/system/test_demo.py": "demo",

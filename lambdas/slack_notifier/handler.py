@@ -23,6 +23,7 @@ from phaseline.aws.secret import Secret
 from phaseline.aws.wording import worded
 from phaseline.errors import InputError, PhaselineError, RemoteCallError
 from phaseline.pipeline import jobs
+from phaseline.pipeline.build_log import BuildLogs
 from phaseline.pipeline.executions import Executions
 from phaseline.pipeline.jobs import Done
 from phaseline.releases.ledger import Ledger
@@ -70,6 +71,9 @@ _CONFIG = config(attempts=4, connect=2, read=4)
 _CODEPIPELINE = boto3.client("codepipeline", config=_CONFIG)
 _EXECUTIONS = Executions(
     _CODEPIPELINE, os.environ["PIPELINE_NAME"], clock=time.monotonic, sleep=time.sleep
+)
+_BUILD_LOGS = BuildLogs(
+    boto3.client("codebuild", config=_CONFIG), boto3.client("logs", config=_CONFIG)
 )
 _LEDGER = Ledger(boto3.client("dynamodb", config=_CONFIG), os.environ["LEDGER_TABLE"])
 _TOKEN = Secret(
@@ -127,6 +131,7 @@ def _notifier(until: float) -> Notifier:
         site_url=_SETTINGS.site_url,
         ledger=_LEDGER,
         executions=_EXECUTIONS,
+        build_logs=_BUILD_LOGS,
         messages=Messages(_LEDGER.client, _LEDGER.table, channel, time.time, lease),
     )
 

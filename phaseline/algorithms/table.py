@@ -50,31 +50,43 @@ class AlgorithmsTable:
     def item(self, algorithm: str, version: str) -> Item | None:
         """Return the type and phase of a version in any phase, or None if it has no item."""
         for item in self._items(algorithm, version):
-            return Item(
-                type=attributes.string_or_none(item.get(self.schema.type_attribute)),
-                phase=attributes.text_or_none(item.get(self.schema.phase_attribute)),
-            )
+            return self._item(item)
         return None
 
-    def _items(self, algorithm: str, version: str) -> Iterator[Mapping[str, Any]]:
-        """Query the items of a version.
+    def versions(self, algorithm: str) -> dict[str, Item]:
+        """Return the type and phase of every version of an algorithm, in any phase."""
+        return {
+            version: self._item(item)
+            for item in self._items(algorithm)
+            if (version := attributes.string_or_none(item.get(self.schema.version_attribute)))
+        }
+
+    def _item(self, item: Mapping[str, Any]) -> Item:
+        return Item(
+            type=attributes.string_or_none(item.get(self.schema.type_attribute)),
+            phase=attributes.text_or_none(item.get(self.schema.phase_attribute)),
+        )
+
+    def _items(self, algorithm: str, version: str | None = None) -> Iterator[Mapping[str, Any]]:
+        """Query the items of an algorithm, or of one version.
 
         The algorithm is the partition key. The query has no sort key, because its name differs
         from table to table.
         """
+        names = {"#algorithm": self.schema.algorithm_attribute}
+        values: dict[str, Any] = {":algorithm": {"S": algorithm}}
+        only: dict[str, Any] = {}
+        if version is not None:
+            names["#version"] = self.schema.version_attribute
+            values[":version"] = {"S": version}
+            only = {"FilterExpression": "#version = :version"}
         pages = self.client.get_paginator("query").paginate(
             TableName=self.table,
             KeyConditionExpression="#algorithm = :algorithm",
-            FilterExpression="#version = :version",
-            ExpressionAttributeNames={
-                "#algorithm": self.schema.algorithm_attribute,
-                "#version": self.schema.version_attribute,
-            },
-            ExpressionAttributeValues={
-                ":algorithm": {"S": algorithm},
-                ":version": {"S": version},
-            },
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=values,
             ConsistentRead=True,
+            **only,
         )
         return (item for page in pages for item in page["Items"])
 

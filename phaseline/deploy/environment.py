@@ -1,6 +1,7 @@
 """A deployed environment, read from the outputs and parameters of its stacks."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,9 +12,26 @@ from phaseline.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.literals import StackStatusType
 
 STACKS = ("registry", "site", "listener", "publish", "slack", "pipeline")
 """The stacks whose outputs and parameters describe the environment."""
+OF_PIPELINE = re.compile(r"phaseline-([a-z][a-z0-9]{0,9})-pipeline")
+PRESENT: "Sequence[StackStatusType]" = (
+    "CREATE_COMPLETE",
+    "ROLLBACK_COMPLETE",
+    "UPDATE_IN_PROGRESS",
+    "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+    "UPDATE_COMPLETE",
+    "UPDATE_FAILED",
+    "UPDATE_ROLLBACK_IN_PROGRESS",
+    "UPDATE_ROLLBACK_FAILED",
+    "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
+    "UPDATE_ROLLBACK_COMPLETE",
+)
+"""The states of a stack that was created and not deleted.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
+"""
 PREFIX = "metadata/"
 """The prefix of the documents' keys. The EventBridge rules and the pipeline's sources name it."""
 
@@ -40,6 +58,21 @@ class Environment:
     slack_token_arn: str
     promotes_from: str | None
     soak_minutes: int
+
+
+def names(client: "CloudFormationClient") -> list[str]:
+    """Return the sorted names of the environments of the account and Region.
+
+    Each has a stack for its pipeline. One call lists up to 100 stacks, also deleted ones unless the
+    call names the states of others.
+    """
+    pages = client.get_paginator("list_stacks").paginate(StackStatusFilter=PRESENT)
+    found = (
+        OF_PIPELINE.fullmatch(stack["StackName"])
+        for page in pages
+        for stack in page["StackSummaries"]
+    )
+    return sorted(name[1] for name in found if name)
 
 
 def read(client: "CloudFormationClient", name: str) -> Environment:
@@ -96,7 +129,7 @@ class _Values:
 
 
 def _values(client: "CloudFormationClient", environment: str, short: str) -> _Values:
-    remedy = f"Run: python -m scripts deploy --environment {environment}"
+    remedy = f"Run: phaseline deploy --environment {environment}"
     stack = describe(client, environment, short)
     if stack is None:
         where = f"stack phaseline-{environment}-{short}"

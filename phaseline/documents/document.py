@@ -159,6 +159,11 @@ class Document:
     bad: Mapping[str, Mapping[str, Mark]] = field(default_factory=dict)
     write: Write | None = field(default=None, compare=False)
 
+    def names(self) -> set[str]:
+        """Return the names of all algorithms that the document knows."""
+        waiting = {change.algorithm for change in self.waiting()}
+        return {*self.algorithms, *self.withdrawn, *self.holds, *self.bad, *waiting}
+
     def entry(self, algorithm: str) -> Entry | None:
         """Return the active or withdrawn entry of the algorithm, or None."""
         return self.algorithms.get(algorithm) or self.withdrawn.get(algorithm)

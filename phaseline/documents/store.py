@@ -94,6 +94,18 @@ class Documents:
             ) from error
         return _stored(document, response, data, response.get("VersionId", "null"))
 
+    def reread(self, stored: Stored) -> Stored:
+        """Return the newest version, which is `stored` itself if its ETag is still the newest.
+
+        Raises DocumentError as `read` does.
+        """
+        type_ = stored.document.type
+        try:
+            head = self.s3.head_object(Bucket=self.bucket, Key=self._key(type_))
+        except ClientError:
+            return self.read(type_)  # which tells a missing document from another error
+        return stored if head["ETag"] == stored.etag else self.read(type_)
+
     def read_version(self, type_: str, version_id: str) -> Stored:
         """Return one version of a document.
 
@@ -108,7 +120,7 @@ class Documents:
             raise RefusedError(
                 self._where(key),
                 f"it has no version {version_id}",
-                "Name the object version of a document: python -m scripts status lists the newest.",
+                "Name the object version of a document: phaseline status lists the newest.",
             ) from error
         data = response["Body"].read()
         document = parse(data, type_, f"{self._where(key)} version {version_id}")

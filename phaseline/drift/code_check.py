@@ -60,7 +60,7 @@ def redeploy(
         raise ConfigurationError(
             f"function {function}",
             f"the stack phaseline-{environment}-{short} does not declare it",
-            f"Deploy: python -m scripts deploy --environment {environment}",
+            f"Deploy: phaseline deploy --environment {environment}",
         )
     if stack.changing:
         raise RefusedError(

@@ -116,7 +116,7 @@ class Deployed:
     @property
     def remedy(self) -> str:
         """The remedy for a stack that differs from the checkout."""
-        return f"Deploy this checkout: python -m scripts deploy --environment {self.environment}"
+        return f"Deploy this checkout: phaseline deploy --environment {self.environment}"
 
 
 def file_of(short: str) -> str:

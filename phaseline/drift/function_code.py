@@ -72,7 +72,7 @@ class DeclaredFunction:
             raise ConfigurationError(
                 f"function {self.name}",
                 f"its stack takes its code from {self.key}, which contains no digest",
-                "Deploy: python -m scripts deploy.",
+                "Deploy: phaseline deploy.",
             )
         return parsed
 
@@ -136,7 +136,7 @@ class Redeployment:
             raise RemoteCallError(
                 f"function {declared.name}",
                 f"Lambda can't use {declared.key}: {updated.get('LastUpdateStatusReason')}",
-                "Deploy: python -m scripts deploy.",
+                "Deploy: phaseline deploy.",
             )
         if updated["CodeSha256"] != declared.code.code_sha256:
             raise RefusedError(
@@ -167,7 +167,7 @@ class Redeployment:
     def _verified(self, declared: DeclaredFunction) -> "_Version":
         """Check the digest of the package; return the version of its S3 object as an argument."""
         where = f"s3://{declared.bucket}/{declared.key}"
-        remedy = "Deploy: python -m scripts deploy, which uploads the package again."
+        remedy = "Deploy: phaseline deploy, which uploads the package again."
         try:
             answer = self.s3.get_object(Bucket=declared.bucket, Key=declared.key)
         except self.s3.exceptions.NoSuchKey as error:

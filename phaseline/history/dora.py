@@ -54,10 +54,48 @@ class DeliveryMetrics:
 
 @dataclass(frozen=True)
 class PromotionResult:
-    """The result of a promotion: the times (ISO 8601, UTC) at which it failed and was restored."""
+    """The result of a promotion: the times (ISO 8601, UTC) at which it failed and was restored.
 
+    `release` is the promotion.
+    """
+
+    release: Release
     failed: str | None = None
     restored: str | None = None
+
+    @property
+    def restore_time(self) -> float | None:
+        """The seconds from the failure until it was restored, or None."""
+        return seconds(self.failed, self.restored) if self.failed and self.restored else None
+
+
+def lead_times_of(releases: Iterable[Release]) -> list[tuple[Release, float]]:
+    """Return the verified promotions among `releases` with their lead times in seconds."""
+    return [
+        (release, seconds(release.requested_at, release.steps[VERIFIED].at))
+        for release in releases
+        if release.action == "promote" and release.state == VERIFIED
+    ]
+
+
+def percentile(times: Sequence[float], share: float) -> float | None:
+    """Return the nearest rank, which is a measured time unlike an interpolated percentile.
+
+    `share` is between 0 and 1. Returns None without times.
+
+    >>> percentile([10, 40, 20, 30], 0.5)
+    20
+    """
+    return sorted(times)[math.ceil(share * len(times)) - 1] if times else None
+
+
+def promotion_results(
+    releases: Iterable[Release], executions: Iterable[RecordedExecution]
+) -> list[PromotionResult]:
+    """Return the known results of the promotions among `releases`; both are in any order."""
+    in_order = sorted(releases, key=lambda release: release.revision or 0)
+    by_start = sorted(executions, key=lambda execution: execution.started)
+    return list(_results(in_order, by_start))
 
 
 def delivery_metrics(
@@ -73,28 +111,17 @@ def delivery_metrics(
     executions since its beginning, both in any order. `deployments` is the number of publications
     that became live in the period.
     """
-    in_order = sorted(releases, key=lambda release: release.revision or 0)
-    lead_times = [
-        seconds(release.requested_at, release.steps[VERIFIED].at)
-        for release in in_order
-        if release.action == "promote" and release.state == VERIFIED
-    ]
-    by_start = sorted(executions, key=lambda execution: execution.started)
-    results = list(_results(in_order, by_start))
+    releases = tuple(releases)
+    lead_times = [took for _, took in lead_times_of(releases)]
+    results = promotion_results(releases, executions)
     failed = [result for result in results if result.failed]
-    restore_times = [
-        seconds(result.failed, result.restored)
-        for result in failed
-        if result.failed and result.restored
-    ]
-    # The nearest rank is a measured time, unlike an interpolated percentile.
-    rank = math.ceil(0.9 * len(lead_times)) - 1
+    restore_times = [result.restore_time for result in failed if result.restore_time is not None]
     return DeliveryMetrics(
         days=days,
         deployments=deployments,
         deployments_per_day=deployments / days,
         lead_time_median=statistics.median(lead_times) if lead_times else None,
-        lead_time_p90=sorted(lead_times)[rank] if lead_times else None,
+        lead_time_p90=percentile(lead_times, 0.9),
         promotions=len(results),
         failed=len(failed),
         change_failure_rate=len(failed) / len(results) if results else None,
@@ -149,13 +176,13 @@ def _result(
     )
     if failure:
         restored = _first_verified([release, *following], failure.updated)
-        return PromotionResult(failure.updated, restored)
+        return PromotionResult(release, failure.updated, restored)
     live = ended(release) if release.state == VERIFIED else None
     # A release that waited behind a hold has no document and did not replace this one.
     successor = next((later for later in following if DOCUMENT in later.steps), None)
     if live and successor and _rolls_back(successor, release):
-        return PromotionResult(live, _first_verified(following, live))
-    return PromotionResult() if ended(release) or (first and first.has_ended) else None
+        return PromotionResult(release, live, _first_verified(following, live))
+    return PromotionResult(release) if ended(release) or (first and first.has_ended) else None
 
 
 def _rolls_back(later: Release, release: Release) -> bool:

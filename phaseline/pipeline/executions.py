@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from phaseline.documents.revision import in_summary
-from phaseline.errors import RemoteCallError
+from phaseline.errors import RefusedError, RemoteCallError
 
 if TYPE_CHECKING:
     from mypy_boto3_codepipeline import CodePipelineClient
@@ -33,6 +33,16 @@ SUPERSEDED = "Superseded"
 """The status of an execution that waited for a stage, and that a newer execution overtook."""
 ENDED = {SUCCEEDED, SUPERSEDED, "Failed", "Stopped", "Cancelled"}
 BUSY = ("ConflictException", "ConcurrentPipelineExecutionsLimitExceededException")
+
+STOPPED = {
+    "DuplicatedStopRequestException": "it stops already",
+    "PipelineExecutionNotStoppableException": "it has ended",
+}
+"""Why CodePipeline refuses to stop an execution.
+https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_StopPipelineExecution.html
+"""
+STOP_REASON_LIMIT = 200
+"""Characters of the reason of a stop, which CodePipeline limits."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +129,28 @@ class Executions:
                 "Run this again in some minutes. That is safe.",
             ) from error
         return answer["pipelineExecutionId"]
+
+    def stop(self, execution: str, *, abandon: bool, reason: str) -> None:
+        """Stop an execution: at once, if it is to `abandon` actions that run, else after them.
+
+        Raises RefusedError if it has ended or is about to stop in this way.
+        """
+        try:
+            self.client.stop_pipeline_execution(
+                pipelineName=self.pipeline,
+                pipelineExecutionId=execution,
+                abandon=abandon,
+                reason=reason[:STOP_REASON_LIMIT],
+            )
+        except self.client.exceptions.ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code not in STOPPED:
+                raise
+            raise RefusedError(
+                f"pipeline {self.pipeline}, execution {execution}",
+                f"it can't be stopped: {STOPPED[code]}",
+                "Nothing was changed. phaseline status shows its state.",
+            ) from error
 
     def url(self, execution: str) -> str:
         """Return the address of an execution's page in the console."""

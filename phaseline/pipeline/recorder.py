@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 FRONTEND = "Frontend"
 """The source action of the frontend's repository."""
+NEWEST_PAGE = 25
+"""The page size of a query whose callers need the newest executions, which have about 4 KB each."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,11 @@ class RecordedExecution:
     commit: str | None
     documents: Mapping[str, Carried]
     actions: tuple[Action, ...]
+
+    @property
+    def key(self) -> str:
+        """The sort key in the ledger's table, which orders executions by their start."""
+        return f"{self.started}#{self.id}"
 
     @property
     def has_ended(self) -> bool:
@@ -125,7 +132,7 @@ class Recorder:
                 TableName=self.table,
                 Item={
                     "pk": {"S": "executions"},
-                    "sk": {"S": f"{execution.started}#{execution.id}"},
+                    "sk": {"S": execution.key},
                     **{name: serialize(value) for name, value in item.items() if value is not None},
                 },
                 # If no action changed since, only the end of the execution is newer.
@@ -141,6 +148,19 @@ class Recorder:
             )
         except ClientError as error:
             unless_condition_failed(error)
+
+    def newest(self, *, before: str | None = None) -> Iterator[RecordedExecution]:
+        """Return the stored executions, newest first; only those whose `key` is before `before`."""
+        last = {":before": {"S": before}} if before else {}
+        pages = self.dynamodb.get_paginator("query").paginate(
+            TableName=self.table,
+            KeyConditionExpression="pk = :pk AND sk < :before" if before else "pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": "executions"}, **last},
+            ScanIndexForward=False,
+            ConsistentRead=True,
+            PaginationConfig={"PageSize": NEWEST_PAGE},
+        )
+        return (_execution(plain(item)) for page in pages for item in page["Items"])
 
     def between(self, since: str, until: str) -> Iterator[RecordedExecution]:
         """Return the stored executions that started from `since` to `until`, oldest first."""

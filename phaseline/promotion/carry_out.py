@@ -13,6 +13,7 @@ from phaseline.promotion.eligibility import (
     Sources,
     eligible_entries,
     refuse_ineligible,
+    refuse_to_replace,
     refuse_withdrawn,
     release_id_of,
 )
@@ -69,7 +70,7 @@ def carry_out(
     Raises InputError if the request is malformed. Raises RefusedError in these cases:
 
     - The version is unknown, of another type, never verified, withdrawn or marked bad.
-    - The algorithm is on hold.
+    - The algorithm is on hold, or another person holds it in a different way.
     - Somebody else changed the algorithm at the same time.
     - The request was carried out before, and another change has followed.
 
@@ -135,6 +136,7 @@ class _Run:
     def _merged(self, document: Document) -> Merged:
         request = self._request
         refuse_ineligible(request, self._seen, document, self._targets)
+        refuse_to_replace(request, document)
         refuse_withdrawn(request, self._checked, document, self._targets, self._sources)
         self._checked = document
         changes = changes_to_resume(request, document)

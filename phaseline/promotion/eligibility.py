@@ -128,7 +128,7 @@ def _entries_of(
         raise RefusedError(
             f"document '{request.type}'",
             f"no publication is known to have been live at {time}",
-            "List the publications: python -m scripts history --at TIME.",
+            "List the publications: phaseline history --at TIME.",
         )
     then = documents.read_version(request.type, live_document.version_id).document
     all_names = then.algorithms.keys() | document.algorithms.keys() | document.withdrawn.keys()
@@ -221,6 +221,27 @@ def refuse_ineligible(
             )
         if target:
             _refuse_bad(request, name, str(target.version), document)
+
+
+def refuse_to_replace(request: Request, document: Document) -> None:
+    """Raise RefusedError if a hold would take the place of a different one of another person."""
+    if request.action != "hold" or request.replace:
+        return
+    wanted, at = (in_utc(request.until), request.window), datetime.fromisoformat(request.at)
+    holds = {request.type: document.freeze}
+    if request.algorithms:
+        holds = {f"{request.type}/{name}": document.holds.get(name) for name in request.algorithms}
+    for subject, hold in holds.items():
+        if hold is None or hold.ended(at) or hold.who == request.who:
+            continue
+        if (hold.until, hold.window) != wanted:
+            end = f"until {hold.until}" if hold.until else "until somebody resumes it"
+            window = f", at {hold.window}" if hold.window else ""
+            raise RefusedError(
+                subject,
+                f"{hold.who} holds it since {hold.since} {end}{window}: {hold.reason}",
+                "Talk to each other. To replace this hold, repeat the request with --replace.",
+            )
 
 
 def refuse_withdrawn(

@@ -34,8 +34,9 @@ class Request:
     `as_of` a time. `version` is the version to promote, to clear or to roll back to; a rollback
     without `version` returns to the last verified version. A rollback `as_of` a time returns to the
     versions that were live at that time (ISO 8601), and one to a `publication` to those of the
-    publication with this number. `until` and `window` limit a hold. `run_url` is
-    the URL of the workflow run that carries the request.
+    publication with this number. `until` and `window` limit a hold, which may take the
+    place of another person's only to `replace` it. `run_url` is the URL of the workflow run that
+    carries the request.
     """
 
     action: str
@@ -51,6 +52,7 @@ class Request:
     until: str | None = None
     window: str | None = None
     run_url: str | None = None
+    replace: bool = False
 
     @property
     def subject(self) -> str:

@@ -46,7 +46,7 @@ class Upstream:
             raise RefusedError(
                 where,
                 f"it is not known as verified in {self.name}, or was withdrawn or marked bad there",
-                f"Release it in {self.name} first: python -m scripts history"
+                f"Release it in {self.name} first: phaseline history"
                 f" --environment {self.name} --type {type_} --algorithm {algorithm}.",
             )
         release, duration = longest

@@ -14,7 +14,8 @@ Table layout (infra/registry.yaml)::
     message#<type>#<revision>   slack                           a message (slack/message_record.py)
     any of these                slack#<action>                  a claim on an action
 
-Index `time` (type, at) contains only releases, by the time at which their document was stored.
+Index `time` (type, at) contains releases, by the time at which their document was stored. Requests
+are under a type of their own, `request#<type>`.
 Index `open` (open, sk) contains unfinished releases and the Slack messages that may still change.
 
 The ledger is a projection of the documents (documents/commit.py). Every write is conditional or
@@ -25,6 +26,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
@@ -35,6 +37,7 @@ from phaseline.releases.release import (
     DOCUMENT,
     OPEN,
     WITHDRAWN,
+    Position,
     Release,
     RequestRecord,
     Step,
@@ -111,15 +114,33 @@ class Ledger:
     def record_request(self, type_: str, request: RequestRecord, *, revision: int) -> None:
         """Write a request that was carried out, once. `revision` is that of its document then."""
         fields = {**vars(request), "algorithms": list(request.algorithms), "revision": revision}
+        fields["type"] = _requests_of(type_)
         self._put({**_request_key(type_, request.key), **_serialized(fields)}, NEW)
 
     def request(self, type_: str, key: str) -> RequestRecord | None:
         """Return the request with this key if it was carried out, otherwise None."""
         item = plain(self._get(_request_key(type_, key)))
-        if not item:
-            return None
-        fields = {name: item[name] for name in RequestRecord.__dataclass_fields__}
-        return RequestRecord(**fields | {"algorithms": tuple(item["algorithms"])})
+        return _request(item) if item else None
+
+    def requests(self, type_: str, since: str = "", until: str = "~") -> Iterator[RequestRecord]:
+        """Return the requests of a type that were carried out, the newest first.
+
+        `since` and `until` (ISO 8601, UTC) are both included.
+        """
+        first, last = times.bounds(since, until)
+        items = self._query(
+            IndexName="time",
+            KeyConditionExpression="#type = :type AND #at BETWEEN :since AND :until",
+            ExpressionAttributeNames={"#type": "type", "#at": "at"},
+            ExpressionAttributeValues={
+                ":type": {"S": _requests_of(type_)},
+                ":since": {"S": first or "0"},
+                ":until": {"S": last},
+            },
+            ScanIndexForward=False,
+            PaginationConfig={"PageSize": NEWEST_PAGE},
+        )
+        return (_request(plain(item)) for item in items)
 
     def open_releases(self, type_: str) -> Iterator[Release]:
         """Return the releases of a type that are not verified yet, oldest first."""
@@ -131,28 +152,41 @@ class Ledger:
         )
         return map(_release, items)
 
-    def releases(self, type_: str, algorithm: str) -> Iterator[Release]:
-        """Return the releases of an algorithm, newest first.
+    def releases(
+        self, type_: str, algorithm: str, *, after: Position | None = None
+    ) -> Iterator[Release]:
+        """Return the releases of an algorithm, newest first; only those that follow `after`.
 
         A release whose version was withdrawn later has the step WITHDRAWN.
         """
-        items = self._query(
-            KeyConditionExpression="pk = :pk AND sk > :before",
-            ExpressionAttributeValues={
-                ":pk": {"S": f"algorithm#{type_}#{algorithm}"},
-                ":before": {"S": "release#"},
-            },
-            ScanIndexForward=False,
-            ConsistentRead=True,
-            PaginationConfig={"PageSize": NEWEST_PAGE},
-        )
+        items = self._of_algorithm(type_, algorithm, "release#")
+        if after:  # the withdrawn versions precede the releases
+            withdrawals = self._of_algorithm(type_, algorithm, "withdrawn#")
+            older = self._of_algorithm(type_, algorithm, "release#", ExclusiveStartKey=after.key)
+            items = chain(withdrawals, older)
         withdrawn: dict[str, tuple[int, Step]] = {}
         for item in items:
-            if item["sk"]["S"].startswith("withdrawn#"):  # they precede the releases
+            if item["sk"]["S"].startswith("withdrawn#"):
                 mark = plain(item)
                 withdrawn[mark["version"]] = int(mark["revision"]), Step(mark["at"])
             elif item["sk"]["S"].startswith("release#"):
                 yield _with_withdrawal(_release(item), withdrawn)
+
+    def _of_algorithm(
+        self, type_: str, algorithm: str, since: str, **more: Any
+    ) -> Iterator[dict[str, Any]]:
+        """Return the items of an algorithm whose sort keys follow `since`, in reverse order."""
+        return self._query(
+            KeyConditionExpression="pk = :pk AND sk > :since",
+            ExpressionAttributeValues={
+                ":pk": {"S": f"algorithm#{type_}#{algorithm}"},
+                ":since": {"S": since},
+            },
+            ScanIndexForward=False,
+            ConsistentRead=True,
+            PaginationConfig={"PageSize": NEWEST_PAGE},
+            **more,
+        )
 
     def read(self, keys: Iterable[Mapping[str, Any]]) -> list[Release]:
         """Read the releases with these primary keys (`Release.key`), in the order of the keys.
@@ -185,8 +219,13 @@ class Ledger:
         )
         return map(_release, items)
 
-    def newest(self, type_: str) -> Iterator[Release]:
-        """Return the releases of a type, those of the newest documents first."""
+    def newest(self, type_: str, *, after: Position | None = None) -> Iterator[Release]:
+        """Return the releases of a type, those of the newest documents first.
+
+        Returns only those that follow the position `after`.
+        """
+        index = {"type": {"S": type_}, "at": {"S": after.at}} if after else {}
+        start = {"ExclusiveStartKey": after.key | index} if after else {}
         items = self._query(
             IndexName="time",
             KeyConditionExpression="#type = :type",
@@ -194,6 +233,7 @@ class Ledger:
             ExpressionAttributeValues={":type": {"S": type_}},
             ScanIndexForward=False,
             PaginationConfig={"PageSize": NEWEST_PAGE},
+            **start,
         )
         return map(_release, items)
 
@@ -312,6 +352,15 @@ class Ledger:
 
 def _serialized(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: serialize(value) for name, value in fields.items()}
+
+
+def _requests_of(type_: str) -> str:
+    return f"request#{type_}"
+
+
+def _request(item: Mapping[str, Any]) -> RequestRecord:
+    fields = {name: item[name] for name in RequestRecord.__dataclass_fields__}
+    return RequestRecord(**fields | {"algorithms": tuple(item["algorithms"])})
 
 
 def _request_key(type_: str, key: str) -> dict[str, Any]:

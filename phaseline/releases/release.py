@@ -78,6 +78,55 @@ class Release:
             "sk": {"S": f"release#{self.revision:012}#{self.release_id}"},
         }
 
+    @property
+    def recorded_at(self) -> str:
+        """The time at which the document was stored that carries the release, or superseded it.
+
+        It is the time by which the ledger's index sorts releases, since the first stamp of a step
+        stays. Raises KeyError for a release that was not recorded.
+        """
+        first = DOCUMENT if DOCUMENT in self.steps else self.state
+        return self.steps[first].at
+
+
+@dataclass(frozen=True)
+class Position:
+    """The position of a release in the lists of the ledger, from which a list can go on.
+
+    `at` is the release's `recorded_at`; the other fields are those of the release.
+    """
+
+    type: str
+    algorithm: str
+    revision: int
+    release_id: str
+    at: str
+
+    @classmethod
+    def of(cls, release: Release) -> "Position":
+        """Return the position of a release that the ledger holds."""
+        if release.revision is None:
+            raise ValueError(f"release {release.release_id} has no revision")
+        return cls(
+            release.type,
+            release.algorithm,
+            release.revision,
+            release.release_id,
+            release.recorded_at,
+        )
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """The primary key of the release in the ledger table, as DynamoDB attribute values."""
+        return _key(self.type, self.algorithm, self.revision, self.release_id)
+
+
+def _key(type_: str, algorithm: str, revision: int, release_id: str) -> dict[str, Any]:
+    return {
+        "pk": {"S": f"algorithm#{type_}#{algorithm}"},
+        "sk": {"S": f"release#{revision:012}#{release_id}"},
+    }
+
 
 @dataclass(frozen=True)
 class RequestRecord:

@@ -72,7 +72,7 @@ def look(
         raise DeploymentError(
             f"pipeline {name}, execution {execution}",
             "it has published nothing that could be invalidated",
-            f"Follow it first: python -m scripts follow-pipeline --execution {execution}",
+            f"Follow it first: phaseline follow-pipeline --execution {execution}",
         )
     done = publication.parse(jobs.read(s3, artifact) or b"", artifact.where)
     paths = cdn.paths(done.changed)

@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from phaseline.algorithms.names import TYPES
 from phaseline.pipeline import actions
 from phaseline.pipeline.actions import Action
+from phaseline.pipeline.build_log import BuildLogs
 from phaseline.pipeline.executions import RUNNING, SUCCEEDED, SUPERSEDED, Execution, Executions
 from phaseline.releases.ledger import Ledger, each
 from phaseline.releases.release import OPEN, VERIFIED, Release
@@ -61,7 +62,9 @@ class PipelineState:
     """
 
     executions: Executions
+    build_logs: BuildLogs
     news: News
+    _causes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _details: dict[str, list["ActionExecutionDetailTypeDef"]] = field(default_factory=dict)
 
     @cached_property
@@ -98,6 +101,18 @@ class PipelineState:
             if detail["stageName"] == "Publish"
         ]
         return PUBLISHED in (outcomes or [PUBLISHED])
+
+    def cause(self, failed: Action) -> tuple[str, ...]:
+        """Return the last lines of a failed build, or none if its log can't be read."""
+        name = f"{failed.action} {failed.started}"
+        if name not in self._causes:
+            try:
+                self._causes[name] = self.build_logs.cause(failed)
+            except (BotoCoreError, ClientError) as error:
+                fields = {"action": failed.action, "error": type(error).__name__}
+                _LOG.warning("The log of a build is unknown", extra=fields)
+                self._causes[name] = ()
+        return self._causes[name]
 
     def _read(self, execution: Execution) -> list["ActionExecutionDetailTypeDef"]:
         if execution.id not in self._details:
@@ -153,6 +168,7 @@ class Notifier:
     site_url: str
     ledger: Ledger
     executions: Executions
+    build_logs: BuildLogs
     messages: Messages
 
     def update(self, news: News) -> Updated:
@@ -161,7 +177,7 @@ class Notifier:
         An error of one message does not stop the update of the others.
         """
         ledger = self._read_ledger(news)
-        pipeline = PipelineState(self.executions, news)
+        pipeline = PipelineState(self.executions, self.build_logs, news)
         edited, errors, is_behind = 0, [], False
         for name in self._in_turn(ledger):
             if edited == MESSAGES_LIMIT:
@@ -197,7 +213,8 @@ class Notifier:
 
         def look_again() -> View:
             batch = self._batch(self.messages.read(name), ledger.open_releases)
-            return self._view(name, batch, PipelineState(self.executions, pipeline.news))
+            state = PipelineState(self.executions, self.build_logs, pipeline.news)
+            return self._view(name, batch, state)
 
         return self.messages.show(record, self._view(name, batch, pipeline), look_again)
 
@@ -319,7 +336,7 @@ class Notifier:
         finished = has_ended and not (batch and batch.is_open)
         return View(
             message=rendering.progress(place, standing),
-            replies=_replies(place, standing, ran, finished=finished),
+            replies=_replies(place, standing, ran, pipeline, finished=finished),
             finished=finished,
             keys=[release.key for release in standing.releases],
             count=standing.count,
@@ -332,7 +349,12 @@ def _is_before(release: Release, other: Release) -> bool:
 
 
 def _replies(
-    place: Place, standing: Standing, ran: Iterable[Action], *, finished: bool
+    place: Place,
+    standing: Standing,
+    ran: Iterable[Action],
+    pipeline: PipelineState,
+    *,
+    finished: bool,
 ) -> dict[str, Message]:
     """Return the replies of the thread by name. Each name is posted once."""
     replies = {}
@@ -340,7 +362,9 @@ def _replies(
         replies["details"] = rendering.details(place, standing)
         for failed in progress.failures(ran):
             name = f"failed {failed.stage} {failed.action} {failed.started}"
-            replies[name] = rendering.failure(place, failed, standing.execution)
+            replies[name] = rendering.failure(
+                place, failed, standing.execution, pipeline.cause(failed)
+            )
     if finished and standing.state not in {State.FAILED, State.STOPPED}:
         replies["end"] = rendering.end(standing)
     return replies

@@ -26,6 +26,9 @@ TEXT_LIMIT = 1_000
 """Characters of the text that notifications show instead of the blocks. Slack advises 4,000."""
 REASON_LIMIT = 300
 """Characters of a failure's reason in the message. The thread has the whole reason."""
+LOG_LINES, LOG_WIDTH = 15, 180
+"""The last lines of a log in the thread, and the characters of each: together, they fit into a
+section."""
 URL_LIMIT = 1_500
 """Characters of a linked address. A longer one would be cut by its field's limit."""
 CUT = "\N{HORIZONTAL ELLIPSIS}"
@@ -83,8 +86,9 @@ def details(place: Place, standing: Standing) -> Message:
     return _reply("Details", lines)
 
 
-def failure(place: Place, failed: Action, execution: str) -> Message:
-    """Return the reply about a failed action: its whole reason, and links to log and execution."""
+def failure(place: Place, failed: Action, execution: str, log: Sequence[str] = ()) -> Message:
+    """Return the reply about a failed action: its whole reason, the last lines of its `log`, and
+    links to log and execution."""
     title = f"{failed.stage} / {failed.action} failed"
     logs = link(failed.link, "open") if failed.link else "not available"
     fields = [
@@ -95,7 +99,10 @@ def failure(place: Place, failed: Action, execution: str) -> Message:
         f"*Can a version be the cause?*\n{clean(_cause(failed), FIELD_LIMIT - 40)}",
     ]
     reason = (failed.reason or "").strip() or "no reason was given"
-    body = [_section(f"*{clean(title, 300)}*"), _plain(reason), _fields(fields)]
+    body = [_section(f"*{clean(title, 300)}*"), _plain(reason)]
+    if log:
+        body.append(_plain("\n".join(line[:LOG_WIDTH] for line in log[-LOG_LINES:])))
+    body.append(_fields(fields))
     return Message(clean(f"{title}: {' '.join(reason.split())}", TEXT_LIMIT), tuple(body))
 
 

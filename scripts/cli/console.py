@@ -14,9 +14,9 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TextIO, TypeGuard
 
 import click
 
@@ -25,13 +25,21 @@ from phaseline.github import markdown
 from scripts.cli import interruption, secrets, streams
 from scripts.cli.interruption import Interrupted
 from scripts.cli.streams import inert
+from scripts.cli.text import Cell, Line, render
 from scripts.github import job
 
+if TYPE_CHECKING:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+NAME = "phaseline"
+"""The name of the program in usage, errors and completions, also as `python -m scripts`."""
 HEARTBEAT = 30.0
 """Seconds without output after which a step prints a line. Some CI systems end a silent job."""
 COMPLETION = "_PHASELINE_COMPLETE"
-"""The variable with which a shell asks for completions. click would derive its name from the name
-of the program, which contains spaces."""
+"""The variable with which a shell asks for completions."""
+
+TRUE = {"1", "true", "t", "yes", "y", "on"}
+"""The values of a variable that set a flag, as click reads them."""
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print the result as JSON on stdout."
@@ -60,6 +68,8 @@ class Console:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     clock: Callable[[], float] = time.monotonic
     heartbeat: float = HEARTBEAT
+    has_result: ClassVar[bool] = False
+    """Whether this process has printed a result, after which an error is no JSON on stdout."""
     steps: list[ConsoleStep] = field(default_factory=list, init=False)
     _last_output: float = field(default=0.0, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
@@ -102,25 +112,35 @@ class Console:
 
     def progress(self, line: str, style: str = "") -> None:
         """Print one line on stderr."""
-        line = inert(line)
         with self._lock:
             self._last_output = self.clock()
-            if _is_colourful(self.err, self.environ):
-                from rich.console import Console as Rich  # slow to import, and rarely needed
+            self._print([Cell(line, style)], self.err)
 
-                Rich(file=streams.below(self.err), markup=False, highlight=False).print(
-                    line, style=style
-                )
-            else:
-                print(line, file=self.err, flush=True)
-
-    def result(self, value: Any, lines: Iterable[str]) -> None:
+    def result(self, value: Any, lines: Iterable[Line]) -> None:
         """Print the result of the command on stdout: `value` with --json, else `lines`."""
         if self.as_json:
             text = streams.inert_json(json.dumps(value, indent=2, sort_keys=True))
+            print(text, file=self.out, flush=True)
         else:
-            text = "\n".join(map(inert, lines))
-        print(text, file=self.out, flush=True)
+            for line in lines:
+                self._print(line, self.out)
+        Console.has_result = True
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a terminal shows the result, with colours and links."""
+        return _is_colourful(self.out, self.environ)
+
+    def clear(self) -> None:
+        """Clear the screen of a terminal, for a result that takes the place of the one before."""
+        if self.is_terminal:
+            print("\x1b[H\x1b[2J", end="", file=streams.below(self.out), flush=True)
+
+    def _print(self, line: Line, stream: TextIO) -> None:
+        """Print a line; on a terminal with its colours and links, which nothing quoted can make."""
+        is_terminal = _is_colourful(stream, self.environ)
+        where = streams.below(stream) if is_terminal else stream
+        print(render(line, is_terminal=is_terminal), file=where, flush=True)
 
     def warn(self, title: str, message: str, *, file: str, line: int | None = None) -> None:
         """Annotate a file of the repository with a warning, on GitHub Actions only."""
@@ -140,31 +160,50 @@ def run(command: click.Command) -> None:
 
     Errors that a person can act on are one line; any other error is a defect, and has a traceback.
     """
-    if COMPLETION not in os.environ:  # a shell reads completions, and they are bytes
-        streams.replace()
-        interruption.process.listen()
+    if COMPLETION in os.environ:
+        complete(command)
+    streams.replace()
+    interruption.process.listen()
+    Console.has_result = False
     failure = _failure_of(command)
     report(failure, sys.stderr, os.environ)
+    if _is_json(sys.argv, os.environ) and not Console.has_result:
+        Console(as_json=True).result(as_data(failure), [])
     sys.exit(failure.exit_code)
+
+
+def as_data(error: PhaselineError) -> dict[str, Any]:
+    """Return an error as --json prints it, in place of a result."""
+    fields = {"kind": type(error).__name__, "exit_code": error.exit_code, "message": str(error)}
+    parts = {"where": error.where, "found": error.found, "remedy": error.remedy}
+    return {"error": fields | parts | {"notes": getattr(error, "__notes__", [])}}
+
+
+def _is_json(arguments: list[str], environ: Mapping[str, str]) -> bool:
+    """Return whether the result is JSON, also if the command was not understood."""
+    return "--json" in arguments or environ.get("PHASELINE_JSON", "").lower() in TRUE
+
+
+def complete(command: click.Command) -> NoReturn:
+    """Print the completions that a shell asks for, and exit. Errors are silent.
+
+    The shell reads bytes. No thread that still waits for an answer of AWS keeps it waiting.
+    """
+    with suppress(Exception, SystemExit):
+        command.main(prog_name=NAME, complete_var=COMPLETION, standalone_mode=False)
+    sys.stdout.flush()
+    os._exit(0)
 
 
 def _failure_of(command: click.Command) -> PhaselineError:
     """Run a command. Return its error; exit if it has none."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    # A shell completes only the name of a program, which `python -m scripts` is not.
-    name = "phaseline" if COMPLETION in os.environ else None
     try:
         secrets.check(os.environ)
-        sys.exit(command.main(prog_name=name, complete_var=COMPLETION, standalone_mode=False) or 0)
+        sys.exit(command.main(prog_name=NAME, complete_var=COMPLETION, standalone_mode=False) or 0)
     except PhaselineError as error:
         return error
     except Interrupted as interrupted:
         return interrupted.error()
-    except (ClientError, BotoCoreError) as error:
-        from scripts.cli.aws_errors import translated  # slow to import, and rarely needed
-
-        return translated(error)
     except click.Abort:
         sys.exit("Aborted.")
     except click.exceptions.NoArgsIsHelpError as error:
@@ -173,12 +212,22 @@ def _failure_of(command: click.Command) -> PhaselineError:
     except click.ClickException as error:
         return misused(error)
     except Exception as error:  # noqa: BLE001 - a workflow has an annotation for each error
+        if _is_of_aws(error):
+            from scripts.cli.aws_errors import translated  # slow to import, and rarely needed
+
+            return translated(error)
         _print_trace(error)
         return RemoteCallError(
             "an unexpected error",
             f"{type(error).__name__}, see the lines above",
             "Report it with these lines: it is a defect of Phaseline.",
         )
+
+
+def _is_of_aws(error: Exception) -> "TypeGuard[BotoCoreError | ClientError]":
+    """Return whether an error is one of botocore, which only a command that needs it imports."""
+    aws = sys.modules.get("botocore.exceptions")
+    return aws is not None and isinstance(error, (aws.BotoCoreError, aws.ClientError))
 
 
 def _print_trace(error: BaseException) -> None:
@@ -195,7 +244,7 @@ def _print_trace(error: BaseException) -> None:
 def misused(error: click.ClickException) -> PhaselineError:
     """Return click's error about options and arguments as an error of Phaseline."""
     context = getattr(error, "ctx", None)
-    command = context.command_path if context else "python -m scripts"
+    command = context.command_path if context else NAME
     remedy = f"See: {command} --help"
     return InputError(command, error.format_message().rstrip("."), remedy)
 

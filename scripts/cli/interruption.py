@@ -20,7 +20,7 @@ class InterruptionError(PhaselineError):
 
     def __init__(self, found: str, exit_code: int) -> None:
         super().__init__(
-            "python -m scripts", found, "Run the command again: it continues where it stopped."
+            "phaseline", found, "Run the command again: it continues where it stopped."
         )
         self.exit_code = exit_code
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ from phaseline.algorithms.attributes import shown
 from phaseline.algorithms.names import NAME_PATTERN, TYPES
 from phaseline.errors import InputError
 from phaseline.promotion.request import ACTIONS
+from scripts.cli.nearest import aside
 
 EXECUTION = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_PipelineExecution.html"""
+AGO = re.compile(r"(?P<number>[0-9]{1,4})(?P<unit>min|h|d|w)")
+UNITS = {"min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 VERSION_ID = re.compile(r"[A-Za-z0-9._~+/=-]{1,1024}")
 
 
@@ -65,13 +69,47 @@ class Names(click.ParamType[tuple[str, ...]]):
         return tuple(dict.fromkeys(NAME.convert(word, param, ctx) for word in words))
 
 
+class AlgorithmPath(click.ParamType[tuple[str, tuple[str, ...]]]):
+    """Algorithms of one type, such as `opt/route-planner` or `opt/route-planner,lane-change`.
+
+    With `whole_types`, also a type alone, or `all`.
+    """
+
+    name = "type/algorithm"
+
+    def __init__(self, *, whole_types: bool = False) -> None:
+        self._whole_types = whole_types
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, tuple[str, ...]]:
+        """Return the type and the names, which are empty for a whole type."""
+        if isinstance(value, tuple):
+            return value
+        type_, separator, names = value.partition("/")
+        types = (*TYPES, ALL) if self._whole_types and not separator else TYPES
+        if type_ not in types:
+            self.fail(f"no type is called {shown(type_)}{aside(type_, types)}", param, ctx)
+        algorithms = Names().convert(names, param, ctx)
+        if bool(algorithms) != bool(separator) or not (algorithms or self._whole_types):
+            self.fail(f"expected TYPE/ALGORITHM, found {shown(value)}", param, ctx)
+        return type_, algorithms
+
+
 class Moment(click.ParamType[str]):
-    """A time with a time zone."""
+    """A time with a time zone or, if it is `past`, also the time since then, such as 2h."""
 
     name = "time"
 
+    def __init__(self, *, past: bool = False) -> None:
+        self._past = past
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the time in UTC (ISO 8601, whole seconds)."""
+        ago = AGO.fullmatch(value) if self._past else None
+        if ago:
+            since = timedelta(**{UNITS[ago["unit"]]: int(ago["number"])})
+            return times.second(datetime.now(UTC) - since)
         try:
             return times.second(times.parse(value, self.name))
         except InputError as error:
@@ -86,15 +124,35 @@ ENVIRONMENT = Pattern(
 NAME = Pattern("name", NAME_PATTERN, "letters, digits, '.', '_' and '-'")
 TYPE = click.Choice(TYPES)
 ALL = "all"
-MOMENT = Moment()
+MOMENT, PAST = Moment(), Moment(past=True)
+ALGORITHM = AlgorithmPath()
+SCOPE = AlgorithmPath(whole_types=True)
 ROLE_ARN = Pattern("arn", r"|arn:[a-z-]+:iam::[0-9]{12}:role/[\w+=,.@/-]+", "the ARN of a role")
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def environment_option(text: str = "Name of the environment.") -> Decorator:
-    """Return --environment, whose value is a name that the templates accept."""
-    return click.option("--environment", type=ENVIRONMENT, required=True, help=text)
+def environment_option(*, required: bool = False) -> Decorator:
+    """Return --environment, whose value is a name that the templates accept.
+
+    Unless it is `required`, its default is the only environment of the account and Region.
+    """
+    text = "Name of the environment."
+    return click.option(
+        "--environment",
+        type=ENVIRONMENT,
+        required=required,
+        callback=_named_or_only,
+        help=text if required else f"{text}  [default: the only one of the account and Region]",
+    )
+
+
+def _named_or_only(context: click.Context, _option: click.Parameter, name: str | None) -> str:
+    if name or context.resilient_parsing:
+        return name or ""
+    from scripts.cli import environments  # it imports boto3
+
+    return environments.only()
 
 
 def type_option(*, required: bool = False) -> Decorator:
@@ -108,9 +166,16 @@ def type_option(*, required: bool = False) -> Decorator:
     )
 
 
+hold_options: tuple[Decorator, ...] = (
+    click.option("--replace", is_flag=True, help="Replace the hold of another person."),
+    click.option("--force", is_flag=True, help="Hold an algorithm that is not known yet."),
+)
+"""The options of a hold that a person gives deliberately."""
+
+
 def request_options(*, required: bool) -> Decorator:
     """Return the options of a request: --action, its subject and its --reason."""
-    options = [
+    options: list[Decorator] = [
         click.option(
             "--action",
             type=click.Choice(ACTIONS),
@@ -148,6 +213,7 @@ def request_options(*, required: bool) -> Decorator:
             help="Recurring times at which the hold is in force, such as"
             " '0 18 * * 5 for 2d14h in Europe/Berlin'.",
         ),
+        *hold_options,
         click.option(
             "--reason", required=required, help="Reason in one sentence; the release records it."
         ),
@@ -186,6 +252,9 @@ document_version_option = click.option(
     "--document-version",
     type=Pattern("id", VERSION_ID, "the version ID of an S3 object"),
     help="S3 version ID of the metadata document.",
+)
+urls_option = click.option(
+    "--urls", is_flag=True, help="Print the addresses that are links on a terminal."
 )
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Show the changes without making them."

@@ -31,7 +31,7 @@ from scripts.github import job
 
 
 @click.command(name="deploy", help=__doc__)
-@environment_option()
+@environment_option(required=True)
 @parameters_option
 @parameter_option
 @click.option(

@@ -26,7 +26,7 @@ from phaseline.history import dora
 from phaseline.history.dora import DeliveryMetrics
 from scripts.cli import invocation
 from scripts.cli.console import Console, duration, json_option
-from scripts.cli.options import environment_option
+from scripts.cli.options import PAST, environment_option
 from scripts.services import Services
 
 
@@ -39,11 +39,17 @@ from scripts.services import Services
     show_default=True,
     help="Number of days until now.",
 )
+@click.option("--since", type=PAST, help="Begin at this time instead; 12h is twelve hours ago.")
 @json_option
-def command(environment: str, days: int, as_json: bool) -> None:
+def command(environment: str, days: float, since: str | None, as_json: bool) -> None:
     services, until = Services(environment), invocation.now()
-    began = times.parse(until, "now") - timedelta(days=days)
-    since = times.second(began)
+    now = times.parse(until, "now")
+    if since is None:
+        since = times.second(now - timedelta(days=days))
+    elif since >= until:
+        raise click.UsageError(f"--since {since} is not before now.")
+    else:
+        days = (now - times.parse(since, "--since")) / timedelta(days=1)
     delivery = dora.delivery_metrics(
         (release for type_ in TYPES for release in services.ledger.between(type_, since, until)),
         services.recorder.between(since, until),
@@ -58,7 +64,7 @@ def lines(delivery: DeliveryMetrics) -> Iterator[str]:
     """Return the metrics as lines for people."""
     yield (
         f"deployment frequency  {delivery.deployments_per_day:.2f} per day"
-        f" ({delivery.deployments} in {delivery.days:g} days)"
+        f" ({delivery.deployments} in {delivery.days:.3g} days)"
     )
     yield (
         f"lead time             {_duration(delivery.lead_time_median)} median,"

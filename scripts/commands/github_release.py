@@ -12,13 +12,13 @@ from pathlib import Path
 import click
 
 from phaseline.errors import ConfigurationError, InputError, RefusedError
+from scripts.cli import checkout
 from scripts.cli.console import Console, json_option
 from scripts.cli.options import Pattern, dry_run_option
 from scripts.github import changelog, job
 from scripts.github.changelog import RemainingWork, Version
 from scripts.github.releases import Releases
 
-REPOSITORY = Path(__file__).parents[2]
 BRANCH = "refs/heads/main"
 
 
@@ -32,21 +32,21 @@ BRANCH = "refs/heads/main"
 @click.option(
     "--packages",
     type=click.Path(path_type=Path, file_okay=False),
-    default=REPOSITORY / "build" / "lambdas",
     help="Folder with the zips to attach, as `package` builds them.  [default: build/lambdas]",
 )
 @dry_run_option
 @json_option
-def command(version: str, packages: Path, dry_run: bool, as_json: bool) -> None:
-    wanted = Version.of(version)
+def command(version: str, packages: Path | None, dry_run: bool, as_json: bool) -> None:
+    wanted, repository = Version.of(version), checkout.root()
     commit = commit_of_main(os.environ)
     console = Console(as_json=as_json, total=1 if dry_run else 5)
     releases = Releases.of(os.environ)
     with console.step("Check the version") as step:
-        notes = changelog.notes((REPOSITORY / changelog.FILE).read_text("utf-8"), wanted)
+        notes = changelog.notes((repository / changelog.FILE).read_text("utf-8"), wanted)
         publication = changelog.decide(wanted, commit, releases.tags())
         step.result = "published already" if publication.is_published else "new"
-    url = None if dry_run else publish(console, releases, wanted, commit, notes, packages)
+    folder = packages or repository / checkout.PACKAGES
+    url = None if dry_run else publish(console, releases, wanted, commit, notes, folder)
     if not dry_run:
         with console.step(f"Move {wanted.moving_tag}") as step:
             if publication.moves:
@@ -85,7 +85,7 @@ def publish(
     """Publish a version, unless it is published, and return the address of its page."""
     files = sorted(packages.glob("*.zip"))
     if not files:
-        raise InputError(str(packages), "it contains no zip", "Run: python -m scripts package")
+        raise InputError(str(packages), "it contains no zip", "Run: phaseline package")
     with console.step("Draft the release"):
         release = releases.draft(version.tag, commit, notes)
     with console.step(f"Attach {len(files)} packages") as step:

@@ -1,10 +1,13 @@
 """Shows the newest releases, the live versions at a time, or the steps of one release.
 
 \b
-Without one of these options, lists the newest releases:
-  --at 2026-11-25T10:00:00Z    the versions that visitors were served at this time
-  --since T1 --until T2        the changes that visitors saw, by whom and why
-  --release ID                 each step of a release, with the slowest marked
+  history                        the newest releases
+  history opt/route-planner      those of an algorithm
+  history eb519411               each step of a release, with the slowest marked
+  history --at 2026-11-25T10:00:00Z
+                                 the versions that visitors were served at this time
+  history --since 2h             the changes that visitors saw since then, by whom and why
+  history --since T1 --until T2  those between two times
 
 A version is live from the time at which it was verified.
 """
@@ -13,16 +16,20 @@ import click
 
 from phaseline.algorithms.names import TYPES
 from scripts.cli import invocation
+from scripts.cli.completions import algorithms
 from scripts.cli.console import Console, json_option
-from scripts.cli.options import MOMENT, NAME, environment_option, type_option
+from scripts.cli.options import NAME, PAST, environment_option, type_option
 from scripts.history.changes import changes
+from scripts.history.find import PATH, release_of
 from scripts.history.live import live_at
 from scripts.history.newest import newest
 from scripts.history.release_steps import release_steps
+from scripts.release.known import check_algorithm
 from scripts.services import Services
 
 
 @click.command(name="history", help=__doc__)
+@click.argument("what", required=False, shell_complete=algorithms)
 @environment_option()
 @type_option()
 @click.option("--algorithm", type=NAME, help="Show only this algorithm.")
@@ -33,14 +40,15 @@ from scripts.services import Services
     show_default=True,
     help="Number of the newest releases to list.",
 )
-@click.option("--at", type=MOMENT, help="Show the versions that were live at this time.")
-@click.option("--since", type=MOMENT, help="Show the changes since this time.")
+@click.option("--at", type=PAST, help="Show the versions that were live at this time.")
+@click.option("--since", type=PAST, help="Show the changes since this time; 2h is two hours ago.")
 @click.option(
-    "--until", type=MOMENT, help="Show the changes until this time. Needs --since.  [default: now]"
+    "--until", type=PAST, help="Show the changes until this time. Needs --since.  [default: now]"
 )
 @click.option("--release", "release_id", help="Show the steps of the release with this ID.")
 @json_option
 def command(
+    what: str | None,
     environment: str,
     type_: str | None,
     algorithm: str | None,
@@ -51,15 +59,21 @@ def command(
     release_id: str | None,
     as_json: bool,
 ) -> None:
+    if what and (match := PATH.fullmatch(what)):
+        type_, algorithm = match[1], match[2]
+    elif what:
+        release_id = what
     if sum(value is not None for value in (at, since, release_id)) > 1:
-        raise click.UsageError("--at, --since and --release cannot be combined.")
+        raise click.UsageError("--at, --since and a release cannot be combined.")
     if until and not since:
         raise click.UsageError("--until needs --since.")
     if since and since > (until := until or invocation.now()):
         raise click.UsageError(f"--since {since} is after --until {until}.")
     services, types = Services(environment), (type_,) if type_ else TYPES
+    if algorithm:
+        check_algorithm(services, types, algorithm)
     if release_id:
-        value, lines = release_steps(services, release_id)
+        value, lines = release_steps(services, release_of(services, release_id))
     elif at:
         value, lines = live_at(services, types, algorithm, at)
     elif since:

@@ -10,23 +10,23 @@ import click
 
 from phaseline.deploy import package
 from phaseline.deploy.plan import FUNCTIONS
+from scripts.cli import checkout
 from scripts.cli.console import Console, json_option
-
-REPOSITORY = Path(__file__).parents[2]
 
 
 @click.command(name="package", help=__doc__)
 @click.option(
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
-    default=REPOSITORY / "build" / "lambdas",
     help="Folder for the zips.  [default: build/lambdas]",
 )
 @json_option
-def command(output: Path, as_json: bool) -> None:
+def command(output: Path | None, as_json: bool) -> None:
+    repository = checkout.root()
+    folder = output or repository / checkout.PACKAGES
     console = Console(as_json=as_json, total=1)
     installed = Path(sysconfig.get_path("purelib"))
     with console.step(f"Build {len(FUNCTIONS)} packages"):
-        built = package.build_all(FUNCTIONS, REPOSITORY, [installed], output)
+        built = package.build_all(FUNCTIONS, repository, [installed], folder)
     data = {one.name: {"path": str(one.path), "sha256": one.sha256} for one in built}
     console.result(data, (f"{one.sha256}  {one.path}, {one.size:,} B" for one in built))

@@ -30,7 +30,7 @@ from scripts.github.comments import Comments
 
 
 @click.command(name="preview", help=__doc__)
-@environment_option()
+@environment_option(required=True)
 @parameters_option
 @parameter_option
 @click.option(

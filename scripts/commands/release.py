@@ -16,19 +16,13 @@ document (--type and --document-version).
   release --action clear --type opt --algorithm route-planner --version 2.1.0 --reason ...
 """
 
-import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError
 
 from phaseline.algorithms.names import TYPES
-from phaseline.errors import PhaselineError
-from scripts.cli.aws_errors import translated
 from scripts.cli.console import Console, json_option
-from scripts.cli.interruption import Interrupted
 from scripts.cli.options import (
     ALL,
     document_version_option,
@@ -37,12 +31,12 @@ from scripts.cli.options import (
     request_options,
     timeout_option,
 )
-from scripts.github import job
-from scripts.release import journal, subject
+from scripts.release import subject
 from scripts.release.flow import ReleaseFlow
 from scripts.release.follow import FOLLOW_TIMEOUT
 from scripts.release.journal import Journal
-from scripts.release.request import requests_of, update
+from scripts.release.request import requests_of
+from scripts.release.run import maker, run, scope_of, title_of
 from scripts.release.subject import Subject
 from scripts.services import Services
 
@@ -64,37 +58,10 @@ def command(
 ) -> None:
     services = Services(environment)
     title, make = _subject_of(services, document_version, request, dry_run=dry_run)
-    documents = len(TYPES) if request["type_"] == ALL else 1
-    console = Console(as_json=as_json, total=2 + documents * (1 if dry_run else 4))
+    console = Console(as_json=as_json)
     record = Journal(environment, title, console.steps)
     release = ReleaseFlow(services, console, record, make, timeout)
-    try:
-        with _recorded(record):
-            if dry_run:
-                release.preview()
-            else:
-                release.run()
-    except (PhaselineError, ClientError, BotoCoreError, Interrupted) as error:
-        if isinstance(error, Interrupted) and not dry_run:
-            error.add_note(record.continues)
-        if record.outcome in {journal.FAILED, journal.INTERRUPTED} and not dry_run:
-            console.progress(f"  Slack: {release.report(error).note}")
-        raise
-    console.result(record.data(), record.lines())
-
-
-@contextmanager
-def _recorded(record: Journal) -> Iterator[None]:
-    """Write the journal to the job however the code inside ends, and before Slack is told: GitHub
-    kills a cancelled step after ten seconds."""
-    try:
-        yield
-    except (PhaselineError, ClientError, BotoCoreError) as error:
-        record.fail(error if isinstance(error, PhaselineError) else translated(error))
-        raise
-    finally:
-        job.write_summary(os.environ, record.markdown())
-        job.write_outputs(os.environ, record.outputs())
+    run(release, documents=len(TYPES) if request["type_"] == ALL else 1, dry_run=dry_run)
 
 
 def _subject_of(
@@ -111,15 +78,7 @@ def _subject_of(
             "Give --action and --reason for a request, or --type and --document-version."
         )
 
-    requests = requests_of(**options)
-
-    def make() -> tuple[Subject, ...]:
-        outcomes = update(services, requests, dry_run=dry_run)
-        return tuple(
-            subject.of_request(request, outcome, dry_run=dry_run)
-            for request, outcome in zip(requests, outcomes, strict=True)
-        )
-
-    about = "/".join([type_, ", ".join(options["algorithms"])]).rstrip("/")
-    words = (options["action"], about, options["version"] or options["as_of"], f"({services.name})")
-    return " ".join(word for word in words if word), make
+    make = maker(services, requests_of(services, **options), dry_run=dry_run)
+    scope = scope_of(type_, options["algorithms"])
+    version = options["version"] or options["as_of"]
+    return title_of(services.name, options["action"], scope, version), make

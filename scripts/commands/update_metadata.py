@@ -23,7 +23,7 @@ from scripts.services import Services
 @json_option
 def command(environment: str, dry_run: bool, as_json: bool, **request: Any) -> None:
     services = Services(environment)
-    outcomes = update(services, requests_of(**request), dry_run=dry_run)
+    outcomes = update(services, requests_of(services, **request), dry_run=dry_run)
     would = "(dry run) " if dry_run else ""
     Console(as_json=as_json).result(
         [as_data(outcome, dry_run=dry_run) for outcome in outcomes],

@@ -7,8 +7,7 @@ from pathlib import Path
 from phaseline.deploy.parameters import Sections, read
 from phaseline.deploy.plan import EVERY, TEMPLATES, Plan
 from phaseline.errors import ConfigurationError
-
-REPOSITORY = Path(__file__).parents[2]
+from scripts.cli import checkout
 
 
 def make_plan(
@@ -19,14 +18,15 @@ def make_plan(
     role_arn: str = "",
 ) -> Plan:
     """Return the plan of an environment from this repository and the parameters file."""
-    folder = REPOSITORY / "infra"
+    repository = checkout.root()
+    folder = repository / "infra"
     return Plan(
         environment=environment,
         selected=frozenset(selected),
         templates={name: (folder / f"{TEMPLATES[name]}.yaml").read_text() for name in EVERY},
         sections=_sections(environment, parameters_file),
         overrides=dict(overrides),
-        repository=REPOSITORY,
+        repository=repository,
         environment_paths=[Path(sysconfig.get_path("purelib"))],
         role_arn=role_arn,
     )
@@ -34,7 +34,7 @@ def make_plan(
 
 def _sections(environment: str, file: Path | None) -> Sections:
     """Return the sections of the parameters file, or none if the environment has no file."""
-    path = file or REPOSITORY / "infra" / "parameters" / f"{environment}.json"
+    path = file or checkout.root() / "infra" / "parameters" / f"{environment}.json"
     try:
         return read(path.read_text("utf-8"), str(path), EVERY)
     except FileNotFoundError as error:

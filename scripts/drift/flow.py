@@ -108,17 +108,7 @@ class DriftCheck:
     @cached_property
     def releases(self) -> ReleaseCheck:
         """The check of the releases. Raises ConfigurationError if a stack is missing."""
-        services = self.services
-        return ReleaseCheck(
-            environment=services.name,
-            promotes_from=services.environment.promotes_from,
-            commits=services.commits,
-            registry=services.registry,
-            site=services.site,
-            site_url=services.environment.site_url,
-            executions=services.executions,
-            now=lambda: datetime.now(UTC),
-        )
+        return release_check(self.services)
 
     def repair(self, report: Report) -> tuple[Repaired, ...]:
         """Carry out the repairs of a report, and follow the executions that they started."""
@@ -193,6 +183,23 @@ class DriftCheck:
             links={"Issue": kept.url, "Run": invocation.run_url()},
         )
         return slack.post(self.services, message)
+
+
+def release_check(services: Services) -> ReleaseCheck:
+    """Return the check of an environment's releases, which only reads.
+
+    Raises ConfigurationError if a stack is missing.
+    """
+    return ReleaseCheck(
+        environment=services.name,
+        promotes_from=services.environment.promotes_from,
+        commits=services.commits,
+        registry=services.registry,
+        site=services.site,
+        site_url=services.environment.site_url,
+        executions=services.executions,
+        now=lambda: datetime.now(UTC),
+    )
 
 
 def raise_for(report: Report) -> None:

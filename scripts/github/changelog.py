@@ -96,6 +96,22 @@ def decide(version: Version, commit: str, tags: Mapping[str, str]) -> RemainingW
     return RemainingWork(present is not None, max(siblings, default=version) <= version)
 
 
+def newest(changelog: str) -> Version:
+    """Return the version of the first section that has a date.
+
+    Raises InputError if there is none.
+
+    >>> newest("## Unreleased\\n\\n- More.\\n\\n## 1.2.0 - 2026-11-27\\n\\n- New.\\n")
+    Version(major=1, minor=2, patch=0)
+    """
+    for heading in HEADING.findall(changelog):
+        if dated := DATED.fullmatch(heading):
+            return Version.of(dated[1])
+    raise InputError(
+        FILE, "no section has a version and a date", "Add one: `## 1.0.0 - YYYY-MM-DD`."
+    )
+
+
 def notes(changelog: str, version: Version) -> str:
     """Return the notes of a version. Raises InputError if the changelog is not ready for it.
 

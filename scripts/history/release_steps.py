@@ -1,13 +1,13 @@
 """The steps of one release, from its request until visitors were served it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import timedelta
 
 from phaseline import times
-from phaseline.errors import RefusedError
 from phaseline.history import timeline
 from phaseline.history.timeline import Timeline, TimelineStep
+from phaseline.pipeline.actions import FAILED
 from phaseline.pipeline.recorder import RecordedExecution
 from phaseline.releases.release import DOCUMENT, Release
 from phaseline.slack import message_record
@@ -16,29 +16,28 @@ from scripts.cli import invocation
 from scripts.cli.console import duration
 from scripts.history import release_text
 from scripts.history.result import Result
+from scripts.release.build_log import cause
 from scripts.services import Services
 
 LOOKBACK = timedelta(hours=1)
 """How long before its document was written the execution of a release may have started."""
 
 
-def release_steps(services: Services, release_id: str) -> Result:
-    """Return a release and its timeline. Raises RefusedError if the ledger lacks the release."""
-    release = services.ledger.find(release_id)
-    if release is None:
-        raise RefusedError(
-            f"release {release_id}",
-            f"the ledger of {services.name} has no such release",
-            f"List the IDs with: python -m scripts history --environment {services.name}",
-        )
-    steps = timeline.timeline_of(
-        release, _executions(services, release), _message(services, release)
-    )
-    value = {"release": asdict(release), "timeline": asdict(steps)}
-    return value, _release_lines(services, release, steps)
+def release_steps(services: Services, release: Release) -> Result:
+    """Return a release and its timeline."""
+    executions = [*executions_of(services, release)]
+    steps = timeline.timeline_of(release, executions, message_of(services, release))
+    causes = {
+        action.started: cause(services, action)
+        for execution in executions
+        for action in execution.actions
+        if execution.carries(release) and action.state == FAILED
+    }
+    value = {"release": asdict(release), "timeline": asdict(steps), "causes": causes}
+    return value, _release_lines(services, release, steps, causes)
 
 
-def _executions(services: Services, release: Release) -> Iterable[RecordedExecution]:
+def executions_of(services: Services, release: Release) -> Iterable[RecordedExecution]:
     """Return the executions from the release's document until its end.
 
     Those without a record, or that were retried since, are read from CodePipeline.
@@ -59,7 +58,7 @@ def _executions(services: Services, release: Release) -> Iterable[RecordedExecut
     return kept.values()
 
 
-def _message(services: Services, release: Release) -> Posted | None:
+def message_of(services: Services, release: Release) -> Posted | None:
     """Return the Slack message about a release, or None."""
     if release.revision is None:
         return None
@@ -67,7 +66,9 @@ def _message(services: Services, release: Release) -> Posted | None:
     return message_record.read(services.ledger.client, services.ledger.table, name).posted
 
 
-def _release_lines(services: Services, release: Release, steps: Timeline) -> Iterator[str]:
+def _release_lines(
+    services: Services, release: Release, steps: Timeline, causes: Mapping[str, tuple[str, ...]]
+) -> Iterator[str]:
     took = "" if steps.seconds is None else f" after {duration(steps.seconds)}"
     yield f"{release.release_id}: {release_text.move(release)}, {release.state}{took}"
     execution = None
@@ -76,6 +77,7 @@ def _release_lines(services: Services, release: Release, steps: Timeline) -> Ite
             execution = step.execution
             yield f"execution {execution}: {services.executions.url(execution)}"
         yield _step_line(step, slowest=step is steps.slowest)
+        yield from (f"      {line}" for line in causes.get(step.started, ()) if step.execution)
 
 
 def _step_line(step: TimelineStep, *, slowest: bool) -> str:

@@ -3,5 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-Result = tuple[dict[str, Any], Iterable[str]]
+from scripts.cli.text import Line
+
+Result = tuple[dict[str, Any], Iterable[Line]]
 """A result: as --json prints it, and as lines for people."""

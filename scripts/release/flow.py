@@ -30,6 +30,8 @@ from scripts.services import Services
 
 VERIFY_TIMEOUT = 600.0
 """Seconds to wait until visitors are served the publication, after the cache was invalidated."""
+STEPS = 4
+"""The steps that a document version takes: execution, pipeline, invalidation and website."""
 PIPELINE = "Pipeline"
 """The step whose failure the pipeline reports to Slack itself."""
 INTERRUPTED = "slack#interrupted"
@@ -41,13 +43,15 @@ UNVERIFIED = "slack#unverified"
 @dataclass(frozen=True)
 class ReleaseFlow:
     """One release. `make` writes or finds the document versions, `journal` records the steps, and
-    `timeout` limits the wait for the pipeline, in seconds."""
+    `timeout` limits the wait for the pipeline, in seconds. Only the document versions that
+    `follows` names are followed until visitors are served them."""
 
     services: Services
     console: Console
     journal: Journal
     make: Callable[[], tuple[Subject, ...]]
     timeout: float
+    follows: Callable[[Subject], bool] = lambda subject: True  # noqa: ARG005
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     fetch: Callable[[str], ServedManifest] = manifests.fetch
@@ -102,14 +106,18 @@ class ReleaseFlow:
         """Take all steps in order."""
         started = invocation.now()
         subjects = self._ensure_metadata()
-        are_shown = [self._release(subject) for subject in subjects]
+        followed = [subject for subject in subjects if self.follows(subject)]
+        self.console.total = 2 + STEPS * len(followed)
+        are_shown = [self._release(subject) for subject in followed]
         self.journal.outcome = journal.DONE if self.journal.did_work else journal.ALREADY_DONE
+        if self.journal.did_work and not followed:
+            self.journal.outcome = journal.RECORDED
         if not all(are_shown):
             self.journal.outcome = journal.SUPERSEDED
         with self.console.step("Report") as step:
             self._stamp(subjects, started)
             step.result = "nothing to report"
-            if self.journal.outcome == journal.DONE:
+            if self.journal.outcome in {journal.DONE, journal.RECORDED}:
                 step.result = self.report(None).note
 
     def _release(self, subject: Subject) -> bool:

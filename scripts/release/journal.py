@@ -11,6 +11,8 @@ from scripts.cli.console import ConsoleStep, duration
 from scripts.release.subject import AttributedMove, Subject
 
 DONE, ALREADY_DONE, SUPERSEDED, DRY_RUN = "done", "already-done", "superseded", "dry-run"
+RECORDED = "recorded"
+"""The documents have the request, which changes no version."""
 FAILED, REFUSED, INTERRUPTED = "failed", "refused", "interrupted"
 GOOD, BAD = "\N{WHITE HEAVY CHECK MARK}", "\N{CROSS MARK}"
 SIGNS = {
@@ -54,13 +56,14 @@ class Journal:
     did_work: bool = False
     differences: Differences | None = None
     error: PhaselineError | None = None
+    log: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self._started = self.clock()
 
     def fail(self, error: PhaselineError) -> None:
-        """Record that the release ended with an error."""
-        self.error = error
+        """Record that the release ended with an error, whose notes are lines of a build's log."""
+        self.error, self.log = error, tuple(getattr(error, "__notes__", ()))
         self.outcome = REFUSED if isinstance(error, RefusedError | InputError) else FAILED
 
     @property
@@ -86,6 +89,8 @@ class Journal:
         if self.error:
             return str(self.error)
         changes = "; ".join(str(move) for move in self.moves[:MOVES_SHOWN]) or self.request
+        if self.outcome in {RECORDED, ALREADY_DONE} and not self.execution:
+            return f"{self.request}: {'; '.join(subject.note for subject in self.subjects)}"
         endings = {
             DONE: "visitors are served it",
             ALREADY_DONE: "already done, visitors are served it",
@@ -156,6 +161,8 @@ class Journal:
             f"| {escape(step.step)} | {link(step.result, step.url)} | {duration(step.seconds)} |"
             for step in self.steps
         ]
+        if self.log:
+            lines += ["", "### Last lines of the build", "", *fenced("\n".join(self.log), "text")]
         if self.differences:
             lines += ["", "### Documents", "", *_bullets(self.differences.documents)]
             lines += ["", "### Website", "", *_bullets(self.differences.website)]

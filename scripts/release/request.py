@@ -8,13 +8,17 @@ from phaseline.promotion.carry_out import Outcome, carry_out
 from phaseline.promotion.request import Request, check_request
 from scripts.cli import invocation
 from scripts.cli.options import ALL
+from scripts.release.known import check_algorithm
 from scripts.services import Services
 
 
-def requests_of(*, type_: str, **options: Any) -> tuple[Request, ...]:
+def requests_of(
+    services: Services, *, type_: str, force: bool = False, **options: Any
+) -> tuple[Request, ...]:
     """Return the requests of a command, one for each document, from its `request_options`.
 
-    Raises InputError for a malformed request, before any is applied.
+    Raises InputError, before any is applied, for a malformed request, and for a hold of an unknown
+    algorithm without `force`: a typing error would hold nothing.
     """
     requests = [
         Request(
@@ -29,6 +33,8 @@ def requests_of(*, type_: str, **options: Any) -> tuple[Request, ...]:
     ]
     for request in requests:
         check_request(request)
+    for name in options["algorithms"] if options["action"] == "hold" and not force else ():
+        check_algorithm(services, [type_], name)
     who = invocation.who()
     return tuple(replace(request, who=who) for request in requests)
 

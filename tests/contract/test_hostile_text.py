@@ -30,6 +30,7 @@ from phaseline.text import line, visible
 from scripts.__main__ import main
 from scripts.cli import console, streams
 from scripts.cli.console import Console, ConsoleStep
+from scripts.cli.text import Cell, render
 from scripts.commands.whoami import as_markdown as compared
 from scripts.deploy.result_text import markdown as deployed
 from scripts.drift import report_text
@@ -71,6 +72,18 @@ def test_printed_text_is_not_obeyed(text: str) -> None:
         stream.write(sign)
         stream.flush()
     assert is_inert(out.getvalue() + err.getvalue())
+
+
+@every_text
+def test_text_in_a_line_for_a_terminal_is_not_obeyed(text: str) -> None:
+    """Only the colours and the links around it are."""
+    shown = render([Cell(text, "red", "https://x"), Cell(text)], is_terminal=True)
+    ours = ("\x1b]8;;https://x\x1b\\", "\x1b]8;;\x1b\\", "\x1b[31m", "\x1b[0m")
+    assert [shown.count(sign) for sign in ours] == [1, 1, 1, 1]
+    for sign in ours:
+        shown = shown.replace(sign, "")
+    assert not hostile.obeyed_by_terminal(shown)
+    assert "\n" not in shown
 
 
 @every_text
@@ -260,7 +273,7 @@ def test_slack_shows_text_as_it_is(text: str) -> None:
     messages = [
         rendering.progress(place, standing),
         rendering.details(place, standing),
-        rendering.failure(place, failed, text),
+        rendering.failure(place, failed, text, [text]),
         rendering.end(standing),
         rendering.reported(
             environment=text,

@@ -53,14 +53,13 @@ def test_row_has_a_test_and_a_command(row: list[str]) -> None:
     assert len(re.findall("`[^`]+`", row[3])) == (0 if row[2] == "nothing" else 1)
 
 
-@pytest.mark.parametrize("command", [one for one in COMMANDS if one.startswith("python ")])
+@pytest.mark.parametrize("command", [one for one in COMMANDS if one.startswith("phaseline ")])
 def test_our_command_exists(command: str) -> None:
     """It takes the shown values."""
-    words = shlex.split(command)
-    assert words[:3] == ["python", "-m", "scripts"]
-    found = main.get_command(click.Context(main), words[3])
+    _, name, *options = shlex.split(command)
+    found = main.get_command(click.Context(main), name)
     assert found
-    found.make_context(words[3], words[4:])
+    found.make_context(name, options)
 
 
 @pytest.mark.parametrize("command", [one for one in COMMANDS if one.startswith("aws ")])
@@ -96,7 +95,7 @@ def test_command_of_github_exists(command: str) -> None:
 
 
 def test_no_other_programs() -> None:
-    assert {command.split()[0] for command in COMMANDS} == {"python", "aws", "gh"}
+    assert {command.split()[0] for command in COMMANDS} == {"phaseline", "aws", "gh"}
 
 
 def test_every_check_of_an_account_has_a_row() -> None:

@@ -5,6 +5,7 @@ import functools
 import io
 import json
 import logging
+import os
 import re
 import sys
 import time
@@ -29,6 +30,7 @@ from phaseline.site import publication
 from phaseline.site.publication import Publication
 from scripts.__main__ import main
 from scripts.cli import aws, console
+from scripts.github import changelog
 from tests.builders import canaries
 from tests.builders.canaries import CANARIES, OF_AWS, OF_GITHUB, Remote
 from tests.builders.environments import DEMO
@@ -238,7 +240,11 @@ def test_function_shows_no_secret(
 
 ENVIRONMENT = ["--environment", "demo"]
 REQUEST = ["--action", "promote", "--type", "opt", "--algorithm", "a", "--version", "1"]
+WHY = ["--reason", "why"]
 COMMANDS: Mapping[str, list[str]] = {
+    "board": [*ENVIRONMENT, "--out", os.devnull],
+    "clear": [*ENVIRONMENT, "opt/a", "1", *WHY],
+    "completion": ["install", "--shell", "fish"],
     "deploy": [*ENVIRONMENT, "--stack", "registry", "--timeout", "1"],
     "diff": ENVIRONMENT,
     "dora": ENVIRONMENT,
@@ -247,22 +253,36 @@ COMMANDS: Mapping[str, list[str]] = {
     "github-release": ["--version", "1.0.0"],
     "github-setup": [*ENVIRONMENT, "--reviewer", "ada"],
     "history": ENVIRONMENT,
+    "hold": [*ENVIRONMENT, "opt/a", *WHY],
     "invalidate-cache": [*ENVIRONMENT, "--execution", E1],
+    "logs": [*ENVIRONMENT, E1],
+    "open": [*ENVIRONMENT, E1],
     "package": [],
     "preview": [*ENVIRONMENT, "--pull-request", "1", "--timeout", "1"],
-    "release": [*ENVIRONMENT, *REQUEST, "--reason", "why", "--timeout", "1"],
+    "promote": [*ENVIRONMENT, "opt/a", "1", *WHY, "--timeout", "1"],
+    "release": [*ENVIRONMENT, *REQUEST, *WHY, "--timeout", "1"],
     "report": [*ENVIRONMENT, "--outcome", "failure", "--execution", E1],
+    "resume": [*ENVIRONMENT, "opt/a", *WHY],
+    "rollback": [*ENVIRONMENT, "opt/a", *WHY, "--timeout", "1"],
     "start-pipeline": ENVIRONMENT,
     "status": ENVIRONMENT,
-    "update-metadata": [*ENVIRONMENT, *REQUEST, "--reason", "why"],
+    "stop": [*ENVIRONMENT, E1, *WHY],
+    "update-metadata": [*ENVIRONMENT, *REQUEST, *WHY],
     "verify-account": ENVIRONMENT,
+    "watch": [*ENVIRONMENT, E1, "--timeout", "1"],
     "whoami": ["--role-arn", "arn:aws:iam::111122223333:role/phaseline-demo-deploy"],
 }
 DONE = {
+    "board",
+    "completion",
+    "hold",
+    "open",
+    "resume",
     "diff",
     "dora",
     "github-release",
     "history",
+    "logs",
     "package",
     "report",
     "start-pipeline",
@@ -291,6 +311,9 @@ def job(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callab
         slack_token_arn=world.secrets["Slack"],
     )
     monkeypatch.setattr(environment, "read", lambda client, name: demo)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    # The changelog of this checkout may have changes that no version has yet.
+    monkeypatch.setattr(changelog, "notes", lambda text, version: "- New.")
     monkeypatch.setattr(package, "build", lambda *place: built(place[0], tuple(place[1]), place[2]))
     files = {name: tmp_path / name for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
     for name, value in {

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from phaseline.documents.store import Documents, Stored
 from tests.builders.outputs import read_outputs
 from tests.system.conftest import executions, promote, settle
 from tests.waiting import eventually
+
+WAITING_BUILD = "      - while [ -e {file} ]; do sleep 0.1; done\n"
+"""A command of a build that waits as long as a file exists."""
 
 
 @dataclass(frozen=True)
@@ -91,3 +95,12 @@ def build_with(system: System, text: str) -> None:
     frontend.commit(system, {"buildspec.yml": text}, "Another build")
     eventually(lambda: len(executions(system)) > before)
     settle(system)
+
+
+@pytest.fixture
+def good_build(system: System) -> Iterator[str]:
+    """The frontend's buildspec, which is there again after the test."""
+    text = (ROOT / "examples/frontend/buildspec.yml").read_text()
+    yield text
+    if frontend.read(system, "buildspec.yml") != text:
+        build_with(system, text)

@@ -1,10 +1,10 @@
 """The release commands as a person or a job runs them, against the local system."""
 
 import json
+import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,14 +13,13 @@ import urllib3
 
 from local.demo.demo import BROKEN_BUILD
 from local.demo.watch import Watch
-from local.system import ROOT, System, control, frontend, table, website
+from local.system import ROOT, System, control, table, website
 from phaseline.documents.store import Stored
 from tests.system.conftest import COMPLETE, executions, settle
-from tests.system.scripts import Scripts, bring, build_with
+from tests.system.scripts import WAITING_BUILD, Scripts, bring, build_with
+from tests.system.scripts import good_build as good_build  # a fixture
 from tests.system.scripts import scripts as scripts  # a fixture
 from tests.waiting import eventually
-
-WAITING_BUILD = "      - while [ -e {file} ]; do sleep 0.1; done\n"
 
 
 def told(system: System, execution: str) -> int:
@@ -232,16 +231,7 @@ def test_missing_environment_is_named(scripts: Scripts) -> None:
     )
     assert done.returncode == 3
     assert "stack phaseline-other-registry" in done.stderr
-    assert "python -m scripts deploy --environment other" in done.stderr
-
-
-@pytest.fixture
-def good_build(system: System) -> Iterator[str]:
-    """The frontend's buildspec, which is there again after the test."""
-    text = (ROOT / "examples/frontend/buildspec.yml").read_text()
-    yield text
-    if frontend.read(system, "buildspec.yml") != text:
-        build_with(system, text)
+    assert "phaseline deploy --environment other" in done.stderr
 
 
 def test_failing_build_is_reported_once_and_run_again(
@@ -254,6 +244,10 @@ def test_failing_build_is_reported_once_and_run_again(
     assert ran.code == 4
     assert "Build / Build failed" in ran.err
     assert "Its log is https://" in ran.err
+    assert "    this build always fails\n" in ran.err
+    assert "\nthis build always fails\n" in ran.summary
+    logs = scripts.run("logs", ran.outputs["execution-id"][:8])
+    assert (logs.code, "  this build always fails\n" in logs.out) == (0, True)
     assert "::error title=Deployment error::" in ran.err
     assert ran.outputs["outcome"] == "failed"
     assert ran.outputs["execution-id"] == executions(system)[0]["pipelineExecutionId"]
@@ -360,8 +354,10 @@ def test_status_shows_active_and_served_versions(system: System, scripts: Script
     assert found["open_releases"] == []
     assert found["executions"][0]["status"] == "Succeeded"
     text = scripts.run("status").out
-    assert f"opt: revision {revision} is active, {revision} is served" in text
-    assert "  shown 1.0.0\n" in text
+    assert f"revision {revision} is active" not in text  # it is served as well
+    assert re.search(
+        r"^opt/shown +1\.0\.0 +1\.0\.0 +[0-9]+ (s|min) ago +the test flow$", text, re.M
+    )
 
 
 def test_report_is_posted_once(system: System, scripts: Scripts) -> None:

@@ -18,6 +18,7 @@ import pytest
 from local.standins import GITHUB_TOKEN
 from local.system import AUTOMATION, System, start
 from local.waiting import PATIENCE
+from requirements.environments import add_program
 from tests.builders.roles import claims
 from tests.emulator.conftest import ROOT, Emulator
 from tests.standins.conftest import call
@@ -60,7 +61,11 @@ def checkout(tmp_path: Path) -> Path:
     folder = tmp_path / "checkout"
     for name in ("phaseline", "lambdas", "scripts", "infra", ".github"):
         shutil.copytree(ROOT / name, folder / name)
-    (folder / ".venv").symlink_to(ROOT / ".venv")
+    environment = folder / ".venv"
+    (environment / "bin").mkdir(parents=True)
+    for name in ("lib", "pyvenv.cfg", "bin/python"):
+        (environment / name).symlink_to(ROOT / ".venv" / name)
+    add_program(environment, folder)
     (folder / "github-token").write_text("github")
     (folder / "slack-token").write_text("slack")
     for name, text in (("aws", AWS), ("gh", GH)):

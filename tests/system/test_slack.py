@@ -82,7 +82,8 @@ def test_broken_build_is_reported_until_it_is_corrected(system: System) -> None:
     _, (message,), (_, failure) = about(system, "brittle")
     failed = executions(system)[0]["pipelineExecutionId"]
     assert failed in json.dumps(message)
-    assert all(text in json.dumps(failure) for text in ("Build / Build failed", failed, "|open>"))
+    expected = ("Build / Build failed", failed, "|open>", "this build always fails")
+    assert all(text in json.dumps(failure) for text in expected)
     frontend.commit(system, {"buildspec.yml": good}, "Mend the build")
     eventually(lambda: said(system, "brittle", "is live"))
     settle(system)

@@ -27,7 +27,7 @@ def resource(service: str, operation: str, body: bytes, region: str, account: st
     if service == "codebuild" and operation in {"BatchGetBuilds", "StopBuild"}:
         identifier = (request.get("ids") or [request.get("id", "")])[0].rsplit("build/", 1)[-1]
         return f"arn:aws:codebuild:{region}:{account}:project/{identifier.split(':')[0]}"
-    if service == "logs" and operation in {"CreateLogStream", "PutLogEvents"}:
+    if service == "logs" and operation in {"CreateLogStream", "GetLogEvents", "PutLogEvents"}:
         # AWS checks the stream, which a policy's "<group>:*" covers; ministack checks the group.
         stream = f"{request.get('logGroupName')}:log-stream:{request.get('logStreamName')}"
         return f"arn:aws:logs:{region}:{account}:log-group:{stream}"

@@ -156,3 +156,11 @@ def test_binary_display_of_a_tested_version_is_an_error(table: AlgorithmsTable) 
     )
     with pytest.raises(InputError, match=r"table algorithms.*'display'.*a binary value at 'icon'"):
         table.tested("a", "1.0")
+
+
+def test_versions_of_an_algorithm_are_read_in_any_phase(table: AlgorithmsTable) -> None:
+    put(table, "n1", 1, version="1.0")
+    put(table, "n1", 2, version="2.0", phase="RUNNING", kind="in")
+    put(table, "n2", 1, version="3.0")
+    assert table.versions("n1") == {"1.0": Item("opt", "DONE"), "2.0": Item("in", "RUNNING")}
+    assert table.versions("n3") == {}

@@ -129,7 +129,7 @@ def test_missing_or_outdated_stack_is_named_with_its_remedy(name: str, state: st
     with pytest.raises(ConfigurationError) as caught:
         environment.read(deployed.client, "demo")
     assert caught.value.where == f"stack phaseline-demo-{name}"
-    assert "python -m scripts deploy --environment demo" in caught.value.remedy
+    assert "phaseline deploy --environment demo" in caught.value.remedy
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "InvalidClientTokenId"])
@@ -196,3 +196,21 @@ def test_invalid_item_is_refused_with_its_table_and_attribute(registry: Algorith
     put(registry.client, 7, version="3.0", stage="DONE", kind="sideways")
     with pytest.raises(InputError, match=r"table algorithms, item .*'kind'"):
         registry.tested("a", "3.0")
+
+
+def test_environments_are_those_with_a_pipeline() -> None:
+    """Deleted stacks are not asked for, and other stacks are left out."""
+    client = boto3.client("cloudformation")
+    pages = {
+        None: ["phaseline-staging-pipeline", "phaseline-demo-site", "other"],
+        "2": ["phaseline-demo-pipeline", "my-phaseline-x-pipeline", "phaseline-X-pipeline"],
+    }
+
+    def listed(asked: dict[str, Any]) -> Answer:
+        token = asked.get("NextToken")
+        summaries = [{"StackName": name} for name in pages[token]]
+        return {"StackSummaries": summaries} | ({} if token else {"NextToken": "2"})
+
+    calls = Calls(client, ListStacks=listed)
+    assert environment.names(client) == ["demo", "staging"]
+    assert "DELETE_COMPLETE" not in calls.asked[0][1]["StackStatusFilter"]

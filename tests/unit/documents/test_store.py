@@ -55,6 +55,24 @@ def test_next_reader_gets_the_stored_version(documents: Documents) -> None:
     assert stored.document.versions() == {"a": "1.0.0"}
 
 
+def test_document_is_transferred_again_only_if_somebody_wrote(
+    documents: Documents, s3: Any
+) -> None:
+    stored = documents.read("opt")
+    reads = Calls(s3, GetObject=lambda _: None)
+    assert documents.reread(stored) is stored
+    assert reads.asked == []
+    rewrite(documents, "opt", promote(1, "a"))
+    assert documents.reread(stored).document.revision == stored.document.revision + 1
+
+
+def test_missing_document_is_named_when_it_is_read_again(documents: Documents, s3: Any) -> None:
+    stored = documents.read("opt")
+    s3.delete_object(Bucket=BUCKET, Key="metadata/opt.zip")
+    with pytest.raises(DocumentError, match="does not exist"):
+        documents.reread(stored)
+
+
 def test_equal_document_is_not_written(documents: Documents, s3: Any) -> None:
     rewrite(documents, "opt", promote(1, "a"))
     before = versions(s3)

@@ -29,7 +29,7 @@ def test_missing_stack_is_a_finding(cloud: Cloud) -> None:
     finding = one(found)
     assert (finding.kind, finding.subject) == ("missing-stack", "stack phaseline-demo-watch")
     assert finding.file == "infra/watch.yaml"
-    assert "python -m scripts deploy --environment demo" in finding.sentence
+    assert "phaseline deploy --environment demo" in finding.sentence
     assert "stack phaseline-demo-github: it is not deployed" in found.unchecked
 
 

@@ -11,6 +11,7 @@ from phaseline.releases.release import SUPERSEDED
 from phaseline.slack import looks, message_record, notifier
 from phaseline.slack.message_record import View
 from phaseline.slack.rendering import Message
+from tests.builders.calls import Answer, Calls
 from tests.builders.logs import fields
 from tests.builders.slack_notifier import (
     TAKEN,
@@ -30,6 +31,27 @@ from tests.builders.slack_notifier import pipeline as pipeline  # a fixture
 from tests.builders.slack_notifier import slack as slack  # a fixture
 from tests.builders.slack_notifier import told as told  # a fixture
 from tests.events.jobs import EXECUTION, JOB
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_thread_has_the_last_lines_of_a_failed_build(
+    lambda_: ModuleType, slack: Slack, pipeline: Pipeline, *, readable: bool
+) -> None:
+    """They are read once, and a log that can't be read keeps no message back."""
+    record_release()
+    pipeline.fail(**TAKEN)
+    build = "build:0d416c17-6c41-4b93-a123-1a8e418fb09f"
+    (failed,) = (one for one in pipeline.actions[EXECUTION] if one["status"] == "Failed")
+    failed["output"]["executionResult"]["externalExecutionId"] = build
+    place = {"groupName": "g", "streamName": "s"}
+    logs = lambda_._BUILD_LOGS
+    Calls(logs.codebuild, BatchGetBuilds=lambda _: {"builds": [{"logs": place}]})
+    answer: Answer = {"events": [{"message": "no title"}]} if readable else "AccessDeniedException"
+    calls = Calls(logs.logs, GetLogEvents=lambda _: answer)
+    invoke(lambda_, changed("FAILED"))
+    assert len(calls.of("GetLogEvents")) == 1
+    (reply,) = (one for one in slack.replies if "failed: " in one["text"])
+    assert ("no title" in str(reply["blocks"])) == readable
 
 
 def test_one_message_from_the_start_to_the_proof(

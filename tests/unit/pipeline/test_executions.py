@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
-from phaseline.pipeline.executions import execution_url
+from phaseline.errors import RefusedError
+from phaseline.pipeline.executions import STOPPED, execution_url
 from tests.builders.executions import E1, E2, executions, summary
 
 
@@ -40,3 +42,29 @@ def test_link_leads_to_the_console_of_partition_and_region(
         f"https://{host}/codesuite/codepipeline/pipelines/phaseline-demo"
         f"/executions/e1/timeline?region={region}"
     )
+
+
+def test_execution_is_stopped_with_its_reason() -> None:
+    found, calls, _ = executions(StopPipelineExecution=lambda _: {"pipelineExecutionId": E1})
+    found.stop(E1, abandon=True, reason="x" * 300)
+    assert calls.of("StopPipelineExecution") == [
+        {
+            "pipelineName": "phaseline-demo",
+            "pipelineExecutionId": E1,
+            "abandon": True,
+            "reason": "x" * 200,
+        }
+    ]
+
+
+@pytest.mark.parametrize("code", STOPPED)
+def test_execution_that_has_ended_or_stops_already_is_refused(code: str) -> None:
+    found, _, _ = executions(StopPipelineExecution=lambda _: code)
+    with pytest.raises(RefusedError, match=STOPPED[code]):
+        found.stop(E1, abandon=False, reason="x")
+
+
+def test_other_refusal_of_a_stop_is_raised() -> None:
+    found, _, _ = executions(StopPipelineExecution=lambda _: "AccessDeniedException")
+    with pytest.raises(ClientError):
+        found.stop(E1, abandon=False, reason="x")

@@ -8,6 +8,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from phaseline.aws.dynamodb import serialize
 from phaseline.errors import InputError, RemoteCallError
 from phaseline.pipeline.actions import Action
 from phaseline.pipeline.recorder import Carried, RecordedExecution, Recorder
@@ -131,6 +132,21 @@ def test_both_ends_of_a_range_include_their_whole_second(recorder: Recorder) -> 
     assert len(list(recorder.between(SINCE, UNTIL))) == 1
     assert len(list(recorder.between("2026-11-25T09:00:00Z", SINCE))) == 1
     assert list(recorder.between("2026-11-25T10:00:01Z", UNTIL)) == []
+
+
+def test_newest_executions_come_first_and_go_on_before_a_key(recorder: Recorder) -> None:
+    for number in range(3):
+        item = {"id": f"e{number}", "state": "Succeeded", "updated": "t", "documents": {},
+                "actions": [], "started": f"2026-11-2{number}T10:00:00.000Z"}  # fmt: skip
+        key = {"pk": "executions", "sk": f"{item['started']}#e{number}"}
+        recorder.dynamodb.put_item(
+            TableName=recorder.table,
+            Item={name: serialize(value) for name, value in (item | key).items()},
+        )
+    newest = list(recorder.newest())
+    assert [execution.id for execution in newest] == ["e2", "e1", "e0"]
+    assert list(recorder.newest(before=newest[0].key)) == newest[1:]
+    assert list(recorder.newest(before=newest[2].key)) == []
 
 
 @pytest.mark.parametrize(

@@ -241,6 +241,38 @@ def test_second_hold_changes_the_end_and_keeps_the_waiting_changes(listener: Lis
     assert [change.version for change in hold.waiting] == ["8.0"]
 
 
+@pytest.mark.parametrize("algorithms", [(NAME,), ()])
+def test_hold_of_another_person_is_not_replaced_silently(
+    listener: Listener, algorithms: tuple[str, ...]
+) -> None:
+    """The refusal says who holds, until when, and how to replace the hold."""
+    given: dict[str, Any] = {"algorithms": algorithms, "id": "run-2", "who": "ben"}
+    ask(listener, "hold", algorithms=algorithms, until="2026-11-25T08:00:00Z")
+    before = listener.commits.documents.read("opt")
+    with pytest.raises(RefusedError) as raised:
+        ask(listener, "hold", **given)
+    assert "ana holds it since 2026-11-24T21:00:00Z until 2026-11-25T08:00:00Z" in str(raised.value)
+    assert "--replace" in raised.value.remedy
+    assert listener.commits.documents.read("opt") == before
+    document = ask(listener, "hold", replace=True, **given).document.document
+    hold = document.holds[NAME] if algorithms else document.freeze
+    assert hold
+    assert (hold.who, hold.until) == ("ben", None)
+
+
+def test_same_hold_of_another_person_stays(listener: Listener) -> None:
+    ask(listener, "hold")
+    outcome = ask(listener, "hold", id="run-2", who="ben")
+    assert not outcome.changed
+    assert outcome.document.document.holds[NAME].who == "ana"
+
+
+def test_hold_that_has_ended_is_replaced(listener: Listener) -> None:
+    ask(listener, "hold", at=AT, until="2026-11-24T20:30:00Z")
+    outcome = ask(listener, "hold", id="run-2", who="ben", reason="mine")
+    assert outcome.document.document.holds[NAME].who == "ben"
+
+
 @pytest.mark.parametrize("action", ["promote", "rollback", "hold", "resume"])
 def test_dry_run_returns_the_outcome_and_writes_nothing(listener: Listener, action: str) -> None:
     release(listener, "1.0", "2.0")

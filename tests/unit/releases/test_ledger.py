@@ -8,7 +8,15 @@ import pytest
 from moto import mock_aws
 
 from phaseline.releases.ledger import Ledger
-from phaseline.releases.release import SUPERSEDED, VERIFIED, RequestRecord, Step
+from phaseline.releases.release import (
+    SUPERSEDED,
+    VERIFIED,
+    WITHDRAWN,
+    Position,
+    Release,
+    RequestRecord,
+    Step,
+)
 from tests.builders.releases import numbered_release
 from tests.builders.stores import AT, make_table
 
@@ -36,6 +44,31 @@ def test_releases_are_sorted_by_revision_whatever_their_times(ledger: Ledger) ->
         ledger.record([release], at=clocks[number])
     assert [each.revision for each in ledger.releases("opt", "a")] == [10, 2, 1]
     assert [each.revision for each in ledger.open_releases("opt")] == [1, 2, 10]
+
+
+def test_lists_go_on_after_a_position(ledger: Ledger) -> None:
+    """Also within the releases of one document, which have one time."""
+    ledger.record([numbered_release(n, f"{n}.0") for n in (1, 2, 3, 4)], at=AT)
+    ledger.withdraw("opt", "a", "1.0", revision=9, at=AT)
+    for listed in (ledger.newest, lambda type_, after: ledger.releases(type_, "a", after=after)):
+        complete = list(listed("opt", after=None))
+        following = list(listed("opt", after=Position.of(complete[1])))
+        assert len(complete) == 4
+        assert following == complete[2:]
+    (oldest,) = ledger.releases("opt", "a", after=Position.of(numbered(ledger, 2)))
+    assert WITHDRAWN in oldest.steps
+
+
+def numbered(ledger: Ledger, revision: int) -> Release:
+    """The release of a revision, as the ledger holds it."""
+    return next(one for one in ledger.releases("opt", "a") if one.revision == revision)
+
+
+def test_position_of_a_release_that_was_superseded_at_once_is_the_time_of_that(
+    ledger: Ledger,
+) -> None:
+    ledger.record([replace(numbered_release(1), state=SUPERSEDED)], at=AT)
+    assert Position.of(numbered(ledger, 1)).at == AT
 
 
 def test_redelivery_keeps_the_first_record(ledger: Ledger) -> None:
@@ -123,6 +156,21 @@ def test_request_is_known_once_it_is_recorded(ledger: Ledger) -> None:
     ledger.record_request("opt", replace(request, who="bo"), revision=9)
     assert ledger.request("opt", "key") == request
     assert ledger.request("in", "key") is None
+
+
+def test_requests_are_listed_newest_first_and_are_no_releases(ledger: Ledger) -> None:
+    requests = [
+        RequestRecord(f"key{n}", "hold", ("a",), "ana", "slow", f"2026-11-24T20:00:0{n}Z")
+        for n in (1, 2, 3)
+    ]
+    for request in requests:
+        ledger.record_request("opt", request, revision=3)
+    ledger.record([numbered_release(1)], at=AT)
+    assert list(ledger.requests("opt")) == requests[::-1]
+    period = ("2026-11-24T20:00:02Z", "2026-11-24T20:00:02Z")
+    assert list(ledger.requests("opt", *period)) == [requests[1]]
+    assert list(ledger.requests("in")) == []
+    assert list(ledger.newest("opt")) == [numbered_release(1)]
 
 
 def test_releases_of_a_period_include_both_ends_oldest_first(ledger: Ledger) -> None:

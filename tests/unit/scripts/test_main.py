@@ -1,5 +1,7 @@
 """Wrong options, failed commands and the list of commands."""
 
+import json
+import os
 import re
 import subprocess
 import sys
@@ -42,13 +44,38 @@ def test_missing_parameters_file_is_refused_if_named() -> None:
 
 
 def test_failed_command_exits_with_the_code_of_its_error(tmp_path: Path) -> None:
-    """One line on stderr, nothing on stdout, no traceback."""
+    """One line on stderr, the same as JSON on stdout, no traceback."""
     (tmp_path / "wrong.json").write_text("[]")
     command = [sys.executable, "-m", "scripts", "deploy", "--environment", "demo"]
     command += ["--json", "--parameters", str(tmp_path / "wrong.json")]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert (ended.returncode, ended.stdout) == (3, "")
+    assert ended.returncode == 3
     assert re.fullmatch(r"error: .*wrong\.json: expected a JSON object.*\n", ended.stderr)
+    error = json.loads(ended.stdout)["error"]
+    assert (error["kind"], error["exit_code"]) == ("ConfigurationError", 3)
+    assert ended.stderr == f"error: {error['message']}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "has_json"),
+    [
+        (["deplo", "--json"], {}, True),
+        (["deploy", "--json"], {"PHASELINE_ENVIRONMENT": "Demo"}, True),
+        (["deploy"], {"PHASELINE_JSON": "true", "PHASELINE_ENVIRONMENT": "Demo"}, True),
+        (["deploy"], {"PHASELINE_JSON": "0", "PHASELINE_ENVIRONMENT": "Demo"}, False),
+        (["deplo"], {}, False),
+    ],
+)
+def test_error_is_json_if_the_result_is(
+    arguments: list[str], variables: dict[str, str], has_json: bool
+) -> None:
+    """Also if the command was not understood."""
+    command = [sys.executable, "-m", "scripts", *arguments]
+    environ = os.environ | variables
+    ended = subprocess.run(command, capture_output=True, text=True, env=environ, timeout=60)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: ")
+    assert (json.loads(ended.stdout)["error"]["exit_code"] == 2) if has_json else not ended.stdout
 
 
 def test_list_of_commands_shows_their_first_lines() -> None:

@@ -221,6 +221,17 @@ def test_message_has_the_beginning_of_a_reason_and_the_thread_all_of_it() -> Non
         assert expected in everything
 
 
+def test_thread_has_the_last_lines_of_the_log_as_plain_text() -> None:
+    lines = [f"<!channel> *line {n}* " + "&" * 500 for n in range(40)]
+    reply = rendering.failure(place(), action("exit 1"), "e1", lines)
+    check(reply)
+    log = reply.blocks[2]["text"]
+    assert log["type"] == "plain_text"
+    assert log["text"].startswith("&lt;!channel&gt; *line 25* &amp;")
+    short = rendering.failure(place(), action("exit 1"), "e1", ["one", "two"])
+    assert short.blocks[2]["text"]["text"] == "one\ntwo"
+
+
 def test_reason_cannot_notify_the_channel() -> None:
     for message in (
         progress(State.FAILED, releases=[], failure=action("<!channel> <@U1> a & b")),

@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from phaseline.errors import ConfigurationError, InputError, RefusedError
+from scripts.cli import checkout
 from scripts.commands import github_release
 from tests.builders.github_releases import GitHub
 from tests.builders.github_releases import served as served  # a fixture
@@ -20,7 +21,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "CHANGELOG.md").write_text(CHANGELOG)
     (tmp_path / "packages").mkdir()
     (tmp_path / "packages/a.zip").write_bytes(b"a")
-    monkeypatch.setattr(github_release, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(checkout, "root", lambda: tmp_path)
     return tmp_path
 
 

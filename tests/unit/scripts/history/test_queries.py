@@ -10,10 +10,10 @@ from moto import mock_aws
 from phaseline.algorithms.names import TYPES
 from phaseline.documents.document import Document, Entry
 from phaseline.documents.merge import Merged
-from phaseline.errors import RefusedError
-from phaseline.releases.release import VERIFIED, Release
+from phaseline.releases.release import VERIFIED, Release, RequestRecord
 from phaseline.site.live import Live, LiveDocument
 from phaseline.slack import message_record
+from scripts.cli.text import render
 from scripts.history.changes import changes
 from scripts.history.live import live_at
 from scripts.history.newest import newest
@@ -166,10 +166,11 @@ def test_changes_are_net_differences_with_their_releases(services: Services) -> 
         ("1.5.0", "ada", "measured again"),
         ("2.0.0", "ada", "measured again"),
     ]
-    text = "\n".join(lines)
-    assert "  opt/a: 1.0.0 -> 2.0.0\n" in text
-    assert "opt/a 1.5.0 -> 2.0.0, promote by ada: measured again [verified]" in text
-    assert "commit" not in text
+    text = [render(line) for line in lines]
+    assert "  opt/a: 1.0.0 -> 2.0.0" in text
+    last = "opt/a      1.5.0 -> 2.0.0  promote  ada  verified  0123abcd  measured again"
+    assert text[-1].endswith(last)
+    assert "commit" not in "".join(text)
 
 
 def test_release_that_waited_is_among_the_changes(services: Services) -> None:
@@ -212,7 +213,41 @@ def test_newest_releases_are_limited_and_in_order(services: Services) -> None:
         "opt-b-300.0.0-0123abcd",
         "opt-b-200.0.0-0123abcd",
     ]
-    assert len(list(lines)) == 2
+    heads, *rows = [render(line) for line in lines]
+    assert heads.startswith("REQUESTED")
+    assert [row.split()[-4] for row in rows] == ["verified", "verified"]
+
+
+def stored(services: Services, release: Release) -> Release:
+    """Return a release with the steps that the ledger has."""
+    found = services.ledger.find(release.release_id)
+    assert found
+    return found
+
+
+def test_holds_stand_between_the_releases(services: Services) -> None:
+    """A hold of a whole type is about each of its algorithms; a promotion is in its release."""
+    activate(services, 100, {"a": "1.0.0"})
+    for second, action, names in (
+        (200, "hold", ("a",)),
+        (250, "hold", ("b",)),
+        (300, "resume", ()),
+        (350, "promote", ("a",)),
+    ):
+        request = RequestRecord(f"key{second}", action, names, "ana", "why", at(second))
+        services.ledger.record_request("opt", request, revision=1)
+    activate(services, 400, {"a": "2.0.0"})
+    value, lines = newest(services, TYPES, "a", 10)
+    assert [request["action"] for request in value["requests"]] == ["resume", "hold"]
+    text = [render(line) for line in lines][1:]
+    assert [("resume" in line, "hold" in line, "2.0.0" in line) for line in text[:3]] == [
+        (False, False, True),
+        (True, False, False),
+        (False, True, False),
+    ]
+    value, lines = changes(services, TYPES, "a", at(150), at(260))
+    assert [request["scope"] for request in value["requests"]] == ["opt/a"]
+    assert "hold" in [*map(render, lines)][-1]
 
 
 def run(pipeline: Pipeline, version: str) -> None:
@@ -238,7 +273,7 @@ def test_release_has_its_steps_and_those_of_its_execution(
     key = {"pk": {"S": message_record.of_revision("opt", 1)}, "sk": {"S": "slack"}}
     item: Any = key | {"channel": {"S": "C1"}, "ts": {"S": "1795600841.000100"}}
     services.ledger.client.put_item(TableName="ledger", Item=item)
-    value, lines = release_steps(services, release.release_id)
+    value, lines = release_steps(services, stored(services, release))
     assert (len(pipeline.calls.asked) == asked) is recorded
     steps = [step["name"] for step in value["timeline"]["steps"]]
     assert steps[:5] == ["asked", "document", "wait for Source", "Source", "wait for Build"]
@@ -260,10 +295,5 @@ def test_retried_execution_is_read_from_codepipeline(
     pipeline.state = "InProgress"
     pipeline.actions.append(detail("Verify", "Verify", 70, 70, "InProgress"))
     summaries(pipeline, (E1, "InProgress"))
-    value, _ = release_steps(services, release.release_id)
+    value, _ = release_steps(services, stored(services, release))
     assert [s["ended"] for s in value["timeline"]["steps"] if s["name"] == "Verify"][-1] is None
-
-
-def test_unknown_release_is_refused(services: Services) -> None:
-    with pytest.raises(RefusedError, match="has no such release"):
-        release_steps(services, "opt-a-1.0.0-ffffffff")

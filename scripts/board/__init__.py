@@ -1,0 +1,1 @@
+"""The board: pages that show an environment, served on loopback or written to one file."""

@@ -12,8 +12,6 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from phaseline.documents.document import Document, Hold, Mark
-from phaseline.releases.release import Position
-from scripts.board import links
 from scripts.board.server import serving
 from scripts.services import Services
 from tests.board.client import Client
@@ -181,19 +179,6 @@ def test_lists_go_on_where_the_page_before_ended(client: Client) -> None:
         assert len(seen) == len(set(seen))
         # One execution failed, and one runs.
         assert len(seen) == len(HOSTILE) + (2 if path == "/executions" else 0)
-
-
-def test_number_of_calls_is_independent_of_releases(client: Client) -> None:
-    """A page of the overview asks once for each algorithm that it shows, at most."""
-    client.page("/")
-    services = client.app.reader.services
-    queries = Calls(services.ledger.client, Query=lambda _: None, GetItem=lambda _: None)
-    client.page("/releases")
-    assert len(queries.asked) == 3
-    position = Position.of(next(services.ledger.newest("opt")))
-    queries.asked.clear()
-    client.page(f"/releases?type=opt&after-opt={quote(links.written(position))}")
-    assert len(queries.asked) == 1
 
 
 # ---- Text of others -------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from tests import templates
 ROOT = Path(__file__).parents[2]
 INSTALLED = Path(sysconfig.get_path("purelib"))
 LIMITS = {
-    "automatic_rollback": (91_000, 52),
+    "automatic_rollback": (91_500, 52),
     "cache_invalidator": (25_500, 20),
     "execution_recorder": (20_000, 17),
     "release_verifier": (42_000, 28),

@@ -38,9 +38,27 @@ def names(steps: list[Step]) -> set[str]:
 
 def executions(system: System) -> list[dict[str, Any]]:
     """The pipeline's executions, newest first."""
-    listed = system.client("codepipeline").list_pipeline_executions(pipelineName=system.pipeline)
+    pages = system.client("codepipeline").get_paginator("list_pipeline_executions")
+    listed = pages.paginate(pipelineName=system.pipeline).build_full_result()
     found: list[dict[str, Any]] = listed["pipelineExecutionSummaries"]
     return found
+
+
+def ledger_items(system: System) -> list[dict[str, Any]]:
+    """All items of the ledger's table, in DynamoDB's form."""
+    table = system.outputs["registry"]["LedgerTableName"]
+    pages = system.client("dynamodb").get_paginator("scan")
+    found: list[dict[str, Any]] = pages.paginate(TableName=table).build_full_result()["Items"]
+    return found
+
+
+def logged(system: System, function: str, pattern: str = "") -> list[str]:
+    """The messages that a function, given by its name, has logged and that fit a filter pattern."""
+    configuration = system.client("lambda").get_function_configuration(FunctionName=function)
+    pages = system.client("logs").get_paginator("filter_log_events")
+    group = configuration["LoggingConfig"]["LogGroup"]
+    found = pages.paginate(logGroupName=group, filterPattern=pattern).build_full_result()
+    return [event["message"] for event in found["events"]]
 
 
 def settle(system: System) -> None:

@@ -13,7 +13,7 @@ from phaseline.deploy.plan import STACKS
 from phaseline.promotion.automatic_rollback import WHO
 from phaseline.releases.release import Release
 from tests.builders import usage
-from tests.system.conftest import COMPLETE, RUNNING, executions, names, promote
+from tests.system.conftest import COMPLETE, RUNNING, executions, logged, names, promote
 from tests.waiting import eventually
 
 
@@ -54,14 +54,7 @@ def newest(system: System, algorithm: str) -> Release:
 def decision(system: System, execution: str) -> str:
     """What the function logged about an execution."""
     name = system.outputs["watch"]["AutomaticRollbackFunctionName"]
-    configuration = system.client("lambda").get_function_configuration(FunctionName=name)
-    group, logs = configuration["LoggingConfig"]["LogGroup"], system.client("logs")
-
-    def found() -> list[str]:
-        events = logs.filter_log_events(logGroupName=group, filterPattern=f'"{execution}"')
-        return [event["message"] for event in events["events"]]
-
-    return str(eventually(found)[-1])
+    return eventually(lambda: logged(system, name, f'"{execution}"'))[-1]
 
 
 def test_a_promotion_that_breaks_the_build_goes_back_and_sticks(careful: System) -> None:

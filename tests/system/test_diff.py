@@ -1,18 +1,18 @@
 """The diff command against the local system."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
 from local.demo.demo import BROKEN_BUILD
-from local.system import ENVIRONMENT, ROOT, System, table
+from local.system import ENVIRONMENT, System, table
 from phaseline.deploy.environment import STACKS
 from phaseline.documents.document import Entry
 from phaseline.documents.store import Documents
 from tests.builders.stores import rewrite
 from tests.system.conftest import COMPLETE, promote, settle
 from tests.system.scripts import Scripts, build_with
+from tests.system.scripts import good_build as good_build  # a fixture
 from tests.system.scripts import scripts as scripts  # a fixture
 from tests.waiting import eventually
 
@@ -20,11 +20,10 @@ OTHER = "staging"
 
 
 @pytest.fixture
-def broken_build(system: System) -> Iterator[None]:
+def broken_build(system: System, good_build: str) -> None:
     """A frontend that can't be built, until the end of the test."""
+    del good_build
     build_with(system, BROKEN_BUILD)
-    yield
-    build_with(system, (ROOT / "examples/frontend/buildspec.yml").read_text())
 
 
 @pytest.fixture

@@ -4,12 +4,13 @@ import re
 from typing import Any
 
 from local.demo.demo import BROKEN_BUILD
-from local.system import ROOT, System
+from local.system import System
 from phaseline.pipeline.recorder import Recorder
 from phaseline.releases.release import Release
 from phaseline.slack import message_record
 from tests.system.conftest import executions
 from tests.system.scripts import Scripts, bring, build_with
+from tests.system.scripts import good_build as good_build  # a fixture
 from tests.system.scripts import scripts as scripts  # a fixture
 from tests.waiting import a_second, eventually
 
@@ -106,14 +107,16 @@ def test_steps_of_a_release_are_shown(system: System, scripts: Scripts) -> None:
     assert f"execution {execution}: https://" in text
 
 
-def test_restored_failure_is_shown_and_counted(system: System, scripts: Scripts) -> None:
+def test_restored_failure_is_shown_and_counted(
+    system: System, scripts: Scripts, good_build: str
+) -> None:
     """A release whose first execution failed: both executions are told, with the reason and the
     log, and the figures count a failure that was restored."""
     bring(system, "failing", "1.0.0", "1.1.0")
     build_with(system, BROKEN_BUILD)
     assert scripts.release("promote", "failing", "1.0.0").code == 4
     before = scripts.run("dora", "--json").json
-    build_with(system, (ROOT / "examples/frontend/buildspec.yml").read_text())
+    build_with(system, good_build)
     one = release(system, "failing")
     eventually(lambda: release(system, "failing").state == "verified")
     steps = course(scripts, one.release_id)

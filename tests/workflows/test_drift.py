@@ -17,7 +17,7 @@ from local.system import AUTOMATION, ENVIRONMENT, ROOT, System, control, deploym
 from phaseline import archive
 from scripts.github.issues import LABEL
 from tests.standins.conftest import call
-from tests.system.conftest import COMPLETE, REJECTED, promote
+from tests.system.conftest import COMPLETE, REJECTED, logged, promote
 from tests.waiting import eventually
 from tests.workflows.conftest import settle, succeeded, without_rule
 
@@ -155,15 +155,6 @@ def replace_code(system: System, function: str, handler: str) -> str:
     return name
 
 
-def logged(system: System, function: str, text: str) -> bool:
-    """Whether a function's log holds a text."""
-    client = system.client("lambda")
-    config = client.get_function_configuration(FunctionName=function)
-    group = config["LoggingConfig"]["LogGroup"]
-    events = system.client("logs").filter_log_events(logGroupName=group)["events"]
-    return any(text in one["message"] for one in events)
-
-
 def test_environment_without_drift_reports_nothing(system: System) -> None:
     """No issue, no message, and CloudWatch hears that all was looked at."""
     before = checks(system), told(system), issues(system)
@@ -196,7 +187,7 @@ def test_lost_releases_are_found_and_repaired(system: System) -> None:
     with without_rule(system, "out"):
         asked = ("--type", "out", "--algorithm", NAMES["out"], "--reason", "No event tells of it")
         scripts(system, "update-metadata", "--action", "hold", *asked)
-    eventually(lambda: logged(system, listener, f"forgot {REJECTED}"))
+    eventually(lambda: logged(system, listener, f'"forgot {REJECTED}"'))
     settle(system)
     reopened = reopen(system, "opt")
     outbox(system, "opt", ["nobody"], sent=False)

@@ -13,7 +13,7 @@ from local.system import System, control, frontend, website
 from phaseline.aws.dynamodb import plain
 from phaseline.deploy.plan import STACKS
 from tests.standins.conftest import call
-from tests.system.conftest import promote
+from tests.system.conftest import executions, ledger_items, promote
 from tests.waiting import eventually
 from tests.workflows.conftest import (
     QUICK,
@@ -49,14 +49,11 @@ def failed(run: dict[str, Any], *words: str) -> dict[str, Any]:
 def state(system: System, algorithm: str) -> dict[str, Any]:
     """What a release of an algorithm of type out changes: the document, executions, what ledger and
     Slack have on it, and the website."""
-    s3, pipeline = system.client("s3"), system.client("codepipeline")
-    bucket = system.outputs["site"]["MetadataBucketName"]
-    table = system.outputs["registry"]["LedgerTableName"]
-    listed = pipeline.list_pipeline_executions(pipelineName=system.pipeline)
+    s3, bucket = system.client("s3"), system.outputs["site"]["MetadataBucketName"]
     return {
         "document": s3.head_object(Bucket=bucket, Key="metadata/out.zip")["VersionId"],
-        "executions": len(listed["pipelineExecutionSummaries"]),
-        "ledger": about(algorithm, system.client("dynamodb").scan(TableName=table)["Items"]),
+        "executions": len(executions(system)),
+        "ledger": about(algorithm, ledger_items(system)),
         "messages": about(algorithm, control.slack_messages(system)),
         "served": website.manifest(system),
     }
@@ -65,8 +62,7 @@ def state(system: System, algorithm: str) -> dict[str, Any]:
 def unfinished(system: System, algorithm: str) -> list[dict[str, Any]]:
     """The records of the messages about an algorithm that an event under way may still edit. A
     record without digest is one that Slack refused: only an event to come edits it."""
-    table = system.outputs["registry"]["LedgerTableName"]
-    items = map(plain, system.client("dynamodb").scan(TableName=table)["Items"])
+    items = map(plain, ledger_items(system))
     records = [item for item in items if item["sk"] == "slack" and algorithm in str(item)]
     return [one for one in records if "holder" in one or ("open" in one and one["digest"])]
 

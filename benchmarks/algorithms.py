@@ -16,7 +16,7 @@ from phaseline.algorithms.table import AlgorithmsTable
 from phaseline.aws import jitter
 from phaseline.deploy.environment import PREFIX
 from phaseline.documents.commit import Commits
-from phaseline.documents.document import Entry
+from phaseline.documents.entry import Entry
 from phaseline.documents.store import Documents
 from phaseline.drift.releases import ReleaseCheck
 from phaseline.pipeline.executions import Executions

@@ -26,7 +26,7 @@ from phaseline.errors import (
     RemoteCallError,
 )
 from scripts.cli.aws_errors import translated
-from scripts.cli.console import report
+from scripts.cli.failures import report
 
 BUILDSPEC = "buildspec.yml"
 

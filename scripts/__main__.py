@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from scripts.cli import console
+from scripts.cli import failures
 from scripts.cli.nearest import aside
 
 COMMANDS = Path(__file__).with_name("commands")
@@ -136,7 +136,7 @@ def main() -> None:
 
 def run() -> None:
     """Run the program `phaseline`."""
-    console.run(main)
+    failures.run(main)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from phaseline.aws import jitter
 from phaseline.aws.config import config
 from phaseline.pipeline import jobs
 from phaseline.pipeline.jobs import Continue, Done, Job
-from phaseline.site import cdn, publication
+from phaseline.site import cdn, invalidation_paths, publication
 from phaseline.site.cdn import Cdn, Completed, Progress
 from phaseline.site.outcomes import SUPERSEDED
 
@@ -31,7 +31,7 @@ def handler(event: dict[str, Any], context: object) -> None:
 def _invalidate(job: Job) -> Done | Continue:
     source = job.input("Publication")
     published = publication.parse(jobs.read(_S3, source) or b"", source.where)
-    paths = cdn.paths(published.changed)
+    paths = invalidation_paths.paths(published.changed)
     if published.outcome == SUPERSEDED or not paths:
         return Done({"outcome": "nothing to invalidate"})
     result = Cdn(

@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 
 from phaseline.algorithms.changes import Change
 from phaseline.documents.document import Document, Write
-from phaseline.documents.merge import Fallbacks, Merged
+from phaseline.documents.fallback import Fallbacks, candidates
+from phaseline.documents.merge import Merged
 from phaseline.documents.store import Documents, Stored
 from phaseline.errors import RemoteCallError
 from phaseline.github.outbox import Dispatch, Outbox, Settled
@@ -153,7 +154,6 @@ class Commits:
     def fallbacks(self, document: Document, changes: Iterable[Change]) -> Fallbacks:
         """Return the releases to which each withdrawal of `changes` may return, newest first.
 
-        The keys are the release ids of the withdrawals. Each version has one release, its newest.
         Only the newest versions are read: as many as the withdrawals of the same algorithm can
         exclude, and one more.
         """
@@ -161,15 +161,8 @@ class Commits:
         counts = Counter(change.algorithm for change in withdrawals)
 
         def find(change: Change) -> tuple[Release, ...]:
-            newest: dict[str | None, Release] = {}  # by version: one may have many releases
-            for release in self.ledger.releases(change.type, change.algorithm):
-                is_other = release.version != change.version
-                is_bad = document.mark(change.algorithm, release.version)
-                if release.can_return and is_other and not is_bad:
-                    newest.setdefault(release.version, release)
-                if len(newest) > counts[change.algorithm]:
-                    break
-            return tuple(newest.values())
+            releases = self.ledger.releases(change.type, change.algorithm)
+            return candidates(releases, change, document, counts[change.algorithm] + 1)
 
         with ThreadPoolExecutor(WRITERS) as pool:
             ids = (change.release_id for change in withdrawals)

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from phaseline.documents.document import Document, Hold
+from phaseline.documents.document import Document
+from phaseline.documents.hold import Hold
 
 ORDER = ("version", "display", "freeze", "hold", "waiting", "bad")
 """The kinds of difference, in the order in which they are listed."""

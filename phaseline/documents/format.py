@@ -13,7 +13,9 @@ from typing import Any
 
 from phaseline import archive
 from phaseline.algorithms.changes import Change
-from phaseline.documents.document import Document, Entry, Hold, Mark, Write
+from phaseline.documents.document import Document, Mark, Write
+from phaseline.documents.entry import Entry
+from phaseline.documents.hold import Hold
 from phaseline.errors import DocumentError
 from phaseline.releases.release import Release, RequestRecord, Step
 

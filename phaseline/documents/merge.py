@@ -5,17 +5,18 @@ with the help of this module.
 """
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 
 from phaseline.algorithms.changes import Change
-from phaseline.documents.document import Document, Entry, Hold
+from phaseline.documents.document import Document
+from phaseline.documents.entry import Entry
+from phaseline.documents.fallback import Fallbacks, fallback
+from phaseline.documents.hold import Hold
 from phaseline.releases.release import SUPERSEDED, WAITING, Release, Step
 
-Fallbacks = Mapping[str, Sequence[Release]]
-"""Maps the release id of a withdrawal to the releases to which it may return, newest first."""
 DUE_LIMIT = 1_000
 """The number of due changes that one write applies: as many as the default batch has records. The
 others follow at the next write, which the schedule makes if nobody else does."""
@@ -149,7 +150,7 @@ class _Batch:
             self._skip(change, "the withdrawn version is not the active one")
         else:
             self._withdrawn[name, change.version] = None
-            self._put(change, self._fallback(change))
+            self._put(change, fallback(self._fallbacks, change, self._before, self._withdrawn))
 
     def _is_late_withdrawal(self, change: Change, entry: Entry) -> bool:
         """Return whether an older stream withdraws an inactive version after a newer one was read.
@@ -221,22 +222,14 @@ class _Batch:
             tuple(self._withdrawn),
         )  # fmt: skip
 
-    def _put(self, change: Change, fallback: Release | None) -> None:
+    def _put(self, change: Change, returns: Release | None) -> None:
         present = self._draft.entry(change.algorithm)
-        entry = _entry(change, fallback, self._before.algorithms.get(change.algorithm))
+        entry = _entry(change, returns, self._before.algorithms.get(change.algorithm))
         entry = replace(entry, left=present.left if present else None)
         self._draft.put(change.algorithm, entry)
         if change.algorithm in self._effective:
             self._overtaken.append(self._effective[change.algorithm][0])
         self._effective[change.algorithm] = change, _release(change, entry)
-
-    def _fallback(self, change: Change) -> Release | None:
-        """Return the release to which a withdrawal returns, or None."""
-        for release in self._fallbacks.get(change.release_id, ()):
-            name, version = change.algorithm, str(release.version)
-            if (name, version) not in self._withdrawn and not self._before.mark(name, version):
-                return release
-        return None
 
     def _waits(self, change: Change) -> bool:
         """Return whether a hold keeps the change back; then it waits behind the hold."""
@@ -275,17 +268,17 @@ def _first_entry(change: Change) -> Entry:
     return Entry(None, {}, change.release_id, "", "0", change.requested_at)
 
 
-def _entry(change: Change, fallback: Release | None, active: Entry | None) -> Entry:
+def _entry(change: Change, returns: Release | None, active: Entry | None) -> Entry:
     """Return the entry that a change writes.
 
-    A promotion makes its version active. A withdrawal makes the version of `fallback` active, or
-    no version if there is no fallback. `active` is the entry before the batch.
+    A promotion makes its version active. A withdrawal makes the version active to which it
+    `returns`, or no version. `active` is the entry before the batch.
     """
     entry = Entry(None, {}, change.release_id, change.stream, change.sequence, change.requested_at)
     if change.action == "promote":
         entry = replace(entry, version=change.version, display=change.display)
-    elif fallback:
-        entry = replace(entry, version=fallback.version, display=fallback.display)
+    elif returns:
+        entry = replace(entry, version=returns.version, display=returns.display)
     return replace(entry, previous=replaced_version(active, entry.version))
 
 

@@ -10,8 +10,8 @@ from phaseline.documents.store import Stored
 from phaseline.drift.report import Explained, Finding, Repair
 from phaseline.github.outbox import Dispatch, Settled
 from phaseline.releases.release import Release
-from phaseline.site import manifests
 from phaseline.site.manifests import ServedManifest
+from phaseline.site.verdict import compare
 
 SHOWN = 5
 """Maximum number of differences or files that a sentence names; it counts the others."""
@@ -64,7 +64,7 @@ def _still(base: Document, made: Document, now: Document) -> Document:
 
 def unclosed(manifest: ServedManifest, releases: Iterable[Release]) -> Iterator[Finding]:
     """Yield the open releases that the served `manifest` proves to be verified or superseded."""
-    verdict = manifests.compare(manifest, releases)
+    verdict = compare(manifest, releases)
     for release in (*verdict.verified, *verdict.superseded):
         yield Finding(
             kind="open-release",

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from phaseline import times
 from phaseline.aws.wording import wording
-from phaseline.documents.document import Entry
+from phaseline.documents.entry import Entry
 from phaseline.documents.store import Stored
 from phaseline.drift import table_rules
 from phaseline.drift.releases import ReleaseCheck
@@ -25,7 +25,8 @@ from phaseline.promotion.apply import apply_request
 from phaseline.promotion.request import Request
 from phaseline.releases.ledger import WRITERS
 from phaseline.site import proof
-from phaseline.site.cdn import EVERYTHING, Cdn, Completed, Progress
+from phaseline.site.cdn import Cdn, Completed, Progress
+from phaseline.site.invalidation_paths import EVERYTHING
 
 WHO = "phaseline drift"
 ORDER: tuple[RepairAction, ...] = ("redeploy", "settle", "close", "release", "build", "invalidate")

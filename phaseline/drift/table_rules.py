@@ -10,7 +10,8 @@ from datetime import datetime
 from phaseline.algorithms.schema import AlgorithmVersion
 from phaseline.algorithms.table import Item
 from phaseline.algorithms.versions import version_order
-from phaseline.documents.document import Document, Entry
+from phaseline.documents.document import Document
+from phaseline.documents.entry import Entry
 from phaseline.drift.report import Explained, Finding, Repair
 from phaseline.errors import InputError
 from phaseline.releases.release import WITHDRAWN, Release

@@ -11,10 +11,12 @@ from datetime import datetime
 
 from phaseline.algorithms.changes import Change
 from phaseline.documents import windows
-from phaseline.documents.document import Document, Entry, Hold, Mark
+from phaseline.documents.document import Document, Mark
+from phaseline.documents.entry import Entry
+from phaseline.documents.fallback import Fallbacks
+from phaseline.documents.hold import Hold
 from phaseline.documents.merge import (
     Draft,
-    Fallbacks,
     Merged,
     due_changes,
     merge,

@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from phaseline.algorithms.schema import AlgorithmVersion
-from phaseline.documents.document import Document, Entry
+from phaseline.documents.document import Document
+from phaseline.documents.entry import Entry
 from phaseline.documents.store import Documents
 from phaseline.errors import InputError, RefusedError
 from phaseline.promotion.request import ALGORITHMS_LIMIT, Request, in_utc

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from phaseline.errors import DeploymentError
 from phaseline.pipeline import actions, jobs
 from phaseline.pipeline.jobs import Artifact
-from phaseline.site import cdn, publication
+from phaseline.site import invalidation_paths, publication
 from phaseline.site.cdn import Cdn, Completed, Progress
 from phaseline.site.outcomes import SUPERSEDED
 
@@ -75,7 +75,7 @@ def look(
             f"Follow it first: phaseline follow-pipeline --execution {execution}",
         )
     done = publication.parse(jobs.read(s3, artifact) or b"", artifact.where)
-    paths = cdn.paths(done.changed)
+    paths = invalidation_paths.paths(done.changed)
     if done.outcome == SUPERSEDED:
         return Invalidated(None, (), found=False)
     return Invalidated(None, paths, found=False)

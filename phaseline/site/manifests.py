@@ -5,14 +5,13 @@ import http.client
 import json
 import time
 import urllib.request
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 from urllib.parse import quote
 
 from phaseline.algorithms.names import TYPES
 from phaseline.errors import ConfigurationError, InputError, RemoteCallError
-from phaseline.releases.release import SUPERSEDED, VERIFIED, Release
 
 NAME = "phaseline.json"
 SCHEMA = 1
@@ -49,20 +48,6 @@ class ServedManifest:
     def versions(self) -> dict[str, Mapping[str, str]]:
         """The served versions by type and algorithm."""
         return {type_: document.versions for type_, document in self.documents.items()}
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The open releases by the result of their comparison with a manifest."""
-
-    verified: tuple[Release, ...]
-    superseded: tuple[Release, ...]
-    waiting: tuple[Release, ...]
-
-    @property
-    def ends(self) -> tuple[tuple[tuple[Release, ...], str], ...]:
-        """The releases that end, with their new state."""
-        return (self.verified, VERIFIED), (self.superseded, SUPERSEDED)
 
 
 def parse(data: bytes, where: str) -> ServedManifest:
@@ -194,22 +179,3 @@ def _read(
             url, f"expected at most {SIZE_LIMIT} bytes, found more", "Open it in a browser."
         )
     return bytes(data), headers
-
-
-def compare(manifest: ServedManifest, releases: Iterable[Release]) -> Verdict:
-    """Compare open `releases` with `manifest`.
-
-    A release waits until the website is built from its document's revision or a later one. It is
-    verified if the manifest has its version (after a withdrawal without a version: if it has none),
-    and superseded if the manifest has another version.
-    """
-    verified, superseded, waiting = [], [], []
-    for release in releases:
-        document = manifest.documents.get(release.type)
-        if document is None or release.revision is None or release.revision > document.revision:
-            waiting.append(release)
-        elif document.versions.get(release.algorithm) == release.version:
-            verified.append(release)
-        else:
-            superseded.append(release)
-    return Verdict(tuple(verified), tuple(superseded), tuple(waiting))

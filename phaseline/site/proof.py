@@ -7,7 +7,8 @@ from phaseline.aws.wait import poll
 from phaseline.errors import InputError, RemoteCallError, TimedOutError
 from phaseline.releases.ledger import Ledger, each
 from phaseline.releases.release import Release
-from phaseline.site.manifests import NAME, ServedManifest, Verdict, compare
+from phaseline.site.manifests import NAME, ServedManifest
+from phaseline.site.verdict import Verdict, compare
 
 PAUSE = 2.0
 

@@ -17,7 +17,7 @@ from phaseline.pipeline import jobs
 from phaseline.pipeline.jobs import Continue, Done, Job
 from phaseline.releases.ledger import Ledger
 from phaseline.releases.release import VERIFIED, Release
-from phaseline.site import cdn, live, manifests, proof, publication
+from phaseline.site import invalidation_paths, live, manifests, proof, publication
 from phaseline.site.bucket import Site
 from phaseline.site.cdn import Cdn, Progress
 from phaseline.site.live import Lives
@@ -207,7 +207,7 @@ class Verification:
         """
         removed = publication.removed(done, after)
         self.site.prune([key for key in removed if key in bucket])
-        paths = cdn.paths([f"/{key}" for key in removed])
+        paths = invalidation_paths.paths([f"/{key}" for key in removed])
         if not paths:
             return None
         progress = Progress(**token) if token else Progress(started=self.clock())

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from phaseline.algorithms.changes import Change
-from phaseline.documents.document import Document, Entry, Hold, Mark
+from phaseline.documents.document import Document, Mark
+from phaseline.documents.entry import Entry
+from phaseline.documents.hold import Hold
 
 MOVING, HELD, WAITING, BAD = "moving", "held", "waiting", "bad"
 """The filters: the active version is not served yet, a hold is in force, a change waits behind a

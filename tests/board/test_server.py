@@ -11,7 +11,8 @@ from urllib.parse import quote, urlencode
 import pytest
 from pytest_httpserver import HTTPServer
 
-from phaseline.documents.document import Document, Hold, Mark
+from phaseline.documents.document import Document, Mark
+from phaseline.documents.hold import Hold
 from scripts.board.server import serving
 from scripts.services import Services
 from tests.board.client import Client

@@ -15,7 +15,9 @@ from phaseline import times
 from phaseline.algorithms.changes import Change
 from phaseline.algorithms.names import TYPES
 from phaseline.aws.dynamodb import serialize
-from phaseline.documents.document import Document, Entry, Hold, Mark
+from phaseline.documents.document import Document, Mark
+from phaseline.documents.entry import Entry
+from phaseline.documents.hold import Hold
 from phaseline.pipeline import actions
 from phaseline.pipeline.recorder import Carried, RecordedExecution
 from phaseline.releases.release import OPEN, VERIFIED, WAITING, Release, Step

@@ -31,6 +31,7 @@ from phaseline.site.bucket import Site
 from phaseline.site.cdn import Cdn
 from phaseline.site.live import Lives
 from phaseline.site.manifests import ServedFile, ServedManifest
+from phaseline.site.verdict import compare
 from tests.builders.calls import Answer, Calls
 from tests.builders.executions import summary
 from tests.builders.site import METADATA, SITE, make_buckets, md5
@@ -176,7 +177,7 @@ class World:
         """The open releases are seen by visitors."""
         manifest = self.fetch("")
         for type_ in TYPES:
-            verdict = manifests.compare(manifest, list(self.ledger.open_releases(type_)))
+            verdict = compare(manifest, list(self.ledger.open_releases(type_)))
             for releases, state in verdict.ends:
                 for release in releases:
                     self.ledger.stamp(release, state, at=self.at, state=state)

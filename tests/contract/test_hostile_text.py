@@ -28,7 +28,7 @@ from phaseline.slack.rendering import Place
 from phaseline.slack.standing import StageTime, Standing, State
 from phaseline.text import line, visible
 from scripts.__main__ import main
-from scripts.cli import console, streams
+from scripts.cli import failures, streams
 from scripts.cli.console import Console, ConsoleStep
 from scripts.cli.text import Cell, render
 from scripts.commands.whoami import as_markdown as compared
@@ -105,7 +105,7 @@ def outcome(
     monkeypatch.setattr(sys, "stdout", out)
     monkeypatch.setattr(sys, "stderr", err)
     with pytest.raises(SystemExit) as exited:
-        console.run(command)
+        failures.run(command)
     lines = (out.getvalue() + err.getvalue()).split("\n")
     annotations = [line for line in lines if line.startswith("::error title=")]
     output = "\n".join(line for line in lines if line not in annotations)

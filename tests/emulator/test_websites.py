@@ -21,7 +21,7 @@ from local.serving import serve
 from local.waiting import PATIENCE
 from phaseline import archive
 from phaseline.pipeline.jobs import Artifact, Done, Job
-from phaseline.site import cdn, publication, publisher
+from phaseline.site import invalidation_paths, publication, publisher
 from phaseline.site.bucket import Site
 from phaseline.site.publication import RETENTION, Publication
 from tests.builders import site as builds
@@ -131,12 +131,14 @@ class Website:
         assert ended.variables["outcome"] == "published"
         body = s3.get_object(Bucket=artifacts, Key=target.key)["Body"].read()
         done = publication.parse(body, "here")
-        self.invalidate(execution, cdn.paths(done.changed))
+        self.invalidate(execution, invalidation_paths.paths(done.changed))
         state, etag = self.site.published()
         after = publication.verified(done, self.site.listing(), state)
         removed = publication.removed(done, after)
         self.site.prune(removed)
-        self.invalidate(f"{execution}-removed", cdn.paths([f"/{key}" for key in removed]))
+        self.invalidate(
+            f"{execution}-removed", invalidation_paths.paths([f"/{key}" for key in removed])
+        )
         assert self.site.remember(after, etag)
         return done
 

@@ -29,7 +29,7 @@ from phaseline.documents.store import Documents
 from phaseline.site import publication
 from phaseline.site.publication import Publication
 from scripts.__main__ import main
-from scripts.cli import aws, console
+from scripts.cli import aws, failures
 from scripts.github import changelog
 from tests.builders import canaries
 from tests.builders.canaries import CANARIES, OF_AWS, OF_GITHUB, Remote
@@ -335,7 +335,7 @@ def job(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callab
         monkeypatch.setattr(sys, "stdout", out)
         monkeypatch.setattr(sys, "stderr", err)
         with pytest.raises(SystemExit) as exited:
-            console.run(main)
+            failures.run(main)
         written = [path.read_text("utf-8") for path in files.values()]
         shown = [out.getvalue(), err.getvalue(), *written, world.remote.sent, world.bodies]
         return int(exited.value.code or 0), shown

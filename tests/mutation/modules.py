@@ -7,6 +7,18 @@ MODULES = {
         f"{UNIT}/documents/test_document.py",
         f"{UNIT}/documents/test_merge.py",
     ],
+    "phaseline.documents.entry": [
+        f"{UNIT}/documents/test_entry.py",
+        f"{UNIT}/documents/test_merge.py",
+    ],
+    "phaseline.documents.hold": [
+        f"{UNIT}/documents/test_hold.py",
+        f"{UNIT}/documents/test_merge.py",
+    ],
+    "phaseline.documents.fallback": [
+        f"{UNIT}/documents/test_fallback.py",
+        f"{UNIT}/documents/test_merge.py",
+    ],
     "phaseline.documents.store": [f"{UNIT}/documents/test_store.py"],
     "phaseline.documents.merge": [f"{UNIT}/documents/test_merge.py"],
     "phaseline.pipeline.blame": [f"{UNIT}/pipeline/test_blame.py"],
@@ -22,5 +34,7 @@ MODULES = {
         f"{UNIT}/site/test_publication.py",
         f"{UNIT}/site/test_publication_retained.py",
     ],
+    "phaseline.site.verdict": [f"{UNIT}/site/test_verdict.py"],
+    "phaseline.site.invalidation_paths": [f"{UNIT}/site/test_invalidation_paths.py"],
     "phaseline.site.cdn": [f"{UNIT}/site/test_cdn.py"],
 }

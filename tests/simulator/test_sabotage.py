@@ -10,7 +10,7 @@ import pytest
 
 from phaseline.algorithms.changes import Change
 from phaseline.documents.commit import Commits
-from phaseline.documents.document import Entry
+from phaseline.documents.entry import Entry
 from phaseline.github.outbox import Outbox
 from phaseline.promotion import carry_out
 from phaseline.releases.ledger import Ledger

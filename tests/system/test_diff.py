@@ -7,7 +7,7 @@ import pytest
 from local.demo.demo import BROKEN_BUILD
 from local.system import ENVIRONMENT, System, table
 from phaseline.deploy.environment import STACKS
-from phaseline.documents.document import Entry
+from phaseline.documents.entry import Entry
 from phaseline.documents.store import Documents
 from tests.builders.stores import rewrite
 from tests.system.conftest import COMPLETE, promote, settle

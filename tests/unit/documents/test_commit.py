@@ -6,7 +6,7 @@ import pytest
 from moto import mock_aws
 
 from phaseline.documents.commit import Commits, Committed
-from phaseline.documents.document import Hold
+from phaseline.documents.hold import Hold
 from phaseline.documents.merge import Merged, merge
 from tests.builders.changes import NOW, change
 from tests.builders.stores import AT, BUCKET, make_stores

@@ -9,7 +9,9 @@ import pytest
 from phaseline.algorithms.changes import Change
 from phaseline.documents import diff
 from phaseline.documents.diff import Difference
-from phaseline.documents.document import Document, Entry, Hold, Mark
+from phaseline.documents.document import Document, Mark
+from phaseline.documents.entry import Entry
+from phaseline.documents.hold import Hold
 from phaseline.site.manifests import ServedDocument, ServedManifest
 from tests.builders.counting import calls
 

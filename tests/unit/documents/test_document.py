@@ -1,94 +1,15 @@
 """A document: what its entries, holds, marks and newest write say."""
 
-from typing import Any
-
 import pytest
 
-from phaseline.documents.document import Document, Entry, Hold, Mark, Write
+from phaseline.documents.document import Document, Mark, Write
+from phaseline.documents.entry import Entry
+from phaseline.documents.hold import Hold
 from tests.builders.changes import NOW, STREAM, change
 
-NEWER = "algorithms/2026-11-20T08:00:00.000"
-OLDER = "algorithms/2026-10-01T08:00:00.000"
-RESTORED = "restored/2026-11-20T08:00:00.000"
 ENTRY = Entry("1.0.0", {"title": "One"}, "r", STREAM, "10", "2026-11-24T20:00:00Z")
 HOLD, FREEZE = Hold("broken", "ana", "t"), Hold("holidays", "bo", "t")
 CLOSED = Hold("weekends", "eve", "t", window="0 18 * * 5 for 62h in Europe/Berlin")
-
-
-@pytest.mark.parametrize(
-    ("stream", "sequence", "is_newer"),
-    [
-        (STREAM, 9, True),
-        (STREAM, 10, True),
-        (STREAM, 11, False),
-        (STREAM, 100, False),
-        (OLDER, 100, True),
-        (NEWER, 1, False),
-        (RESTORED, 1, False),
-    ],
-)
-def test_entry_is_newer_than_the_records_of_its_table_up_to_its_position(
-    stream: str, sequence: int, is_newer: bool
-) -> None:
-    assert ENTRY.is_newer_than(change(sequence, stream=stream)) is is_newer
-
-
-@pytest.mark.parametrize(
-    ("action", "stream", "sequence", "is_newer"),
-    [
-        ("promote", NEWER, 5, True),
-        ("promote", NEWER, 6, False),
-        ("withdraw", NEWER, 5, True),
-        ("withdraw", NEWER, 6, False),
-        ("promote", STREAM, 11, True),
-        ("withdraw", STREAM, 11, False),
-    ],
-)
-def test_withdrawal_of_another_version_makes_older_promotions_stale(
-    action: str, stream: str, sequence: int, is_newer: bool
-) -> None:
-    """A withdrawal in the stream before it may be of the active version."""
-    entry = ENTRY.past(change(5, "0.9.0", action="withdraw", stream=NEWER))
-    assert (entry.version, entry.sequence, entry.left) == ("1.0.0", "10", f"{NEWER}#5")
-    later = change(sequence, action=action, stream=stream)
-    assert entry.is_newer_than(later) is is_newer
-
-
-@pytest.mark.parametrize(
-    ("end", "is_in_force"),
-    [
-        ({}, True),
-        ({"until": "2026-11-24T21:00:01Z"}, True),
-        ({"until": "2026-11-24T21:00:00Z"}, False),
-        ({"window": "0 18 * * 2 for 12h in Europe/Berlin"}, True),
-        ({"window": "0 18 * * 5 for 62h in Europe/Berlin"}, False),
-        ({"until": "2026-11-24T20:00:00Z", "window": "0 18 * * 2 for 12h in UTC"}, False),
-        ({"until": "tomorrow"}, True),
-        ({"until": "2026-11-24T20:00:00"}, True),
-        ({"window": "at night"}, True),
-        ({"window": "0 18 * * 5 for 62h in Europe/Berlin", "zone": "AAAA"}, True),
-        ({"window": 5}, True),
-        ({"window": ["0 18 * * 5 for 62h in UTC"]}, True),
-    ],
-)
-def test_hold_is_in_force_until_it_ends_and_while_its_window_is_open(
-    end: dict[str, Any], is_in_force: bool
-) -> None:
-    """A hold that somebody edited, and that cannot be read, keeps changes back."""
-    assert Hold("r", "ana", "t", **end).in_force(NOW) is is_in_force
-
-
-@pytest.mark.parametrize(
-    ("until", "has_ended"),
-    [
-        (None, False),
-        ("2026-11-24T21:00:00Z", True),
-        ("2026-11-24T21:00:01Z", False),
-        ("tomorrow", False),
-    ],
-)
-def test_hold_ends_at_its_time(until: str | None, has_ended: bool) -> None:
-    assert Hold("r", "ana", "t", until=until).ended(NOW) is has_ended
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from phaseline import archive
-from phaseline.documents.document import Document, Entry, Hold, Mark, Write
+from phaseline.documents.document import Document, Mark, Write
+from phaseline.documents.entry import Entry
 from phaseline.documents.format import parse, render
+from phaseline.documents.hold import Hold
 from phaseline.documents.windows import parse as parse_window
 from phaseline.errors import DocumentError
 from phaseline.releases.release import RequestRecord, Step

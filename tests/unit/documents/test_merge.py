@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phaseline.algorithms.changes import Change
-from phaseline.documents.document import Document, Entry, Hold, Mark
+from phaseline.documents.document import Document, Mark
+from phaseline.documents.entry import Entry
+from phaseline.documents.hold import Hold
 from phaseline.documents.merge import merge, release_of
 from phaseline.releases.release import SUPERSEDED, WAITING, Release, Step
 from tests.builders.changes import NOW, STREAM, change
@@ -230,16 +232,6 @@ def test_late_promotion_is_stale_after_a_withdrawal_in_the_newer_stream() -> Non
     newer = change(1, "2.0.0", action="withdraw", stream=NEWER)
     left = merge(before, [newer], {}, NOW).document
     assert merge(left, [change(11, "2.0.0")], {}, NOW).document is left
-
-
-def test_withdrawal_skips_fallbacks_that_are_bad_or_withdrawn() -> None:
-    """The newest good candidate becomes active."""
-    bad = {"a": {"1.5": Mark("crashes", "ana", "t")}}
-    before = merge(Document("opt", bad=bad), [change(10, "2.0.0")], {}, NOW).document
-    candidates = [verified(version) for version in ("2.0.0", "1.5", "1.0.0")]
-    withdrawal = change(11, "2.0.0", action="withdraw")
-    merged = merge(before, [withdrawal], {withdrawal.release_id: candidates}, NOW)
-    assert merged.document.versions() == {"a": "1.0.0"}
 
 
 def test_bad_version_is_refused() -> None:

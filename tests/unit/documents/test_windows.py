@@ -11,7 +11,8 @@ from hypothesis import example, given, reject, settings
 from hypothesis import strategies as st
 
 from phaseline.documents import format, zones
-from phaseline.documents.document import Document, Hold
+from phaseline.documents.document import Document
+from phaseline.documents.hold import Hold
 from phaseline.documents.windows import Window, parse
 from phaseline.errors import InputError
 from phaseline.promotion.request import Request, check_request

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from phaseline.algorithms.schema import AlgorithmVersion
 from phaseline.algorithms.versions import version_order
-from phaseline.documents.document import Document, Entry, Mark
+from phaseline.documents.document import Document, Mark
+from phaseline.documents.entry import Entry
 from phaseline.drift.release_rules import listed
 from phaseline.drift.table_rules import Table, gather
 from phaseline.errors import InputError

@@ -14,7 +14,8 @@ from botocore.compat import HTTPHeaders
 
 from phaseline.algorithms.schema import Schema
 from phaseline.algorithms.table import SEGMENTS, AlgorithmsTable
-from phaseline.documents.document import Document, Entry
+from phaseline.documents.document import Document
+from phaseline.documents.entry import Entry
 from phaseline.drift.infrastructure import WORKERS
 from phaseline.drift.stacks import StackDrift, detect
 from phaseline.drift.table_rules import gather

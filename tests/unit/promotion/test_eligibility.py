@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from phaseline.algorithms.schema import AlgorithmVersion, Schema
-from phaseline.documents.document import Document, Entry, Hold, Mark
+from phaseline.documents.document import Document, Mark
+from phaseline.documents.entry import Entry
+from phaseline.documents.hold import Hold
 from phaseline.errors import InputError, RefusedError
 from phaseline.promotion.eligibility import (
     Sources,

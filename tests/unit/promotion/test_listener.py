@@ -12,7 +12,7 @@ from moto import mock_aws
 
 from phaseline.algorithms.schema import Schema
 from phaseline.documents.commit import Commits
-from phaseline.documents.document import Hold
+from phaseline.documents.hold import Hold
 from phaseline.errors import InputError, RemoteCallError
 from phaseline.github.outbox import RELEASES_IN_A_DISPATCH
 from phaseline.promotion.listener import Listener

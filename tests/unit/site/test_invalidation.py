@@ -9,9 +9,11 @@ from moto import mock_aws
 
 from phaseline import archive
 from phaseline.errors import DeploymentError
-from phaseline.site import cdn, invalidation, publication
+from phaseline.site import invalidation, publication
 from phaseline.site.cdn import Cdn
 from phaseline.site.invalidation import Invalidated
+from phaseline.site.invalidation_paths import paths as paths_of
+from phaseline.site.invalidation_paths import reference
 from phaseline.site.publication import Publication
 from tests.builders.calls import Calls
 from tests.builders.executions import E1, detail
@@ -82,11 +84,11 @@ def test_invalidation_of_the_pipeline_is_adopted(ensure: Ensure) -> None:
 def test_failed_invalidation_is_repeated_with_the_same_request(ensure: Ensure) -> None:
     """It has the distribution, the paths and the reference of the pipeline's action."""
     invalidated, calls = ensure(detail("Invalidate", "Failed", 2), published())
-    paths = cdn.paths(["/index.html"])
+    paths = paths_of(["/index.html"])
     assert invalidated == Invalidated("I1", paths, found=False)
     (request,) = calls.of("CreateInvalidation")
     assert request["DistributionId"] == "D1"
-    assert request["InvalidationBatch"]["CallerReference"] == cdn.reference(E1, paths)
+    assert request["InvalidationBatch"]["CallerReference"] == reference(E1, paths)
     assert request["InvalidationBatch"]["Paths"]["Items"] == list(paths)
 
 

@@ -1,4 +1,4 @@
-"""The manifest that the website serves, and the releases that it ends."""
+"""The manifest that the website serves."""
 
 import hashlib
 import json
@@ -12,7 +12,6 @@ from werkzeug import Request, Response
 from phaseline.errors import ConfigurationError, InputError, RemoteCallError
 from phaseline.site import manifests
 from phaseline.site.manifests import ServedDocument, ServedManifest
-from tests.builders.releases import release
 
 BODY: dict[str, Any] = {
     "schema": 1,
@@ -137,32 +136,6 @@ def test_response_that_is_no_manifest_is_refused(data: bytes) -> None:
     """Such as an error page."""
     with pytest.raises(InputError):
         manifests.parse(data, "there")
-
-
-@pytest.mark.parametrize(
-    ("changes", "outcome"),
-    [
-        ({}, "verified"),
-        ({"revision": 3}, "verified"),
-        ({"version": "0.9.0", "revision": 6}, "superseded"),
-        ({"version": None}, "superseded"),
-        ({"algorithm": "gone", "version": None}, "verified"),
-        ({"algorithm": "gone"}, "superseded"),
-        ({"revision": 8}, "waiting"),
-        ({"revision": None}, "waiting"),
-        ({"type": "in"}, "waiting"),
-        ({"type": "other"}, "waiting"),
-    ],
-)
-def test_release_of_a_built_revision_is_verified_if_served_and_else_superseded(
-    changes: dict[str, Any], outcome: str
-) -> None:
-    """A release of a later revision waits."""
-    manifest = manifests.parse(json.dumps(BODY).encode(), "there")
-    compared = release(**changes)
-    verdict = manifests.compare(manifest, [compared])
-    assert getattr(verdict, outcome) == (compared,)
-    assert len(verdict.verified + verdict.superseded + verdict.waiting) == 1
 
 
 def test_file_with_any_key_is_fetched_as_visitors_get_it(httpserver: HTTPServer) -> None:

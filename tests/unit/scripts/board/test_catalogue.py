@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from phaseline.algorithms.changes import Change
-from phaseline.documents.document import Document, Entry, Hold, Mark
+from phaseline.documents.document import Document, Mark
+from phaseline.documents.entry import Entry
+from phaseline.documents.hold import Hold
 from scripts.board.catalogue import PAGE, Catalogue
 from tests.builders.counting import calls
 

@@ -24,7 +24,7 @@ from pytest_httpserver import HTTPServer
 
 from local.system import ROOT
 from scripts.__main__ import main
-from scripts.cli import aws, console
+from scripts.cli import aws, failures
 from scripts.cli.aws_errors import translated
 from tests.builders.refusals import refusal
 
@@ -102,7 +102,7 @@ def run(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
         aws.session.cache_clear()
         try:
             with pytest.raises(SystemExit) as ended:
-                console.run(main)
+                failures.run(main)
         finally:
             aws.session.cache_clear()
         output = capsys.readouterr()

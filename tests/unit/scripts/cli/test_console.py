@@ -1,13 +1,12 @@
 """The output of commands: steps, results, errors and colours."""
 
 import io
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from phaseline.errors import RefusedError, RemoteCallError
-from scripts.cli import console
+from phaseline.errors import RefusedError
+from scripts.cli import console, failures
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -75,24 +74,6 @@ def test_data_goes_to_stdout(as_json: bool) -> None:
     assert err.getvalue() == "under way\n"
 
 
-def test_error_is_printed_on_one_line() -> None:
-    err = io.StringIO()
-    console.report(RefusedError("a\nb", "held\r\n", "Wait."), err, {})
-    assert err.getvalue() == "error: a b: held . Wait.\n"
-
-
-def test_error_on_github_is_annotated_and_in_the_summary(tmp_path: Path) -> None:
-    """Escaped in both."""
-    summary = tmp_path / "summary.md"
-    environ = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
-    err = io.StringIO()
-    console.report(RemoteCallError("s3://b", "100% <b>of_it", "Again."), err, environ)
-    assert err.getvalue().splitlines()[1] == (
-        "::error title=Remote call error::s3://b: 100%25 <b>of_it. Again."
-    )
-    assert summary.read_text() == "**Remote call error:** s3://b: 100% \\<b\\>of\\_it. Again.\n\n"
-
-
 @pytest.mark.parametrize(
     ("text", "line"),
     [
@@ -110,7 +91,7 @@ def test_quoted_text_is_not_a_workflow_command(text: str, line: str) -> None:
     told.result({}, [text])
     assert (out.getvalue(), err.getvalue()) == (f"{line}\n", f"{line}\n")
     err = io.StringIO()
-    console.report(RefusedError("it", text, "Wait."), err, {})
+    failures.report(RefusedError("it", text, "Wait."), err, {})
     assert "##[" not in err.getvalue()
     assert not err.getvalue().strip().startswith("::")
 

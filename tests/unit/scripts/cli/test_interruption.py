@@ -14,7 +14,7 @@ COMMAND = """
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 import click
-from scripts.cli import console
+from scripts.cli import failures
 from scripts.cli.console import Console
 from scripts.cli.interruption import process
 
@@ -44,7 +44,7 @@ def command():
             pass
         [job.result() for job in jobs]
 
-console.run(command)
+failures.run(command)
 """
 
 

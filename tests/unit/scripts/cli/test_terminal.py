@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[4]
 URL = f"https://console/{'x' * 200}"
 COMMAND = f"""
 import click
-from scripts.cli import console
+from scripts.cli import failures
 from scripts.cli.console import Console
 from scripts.cli.text import Cell, state, table
 
@@ -24,7 +24,7 @@ def command():
     hostile = "why\\x1b[2J\\n::add-mask::x"
     shown.result({{}}, table([[state("Failed", "{URL}"), Cell(hostile)], ["a", ":smile:"]]))
 
-console.run(command)
+failures.run(command)
 """
 
 

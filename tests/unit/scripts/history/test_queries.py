@@ -8,7 +8,8 @@ import pytest
 from moto import mock_aws
 
 from phaseline.algorithms.names import TYPES
-from phaseline.documents.document import Document, Entry
+from phaseline.documents.document import Document
+from phaseline.documents.entry import Entry
 from phaseline.documents.merge import Merged
 from phaseline.releases.release import VERIFIED, Release, RequestRecord
 from phaseline.site.live import Live, LiveDocument

@@ -3,7 +3,8 @@
 from dataclasses import asdict
 from typing import Any
 
-from phaseline.documents.document import Hold, Mark
+from phaseline.documents.document import Mark
+from phaseline.documents.hold import Hold
 from scripts.cli.text import render
 from scripts.history.status_text import lines
 

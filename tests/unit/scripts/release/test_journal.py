@@ -19,7 +19,7 @@ from phaseline.documents.document import Document
 from phaseline.errors import DeploymentError, InputError, PhaselineError, RefusedError
 from phaseline.github import markdown
 from scripts.__main__ import main
-from scripts.cli import console
+from scripts.cli import failures
 from scripts.cli.console import Console
 from scripts.github import job
 from scripts.release.journal import (
@@ -261,7 +261,7 @@ def test_shell_completes_the_names_of_commands() -> None:
     found = subprocess.run(
         [sys.executable, "-m", "scripts"],
         env=os.environ
-        | {console.COMPLETION: "bash_complete", "COMP_WORDS": "phaseline rel", "COMP_CWORD": "1"},
+        | {failures.COMPLETION: "bash_complete", "COMP_WORDS": "phaseline rel", "COMP_CWORD": "1"},
         capture_output=True,
         text=True,
         check=True,

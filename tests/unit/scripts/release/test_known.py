@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 from moto import mock_aws
 
-from phaseline.documents.document import Document, Entry, Mark
+from phaseline.documents.document import Document, Mark
+from phaseline.documents.entry import Entry
 from phaseline.errors import InputError
 from scripts.release.known import check_algorithm, check_version, versions
 from scripts.services import Services

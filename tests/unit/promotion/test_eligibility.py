@@ -89,6 +89,40 @@ def test_rollback_to_a_time_changes_only_the_algorithms_that_it_names(listener: 
     assert moved(outcome) == {NAME: ("2.0", "1.0")}
 
 
+def test_rollback_to_a_time_leaves_what_has_not_changed(listener: Listener) -> None:
+    """Also an algorithm that the request names."""
+    release(listener, "5.0", algorithm="other")
+    release(listener, "1.0", "2.0")
+    time = live_times(listener)[1]
+    back = request("rollback", algorithms=(NAME, "other"), as_of=time)
+    assert entries(listener, back).keys() == {NAME}
+    everything = request("rollback", algorithms=(), as_of=time)
+    assert entries(listener, everything).keys() == {NAME}
+
+
+def test_rollback_to_a_time_brings_back_what_was_removed(listener: Listener) -> None:
+    """By a rollback to an earlier time: a version that left its phase does not come back."""
+    release(listener, "5.0", algorithm="other")
+    release(listener, "1.0")
+    first, second = live_times(listener)
+    assert moved(ask(listener, "rollback", algorithms=(), as_of=first)) == {NAME: ("1.0", None)}
+    ask(listener, "clear", "1.0", id="run-2")
+    back = request("rollback", algorithms=(), as_of=second, id="run-3")
+    (restored,) = entries(listener, back).values()
+    assert restored
+    assert (restored.version, restored.display["title"]) == ("1.0", "Route planner")
+
+
+def test_repeated_rollback_to_a_time_returns_the_entries_that_it_made(listener: Listener) -> None:
+    """Of the algorithms that it changed, not of those that changed since."""
+    release(listener, "1.0", "2.0")
+    back = {"algorithms": (NAME,), "as_of": live_times(listener)[0]}
+    outcome = ask(listener, "rollback", **back)
+    made = outcome.document.document.algorithms
+    release(listener, "5.0", algorithm="other")
+    assert entries(listener, request("rollback", **back)) == {NAME: made[NAME]}
+
+
 def test_rollback_to_a_publication_restores_its_versions(listener: Listener) -> None:
     release(listener, "1.0", "2.0", "3.0")
     outcome = ask(listener, "rollback", publication=2)

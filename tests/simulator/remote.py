@@ -5,7 +5,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
@@ -110,10 +110,17 @@ def _ignored(effect: Callable[[], Any]) -> None:
         effect()
 
 
+class Network(Protocol):
+    """What stands between a client and a service."""
+
+    def call(self, service: str, operation: str, act: Callable[[], Any]) -> Any:
+        """Make a remote call, whose result and errors are those of `act`, unless it fails."""
+
+
 class Remote:
     """A client whose operations are remote calls. It has no operation that `target` lacks."""
 
-    def __init__(self, service: str, target: Any, faults: Faults) -> None:
+    def __init__(self, service: str, target: Any, faults: Network) -> None:
         self._service, self._target, self._faults = service, target, faults
         self.exceptions = getattr(target, "exceptions", None)
 

@@ -116,7 +116,7 @@ def test_rollback_to_a_time_brings_back_what_was_removed(listener: Listener) -> 
 def test_repeated_rollback_to_a_time_returns_the_entries_that_it_made(listener: Listener) -> None:
     """Of the algorithms that it changed, not of those that changed since."""
     release(listener, "1.0", "2.0")
-    back = {"algorithms": (NAME,), "as_of": live_times(listener)[0]}
+    back: dict[str, Any] = {"algorithms": (NAME,), "as_of": live_times(listener)[0]}
     outcome = ask(listener, "rollback", **back)
     made = outcome.document.document.algorithms
     release(listener, "5.0", algorithm="other")

@@ -271,8 +271,10 @@ def test_forks_act_under_no_role() -> None:
 
 
 def test_required_job_waits_for_every_other_job() -> None:
-    """The required job waits for every other job, and always runs."""
-    jobs = FILES[".github/workflows/pull-request.yml"].jobs
+    """The required job waits for every other job, and always runs, also in a merge queue."""
+    workflow = FILES[".github/workflows/pull-request.yml"]
+    assert workflow.data["on"].keys() >= {"pull_request", "merge_group"}
+    jobs = workflow.jobs
     required = jobs["required"]
     assert set(required["needs"]) == jobs.keys() - {"required"}
     assert required["if"] == "always()"

@@ -23,6 +23,7 @@ from phaseline.releases.release import identify
 from phaseline.site.live import Lives
 from tests.builders.requests import LATER, NAME, ask, live_times, moved, release
 from tests.builders.requests import listener as listener  # a fixture
+from tests.builders.stores import rewrite
 from tests.events import stream_record
 
 ACTIVE = Entry("1.0", {}, "r1", "", "0", "t", "bo")
@@ -121,6 +122,57 @@ def test_repeated_rollback_to_a_time_returns_the_entries_that_it_made(listener: 
     made = outcome.document.document.algorithms
     release(listener, "5.0", algorithm="other")
     assert entries(listener, request("rollback", **back)) == {NAME: made[NAME]}
+
+
+def test_rollback_to_a_time_brings_back_what_somebody_cut_out(listener: Listener) -> None:
+    """A document that was edited by hand may lack an algorithm altogether."""
+    release(listener, "1.0")
+    (time,) = live_times(listener)
+    rewrite(listener.commits.documents, "opt", lambda document: document.revise(algorithms={}))
+    back = request("rollback", algorithms=(), as_of=time)
+    assert entries(listener, back).keys() == {NAME}
+
+
+def test_repeated_rollback_to_a_time_removes_an_algorithm_again(listener: Listener) -> None:
+    release(listener, "5.0", algorithm="other")
+    release(listener, "1.0")
+    back: dict[str, Any] = {"algorithms": (), "as_of": live_times(listener)[0]}
+    assert ask(listener, "rollback", **back).changed
+    assert entries(listener, request("rollback", **back)) == {NAME: None}
+
+
+def test_repeated_rollback_to_a_time_is_refused_if_one_algorithm_was_changed_since(
+    listener: Listener,
+) -> None:
+    """Also if an algorithm before it is as the request left it."""
+    release(listener, "1.0", algorithm="a")
+    release(listener, "1.0", algorithm="b")
+    back: dict[str, Any] = {"algorithms": ("a", "b"), "as_of": live_times(listener)[1]}
+    ask(listener, "promote", "2.0", algorithms=("a",), id="run-a")
+    ask(listener, "promote", "2.0", algorithms=("b",), id="run-b")
+    expected = {"a": ("2.0", "1.0"), "b": ("2.0", "1.0")}
+    assert moved(ask(listener, "rollback", **back)) == expected
+    ask(listener, "resume", algorithms=("b",), id="run-2")
+    ask(listener, "promote", "3.0", algorithms=("b",), id="run-3")
+    with pytest.raises(RefusedError, match=r"opt/b: .*3\.0 has taken its place"):
+        ask(listener, "rollback", **back)
+
+
+def test_rollback_without_a_version_passes_what_is_marked_bad(listener: Listener) -> None:
+    """Which is not always the version before: 3.0 was live between 2.0 and 1.0."""
+    release(listener, "1.0", "2.0", "3.0")
+    ask(listener, "rollback", "1.0")
+    ask(listener, "resume", id="run-2")
+    ask(listener, "promote", "4.0", id="run-3")
+    assert moved(ask(listener, "rollback", id="run-4")) == {NAME: ("4.0", "2.0")}
+
+
+def test_hold_of_another_person_is_found_behind_ones_own(listener: Listener) -> None:
+    ask(listener, "hold", algorithms=("a",))
+    ask(listener, "hold", algorithms=("b",), who="ben", id="run-2")
+    wanted: dict[str, Any] = {"algorithms": ("a", "b"), "id": "run-3", "until": "2026-12-01T00:00Z"}
+    with pytest.raises(RefusedError, match=r"opt/b: ben holds it .* until somebody resumes it:"):
+        ask(listener, "hold", **wanted)
 
 
 def test_rollback_to_a_publication_restores_its_versions(listener: Listener) -> None:

@@ -16,6 +16,7 @@ from urllib3.exceptions import HTTPError
 from local import automation
 from local.demo import demo as demonstration
 from local.demo import display
+from local.demo import shell as demonstration_shell
 from local.system import ENVIRONMENT, ROOT, System, attach, control, frontend, table, website
 from phaseline.algorithms.names import NAME_PATTERN, TYPES
 from phaseline.errors import (
@@ -147,6 +148,16 @@ def workflow(file: str, inputs: tuple[str, ...]) -> None:
     if run["conclusion"] != "success":
         found = f"{run['conclusion']}{display.reason(run)}"
         raise DeploymentError(f"the run of {file}", found, f"Its log is {run['log']}")
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def shell(command: tuple[str, ...]) -> None:
+    """Open a shell in which phaseline, gh and aws use the system, or run one COMMAND in it."""
+    system = running()
+    if not command:
+        click.echo(demonstration_shell.GREETING)
+    sys.exit(demonstration_shell.run(system, command))
 
 
 def explained(error: Exception) -> PhaselineError:

@@ -13,7 +13,7 @@ from local import automation
 from local.demo import display
 from local.demo.watch import Watch
 from local.parts import PartError
-from local.system import CREDENTIALS, ENVIRONMENT, ROOT, System, deployment, start, table, website
+from local.system import ENVIRONMENT, ROOT, System, deployment, start, table, website
 from phaseline.errors import DeploymentError, PhaselineError
 
 FOLDER = ROOT / ".phaseline/demo"
@@ -165,6 +165,7 @@ def promote(system: System, algorithm: Algorithm, out: Console) -> bool:
     last = display.show_release(watch, out)
     if last.name == "hold":
         out.print(f"\n{name} {version}: {last.detail}.", style="bold red")
+        out.print(f'Resume it in the shell: phaseline resume {type_}/{name} --reason "..."')
         return False
     out.print(f"\n{FOLLOWS}")
     run = automation.following(system, watch.release_id)
@@ -207,27 +208,31 @@ def _show_served(system: System, out: Console) -> None:
 
 
 def _explain(system: System, out: Console) -> None:
-    variables = " ".join(
-        f"{name}={system.environ[name]}" for name in (*CREDENTIALS, "AWS_ENDPOINT_URL")
-    )
-    python = ".venv/bin/python"
+    local, subject = ".venv/bin/python -m local", f"{NEXT[0]}/{NEXT[1]}"
     out.print(
         f"""
-The system stays up. In another terminal, in {ROOT}:
+The system stays up; its website is {system.edge_url}. In another terminal, in {ROOT}:
 
-  Look        {system.edge_url}
-  Promote     {python} -m local promote out delivery-forecast 1.9.0
-  Withdraw    {python} -m local phase {NEXT[1]} {NEXT[2]} REJECTED
-  Break it    {python} -m local break-build   (then: mend-build)
-  Slack       {python} -m local slack
-  Roll back   {python} -m local workflow promote.yml action=rollback type={NEXT[0]} \\
-                algorithm={NEXT[1]} reason="Slower than before"
-  Drift       {python} -m local workflow drift.yml   (repair=true mends what is safe)
-  Runs        {python} -m local runs
-  AWS         {variables}
-              (any AWS tool; the algorithms table is {system.table})
-  Explain     the same, then {python} -m scripts history --environment {ENVIRONMENT}
-              (or status, diff, dora; --help tells more)
+  {local} shell   opens a shell in which phaseline, gh and aws use this system
+
+In that shell, in any order (docs/operations.md has more, and each line of it works):
+
+  phaseline status                    what is live, and what waits
+  phaseline board                     the same as pages that update by themselves
+  phaseline history {subject}
+  phaseline rollback {subject} --reason "Slower than before"
+  phaseline resume {subject} --reason "It is corrected"
+  gh workflow run drift.yml --field environment={ENVIRONMENT}
+  aws dynamodb scan --table-name {system.table}
+
+What the test system, a developer and Slack do, in any terminal:
+
+  {local} promote out delivery-forecast 1.9.0
+  {local} promote {NEXT[0]} {NEXT[1]} 2.2.0
+  {local} phase {NEXT[1]} {NEXT[2]} REJECTED
+  {local} break-build   (then mend-build)
+  {local} slack         prints the channel
+  {local} runs          lists the workflow runs and their logs
 
 Ctrl-C stops it; `make clean` removes what it made."""
     )

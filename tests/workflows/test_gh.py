@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from local.github.gh import main
 from tests.workflows.conftest import NAME, GitHub, failing
-from tests.workflows.gh import main
 from tests.workflows.repositories import FILES
 
 

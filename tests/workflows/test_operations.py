@@ -1,7 +1,6 @@
 """Every command of docs/operations.md, in the situation of its chapter, on the whole system."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -13,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from local import automation, standins
+from local import automation
+from local.demo import shell
 from local.demo.demo import BROKEN_BUILD
-from local.system import AUTOMATION, ENVIRONMENT, ROOT, System, control, frontend, table, website
+from local.system import ENVIRONMENT, ROOT, System, control, frontend, table, website
 from phaseline.releases.release import Release
 from scripts.history.release_text import digest
 from tests.system.conftest import COMPLETE, executions
@@ -67,21 +67,8 @@ def test_commands_of_a_page() -> None:
 
 @pytest.fixture
 def environ(system: System, tmp_path: Path) -> Mapping[str, str]:
-    """What a person's terminal has: this Python, `gh`, and credentials for both."""
-    gh = tmp_path / "gh"
-    gh.write_text(
-        f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m tests.workflows.gh "$@"\n'
-    )
-    gh.chmod(0o755)
-    jobs = ("GITHUB_", "PHASELINE_", "CI")
-    inherited = {k: v for k, v in system.environ.items() if not k.startswith(jobs)}
-    path = os.pathsep.join([str(tmp_path), str(Path(sys.executable).parent), os.environ["PATH"]])
-    return inherited | {
-        "PATH": path,
-        "GH_REPO": AUTOMATION,
-        "GH_TOKEN": standins.GITHUB_TOKEN,
-        "GITHUB_API_URL": system.github_url,
-    }
+    """What the demo's shell has."""
+    return shell.environ(system, tmp_path / "bin")
 
 
 @pytest.fixture

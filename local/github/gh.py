@@ -1,4 +1,4 @@
-"""`gh`, as far as docs/operations.md uses it: `gh workflow run` and `gh api`.
+"""`gh` of the local GitHub, as far as docs/operations.md uses it: `gh workflow run` and `gh api`.
 
 It asks the API at GITHUB_API_URL, of the repository GH_REPO, with the token GH_TOKEN, and takes the
 options, placeholders and exit codes of GitHub's own.

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from phaseline.deploy.parameters import TemplateParameters, assign
+from phaseline.deploy.parameters import COMMON, TemplateParameters, assign
 
 WAVES = (
     ("cloudformation",),
@@ -104,6 +104,11 @@ class Plan:
     def stack(self, name: str) -> str:
         """Return the full name of one of the environment's stacks."""
         return f"phaseline-{self.environment}-{name}"
+
+    def parameter(self, stack: str, name: str) -> str:
+        """Return the value that a stack's parameter is given, or "" without one."""
+        given = (self.overrides, self.sections.get(stack, {}), self.sections.get(COMMON, {}))
+        return next((values[name] for values in given if name in values), "")
 
     def waves(self) -> list[list[str]]:
         """Return the selected stacks by wave."""

@@ -120,9 +120,10 @@ def document(account: Account) -> Judgement:
 
 def stream(account: Account) -> Judgement:
     """The stream of the algorithms table has both images, and the algorithm is the key."""
-    name = account.output("registry", "AlgorithmsTableName")
-    table = account.client("dynamodb").describe_table(TableName=name)["Table"]
-    return rules.stream(table, account.stack("listener").parameters["AlgorithmAttribute"])
+    arn = account.output("registry", "AlgorithmsStreamArn")
+    found = account.client("dynamodbstreams").describe_stream(StreamArn=arn, Limit=1)
+    partition_key = account.stack("listener").parameters["AlgorithmAttribute"]
+    return rules.stream(found["StreamDescription"], partition_key)
 
 
 def mapping(account: Account) -> Judgement:

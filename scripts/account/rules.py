@@ -74,12 +74,18 @@ def started_by(executions: Iterable[Mapping[str, Any]], trigger: str, remedy: st
     return Judgement(Status.UNKNOWN, found, remedy)
 
 
-def stream(table: Mapping[str, Any], partition_key: str) -> Judgement:
-    """Check the algorithms table: its stream has both images, and its key keeps the order."""
-    settings = table.get("StreamSpecification", {})
-    view = settings.get("StreamViewType") if settings.get("StreamEnabled") else "off"
-    keys = [one["AttributeName"] for one in table["KeySchema"] if one["KeyType"] == "HASH"]
-    faults = [] if view == "NEW_AND_OLD_IMAGES" else [f"its stream is {view}"]
+def stream(found: Mapping[str, Any], partition_key: str) -> Judgement:
+    """Check the stream of the algorithms table, as DescribeStream returns it.
+
+    Without old images, a change of an item that has been in its phase for long looks like a
+    promotion, which would make an old version active again. With another partition key, the records
+    of an algorithm may arrive in another order than they were made.
+    https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_StreamDescription.html
+    """
+    view, status = found.get("StreamViewType"), found.get("StreamStatus")
+    keys = [one["AttributeName"] for one in found["KeySchema"] if one["KeyType"] == "HASH"]
+    faults = [] if status in {"ENABLED", "ENABLING"} else [f"its stream is {status}"]
+    faults += [] if view == "NEW_AND_OLD_IMAGES" else [f"its stream contains {view}"]
     faults += [] if keys == [partition_key] else [f"its partition key is {keys[0]}"]
     remedy = f"Let the stream contain new and old images, and let {partition_key} be the key."
     return all_of(faults, "its stream has new and old images", remedy)

@@ -24,7 +24,7 @@ from scripts.cli.options import (
     parameters_option,
     timeout_option,
 )
-from scripts.deploy import result_text
+from scripts.deploy import existing_stream, result_text
 from scripts.deploy.plan import make_plan
 from scripts.deploy.stacks import make_stacks
 from scripts.github import job
@@ -67,6 +67,8 @@ def command(
     console = Console(as_json=as_json, total=plan.steps())
     stacks = make_stacks(console, timeout)
     check_region(stacks.client.meta.region_name)
+    if not dry_run:  # which the role of pull requests may do, and it may read no table
+        existing_stream.check(plan, aws.client)
     s3 = aws.client("s3")
     executor: Executor = Preview(stacks, s3) if dry_run else Apply(stacks, s3)
     outcome = deploy(plan, executor, stacks, console.step)

@@ -391,3 +391,24 @@ def test_report_succeeds_without_slack(system: System, scripts: Scripts, status:
     assert ran.code == 0, ran.err
     assert "no message could be posted" in ran.out
     assert "no-token" not in ran.out + ran.err
+
+
+def test_stream_that_the_listener_would_misread_is_refused_before_a_deployment(
+    system: System, scripts: Scripts
+) -> None:
+    """With new images alone, an edit of an old item would make its version active again."""
+    made = system.client("dynamodb").create_table(
+        TableName="existing",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "algorithm", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "algorithm", "KeyType": "HASH"}],
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+    )
+    arn = made["TableDescription"]["LatestStreamArn"]
+    given = ("--stack", "registry", "--parameter", f"ExistingStreamArn={arn}")
+    before = system.client("cloudformation").list_change_sets(StackName="phaseline-demo-registry")
+    ran = scripts.run("deploy", *given)
+    assert ran.code == 3
+    assert "its stream contains NEW_IMAGE" in ran.err
+    after = system.client("cloudformation").list_change_sets(StackName="phaseline-demo-registry")
+    assert after["Summaries"] == before["Summaries"]

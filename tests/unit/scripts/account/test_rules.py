@@ -8,12 +8,13 @@ from scripts.account import rules
 from scripts.account.rules import Judgement, Status
 
 H, D, U = Status.HOLDS, Status.DIFFERS, Status.UNKNOWN
-TABLE: dict[str, Any] = {
+STREAM: dict[str, Any] = {
     "KeySchema": [
         {"AttributeName": "algorithm", "KeyType": "HASH"},
         {"AttributeName": "version", "KeyType": "RANGE"},
     ],
-    "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+    "StreamStatus": "ENABLED",
+    "StreamViewType": "NEW_AND_OLD_IMAGES",
 }
 
 
@@ -59,14 +60,13 @@ def test_trigger_that_was_not_seen_is_unknown() -> None:
 
 
 def test_stream_without_old_images_or_with_another_key_differs() -> None:
-    assert rules.stream(TABLE, "algorithm").status is H
-    new = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
-    assert "its stream is NEW_IMAGE" in said(
-        rules.stream(TABLE | {"StreamSpecification": new}, "algorithm")
-    )
-    off = {key: value for key, value in TABLE.items() if key != "StreamSpecification"}
-    assert "its stream is off" in said(rules.stream(off, "algorithm"))
-    assert "its partition key is algorithm" in said(rules.stream(TABLE, "name"))
+    assert rules.stream(STREAM, "algorithm").status is H
+    for view in ("NEW_IMAGE", "OLD_IMAGE", "KEYS_ONLY"):
+        judged = rules.stream(STREAM | {"StreamViewType": view}, "algorithm")
+        assert f"its stream contains {view}" in said(judged)
+    off = rules.stream(STREAM | {"StreamStatus": "DISABLED"}, "algorithm")
+    assert "its stream is DISABLED" in said(off)
+    assert "its partition key is algorithm" in said(rules.stream(STREAM, "name"))
 
 
 @pytest.mark.parametrize(

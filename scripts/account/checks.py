@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from phaseline.aws.refusals import code_of
 from phaseline.aws.wording import wording
+from phaseline.deploy import environment
 from phaseline.deploy.plan import EVERY, STACKS
 from phaseline.deploy.stack import Stack, describe
 from phaseline.errors import ConfigurationError, PhaselineError
@@ -25,6 +26,8 @@ from scripts.github.repository_settings import RepositorySettings
 
 LOOKED_AT = 100
 """The most executions that are read, the newest first."""
+ITEMS_LIMIT = 200
+"""The most items of the algorithms table that are read: one page, whatever the table's size."""
 MISSING = {"ResourceNotFoundException", "ParameterNotFound"}
 RIGHTS = (
     ("github", "DeployRole", "s3:PutObject", "{ArtifactBucketArn}/code/verify.zip"),
@@ -124,6 +127,14 @@ def stream(account: Account) -> Judgement:
     found = account.client("dynamodbstreams").describe_stream(StreamArn=arn, Limit=1)
     partition_key = account.stack("listener").parameters["AlgorithmAttribute"]
     return rules.stream(found["StreamDescription"], partition_key)
+
+
+def items(account: Account) -> Judgement:
+    """The items of the algorithms table have the attributes and the phase of the parameters."""
+    found = environment.read(account.client("cloudformation"), account.environment)
+    table = found.algorithms_table
+    page = account.client("dynamodb").scan(TableName=table, Limit=ITEMS_LIMIT)
+    return rules.items(table, page["Items"], found.schema)
 
 
 def mapping(account: Account) -> Judgement:
@@ -263,6 +274,7 @@ CHECKS: Mapping[str, Callable[[Account], Judgement]] = {
     "push": push,
     "document": document,
     "stream": stream,
+    "items": items,
     "mapping": mapping,
     "functions": functions,
     "documents-bucket": documents_bucket,

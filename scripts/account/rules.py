@@ -1,11 +1,18 @@
 """Pure: whether the answers of an account are as Phaseline assumes, in the shapes of the APIs."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from phaseline.algorithms.attributes import text_or_none
+from phaseline.algorithms.schema import Schema, describe_item
 from phaseline.deploy.stack_status import decide
+from phaseline.errors import InputError
+
+ITEMS_SHOWN = 3
+"""The most items of the algorithms table that one finding describes."""
 
 
 class Status(StrEnum):
@@ -89,6 +96,43 @@ def stream(found: Mapping[str, Any], partition_key: str) -> Judgement:
     faults += [] if keys == [partition_key] else [f"its partition key is {keys[0]}"]
     remedy = f"Let the stream contain new and old images, and let {partition_key} be the key."
     return all_of(faults, "its stream has new and old images", remedy)
+
+
+def items(table: str, sample: Iterable[Mapping[str, Any]], schema: Schema) -> Judgement:
+    """Check a sample of the items of the algorithms table against the names in the parameters.
+
+    With a wrong name of an attribute, or a phase that no item ever has, nothing is ever released.
+    """
+    listed = list(sample)
+    faults: list[str] = []
+    phases: Counter[str] = Counter()
+    complete = 0
+    for item in listed:
+        keys = {name: item[name] for name in _keys(schema) if name in item}
+        where = describe_item(table, keys)
+        phases[text_or_none(item.get(schema.phase_attribute)) or "none"] += 1
+        try:
+            if schema.is_complete(item, where):
+                complete += 1
+                schema.read(item, where)
+        except InputError as error:
+            faults.append(f"{error.where}: {error.found}")
+    shown = [*faults[:ITEMS_SHOWN], *([f"{len(faults)} in all"] if faults[ITEMS_SHOWN:] else [])]
+    if shown:
+        return Judgement(Status.DIFFERS, "; ".join(shown), "Correct the items, or the parameters.")
+    if not complete:
+        found = ", ".join(f"{phase} ({number})" for phase, number in phases.most_common(5))
+        return Judgement(
+            Status.UNKNOWN,
+            f"none of {len(listed)} items has '{schema.phase_attribute}' {schema.phase};"
+            f" found: {found or 'no item'}",
+            "Check the parameters Phase and PhaseAttribute of the stack listener.",
+        )
+    return Judgement(Status.HOLDS, f"{complete} of {len(listed)} items are in the phase, and valid")
+
+
+def _keys(schema: Schema) -> tuple[str, str]:
+    return schema.algorithm_attribute, schema.version_attribute
 
 
 def mappings(found: Iterable[Mapping[str, Any]]) -> Judgement:

@@ -169,7 +169,7 @@ class World:
         for key, data in files.items():
             self.put(key, data)
         self.edge |= files
-        self._remember(newest, files)
+        self.remember(newest, files)
         if verify:
             self.verify()
 
@@ -204,7 +204,8 @@ class World:
         """The active versions by type and algorithm."""
         return {type_: stored.document.versions() for type_, stored in newest.items()}
 
-    def _remember(self, newest: dict[str, Stored], files: dict[str, bytes]) -> None:
+    def remember(self, newest: dict[str, Stored], files: dict[str, bytes]) -> None:
+        """Store what was published, as the website's bucket has it now."""
         state = {
             "keys": {key: md5(data) for key, data in files.items()},
             "documents": {

@@ -1,6 +1,5 @@
 """The website, compared with the documents and the last verified publication."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,7 +11,7 @@ from phaseline.drift.website_rules import BUILD, INVALIDATE
 from phaseline.site import manifests
 from phaseline.site.publication import Publication, Retained
 from tests.builders.drift import World
-from tests.builders.site import METADATA, SITE, rewrite
+from tests.builders.site import SITE, rewrite
 
 
 def test_outdated_website_is_found_with_pending_versions(world: World) -> None:
@@ -41,13 +40,7 @@ def test_manifest_with_wrong_versions_is_found(world: World) -> None:
     newest = {type_: world.documents.read(type_) for type_ in ("in", "opt", "out")}
     world.edge[manifests.NAME] = world.manifest(newest, opt=wrong)
     world.put(manifests.NAME, world.edge[manifests.NAME])
-    state = json.loads(
-        world.s3.get_object(Bucket=METADATA, Key="state/published.json")["Body"].read()
-    )
-    state["keys"][manifests.NAME] = world.fetch("").digest
-    world.s3.put_object(
-        Bucket=METADATA, Key="state/published.json", Body=json.dumps(state).encode()
-    )
+    world.remember(newest, world.edge)
 
     (finding,) = world.look().findings
 

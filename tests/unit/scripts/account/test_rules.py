@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from phaseline.algorithms.schema import Schema
 from scripts.account import rules
 from scripts.account.rules import Judgement, Status
 
@@ -67,6 +68,40 @@ def test_stream_without_old_images_or_with_another_key_differs() -> None:
     off = rules.stream(STREAM | {"StreamStatus": "DISABLED"}, "algorithm")
     assert "its stream is DISABLED" in said(off)
     assert "its partition key is algorithm" in said(rules.stream(STREAM, "name"))
+
+
+def item(**attributes: dict[str, str]) -> dict[str, Any]:
+    """An item in the phase, with other attributes."""
+    names = {"algorithm": "a", "version": "1.0", "type": "opt", "phase": "PACKAGE_TESTS_COMPLETE"}
+    return {name: {"S": value} for name, value in names.items()} | attributes
+
+
+@pytest.mark.parametrize(
+    ("sample", "status", "found"),
+    [
+        ([item(), item(phase={"S": "RUNNING"})], H, "1 of 2 items are in the phase, and valid"),
+        ([], U, "none of 0 items has 'phase' PACKAGE_TESTS_COMPLETE; found: no item"),
+        (
+            [item(phase={"N": "3"})] * 2 + [item(phase={"S": "4"})],
+            U,
+            "3 (2), 4 (1)",
+        ),
+        ([item(state={"S": "x"}, phase={"NULL": "true"})], U, "found: none (1)"),
+        ([item(type={"S": "optical"})], D, "attribute 'type': expected one of in, opt, out"),
+        ([item(type={"S": "?"}, phase={"S": "RUNNING"}), item()], H, "1 of 2"),
+        ([item(version={"S": "a b"})] * 5, D, "5 in all"),
+    ],
+)
+def test_items_that_would_never_be_released_are_told(
+    sample: list[dict[str, Any]], status: Status, found: str
+) -> None:
+    """Only those in the phase must be valid."""
+    outcome = rules.items("algorithms", sample, Schema())
+    assert (outcome.status, found in said(outcome)) == (status, True), outcome
+
+
+def test_number_as_a_phase_is_compared_with_numbers() -> None:
+    assert rules.items("algorithms", [item(phase={"N": "3"})], Schema(phase="3")).status is H
 
 
 @pytest.mark.parametrize(

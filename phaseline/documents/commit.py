@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from phaseline.algorithms.changes import Change
 from phaseline.documents.document import Document, Write
 from phaseline.documents.fallback import Fallbacks, candidates
+from phaseline.documents.held_back import held_back
 from phaseline.documents.merge import Merged
 from phaseline.documents.store import Documents, Stored
 from phaseline.errors import RemoteCallError
@@ -137,7 +138,9 @@ class Commits:
             for release in releases
             if release.state == OPEN and release.who is None
         ]
-        following = settled.following(document.type, stored.version_id, write.revision, tested)
+        following = settled.following(
+            document.type, stored.version_id, write.revision, tested, held_back(document)
+        )
         self.outbox.settle(document.type, following)
         return following
 

@@ -1,7 +1,8 @@
 """The outbox keeps a dispatch until GitHub accepts it: one item per type in the ledger table.
 
 The same item says up to which revision of the document everything that follows from it was recorded
-(documents/commit.py), so that a dispatch is never missing for a recorded release.
+(documents/commit.py), so that a dispatch is never missing for a recorded release. It also lists the
+changes that wait behind holds at this revision, so that messages need no document to tell of them.
 
 A dispatch is written before it is sent, and marked afterwards, so that a dispatch that GitHub did
 not accept is sent again. The dispatch for a newer document replaces that for an older one.
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from phaseline.aws.dynamodb import plain, serialize, unless_condition_failed
+from phaseline.releases.waiting import Waiting
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -44,12 +46,14 @@ class Settled:
     """Everything that follows from the document up to `revision` was recorded.
 
     `dispatch` is the newest dispatch, or None before the first one. `parked` says that changes wait
-    for a document that cannot be read (promotion/parking.py).
+    for a document that cannot be read (promotion/parking.py). `waiting` are the changes that wait
+    behind holds.
     """
 
     revision: int
     dispatch: Dispatch | None
     parked: str | None = None
+    waiting: tuple[Waiting, ...] = ()
 
     @property
     def owed(self) -> Dispatch | None:
@@ -57,7 +61,12 @@ class Settled:
         return self.dispatch if self.dispatch and not self.dispatch.sent else None
 
     def following(
-        self, type_: str, document_version: str, revision: int, releases: Sequence[str]
+        self,
+        type_: str,
+        document_version: str,
+        revision: int,
+        releases: Sequence[str],
+        waiting: tuple[Waiting, ...],
     ) -> "Settled":
         """Return the state after a document with these releases, whose dispatch is owed.
 
@@ -65,11 +74,11 @@ class Settled:
         `releases`, the dispatch stays as it is.
         """
         if not releases:
-            return Settled(revision, self.dispatch, self.parked)
+            return Settled(revision, self.dispatch, self.parked, waiting)
         owed, count = (self.owed.releases, self.owed.release_count) if self.owed else ((), 0)
         newest = (*owed, *releases)[-RELEASES_IN_A_DISPATCH:]
         dispatch = Dispatch(type_, document_version, revision, newest, count + len(releases))
-        return Settled(revision, dispatch, self.parked)
+        return Settled(revision, dispatch, self.parked, waiting)
 
 
 @dataclass(frozen=True)
@@ -93,11 +102,13 @@ class Outbox:
                 release_count=int(item["release_count"]),
                 sent=item["sent"],
             )
-        return Settled(int(item.get("settled", -1)), dispatch, item.get("parked"))
+        waiting = tuple(map(Waiting.parse, item.get("waiting", ())))
+        return Settled(int(item.get("settled", -1)), dispatch, item.get("parked"), waiting)
 
     def settle(self, type_: str, settled: Settled) -> None:
         """Record the state after a document, unless a newer document was settled already."""
-        fields: dict[str, Any] = {"settled": settled.revision}
+        waiting = [one.to_fields() for one in settled.waiting]
+        fields: dict[str, Any] = {"settled": settled.revision, "waiting": waiting}
         if settled.dispatch:
             fields |= vars(settled.dispatch)
             del fields["type"]

@@ -3,6 +3,7 @@
     pk                          sk      subject of the message
     message#<type>#<revision>   slack   the releases of one revision of one document
     message#<execution>         slack   an execution of the pipeline that brings no release
+    message#hold#<type>#<algorithm>#<since>   slack   the changes that wait behind a hold
 
 phaseline/slack/posting.py explains how callers take a record in turn.
 """
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from phaseline.aws.dynamodb import plain
+from phaseline.releases.waiting import Waiting
 from phaseline.slack.rendering import Message
 
 if TYPE_CHECKING:
@@ -29,6 +31,15 @@ class Posted:
 
     channel: str
     ts: str
+
+
+@dataclass(frozen=True)
+class HoldSubject:
+    """The hold of an algorithm, or of a whole type if it is empty, since a time (ISO 8601, UTC)."""
+
+    type: str
+    algorithm: str
+    since: str
 
 
 @dataclass(frozen=True)
@@ -89,13 +100,21 @@ def of_execution(execution: str) -> str:
     return f"message#{execution}"
 
 
-def subject(name: str) -> tuple[str, int] | str:
-    """Return the subject of the message with this name: type and revision, or an execution's ID.
+def of_hold(waiting: Waiting) -> str:
+    """Return the name of the message about the changes that wait behind a hold."""
+    return f"message#hold#{waiting.type}#{waiting.algorithm or ''}#{waiting.since}"
+
+
+def subject(name: str) -> tuple[str, int] | HoldSubject | str:
+    """Return the subject of the message with this name: type and revision, a hold, or the ID of an
+    execution.
 
     >>> subject("message#opt#7")
     ('opt', 7)
     """
-    _, first, *rest = name.split("#")
+    _, first, *rest = name.split("#", 4)
+    if first == "hold":
+        return HoldSubject(*rest)
     return (first, int(rest[0])) if rest else first
 
 

@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from phaseline.algorithms.names import TYPES
+from phaseline.github.outbox import Outbox
 from phaseline.pipeline import actions
 from phaseline.pipeline.actions import Action
 from phaseline.pipeline.build_log import BuildLogs
 from phaseline.pipeline.executions import RUNNING, SUCCEEDED, SUPERSEDED, Execution, Executions
 from phaseline.releases.ledger import Ledger, each
 from phaseline.releases.release import OPEN, VERIFIED, Release
+from phaseline.releases.waiting import HOLDS_LIMIT, Waiting
 from phaseline.site.outcomes import PUBLISHED
 from phaseline.slack import looks, message_record, progress, rendering
-from phaseline.slack.message_record import Key, Record, View
+from phaseline.slack.message_record import HoldSubject, Key, Record, View
 from phaseline.slack.posting import Messages
 from phaseline.slack.progress import Batch, News
 from phaseline.slack.rendering import Message, Place
@@ -143,12 +145,14 @@ class OpenReleases:
 @dataclass(frozen=True)
 class LedgerState:
     """The state of the ledger at the beginning of an update, each by the name of the message: the
-    open releases of all messages, and the records and the releases of those to look at.
+    open releases of all messages, the changes that wait behind holds, and the records and the
+    releases of those to look at.
 
     The batches do not have their `newer` releases, which are read only for the message in turn.
     """
 
     open_releases: Mapping[str, OpenReleases]
+    waiting: Mapping[str, Waiting]
     records: Mapping[str, Record]
     batches: Mapping[str, Batch]
 
@@ -207,6 +211,15 @@ class Notifier:
     def _update_message(self, name: str, ledger: LedgerState, pipeline: PipelineState) -> bool:
         """Show the current view of one message. Return whether Slack was called."""
         record = ledger.records.get(name) or self.messages.read(name)
+        if isinstance(hold := message_record.subject(name), HoldSubject):
+            listed = [one for one in ledger.waiting.values() if one.type == hold.type]
+            if name not in ledger.waiting and len(listed) >= HOLDS_LIMIT:
+                return False  # changes may still wait behind it: the list is not complete
+            return self.messages.show(
+                record,
+                self._hold_view(name, hold, ledger.waiting),
+                lambda: self._hold_view(name, hold, self._waiting()),
+            )
         batch = ledger.batches.get(name) or self._batch(record, ledger.open_releases)
         if batch is None and not self._needs_message(record, ledger, pipeline):
             return False
@@ -227,16 +240,31 @@ class Notifier:
         open_releases = self._open_releases()
         unfinished = self.messages.unfinished()
         self._note(open_releases, {*unfinished})
+        waiting = self._waiting()
         own = [message_record.of_execution(news.execution)] if news.execution else []
-        closed = [name for name in unfinished if name not in open_releases and name not in own]
-        names = looks.chosen([*own, *closed, *open_releases], news)
+        elsewhere = {*own, *open_releases, *waiting}
+        closed = [name for name in unfinished if name not in elsewhere]
+        # A hold may last for weeks, in which its message does not change.
+        names = looks.chosen([*own, *closed, *open_releases, *waiting], news)
         records = {name: self.messages.read(name) for name in names}
         batches = {
             name: batch
             for name, record in records.items()
             if (batch := self._batch(record, open_releases))
         }
-        return LedgerState(open_releases, records, batches)
+        return LedgerState(open_releases, waiting, records, batches)
+
+    def _waiting(self) -> dict[str, Waiting]:
+        """Return the changes that wait behind holds by the name of their message."""
+        outbox = Outbox(self.ledger.client, self.ledger.table)
+        found = chain.from_iterable(outbox.read(type_).waiting for type_ in TYPES)
+        return {message_record.of_hold(one): one for one in found}
+
+    def _hold_view(self, name: str, hold: HoldSubject, waiting: Mapping[str, Waiting]) -> View:
+        if name in waiting:
+            return View(rendering.held(self.environment, waiting[name]), {}, finished=False)
+        over = rendering.released(self.environment, hold.type, hold.algorithm, hold.since)
+        return View(over, {}, finished=True)
 
     def _note(self, open_releases: Mapping[str, OpenReleases], known: Collection[str]) -> None:
         """Note the messages that are wanted, the oldest first.
@@ -264,13 +292,15 @@ class Notifier:
     def _batch(self, record: Record, open_releases: Mapping[str, OpenReleases]) -> Batch | None:
         """Return the releases of a record's message as the ledger has them now, without `newer`.
 
-        Return None if the message is about an execution, or if it has no releases.
+        Return None if the message has another subject, or no releases.
         """
         subject = message_record.subject(record.name)
+        if not isinstance(subject, tuple):
+            return None
         open_ = open_releases.get(record.name, OpenReleases())
         keys = [*record.keys, *(key for key in open_.keys if key not in record.keys)]
         releases = self.ledger.read(keys[:RELEASES_LIMIT])
-        if not releases or isinstance(subject, str):
+        if not releases:
             return None
         return Batch(*subject, releases, max(record.count, open_.count, len(releases)), {})
 

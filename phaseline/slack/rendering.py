@@ -14,6 +14,7 @@ from urllib.parse import quote
 from phaseline.pipeline.actions import Action
 from phaseline.pipeline.blame import why_no_version
 from phaseline.releases.release import Release
+from phaseline.releases.waiting import Waiting
 from phaseline.slack.standing import RELEASES_LIMIT, Standing, State
 from phaseline.text import visible
 
@@ -32,6 +33,8 @@ section."""
 URL_LIMIT = 1_500
 """Characters of a linked address. A longer one would be cut by its field's limit."""
 CUT = "\N{HORIZONTAL ELLIPSIS}"
+HELD = "\N{DOUBLE VERTICAL BAR}"
+"""The sign of changes that wait behind a hold."""
 TEST_FLOW = "the test flow"
 """The requester of a release that a stream record caused."""
 
@@ -183,6 +186,37 @@ def _facts(place: Place, standing: Standing) -> list[str]:
 
 def _commit(standing: Standing) -> str:
     return clean((standing.commit or "")[:7] or "unknown", 100)
+
+
+def held(environment: str, waiting: Waiting) -> Message:
+    """Return the message about the changes that wait behind a hold, and how to release them."""
+    changes = "1 change waits" if waiting.count == 1 else f"{waiting.count} changes wait"
+    title = f"{environment}: {changes} behind the hold of {waiting.subject}"
+    lines = [
+        f"\N{BULLET} {_held_change(action)} of {clean(algorithm, 600)} {clean(version, 600)}"
+        for action, algorithm, version in waiting.changes
+    ]
+    end_ = f" until {waiting.until}" if waiting.until else ""
+    window = f", at {waiting.window}" if waiting.window else ""
+    why = f"Held by {waiting.who} since {waiting.since}{end_}{window}: {waiting.reason}"
+    command = f"phaseline resume {waiting.subject} --environment {environment} --reason ..."
+    body = [
+        _section(_whole_lines(lines, SECTION_LIMIT, waiting.count)),
+        _plain(why),
+        _section(f"To release them: `{clean(command, 1_000)}`"),
+    ]
+    return _message(title, HELD, body, text=title)
+
+
+def _held_change(action: str) -> str:
+    return "Promotion" if action == "promote" else "Withdrawal"
+
+
+def released(environment: str, type_: str, algorithm: str, since: str) -> Message:
+    """Return the message after the last change behind a hold was released or replaced."""
+    subject = f"{type_}/{algorithm}" if algorithm else type_
+    title = f"{environment}: no change waits behind the hold of {subject} any more"
+    return _message(title, State.LIVE.value[0], [_plain(f"It began {since}.")], text=title)
 
 
 def reported(

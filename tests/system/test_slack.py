@@ -8,6 +8,8 @@ from local.demo.demo import BROKEN_BUILD
 from local.system import System, control, frontend, table
 from phaseline.releases.release import Release
 from tests.system.conftest import COMPLETE, executions, promote, settle
+from tests.system.scripts import Scripts, bring
+from tests.system.scripts import scripts as scripts  # a fixture
 from tests.waiting import eventually
 
 Message = dict[str, Any]
@@ -110,3 +112,32 @@ def test_repeated_events_change_nothing_in_slack(system: System) -> None:
         )
         assert "FunctionError" not in answer
     assert control.slack_messages(system) == before
+
+
+def test_version_that_waits_behind_a_hold_is_told_until_it_is_released(
+    system: System, scripts: Scripts
+) -> None:
+    """In one message, which names the command that releases it; the release has its own."""
+
+    def about_hold() -> list[Message]:
+        every = control.slack_messages(system)
+        return [one for one in every if "the hold of opt/kept-back" in one["text"]]
+
+    bring(system, "kept-back", "1.0.0")
+    held = scripts.run("hold", "opt/kept-back", "--reason", "Compares both")
+    assert held.code == 0, held.err
+    table.write_algorithm(
+        system, "kept-back", "1.1.0", type_="opt", phase=COMPLETE, title="t", summary="s"
+    )
+    eventually(about_hold)
+    settle(system)
+    (message,) = about_hold()
+    assert message["history"][0].endswith("1 change waits behind the hold of opt/kept-back")
+    shown = json.dumps(message)
+    for text in ("Promotion of kept-back 1.1.0", "Compares both", "phaseline resume opt/kept-back"):
+        assert text in shown
+    resumed = scripts.run("resume", "opt/kept-back", "--reason", "Compared", run="2")
+    assert resumed.code == 0, resumed.err
+    eventually(lambda: "no change waits" in about_hold()[0]["text"])
+    assert len(about_hold()) == 1
+    eventually(lambda: said(system, "kept-back", "is live"))

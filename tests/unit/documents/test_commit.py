@@ -46,6 +46,21 @@ def test_write_without_release_owes_no_dispatch(commits: Commits) -> None:
     assert commits.outbox.read("opt").revision == 1
 
 
+def test_changes_behind_a_hold_are_in_the_ledger_until_they_are_released(commits: Commits) -> None:
+    """At the same revision as what follows from the document, so that messages can tell of them."""
+    attempt = next(commits.attempts("opt"))
+    held = Merged(attempt.document.revise(holds={"a": Hold("compares", "ana", AT)}))
+    assert commits.write(held, over=attempt, at=AT)
+    promote(commits, 1, "1.0.0")
+    (waiting,) = commits.outbox.read("opt").waiting
+    assert (waiting.subject, waiting.who, waiting.reason) == ("opt/a", "ana", "compares")
+    assert (waiting.changes, waiting.count) == ((("promote", "a", "1.0.0"),), 1)
+    attempt = next(commits.attempts("opt"))
+    resumed = merge(attempt.document.revise(holds={}), [change(2, "2.0.0")], {}, NOW)
+    assert commits.write(resumed, over=attempt, at=AT)
+    assert commits.outbox.read("opt").waiting == ()
+
+
 def test_slower_writer_is_told_so_and_records_nothing(commits: Commits) -> None:
     attempt = next(commits.attempts("opt"))
     promote(commits, 1, "1.0.0")

@@ -7,7 +7,9 @@ from types import ModuleType
 import pytest
 
 from phaseline.errors import PhaselineError
+from phaseline.github.outbox import Outbox, Settled
 from phaseline.releases.release import SUPERSEDED
+from phaseline.releases.waiting import Waiting
 from phaseline.slack import looks, message_record, notifier
 from phaseline.slack.message_record import View
 from phaseline.slack.rendering import Message
@@ -20,6 +22,7 @@ from tests.builders.slack_notifier import (
     changed,
     end,
     invoke,
+    ledger,
     lost,
     record_release,
     shown,
@@ -384,3 +387,50 @@ def test_a_message_that_can_not_be_edited(
     invoke(lambda_, changed("STARTED", "Build"))
     assert [post["text"].rpartition(" is ")[2] for post in slack.posts][1:] == ["being built"]
     assert slack.replies[-1]["thread_ts"] == "1.7"
+
+
+def hold_back(*versions: str, revision: int = 8, algorithm: str = "b") -> None:
+    """Let versions wait behind Ana's hold of an algorithm, as a document of the revision says."""
+    changes = tuple(("promote", algorithm, version) for version in versions)
+    since = "2026-11-24T20:00:00Z"
+    waiting = Waiting("opt", algorithm, "ana", since, "compares", None, None, changes, len(changes))
+    known = ledger()
+    outbox = Outbox(known.client, known.table)
+    outbox.settle("opt", Settled(revision, None, waiting=(waiting,) if changes else ()))
+
+
+def test_changes_behind_a_hold_are_one_message_until_they_are_released(
+    lambda_: ModuleType, slack: Slack, pipeline: Pipeline
+) -> None:
+    """However often an event arrives, and although no release is open."""
+    pipeline.execution(status="Superseded")
+    hold_back("1.0.0")
+    for _ in range(2):
+        invoke(lambda_, changed("STARTED"))
+    hold_back("1.0.0", "2.0.0", revision=9)
+    invoke(lambda_, changed("STARTED"))
+    hold_back(revision=10)
+    for _ in range(2):
+        invoke(lambda_, changed("STARTED"))
+    assert slack.texts == [
+        "1 change waits behind the hold of opt/b",
+        "2 changes wait behind the hold of opt/b",
+        "no change waits behind the hold of opt/b any more",
+    ]
+    (post,) = slack.posts
+    assert "phaseline resume opt/b" in shown(post)
+
+
+def test_message_about_a_hold_that_is_not_listed_stays_while_the_list_is_full(
+    lambda_: ModuleType, slack: Slack, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.execution(status="Superseded")
+    hold_back("1.0.0")
+    invoke(lambda_, changed("STARTED"))
+    monkeypatch.setattr(notifier, "HOLDS_LIMIT", 1)
+    hold_back("1.0.0", revision=9, algorithm="c")
+    invoke(lambda_, changed("STARTED"))
+    assert slack.texts == [
+        "1 change waits behind the hold of opt/b",
+        "1 change waits behind the hold of opt/c",
+    ]

@@ -12,6 +12,7 @@ from slack_sdk.models.blocks import Block
 from local.slack.blocks import problems
 from phaseline.pipeline.actions import Action
 from phaseline.releases.release import Release
+from phaseline.releases.waiting import Waiting
 from phaseline.slack import rendering
 from phaseline.slack.rendering import Message, Place
 from phaseline.slack.standing import StageTime, Standing, State
@@ -324,6 +325,42 @@ def test_any_releases_are_within_the_limits(
         rendering.end(shown),
     ):
         check(message)
+
+
+HELD = st.builds(
+    Waiting,
+    st.just("opt"),
+    st.none() | TRICKY,
+    who=TRICKY,
+    since=TRICKY,
+    reason=TRICKY,
+    until=st.none() | TRICKY,
+    window=st.none() | TRICKY,
+    changes=st.lists(
+        st.tuples(st.sampled_from(["promote", "withdraw"]), TRICKY, TRICKY), max_size=5
+    ).map(tuple),
+    count=st.integers(1, 10**6),
+)
+
+
+@given(HELD)
+def test_any_hold_is_within_the_limits(waiting: Waiting) -> None:
+    check(rendering.held("demo", waiting))
+    check(rendering.released("demo", waiting.type, waiting.algorithm or "", waiting.since))
+
+
+def test_hold_is_told_with_its_changes_its_reason_and_the_command_that_releases_them() -> None:
+    changes = (("promote", "a", "1.0.0"), ("withdraw", "a", "0.9"))
+    waiting = Waiting("opt", "a", "ana", "T1", "compares *it*", "T2", None, changes, 7)
+    message = rendering.held("demo", waiting)
+    assert message.text.endswith("demo: 7 changes wait behind the hold of opt/a")
+    shown = str(message.blocks)
+    for said in (
+        "Promotion of a 1.0.0", "Withdrawal of a 0.9", "and 5 more",
+        "Held by ana since T1 until T2: compares *it*",
+        "`phaseline resume opt/a --environment demo --reason ...`",
+    ):  # fmt: skip
+        assert said in shown
 
 
 @pytest.mark.parametrize("url", ["javascript:x", "", "https://x.example/" + "a" * 2_000])

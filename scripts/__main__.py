@@ -15,7 +15,7 @@ from scripts.cli.nearest import aside
 
 COMMANDS = Path(__file__).with_name("commands")
 HEADINGS = {
-    "Change versions": ("promote", "rollback", "hold", "resume", "clear"),
+    "Change versions": ("promote", "rollback", "hold", "resume", "clear", "backfill"),
     "Look at releases": ("board", "status", "history", "diff", "watch", "logs", "open", "dora"),
     "Steps of workflows": (
         "follow-pipeline",

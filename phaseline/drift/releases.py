@@ -117,6 +117,13 @@ class ReleaseCheck:
             failures=tuple(result for result in results if isinstance(result, Failure)),
         )
 
+    def table(self) -> list[Result]:
+        """Compare the algorithms table with the newest documents.
+
+        Raises DocumentError if one cannot be read.
+        """
+        return self._table({type_: stored.document for type_, stored in self.newest().items()})
+
     def newest(self) -> dict[str, Stored]:
         """Return the newest documents. Raises DocumentError if one cannot be read."""
         return {type_: self.commits.documents.read(type_) for type_ in TYPES}

@@ -16,9 +16,10 @@ from phaseline.drift import code_check
 from phaseline.drift.deployed import Checkout, Clients, Deployed
 from phaseline.drift.function_code import Redeployment
 from phaseline.drift.infrastructure import InfrastructureCheck
+from phaseline.drift.lost_versions import Repaired
 from phaseline.drift.release_rules import listed
 from phaseline.drift.releases import ReleaseCheck
-from phaseline.drift.repair import Repaired, Repairs
+from phaseline.drift.repair import Repairs
 from phaseline.drift.report import Failure, Report, together
 from phaseline.errors import DriftError, PhaselineError, RemoteCallError
 from phaseline.slack import rendering

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from itertools import groupby
 from typing import Any, get_args
 
-from phaseline.drift.repair import Repaired
+from phaseline.drift.lost_versions import Repaired
 from phaseline.drift.report import Explained, Failure, Finding, FindingKind, Report
 from phaseline.github.markdown import code, escape
 

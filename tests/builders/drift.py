@@ -16,8 +16,9 @@ from phaseline.algorithms.schema import Schema
 from phaseline.algorithms.table import AlgorithmsTable
 from phaseline.documents.commit import Commits
 from phaseline.documents.store import Documents, Stored
+from phaseline.drift.lost_versions import Repaired
 from phaseline.drift.releases import ReleaseCheck
-from phaseline.drift.repair import Repaired, Repairs
+from phaseline.drift.repair import Repairs
 from phaseline.drift.report import Report
 from phaseline.errors import RemoteCallError
 from phaseline.pipeline.executions import Executions

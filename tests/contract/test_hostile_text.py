@@ -16,7 +16,7 @@ from phaseline.aws import metrics
 from phaseline.deploy import preview_comment
 from phaseline.deploy.change_sets import ResourceChange, StackResult
 from phaseline.documents.document import Document
-from phaseline.drift.repair import Repaired
+from phaseline.drift.lost_versions import Repaired
 from phaseline.drift.report import Explained, Failure, Finding, Repair, Report
 from phaseline.errors import InputError, RefusedError
 from phaseline.github import markdown

@@ -242,6 +242,7 @@ ENVIRONMENT = ["--environment", "demo"]
 REQUEST = ["--action", "promote", "--type", "opt", "--algorithm", "a", "--version", "1"]
 WHY = ["--reason", "why"]
 COMMANDS: Mapping[str, list[str]] = {
+    "backfill": [*ENVIRONMENT, "--timeout", "1"],
     "board": [*ENVIRONMENT, "--out", os.devnull],
     "clear": [*ENVIRONMENT, "opt/a", "1", *WHY],
     "completion": ["install", "--shell", "fish"],

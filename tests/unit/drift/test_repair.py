@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from local.waiting import PATIENCE
-from phaseline.drift.repair import WHO, Repaired
+from phaseline.drift.lost_versions import Repaired
+from phaseline.drift.repair import WHO
 from phaseline.drift.report import Finding, Repair
 from phaseline.errors import RemoteCallError
 from phaseline.releases.ledger import Ledger

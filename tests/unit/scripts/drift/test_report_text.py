@@ -2,7 +2,7 @@
 
 import json
 
-from phaseline.drift.repair import Repaired
+from phaseline.drift.lost_versions import Repaired
 from phaseline.drift.report import Explained, Failure, Finding, Repair, Report
 from scripts.drift import report_text
 from tests.builders.findings import CLEAN, FOUND

@@ -45,6 +45,7 @@ _SCHEMA = Schema(
     type_attribute=os.environ["TYPE_ATTRIBUTE"],
     phase_attribute=os.environ["PHASE_ATTRIBUTE"],
     display_attribute=os.environ["DISPLAY_ATTRIBUTE"],
+    withdraws_on_leave=os.environ["WITHDRAWS_ON_LEAVE"] == "true",
 )
 _CONFIG = config(connections=WRITERS)
 _DYNAMODB = boto3.client("dynamodb", config=_CONFIG)

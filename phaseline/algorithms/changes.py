@@ -67,7 +67,8 @@ def changes_of(
 ) -> tuple[Change, ...] | Ignored:
     """Return the changes that a stream record requests, or the reason why it requests none.
 
-    A version that enters the phase is promoted; one that leaves it is withdrawn, where it was. A
+    A version that enters the phase is promoted; one that leaves it is withdrawn, where it was,
+    unless the schema says that leaving withdraws nothing. A
     complete item whose type changes is withdrawn in the old type and promoted in the new one. A
     record is ignored if the item is removed, also by TTL, or if it stays in the phase as the same
     version. In a table with one item for each algorithm, the next version takes the place of the
@@ -117,6 +118,8 @@ def _left(
         return Ignored(read.sequence, f"the phase did not change into or out of {schema.phase}")
     names = schema.names(image)
     if names == (old.algorithm, old.version):
+        if not schema.withdraws_on_leave:
+            return Ignored(read.sequence, f"{old.version} left the phase, which withdraws nothing")
         return (_change(read, "withdraw", old, now),)
     following = f"while {shown(names[1])} is tested" if names[1] else "without an item"
     return Ignored(

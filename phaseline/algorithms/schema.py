@@ -43,7 +43,8 @@ class Schema:
     """The attribute names of the algorithms table, and the phase that releases a version.
 
     An existing table may use other names than the defaults. An item maps attribute names to
-    DynamoDB attribute values: `{"phase": {"S": "PACKAGE_TESTS_COMPLETE"}}`.
+    DynamoDB attribute values: `{"phase": {"S": "PACKAGE_TESTS_COMPLETE"}}`. `withdraws_on_leave`
+    says whether a version that leaves the phase is withdrawn.
     """
 
     phase: str = "PACKAGE_TESTS_COMPLETE"
@@ -52,6 +53,7 @@ class Schema:
     type_attribute: str = "type"
     phase_attribute: str = "phase"
     display_attribute: str = "display"
+    withdraws_on_leave: bool = True
 
     def is_complete(self, item: Mapping[str, Any], where: str) -> bool:
         """Return whether the item is in the configured phase: its tests are complete.

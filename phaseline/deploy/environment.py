@@ -99,6 +99,7 @@ def read(client: "CloudFormationClient", name: str) -> Environment:
             type_attribute=listener.parameter("TypeAttribute"),
             phase_attribute=listener.parameter("PhaseAttribute"),
             display_attribute=listener.parameter("DisplayAttribute"),
+            withdraws_on_leave=listener.parameter("WithdrawsOnLeave") == "true",
         ),
         slack_channel=slack.parameter("SlackChannel"),
         slack_api_url=slack.parameter("SlackApiUrl"),

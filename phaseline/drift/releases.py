@@ -196,7 +196,7 @@ class ReleaseCheck:
 
         def withdrawal(untested: Untested) -> Result | None:
             item = self.registry.item(untested.algorithm, str(untested.active.version))
-            return table_rules.withdrawal(untested, item, self.registry.schema.phase)
+            return table_rules.withdrawal(untested, item, self.registry.schema)
 
         yield from map(table_rules.malformed, table.malformed)
         yield from table_rules.marked(documents, table)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from phaseline.algorithms.schema import AlgorithmVersion
+from phaseline.algorithms.schema import AlgorithmVersion, Schema
 from phaseline.algorithms.table import Item
 from phaseline.algorithms.versions import version_order
 from phaseline.documents.document import Document
@@ -183,10 +183,10 @@ def promotion(
     )
 
 
-def withdrawal(untested: Untested, item: Item | None, phase: str) -> Finding | Explained | None:
+def withdrawal(untested: Untested, item: Item | None, schema: Schema) -> Finding | Explained | None:
     """Return whether the withdrawal of an active version was lost.
 
-    `item` is the version's item in the table now; the result is None if it is in the `phase`. The
+    `item` is the version's item in the table now; the result is None if it is in the phase. The
     removal of an item withdraws nothing (algorithms/changes.py), so that it is explained if a
     person made the version active.
     """
@@ -201,8 +201,11 @@ def withdrawal(untested: Untested, item: Item | None, phase: str) -> Finding | E
         why, state = "has no item", "the algorithms table no longer has its item"
     elif item.type != untested.type:
         why, state = "is of another type", f"its item is of the type {item.type!r}"
-    elif item.phase != phase:
-        why, state = "has left the phase", f"its item has the phase {item.phase!r}, not {phase!r}"
+    elif item.phase != schema.phase:
+        state = f"its item has the phase {item.phase!r}, not {schema.phase!r}"
+        if not schema.withdraws_on_leave:
+            return Explained(subject, f"{version} is active, and {state}, which withdraws nothing")
+        why = "has left the phase"
     else:
         return None
     return Finding(

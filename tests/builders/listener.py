@@ -38,6 +38,7 @@ def listener(load_handler: LoadHandler, httpserver: HTTPServer) -> Iterator[Modu
                 "TYPE_ATTRIBUTE": "type",
                 "PHASE_ATTRIBUTE": "phase",
                 "DISPLAY_ATTRIBUTE": "display",
+                "WITHDRAWS_ON_LEAVE": "true",
                 "GITHUB_REPOSITORY": "acme/releases",
                 "GITHUB_API_URL": httpserver.url_for("/"),
                 "GITHUB_TOKEN_ARN": secret["ARN"],

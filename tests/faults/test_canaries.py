@@ -67,6 +67,7 @@ COMMON = {
     "TYPE_ATTRIBUTE": "type",
     "PHASE_ATTRIBUTE": "phase",
     "DISPLAY_ATTRIBUTE": "display",
+    "WITHDRAWS_ON_LEAVE": "true",
     "GITHUB_REPOSITORY": "acme/releases",
     "DISPATCH_EVENT_TYPE": "version-tested",
 }

@@ -56,6 +56,7 @@ SETTINGS = {
     "TYPE_ATTRIBUTE": "type",
     "PHASE_ATTRIBUTE": "phase",
     "DISPLAY_ATTRIBUTE": "display",
+    "WITHDRAWS_ON_LEAVE": "true",
     "GITHUB_REPOSITORY": "acme/releases",
     "GITHUB_API_URL": "https://api.github.com",
     "GITHUB_TOKEN_ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:t",

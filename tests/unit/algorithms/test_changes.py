@@ -274,6 +274,20 @@ def test_phase_may_be_a_number() -> None:
     assert isinstance(changes_of(moved(item("3"), complete), schema), Ignored)
 
 
+def test_leaving_the_phase_may_withdraw_nothing() -> None:
+    """But a version that changes its type is withdrawn from the old one."""
+    schema = Schema(withdraws_on_leave=False)
+    complete, left = item(), item() | {"phase": {"S": "REJECTED"}}
+    ignored = changes_of(moved(complete, left), schema)
+    assert isinstance(ignored, Ignored)
+    assert "left the phase, which withdraws nothing" in ignored.reason
+    moved_on = requested(moved(complete, complete | {"type": {"S": "in"}}), schema)
+    assert [(each.action, each.type) for each in moved_on] == [
+        ("withdraw", "opt"),
+        ("promote", "in"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("old_phase", "phase"),
     [("NEW", "PACKAGE_TESTS_COMPLETE"), ("PACKAGE_TESTS_COMPLETE", "REJECTED")],

@@ -33,6 +33,7 @@ VALUES: dict[str, dict[str, dict[str, str]]] = {
             "TypeAttribute": "kind",
             "PhaseAttribute": "stage",
             "DisplayAttribute": "show",
+            "WithdrawsOnLeave": "false",
             "PromotesFrom": "",
             "SoakMinutes": "0",
         },
@@ -47,7 +48,7 @@ VALUES: dict[str, dict[str, dict[str, str]]] = {
     },
     "pipeline": {"Outputs": {"PipelineName": "phaseline-demo"}},
 }
-SCHEMA = Schema("DONE", "name", "version", "kind", "stage", "show")
+SCHEMA = Schema("DONE", "name", "version", "kind", "stage", "show", withdraws_on_leave=False)
 
 
 class Deployed:

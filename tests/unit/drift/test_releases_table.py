@@ -1,9 +1,11 @@
 """The algorithms table, compared with the documents."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
+from phaseline.algorithms.schema import Schema
 from tests.builders import drift
 from tests.builders.drift import World
 
@@ -184,3 +186,11 @@ def test_table_of_a_downstream_environment_is_unchecked(world: World) -> None:
 
     assert report.findings == ()
     assert report.unchecked == ("algorithms table: versions come from staging",)
+
+
+def test_version_outside_of_its_phase_is_explained_where_leaving_withdraws_nothing(
+    world: World,
+) -> None:
+    world.item("1", phase=TESTS)
+    world.registry = replace(world.registry, schema=Schema(withdraws_on_leave=False))
+    assert "its item has the phase" in world.explained()["opt/a"]

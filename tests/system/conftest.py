@@ -37,9 +37,17 @@ def names(steps: list[Step]) -> set[str]:
 
 
 def executions(system: System) -> list[dict[str, Any]]:
-    """The pipeline's executions, newest first."""
+    """All executions of the pipeline, newest first."""
     pages = system.client("codepipeline").get_paginator("list_pipeline_executions")
     listed = pages.paginate(pipelineName=system.pipeline).build_full_result()
+    found: list[dict[str, Any]] = listed["pipelineExecutionSummaries"]
+    return found
+
+
+def newest_executions(system: System) -> list[dict[str, Any]]:
+    """The newest executions, of which any may be in progress, for a look that is repeated."""
+    client = system.client("codepipeline")
+    listed = client.list_pipeline_executions(pipelineName=system.pipeline, maxResults=10)
     found: list[dict[str, Any]] = listed["pipelineExecutionSummaries"]
     return found
 
@@ -63,4 +71,4 @@ def logged(system: System, function: str, pattern: str = "") -> list[str]:
 
 def settle(system: System) -> None:
     """Wait until no execution is under way."""
-    eventually(lambda: all(found["status"] != "InProgress" for found in executions(system)))
+    eventually(lambda: all(found["status"] != "InProgress" for found in newest_executions(system)))

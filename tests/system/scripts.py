@@ -14,7 +14,7 @@ from local import standins
 from local.system import ENVIRONMENT, ROOT, System, frontend
 from phaseline.documents.store import Documents, Stored
 from tests.builders.outputs import read_outputs
-from tests.system.conftest import executions, promote, settle
+from tests.system.conftest import newest_executions, promote, settle
 from tests.waiting import eventually
 
 WAITING_BUILD = "      - while [ -e {file} ]; do sleep 0.1; done\n"
@@ -91,9 +91,9 @@ def bring(system: System, algorithm: str, *versions: str) -> None:
 
 def build_with(system: System, text: str) -> None:
     """Push a buildspec, and wait for what that starts."""
-    before = len(executions(system))
+    before = newest_executions(system)[0]["pipelineExecutionId"]
     frontend.commit(system, {"buildspec.yml": text}, "Another build")
-    eventually(lambda: len(executions(system)) > before)
+    eventually(lambda: newest_executions(system)[0]["pipelineExecutionId"] != before)
     settle(system)
 
 

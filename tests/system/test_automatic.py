@@ -13,7 +13,15 @@ from phaseline.deploy.plan import STACKS
 from phaseline.promotion.automatic_rollback import WHO
 from phaseline.releases.release import Release
 from tests.builders import usage
-from tests.system.conftest import COMPLETE, RUNNING, executions, logged, names, promote
+from tests.system.conftest import (
+    COMPLETE,
+    RUNNING,
+    executions,
+    logged,
+    names,
+    newest_executions,
+    promote,
+)
 from tests.waiting import eventually
 
 
@@ -29,7 +37,7 @@ def careful(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 def settled(system: System) -> bool:
     """Whether no execution runs."""
-    return all(one["status"] != "InProgress" for one in executions(system))
+    return all(one["status"] != "InProgress" for one in newest_executions(system))
 
 
 def poison(system: System, algorithm: str, version: str) -> None:

@@ -16,7 +16,7 @@ from local.serving import serve
 from local.system import AUTOMATION, ENVIRONMENT, System, control, deployment, start, website
 from local.workflows.runner import Runner, Settings
 from tests.standins.conftest import Answer, call
-from tests.system.conftest import executions, promote
+from tests.system.conftest import newest_executions, promote
 from tests.waiting import eventually
 
 T = TypeVar("T")
@@ -215,7 +215,7 @@ def settle(system: System) -> None:
 
     def quiet() -> bool:
         return all(run["status"] == "completed" for run in control.runs(system)) and all(
-            found["status"] != "InProgress" for found in executions(system)
+            found["status"] != "InProgress" for found in newest_executions(system)
         )
 
     eventually(quiet)

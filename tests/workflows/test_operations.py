@@ -18,7 +18,7 @@ from local.demo.demo import BROKEN_BUILD
 from local.system import ENVIRONMENT, ROOT, System, control, frontend, table, website
 from phaseline.releases.release import Release
 from scripts.history.release_text import digest
-from tests.system.conftest import COMPLETE, executions
+from tests.system.conftest import COMPLETE, executions, newest_executions
 from tests.waiting import a_second, eventually
 from tests.workflows.conftest import failing, settle, succeeded, without_rule
 from tests.workflows.operations import PAGE, Command, Reader, chapters
@@ -358,7 +358,7 @@ def test_github_is_down(system: System, reader: Reader) -> None:
 
 def settle_pipeline(system: System) -> None:
     """Wait until no execution is under way."""
-    until(lambda: all(one["status"] != "InProgress" for one in executions(system)))
+    until(lambda: all(one["status"] != "InProgress" for one in newest_executions(system)))
 
 
 @contextmanager

@@ -146,7 +146,7 @@ class CodePipeline:
         return {"pipeline": pipeline.versions[version], "metadata": metadata}
 
     def _list_pipelines(self, request: dict[str, Any]) -> dict[str, Any]:
-        return views.page("pipelines", [views.summary(p) for p in self.pipelines()], request)
+        return views.page("pipelines", list(self.pipelines()), request, views.summary)
 
     def _start(self, request: dict[str, Any]) -> dict[str, Any]:
         trigger = {
@@ -200,11 +200,12 @@ class CodePipeline:
         stage = request.get("filter", {}).get("succeededInStage", {}).get("stageName")
         with self._store.changed:
             found = [
-                views.execution_summary(execution)
+                execution
                 for execution in reversed(pipeline.executions.values())
                 if stage is None or execution.stages.get(stage) == "Succeeded"
             ]
-        return views.page("pipelineExecutionSummaries", found, request)
+            name = "pipelineExecutionSummaries"
+            return views.page(name, found, request, views.execution_summary)
 
     def _list_action_executions(self, request: dict[str, Any]) -> dict[str, Any]:
         pipeline = self.pipeline(request["pipelineName"])
@@ -214,12 +215,13 @@ class CodePipeline:
         ).get("pipelineExecutionId")
         with self._store.changed:
             found = [
-                views.action_detail(execution, run)
+                (execution, run)
                 for execution in reversed(pipeline.executions.values())
                 if wanted in {None, execution.id}
                 for run in reversed(execution.runs)
             ]
-        return views.page("actionExecutionDetails", found, request)
+            name = "actionExecutionDetails"
+            return views.page(name, found, request, lambda pair: views.action_detail(*pair))
 
     def _get_job(self, request: dict[str, Any]) -> dict[str, Any]:
         return {"jobDetails": views.job(self._jobs.get(request["jobId"]))}

@@ -1,23 +1,27 @@
 """Pipelines, executions, actions and jobs in the form of the API."""
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from local.aws.codepipeline.jobs import Job
 from local.aws.codepipeline.state import ActionRun, Artifact, Execution, Pipeline
 from local.aws.ministack.scope import ACCOUNT, REGION
 from local.aws.ministack.shapes import ServiceError
 
+T = TypeVar("T")
 _PAGE = 100
 
 
-def page(name: str, entries: list[dict[str, Any]], request: dict[str, Any]) -> dict[str, Any]:
-    """Return one page of a list. The token is the position of the next page."""
+def page(
+    name: str, entries: Sequence[T], request: dict[str, Any], view: Callable[[T], dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the views of one page of a list. The token is the position of the next page."""
     token = request.get("nextToken", "0")
     if not token.isdigit():
         raise ServiceError("InvalidNextTokenException", "The next token is unknown")
     first = int(token)
     after = first + request.get("maxResults", _PAGE)
-    answer: dict[str, Any] = {name: entries[first:after]}
+    answer: dict[str, Any] = {name: [view(entry) for entry in entries[first:after]]}
     if after < len(entries):
         answer["nextToken"] = str(after)
     return answer

@@ -9,27 +9,15 @@ nothing.
 
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import click
 
-from phaseline.deploy.stack import describe
-from phaseline.errors import ConfigurationError
-from scripts.cli import aws
 from scripts.cli.console import Console, json_option
 from scripts.cli.options import Pattern, dry_run_option, environment_option
 from scripts.github import code_owners
-from scripts.github.environment_settings import (
-    SHARED,
-    STACKS,
-    EnvironmentSettings,
-    SettingsChange,
-    changes,
-    settings_of,
-)
+from scripts.github.environment_settings import SettingsChange, changes
 from scripts.github.repository_settings import RepositorySettings
-
-REPOSITORY = Path(__file__).parents[2]
+from scripts.setup.github_settings import name_owners, wanted_settings
 
 
 @click.command(name="github-setup", help=__doc__)
@@ -61,12 +49,12 @@ def command(
     console = Console(as_json=as_json, total=3)
     settings = RepositorySettings.of(os.environ, "this command")
     with console.step("Read the stacks and the reviewers"):
-        wanted = read(settings, environment, reviewers)
+        wanted = wanted_settings(settings, environment, reviewers)
     with console.step("Compare the settings" if dry_run else "Change the settings") as step:
         made = changes(wanted, settings.present(wanted)) if dry_run else settings.apply(wanted)
         step.result = f"{len(made)} changes"
     with console.step("Check the code owners") as step:
-        is_named = name_owners(REPOSITORY / code_owners.FILE, owners, dry_run=dry_run)
+        is_named = name_owners(owners, dry_run=dry_run)
         found = settings.code_owner_errors(wanted.branch)
         step.result = "no file" if found is None else f"{len(found)} errors"
     errors = [] if found is None else list(code_owners.errors(found))
@@ -77,35 +65,6 @@ def command(
         "code_owner_errors": errors,
     }
     console.result(data, lines(made, wanted.branch, errors, is_named=is_named, dry_run=dry_run))
-
-
-def read(
-    settings: RepositorySettings, environment: str, reviewers: Sequence[str]
-) -> EnvironmentSettings:
-    """Return the settings that an environment should have.
-
-    Raises InputError for an unknown reviewer, and ConfigurationError if a stack is not deployed.
-    """
-    people = tuple(settings.reviewer(name) for name in reviewers)
-    client = aws.client("cloudformation")
-    stacks = {short: describe(client, environment, short) for short in STACKS}
-    deployed = {short: stack for short, stack in stacks.items() if stack}
-    if missing := ", ".join(stacks.keys() - deployed.keys()):
-        raise ConfigurationError(
-            f"environment {environment}",
-            f"these stacks are not deployed: {missing}",
-            "Deploy them first: docs/setup.md, step 4.",
-        )
-    return settings_of(environment, deployed, people, settings.variables(SHARED))
-
-
-def name_owners(file: Path, owners: Sequence[str], *, dry_run: bool) -> bool:
-    """Name the code owners in their file, and return whether it changes."""
-    text = file.read_text("utf-8")
-    changed = code_owners.named(text, owners) if owners else text
-    if changed != text and not dry_run:
-        file.write_text(changed, "utf-8")
-    return changed != text
 
 
 def lines(

@@ -45,6 +45,11 @@ class RepositorySettings:
         """
         return cls(api.repository(environ, purpose), environ["GITHUB_REPOSITORY"])
 
+    def numbers(self) -> tuple[int, int]:
+        """Return the numbers of the repository's owner and of the repository."""
+        found = self._retry(lambda: self._ask("GET", ""))
+        return found["owner"]["id"], found["id"]
+
     def reviewer(self, name: str) -> Reviewer:
         """Return a person, or a team such as acme/web, who can read the repository.
 

@@ -256,6 +256,11 @@ COMMANDS: Mapping[str, list[str]] = {
     "github-setup": [*ENVIRONMENT, "--reviewer", "ada"],
     "history": ENVIRONMENT,
     "hold": [*ENVIRONMENT, "opt/a", *WHY],
+    "init": [
+        *ENVIRONMENT,
+        *("--repository", "acme/automation", "--frontend", "acme/web", "--slack-channel", "C1"),
+        *("--table", "algorithms", "--dry-run"),
+    ],
     "invalidate-cache": [*ENVIRONMENT, "--execution", E1],
     "logs": [*ENVIRONMENT, E1],
     "open": [*ENVIRONMENT, E1],

@@ -1,7 +1,7 @@
 """docs/setup.md is followed, command by command, on the local system.
 
-`aws` and `gh` are small programs of this test: the first makes the same call through boto3, the
-second knows numbers, and the token of the stand-in for GitHub. The push goes to a bare repository.
+`gh` is a small program of this test, which knows the token of the stand-in for GitHub. The push
+goes to a bare repository.
 """
 
 import json
@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,34 +20,26 @@ from local.standins import GITHUB_TOKEN
 from local.system import AUTOMATION, System, start
 from local.waiting import PATIENCE
 from requirements.environments import add_program
-from tests.builders.roles import claims
 from tests.emulator.conftest import ROOT, Emulator
 from tests.standins.conftest import call
 from tests.system.account import Account
 
 WORKFLOWS = sorted((ROOT / ".github").rglob("*.yml"))
-AWS = """
-import sys
-import boto3, jmespath
-service, operation, *rest = sys.argv[1:]
-options = dict(zip(rest[::2], rest[1::2]))
-query, _ = options.pop("--query"), options.pop("--output")
-values = {"".join(word.title() for word in name[2:].split("-")): value
-          for name, value in options.items()}
-for name, value in values.items():
-    if value.startswith("file://"):
-        values[name] = open(value[len("file://"):]).read()
-client = boto3.client(service)
-found = jmespath.search(query, getattr(client, operation.replace("-", "_"))(**values))
-print(found[0] if isinstance(found, list) else found)
-"""
 GH = f"""
 import sys
-if "--jq" in sys.argv:
-    print({{".id": 815, ".owner.id": 4711}}[sys.argv[-1]])
 if sys.argv[1:] == ["auth", "token"]:
     print({GITHUB_TOKEN!r})
 """
+
+
+def numbered(trusted: dict[str, str]) -> dict[str, str]:
+    """The claims of a deploy job with the numbers that the parameters file has."""
+    owner, repository = trusted["OwnerId"], trusted["RepositoryId"]
+    return {
+        "sub": f"repo:acme@{owner}/automation@{repository}:environment:production",
+        "repository_id": repository,
+        "repository_owner_id": owner,
+    }
 
 
 def commands() -> list[str]:
@@ -57,7 +50,7 @@ def commands() -> list[str]:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A repository with what a deploy takes, the two programs, and the files of the tokens."""
+    """A repository with what a deploy takes, and the program `gh`."""
     folder = tmp_path / "checkout"
     for name in ("phaseline", "lambdas", "scripts", "infra", ".github"):
         shutil.copytree(ROOT / name, folder / name)
@@ -66,16 +59,13 @@ def checkout(tmp_path: Path) -> Path:
     for name in ("lib", "pyvenv.cfg", "bin/python"):
         (environment / name).symlink_to(ROOT / ".venv" / name)
     add_program(environment, folder)
-    (folder / "github-token").write_text("github")
-    (folder / "slack-token").write_text("slack")
-    for name, text in (("aws", AWS), ("gh", GH)):
-        program = tmp_path / "bin" / name
-        program.parent.mkdir(exist_ok=True)
-        source = program.with_suffix(".py")
-        source.write_text(text)
-        # The first line of a script cannot name a program whose path has a blank.
-        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{source}" "$@"\n')
-        program.chmod(0o755)
+    program = tmp_path / "bin" / "gh"
+    program.parent.mkdir(exist_ok=True)
+    source = program.with_suffix(".py")
+    source.write_text(GH)
+    # The first line of a script cannot name a program whose path has a blank.
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{source}" "$@"\n')
+    program.chmod(0o755)
     for command in (
         ["init", "--quiet", "--bare", str(tmp_path / "origin.git")],
         ["init", "--quiet", str(folder)],
@@ -102,6 +92,8 @@ def test_commands_of_the_setup_page_succeed(
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "GITHUB_API_URL": new_account.github_url,
+        "PHASELINE_DISPATCH_TOKEN": "github-secret",
+        "PHASELINE_SLACK_TOKEN": "slack-secret",
         **{f"GIT_{who}_NAME": "Ada" for who in ("AUTHOR", "COMMITTER")},
         **{f"GIT_{who}_EMAIL": "ada@example.org" for who in ("AUTHOR", "COMMITTER")},
     }
@@ -127,14 +119,28 @@ def test_commands_of_the_setup_page_succeed(
     assert "@octocat" in owners
     assert "@acme" not in re.sub(r"#.*", "", owners)
     parameters = json.loads(pushed(tmp_path, "infra/parameters/production.json"))
-    assert parameters["github"]["OwnerId"] == "4711"
+    assert parameters["github"].keys() == {"Repository", "OwnerId", "RepositoryId"}
+    manager = new_account.client("secretsmanager")
+    for name, token in (("GithubTokenArn", "github-secret"), ("SlackTokenArn", "slack-secret")):
+        arn = parameters["common"][name]
+        assert manager.get_secret_value(SecretId=arn)["SecretString"] == token
+        assert token not in followed.stdout + followed.stderr
+
+    again = init(checkout, variables, "production")
+    assert (again["secrets"], again["parameters"], again["settings"]) == ([], [], [])
+    existing(new_account)
+    foreseen = init(checkout, variables, "staging", "--table", "known", "--phase", "3", "--dry-run")
+    assert "listener.PhaseAttribute = state" in foreseen["parameters"]
+    assert "listener.AlgorithmAttribute = name" in foreseen["parameters"]
+    assert not (checkout / "infra/parameters/staging.json").exists()
+    assert len(manager.list_secrets()["SecretList"]) == 2
 
     account = Account(
         Emulator(new_account.endpoint, new_account.folder / "git"),
         {"DeployRole": given["DEPLOY_ROLE_ARN"]},
     )
     account.tell_keys()
-    rights = account.rights("DeployRole", sub=claims("DeployRole")["sub"])
+    rights = account.rights("DeployRole", **numbered(parameters["github"]))
     passed = f"--role-arn={given['CLOUDFORMATION_ROLE_ARN']}"
     deployed = subprocess.run(
         [sys.executable, "-m", "scripts", "deploy", "--environment", "production", passed],
@@ -147,6 +153,47 @@ def test_commands_of_the_setup_page_succeed(
     )
     assert deployed.returncode == 0, deployed.stderr
     assert "phaseline-production-pipeline: created" in deployed.stdout
+
+
+def init(
+    checkout: Path, variables: dict[str, str], environment: str, *options: str
+) -> dict[str, Any]:
+    """What a further run of init tells."""
+    given = {
+        "environment": environment,
+        "repository": AUTOMATION,
+        "frontend": "acme/storefront",
+        "slack-channel": "C0123456789",
+        "reviewer": "octocat",
+    }
+    words = [word for name, value in given.items() for word in (f"--{name}", value)]
+    program = str(checkout / ".venv/bin/phaseline")
+    done = subprocess.run(
+        [program, "init", *words, "--json", *options],
+        cwd=checkout,
+        env={**os.environ, **variables, "AWS_DEFAULT_REGION": "us-east-1"}
+        | {"GITHUB_TOKEN": GITHUB_TOKEN},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+def existing(system: System) -> None:
+    """Make a table with other names, and a number for a phase."""
+    client = system.client("dynamodb")
+    client.create_table(
+        TableName="known",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "name", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "name", "KeyType": "HASH"}],
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+    )
+    item = {"name": {"S": "a"}, "kind": {"S": "opt"}, "state": {"N": "3"}}
+    client.put_item(TableName="known", Item=item)
 
 
 def variables_of(system: System, place: str) -> dict[str, str]:

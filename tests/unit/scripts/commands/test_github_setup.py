@@ -10,6 +10,7 @@ from phaseline.deploy.stack import Stack
 from phaseline.errors import ConfigurationError
 from scripts.cli import aws
 from scripts.commands import github_setup
+from scripts.setup import github_settings
 from tests.builders.github_releases import GitHub
 from tests.builders.github_releases import served as served  # a fixture
 
@@ -40,7 +41,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    monkeypatch.setattr(github_setup, "describe", describe)
+    monkeypatch.setattr(github_settings, "describe", describe)
     aws.session.cache_clear()
     yield names
     aws.session.cache_clear()
@@ -51,7 +52,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout whose file names the example as the code owner."""
     (tmp_path / ".github").mkdir()
     (tmp_path / ".github/CODEOWNERS").write_text(CODE_OWNERS)
-    monkeypatch.setattr(github_setup, "REPOSITORY", tmp_path)
+    monkeypatch.setattr("scripts.setup.github_settings.checkout.root", lambda: tmp_path)
     return tmp_path
 
 

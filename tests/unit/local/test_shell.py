@@ -1,11 +1,16 @@
 """The shell of the demo has the programs and variables of a person's terminal."""
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from local.demo import shell
 from local.system import System
+
+PROGRAMS = str(Path(sys.executable).parent)
+"""Where make puts the program `phaseline`."""
 
 
 @pytest.fixture
@@ -18,9 +23,10 @@ def system(tmp_path: Path) -> System:
 def test_command_runs_with_the_programs_of_the_system(
     system: System, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    programs = "command -v gh && command -v aws && gh --help && phaseline --version"
+    programs = "command -v gh && command -v aws && gh --help"
     assert shell.run(system, ["sh", "-c", programs]) == 0
     told = capfd.readouterr().out
+    assert shell.environ(system, system.folder)["PATH"].split(os.pathsep)[1] == PROGRAMS
     assert f"{system.folder}/bin/gh\n{system.folder}/bin/aws\n" in told
     assert "GitHub from a terminal." in told
 

@@ -28,6 +28,11 @@ def test_no_test_module_is_imported(path: Path) -> None:
     assert imported_test_modules(path.read_text("utf-8")) == []
 
 
+def test_no_name_of_a_test_contains_a_zip(request: pytest.FixtureRequest) -> None:
+    """A zip has the time at which it was made, so that two processes collect different tests."""
+    assert [item.nodeid for item in request.session.items if r"PK\x03" in item.nodeid] == []
+
+
 def test_tests_that_share_a_system_run_in_one_process(request: pytest.FixtureRequest) -> None:
     """pytest-xdist adds the group to a test's ID, and does so silently in vain with pytest 9.2.
 

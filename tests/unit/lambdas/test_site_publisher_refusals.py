@@ -95,6 +95,7 @@ def test_manifest_of_endless_depth_is_refused(lambda_: ModuleType) -> None:
         (raw_zip("index.html"), "no phaseline.json"),
         (raw_zip("phaseline.json"), "expected a manifest of schema 1"),
     ],
+    ids=["text", "no manifest", "manifest without JSON"],
 )
 def test_what_is_no_build_is_refused(lambda_: ModuleType, body: bytes, said: str) -> None:
     """The failure says what the artifact lacks."""

@@ -54,6 +54,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(group))
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a zip after its argument. pytest takes the bytes, which contain the time of its making,
+    and pytest-xdist runs nothing if two processes collect different names."""
+    return argname if isinstance(val, bytes) and val.startswith(b"PK") else None
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Function,

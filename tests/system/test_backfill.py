@@ -25,7 +25,7 @@ def test_highest_version_of_older_items_is_live_and_stays_live(
     system: System, scripts: Scripts
 ) -> None:
     """Also after records of them that come later, in their order."""
-    promote(system, "opt", "known", "1.0.0")
+    promote(system, "opt", "regular", "1.0.0")
     settle(system)
     with without_stream(system):
         for version in ("1.9.0", "1.10.0"):
@@ -42,6 +42,6 @@ def test_highest_version_of_older_items_is_live_and_stays_live(
         assert website.versions(system, "opt")["older"] == "1.10.0"
         again = scripts.run("backfill", "--json", run="3")
         assert (again.code, again.json["promotions"]) == (0, [])
-    promote(system, "opt", "known", "1.1.0")  # its record follows those of the older items
+    promote(system, "opt", "regular", "1.1.0")  # its record follows those of the older items
     settle(system)
     assert website.versions(system, "opt")["older"] == "1.10.0"

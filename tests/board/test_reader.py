@@ -1,4 +1,4 @@
-"""What the reader of the board asks of AWS, without a page that reads in the background."""
+"""The reader of the board asks AWS a bounded number of times. No page reads meanwhile."""
 
 from datetime import timedelta
 

@@ -8,7 +8,6 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from moto import mock_aws
 from pytest_httpserver import HTTPServer
 
 from phaseline import times
@@ -27,8 +26,8 @@ from scripts.services import Services
 from tests.builders.calls import Calls
 from tests.builders.environments import DEMO
 from tests.builders.pipeline import BEGIN, Pipeline, detail, source
-from tests.builders.site import METADATA, make_buckets
-from tests.builders.stores import make_table, rewrite
+from tests.builders.services import empty
+from tests.builders.stores import rewrite
 
 NOW = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
 ANA = "arn:aws:sts::111122223333:assumed-role/release/ana"
@@ -270,21 +269,13 @@ def serve(services: Services, server: HTTPServer) -> None:
 @contextmanager
 def environment(server: HTTPServer) -> Iterator[Services]:
     """An environment without releases, whose website `server` is."""
-    with mock_aws():
-        services = Services("production")
-        site_url = server.url_for("").rstrip("/")
-        vars(services)["environment"] = replace(DEMO, name="production", site_url=site_url)
+    site_url = server.url_for("").rstrip("/")
+    with empty(replace(DEMO, name="production", site_url=site_url)) as services:
         pipeline = Pipeline("Succeeded", [])
         vars(services)["codepipeline"] = pipeline.client
         summary = {"pipelineExecutionId": RUNNING, "status": "InProgress", "startTime": NOW}
         answer = {"pipelineExecutionSummaries": [summary]}
         Calls(pipeline.client, ListPipelineExecutions=lambda _: answer)
-        make_buckets(services.s3)
-        services.s3.put_bucket_versioning(
-            Bucket=METADATA, VersioningConfiguration={"Status": "Enabled"}
-        )
-        make_table(services.ledger.client, "ledger")
-        services.documents.create_missing()
         yield services
 
 

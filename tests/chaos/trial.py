@@ -13,6 +13,7 @@ from tests.chaos.fates import Fates
 from tests.chaos.functions import through_proxies
 from tests.chaos.judge import judge, unfinished
 from tests.chaos.promotions import Promotion, waves
+from tests.system.conftest import executions
 
 COMPLETE = "PACKAGE_TESTS_COMPLETE"
 SCHEDULED = ("StreamListener", "SlackNotifier")
@@ -97,12 +98,7 @@ class Trial:
 
     def _executions(self) -> list[str]:
         """Return the status of each execution."""
-        pages = self.system.client("codepipeline").get_paginator("list_pipeline_executions")
-        return [
-            each["status"]
-            for page in pages.paginate(pipelineName=self.system.pipeline)
-            for each in page["pipelineExecutionSummaries"]
-        ]
+        return [each["status"] for each in executions(self.system)]
 
     def _look(self) -> list[str]:
         """Return what is unfinished. Meanwhile, the schedules go on."""

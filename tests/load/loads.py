@@ -15,6 +15,7 @@ from typing import Any
 from local.system import System, frontend, website
 from local.waiting import until
 from tests.load.versions import COMPLETE, Active, Item, active_versions, item, items
+from tests.system.conftest import executions
 
 WRITERS = 4
 LOOK = 0.5
@@ -113,12 +114,7 @@ class Load:
 
     def _executions(self) -> dict[str, str]:
         """Return the status of each execution by its ID."""
-        pages = self.system.client("codepipeline").get_paginator("list_pipeline_executions")
-        return {
-            each["pipelineExecutionId"]: each["status"]
-            for page in pages.paginate(pipelineName=self.system.pipeline)
-            for each in page["pipelineExecutionSummaries"]
-        }
+        return {each["pipelineExecutionId"]: each["status"] for each in executions(self.system)}
 
     @contextmanager
     def _mapping(self, **settings: Any) -> Iterator[None]:

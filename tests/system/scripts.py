@@ -1,9 +1,11 @@
 """The commands as a person or a job runs them, against the local system."""
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,6 +97,18 @@ def build_with(system: System, text: str) -> None:
     frontend.commit(system, {"buildspec.yml": text}, "Another build")
     eventually(lambda: newest_executions(system)[0]["pipelineExecutionId"] != before)
     settle(system)
+
+
+@contextmanager
+def hanging_build(system: System, good_build: str, file: Path) -> Iterator[None]:
+    """Let builds wait until the end of the context, as long as a file exists."""
+    waiting = WAITING_BUILD.format(file=shlex.quote(str(file)))
+    build_with(system, good_build.replace("    commands:\n", f"    commands:\n{waiting}", 1))
+    file.touch()
+    try:
+        yield
+    finally:
+        file.unlink()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shlex
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from local.demo.watch import Watch
 from local.system import ROOT, System, control, table, website
 from phaseline.documents.store import Stored
 from tests.system.conftest import COMPLETE, executions, settle
-from tests.system.scripts import WAITING_BUILD, Scripts, bring, build_with
+from tests.system.scripts import Scripts, bring, build_with, hanging_build
 from tests.system.scripts import good_build as good_build  # a fixture
 from tests.system.scripts import scripts as scripts  # a fixture
 from tests.waiting import eventually
@@ -270,17 +269,11 @@ def test_timed_out_release_is_found_again(
 ) -> None:
     """A pipeline that takes too long ends the command, not the release: it is found again."""
     bring(system, "slow", "1.0.0", "1.1.0")
-    held = tmp_path / "held"
-    waiting = WAITING_BUILD.format(file=shlex.quote(str(held)))
-    build_with(system, good_build.replace("    commands:\n", f"    commands:\n{waiting}", 1))
-    held.touch()
     arguments = ["--action", "promote", "--type", "opt", "--algorithm", "slow"]
     arguments += ["--version", "1.0.0", "--reason", "x"]
-    try:
+    with hanging_build(system, good_build, tmp_path / "held"):
         ran = scripts.run("release", *arguments, "--timeout", "1")
         again = scripts.run("release", *arguments, "--timeout", "1")
-    finally:
-        held.unlink()
     assert ran.code == 6
     assert "it did not end within 1 seconds" in ran.err
     assert "Run this again" in ran.err

@@ -1,11 +1,10 @@
 """The commands for people, as a person types them, against the local system."""
 
-import shlex
 from pathlib import Path
 
 from local.system import System, website
 from tests.system.conftest import executions, settle
-from tests.system.scripts import WAITING_BUILD, Ran, Scripts, bring, build_with
+from tests.system.scripts import Ran, Scripts, bring, hanging_build
 from tests.system.scripts import good_build as good_build  # a fixture
 from tests.system.scripts import scripts as scripts  # a fixture
 from tests.waiting import eventually
@@ -67,11 +66,7 @@ def test_hung_build_is_stopped_and_its_release_is_brought_by_another(
     system: System, scripts: Scripts, good_build: str, tmp_path: Path
 ) -> None:
     bring(system, "hung", "1.0.0", "1.1.0")
-    held = tmp_path / "held"
-    waiting = WAITING_BUILD.format(file=shlex.quote(str(held)))
-    build_with(system, good_build.replace("    commands:\n", f"    commands:\n{waiting}", 1))
-    held.touch()
-    try:
+    with hanging_build(system, good_build, tmp_path / "held"):
         ran = scripts.run("promote", "opt/hung", "1.0.0", "--timeout", "1", *WHY)
         assert ran.code == 6
         id_ = ran.outputs["execution-id"]
@@ -82,8 +77,6 @@ def test_hung_build_is_stopped_and_its_release_is_brought_by_another(
         eventually(lambda: executions(system)[0]["status"] == "Stopped")
         refused = scripts.run("stop", id_[:8], *WHY)
         assert (refused.code, "not in progress, but Stopped" in refused.err) == (7, True)
-    finally:
-        held.unlink()
     asked(scripts, "promote", "opt/hung", "1.0.0")
     assert website.versions(system, "opt")["hung"] == "1.0.0"
     settle(system)

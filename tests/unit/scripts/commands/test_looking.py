@@ -10,17 +10,15 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from moto import mock_aws
 
 from phaseline.errors import DeploymentError, InputError, RefusedError
 from phaseline.site import manifests
 from scripts.__main__ import main
 from scripts.services import Services
 from tests.builders.calls import Calls
-from tests.builders.environments import DEMO
 from tests.builders.executions import E1, E2, action, summary
-from tests.builders.site import METADATA, make_buckets, manifest
-from tests.builders.stores import make_table
+from tests.builders.services import empty
+from tests.builders.site import manifest
 
 BUILD = "build:0d416c17-6c41-4b93-a123-1a8e418fb09f"
 
@@ -41,15 +39,7 @@ class World:
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    with mock_aws():
-        found = Services("demo")
-        vars(found)["environment"] = DEMO
-        make_buckets(found.s3)
-        found.s3.put_bucket_versioning(
-            Bucket=METADATA, VersioningConfiguration={"Status": "Enabled"}
-        )
-        found.documents.create_missing()
-        make_table(found.ledger.client, "ledger")
+    with empty() as found:
         executions = [summary(E2, "Failed"), summary(E1, "Succeeded")]
         failed = action("Build", "Failed", externalExecutionId=BUILD)
         actions = [failed | {"input": {"actionTypeId": {"category": "Build"}}}]

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-from moto import mock_aws
 
 from phaseline.errors import InputError
 from phaseline.pipeline.executions import Execution
@@ -11,11 +10,10 @@ from phaseline.releases.release import Release
 from scripts.history.find import carrier, find, find_execution
 from scripts.services import Services
 from tests.builders.calls import Calls
-from tests.builders.environments import DEMO
 from tests.builders.executions import E1, E2, E3, summary
 from tests.builders.releases import release
-from tests.builders.site import METADATA, make_buckets
-from tests.builders.stores import AT, make_table
+from tests.builders.services import empty
+from tests.builders.stores import AT
 
 OLD = "99999999-0000-0000-0000-000000000000"
 """An execution that is not among the newest."""
@@ -28,15 +26,7 @@ SAME = release(release_id="in-b-1.0.0-eb51ffff", type="in", algorithm="b", docum
 @pytest.fixture
 def services() -> Iterator[Services]:
     """An environment with two releases and three executions: E3, the newest, is in progress."""
-    with mock_aws():
-        found = Services("demo")
-        vars(found)["environment"] = DEMO
-        make_buckets(found.s3)
-        found.s3.put_bucket_versioning(
-            Bucket=METADATA, VersioningConfiguration={"Status": "Enabled"}
-        )
-        found.documents.create_missing()
-        make_table(found.ledger.client, "ledger")
+    with empty() as found:
         found.ledger.record([RELEASE, SAME], at=AT)
         listed = [
             summary(E3, "InProgress", Opt="v9"),

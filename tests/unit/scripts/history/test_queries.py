@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from moto import mock_aws
 
 from phaseline.algorithms.names import TYPES
 from phaseline.documents.document import Document
@@ -21,11 +20,10 @@ from scripts.history.newest import newest
 from scripts.history.release_steps import release_steps
 from scripts.services import Services
 from tests.builders.calls import Calls
-from tests.builders.environments import DEMO
 from tests.builders.executions import E1
 from tests.builders.pipeline import BEGIN, Pipeline, at, detail, source
-from tests.builders.site import METADATA, make_buckets
-from tests.builders.stores import make_table, rewrite
+from tests.builders.services import empty
+from tests.builders.stores import rewrite
 
 
 @pytest.fixture
@@ -37,16 +35,8 @@ def pipeline() -> Pipeline:
 @pytest.fixture
 def services(pipeline: Pipeline) -> Iterator[Services]:
     """An environment whose first documents, which are empty, are live."""
-    with mock_aws():
-        found = Services("demo")
-        vars(found)["environment"] = DEMO
+    with empty() as found:
         vars(found)["codepipeline"] = pipeline.client
-        make_buckets(found.s3)
-        found.s3.put_bucket_versioning(
-            Bucket=METADATA, VersioningConfiguration={"Status": "Enabled"}
-        )
-        make_table(found.ledger.client, "ledger")
-        found.documents.create_missing()
         go_live(found, 0, "c0")
         yield found
 

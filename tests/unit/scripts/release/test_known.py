@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from moto import mock_aws
 
 from phaseline.documents.document import Document, Mark
 from phaseline.documents.entry import Entry
@@ -13,7 +12,7 @@ from scripts.release.known import check_algorithm, check_version, versions
 from scripts.services import Services
 from tests.builders.environments import DEMO
 from tests.builders.releases import release
-from tests.builders.site import METADATA, make_buckets
+from tests.builders.services import empty
 from tests.builders.stores import AT, make_table, rewrite
 
 ENTRY = Entry("1.0.0", {}, "r", "", "0", AT)
@@ -23,15 +22,7 @@ ENTRY = Entry("1.0.0", {}, "r", "", "0", AT)
 def services() -> Iterator[Services]:
     """An environment with opt/route-planner 1.0.0, whose 0.9.0 is marked as bad, and 1.1.0 of it
     and 2.0.0 of in/cleaner in the algorithms table."""
-    with mock_aws():
-        found = Services("demo")
-        vars(found)["environment"] = DEMO
-        make_buckets(found.s3)
-        found.s3.put_bucket_versioning(
-            Bucket=METADATA, VersioningConfiguration={"Status": "Enabled"}
-        )
-        make_table(found.ledger.client, "ledger")
-        found.documents.create_missing()
+    with empty() as found:
         rewrite(found.documents, "opt", with_planner)
         found.ledger.record([release(algorithm="route-planner")], at=AT)
         found.registry.client.create_table(

@@ -68,11 +68,11 @@ def changes_of(
     """Return the changes that a stream record requests, or the reason why it requests none.
 
     A version that enters the phase is promoted; one that leaves it is withdrawn, where it was,
-    unless the schema says that leaving withdraws nothing. A
-    complete item whose type changes is withdrawn in the old type and promoted in the new one. A
-    record is ignored if the item is removed, also by TTL, or if it stays in the phase as the same
-    version. In a table with one item for each algorithm, the next version takes the place of the
-    item while it is tested: that withdraws nothing.
+    unless the schema says that leaving withdraws nothing. A complete item whose type changes is
+    withdrawn in the old type and promoted in the new one. A record is ignored if the item is
+    removed, also by TTL, or if it stays in the phase as the same version. In a table with one item
+    for each algorithm, the next version takes the place of the item while it is tested: that
+    withdraws nothing.
 
     `now` is the time of the invocation (ISO 8601, UTC). It stands for the time of the change if the
     record does not tell it. Raises InputError, which names the table, the item and the

@@ -48,6 +48,15 @@ def read(text: str, where: str, stacks: Iterable[str]) -> Sections:
     return sections
 
 
+def given(stack: str, sections: Sections, overrides: Mapping[str, str]) -> dict[str, str]:
+    """Return the values for a stack: of `common`, replaced by its section, and by `overrides`.
+
+    >>> given("slack", {"common": {"A": "1", "B": "1"}, "slack": {"B": "2"}}, {"C": "3"})
+    {'A': '1', 'B': '2', 'C': '3'}
+    """
+    return {**sections.get(COMMON, {}), **sections.get(stack, {}), **overrides}
+
+
 def assign(
     declared: Mapping[str, TemplateParameters],
     sections: Sections,
@@ -71,14 +80,12 @@ def assign(
     for stack, parameters in declared.items():
         unknown = f"the template of {stack} does not declare it"
         _check(sections.get(stack, {}), unknown, parameters.names, computed, later)
-    common = {**defaults, **sections.get(COMMON, {})}
     assigned = {
         stack: {
             name: value
             for name, value in {
-                **common,
-                **sections.get(stack, {}),
-                **overrides,
+                **defaults,
+                **given(stack, sections, overrides),
                 **computed,
             }.items()
             if name in parameters.names

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from phaseline.deploy.parameters import COMMON, TemplateParameters, assign
+from phaseline.deploy.parameters import TemplateParameters, assign, given
 
 WAVES = (
     ("cloudformation",),
@@ -107,8 +107,7 @@ class Plan:
 
     def parameter(self, stack: str, name: str) -> str:
         """Return the value that a stack's parameter is given, or "" without one."""
-        given = (self.overrides, self.sections.get(stack, {}), self.sections.get(COMMON, {}))
-        return next((values[name] for values in given if name in values), "")
+        return given(stack, self.sections, self.overrides).get(name, "")
 
     def waves(self) -> list[list[str]]:
         """Return the selected stacks by wave."""

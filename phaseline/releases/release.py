@@ -1,7 +1,7 @@
 """Pure: a release, its states and its steps."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -151,3 +151,13 @@ def identify(type_: str, algorithm: str, version: str, cause: str) -> str:
     """
     digest = hashlib.sha256(cause.encode()).hexdigest()
     return f"{type_}-{algorithm}-{version}-{digest[:8]}"
+
+
+def scope_of(type_: str, algorithms: Iterable[str]) -> str:
+    """Return a whole type, or algorithms of the type, as people read it.
+
+    >>> scope_of("opt", ("lane-change", "route-planner"))
+    'opt/lane-change, route-planner'
+    """
+    names = ", ".join(algorithms)
+    return f"{type_}/{names}" if names else type_

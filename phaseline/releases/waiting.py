@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from phaseline.releases.release import scope_of
+
 HOLDS_LIMIT = 100
 """The most holds of one type with changes that are listed, so that they fit into an item."""
 LISTED = 5
@@ -33,8 +35,8 @@ class Waiting:
 
     @property
     def subject(self) -> str:
-        """What is held, as commands take it: `opt/route-planner` or `opt`."""
-        return f"{self.type}/{self.algorithm}" if self.algorithm else self.type
+        """The algorithm or the type on hold, in the form of a command's argument."""
+        return scope_of(self.type, [self.algorithm] if self.algorithm else [])
 
     def to_fields(self) -> dict[str, Any]:
         """Return the fields as the ledger stores them."""

@@ -1,8 +1,8 @@
 """The record of a Slack message: an item of the ledger's table.
 
-    pk                          sk      subject of the message
-    message#<type>#<revision>   slack   the releases of one revision of one document
-    message#<execution>         slack   an execution of the pipeline that brings no release
+    pk                                        sk      subject of the message
+    message#<type>#<revision>                 slack   the releases of a document's revision
+    message#<execution>                       slack   an execution that brings no release
     message#hold#<type>#<algorithm>#<since>   slack   the changes that wait behind a hold
 
 phaseline/slack/posting.py explains how callers take a record in turn.

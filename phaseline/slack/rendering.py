@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from phaseline.pipeline.actions import Action
 from phaseline.pipeline.blame import why_no_version
-from phaseline.releases.release import Release
+from phaseline.releases.release import Release, scope_of
 from phaseline.releases.waiting import Waiting
 from phaseline.slack.standing import RELEASES_LIMIT, Standing, State
 from phaseline.text import visible
@@ -214,7 +214,7 @@ def _held_change(action: str) -> str:
 
 def released(environment: str, type_: str, algorithm: str, since: str) -> Message:
     """Return the message after the last change behind a hold was released or replaced."""
-    subject = f"{type_}/{algorithm}" if algorithm else type_
+    subject = scope_of(type_, [algorithm] if algorithm else [])
     title = f"{environment}: no change waits behind the hold of {subject} any more"
     return _message(title, State.LIVE.value[0], [_plain(f"It began {since}.")], text=title)
 

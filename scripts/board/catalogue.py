@@ -98,7 +98,7 @@ class Catalogue:
         self._index = sorted(
             (type_, name, _searched(type_, name, document.entry(name)))
             for type_, document in documents.items()
-            for name in self._names(document)
+            for name in document.names() | self._served.get(type_, {}).keys()
         )
         self._by_state = {
             MOVING: {(type_, name) for type_, name, _ in self._index if self._moves(type_, name)},
@@ -191,12 +191,6 @@ class Catalogue:
 
     def _moves(self, type_: str, name: str) -> bool:
         return self._served.get(type_, {}).get(name) != self.documents[type_].version(name)
-
-    def _names(self, document: Document) -> set[str]:
-        served = self._served.get(document.type, {})
-        waiting = {name for type_, name in self._waiting if type_ == document.type}
-        parts = (document.algorithms, document.withdrawn, document.holds, document.bad, served)
-        return waiting.union(*parts)
 
 
 def _waiting(documents: Mapping[str, Document]) -> dict[tuple[str, str], tuple[Change, ...]]:

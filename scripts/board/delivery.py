@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -100,20 +100,12 @@ def _frequency(axis: _Axis, lives: Iterable[Live]) -> Plot:
 
 
 def _lead_time(axis: _Axis, releases: Iterable[Release], metrics: DeliveryMetrics) -> Plot:
-    timed = dora.lead_times_of(releases)
-    dots = [
-        Dot(
-            axis.place(release.steps[VERIFIED].at),
-            seconds,
-            f"{release.type}/{release.algorithm} {release.version}",
-        )
-        for release, seconds in timed
+    timed = [
+        (release, release.steps[VERIFIED].at, seconds)
+        for release, seconds in dora.lead_times_of(releases)
     ]
-    by_bucket: dict[int, list[float]] = defaultdict(list)
-    for release, seconds in timed:
-        by_bucket[axis.bucket(release.steps[VERIFIED].at)].append(seconds)
     lines = {"median": metrics.lead_time_median, "9 of 10": metrics.lead_time_p90}
-    return plots.dots(_thinned(dots), lines, axis.labels, by_bucket)
+    return _durations(axis, timed, lines)
 
 
 def _failures(axis: _Axis, results: Iterable[PromotionResult]) -> Plot:
@@ -131,22 +123,26 @@ def _failures(axis: _Axis, results: Iterable[PromotionResult]) -> Plot:
 
 def _restores(axis: _Axis, results: Iterable[PromotionResult], metrics: DeliveryMetrics) -> Plot:
     restored = [
-        (result, result.failed, result.restore_time)
+        (result.release, result.failed, result.restore_time)
         for result in results
         if result.failed and result.restore_time is not None
     ]
+    return _durations(axis, restored, {"median": metrics.time_to_restore_median})
+
+
+def _durations(
+    axis: _Axis,
+    timed: Sequence[tuple[Release, str, float]],
+    lines: Mapping[str, float | None],
+) -> Plot:
+    """Return the plot of releases, each with a time (ISO 8601) and a duration in seconds."""
     dots = [
-        Dot(
-            axis.place(failed),
-            seconds,
-            f"{result.release.type}/{result.release.algorithm} {result.release.version}",
-        )
-        for result, failed, seconds in restored
+        Dot(axis.place(at), seconds, f"{release.type}/{release.algorithm} {release.version}")
+        for release, at, seconds in timed
     ]
     by_bucket: dict[int, list[float]] = defaultdict(list)
-    for _, failed, seconds in restored:
-        by_bucket[axis.bucket(failed)].append(seconds)
-    lines = {"median": metrics.time_to_restore_median}
+    for _, at, seconds in timed:
+        by_bucket[axis.bucket(at)].append(seconds)
     return plots.dots(_thinned(dots), lines, axis.labels, by_bucket)
 
 

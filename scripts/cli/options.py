@@ -166,6 +166,13 @@ def type_option(*, required: bool = False) -> Decorator:
     )
 
 
+reviewers_option = click.option(
+    "--reviewer",
+    "reviewers",
+    multiple=True,
+    type=Pattern("reviewer", r"[\w-]+(/[\w-]+)?", "a login or a team such as acme/web"),
+    help="Login, or team such as acme/web, that may approve deployments. May be repeated.",
+)
 hold_options: tuple[Decorator, ...] = (
     click.option("--replace", is_flag=True, help="Replace the hold of another person."),
     click.option("--force", is_flag=True, help="Hold an algorithm that is not known yet."),

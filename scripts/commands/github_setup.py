@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from scripts.cli.console import Console, json_option
-from scripts.cli.options import Pattern, dry_run_option, environment_option
+from scripts.cli.options import Pattern, dry_run_option, environment_option, reviewers_option
 from scripts.github import code_owners
 from scripts.github.environment_settings import SettingsChange, changes
 from scripts.github.repository_settings import RepositorySettings
@@ -22,13 +22,7 @@ from scripts.setup.github_settings import name_owners, wanted_settings
 
 @click.command(name="github-setup", help=__doc__)
 @environment_option()
-@click.option(
-    "--reviewer",
-    "reviewers",
-    multiple=True,
-    type=Pattern("reviewer", r"[\w-]+(/[\w-]+)?", "a login or a team such as acme/web"),
-    help="Login, or team such as acme/web, that may approve deployments. May be repeated.",
-)
+@reviewers_option
 @click.option(
     "--code-owner",
     "owners",

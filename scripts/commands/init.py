@@ -18,7 +18,7 @@ import click
 from phaseline.deploy.regions import check_region
 from scripts.cli import aws
 from scripts.cli.console import Console, json_option
-from scripts.cli.options import ENVIRONMENT, Pattern, dry_run_option
+from scripts.cli.options import ENVIRONMENT, Pattern, dry_run_option, reviewers_option
 from scripts.github.environment_settings import STACKS
 from scripts.github.repository_settings import RepositorySettings
 from scripts.setup import existing_table, parameters_file
@@ -27,7 +27,6 @@ from scripts.setup.flow import Setup, remaining
 REPOSITORY = Pattern("repository", r"[\w-]+/[\w.-]+", "owner and name, such as acme/automation")
 CHANNEL = Pattern("channel", r"[A-Z0-9]{2,}", "the ID of a channel, such as C0123456789")
 TABLE = Pattern("table", r"[A-Za-z0-9_.-]{3,255}", "3 to 255 letters, digits, '_', '.' and '-'")
-REVIEWER = Pattern("reviewer", r"[\w-]+(/[\w-]+)?", "a login or a team such as acme/web")
 REMOTE = re.compile(r"[:/]([\w-]+/[\w.-]+?)(\.git)?$")
 
 
@@ -69,13 +68,7 @@ def remote() -> str | None:
     show_default=True,
     help="Phase of the items whose tests are complete.",
 )
-@click.option(
-    "--reviewer",
-    "reviewers",
-    multiple=True,
-    type=REVIEWER,
-    help="Login, or team such as acme/web, that may approve deployments. May be repeated.",
-)
+@reviewers_option
 @dry_run_option
 @json_option
 def command(
@@ -101,7 +94,7 @@ def command(
     with console.step("Secrets"):
         arns, created = setup.secrets(dry_run=dry_run)
     with console.step("Parameters file") as step:
-        after = setup.sections(arns, found, provider)
+        after = setup.sections(present, arns, found, provider)
         changed = list(parameters_file.changes(present, after))
         if changed and not dry_run:
             setup.write(after)

@@ -22,6 +22,7 @@ from typing import Any
 import click
 
 from phaseline.algorithms.names import TYPES
+from phaseline.releases.release import scope_of
 from scripts.cli.console import Console, json_option
 from scripts.cli.options import (
     ALL,
@@ -36,7 +37,7 @@ from scripts.release.flow import ReleaseFlow
 from scripts.release.follow import FOLLOW_TIMEOUT
 from scripts.release.journal import Journal
 from scripts.release.request import requests_of
-from scripts.release.run import maker, run, scope_of, title_of
+from scripts.release.run import maker, run, title_of
 from scripts.release.subject import Subject
 from scripts.services import Services
 

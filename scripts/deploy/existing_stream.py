@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from phaseline.algorithms.schema import Schema
 from phaseline.deploy.plan import Plan
 from phaseline.errors import ConfigurationError
 from scripts.account import rules
@@ -10,8 +11,6 @@ from scripts.account.rules import Status
 
 READERS = {"registry", "listener"}
 """The stacks that use the stream."""
-PARTITION_KEY = "algorithm"
-"""The default of the listener's parameter AlgorithmAttribute."""
 
 
 def check(plan: Plan, client: Callable[[str], Any]) -> None:
@@ -33,7 +32,7 @@ def check(plan: Plan, client: Callable[[str], Any]) -> None:
             "Use the LatestStreamArn of the table. A stream that is disabled and enabled gets a"
             " new ARN. Nothing was changed.",
         ) from error
-    key = plan.parameter("listener", "AlgorithmAttribute") or PARTITION_KEY
+    key = plan.parameter("listener", "AlgorithmAttribute") or Schema().algorithm_attribute
     judged = rules.stream(found, key)
     if judged.status is not Status.HOLDS:
         raise ConfigurationError(where, judged.found, f"{judged.remedy} Nothing was changed.")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from phaseline.releases.release import scope_of
 from scripts.history.release_text import QuietRequest
 from scripts.services import Services
 
@@ -24,5 +25,5 @@ def quiet_requests(
         for request in services.ledger.requests(type_, since, until):
             names = request.algorithms
             if request.action in QUIET and (not algorithm or not names or algorithm in names):
-                scope = f"{type_}/{', '.join(names)}" if names else type_
+                scope = scope_of(type_, names)
                 yield QuietRequest(scope, request.action, request.who, request.reason, request.at)

@@ -1,4 +1,4 @@
-"""What a failed build printed last, where a person looks for the cause."""
+"""The last lines of a failed build, which name the cause."""
 
 from botocore.exceptions import BotoCoreError, ClientError
 

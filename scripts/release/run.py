@@ -28,15 +28,6 @@ def title_of(environment: str, action: str, scope: str, version: str | None) -> 
     return " ".join(word for word in (action, scope, version, f"({environment})") if word)
 
 
-def scope_of(type_: str, algorithms: tuple[str, ...]) -> str:
-    """Return the type, or the algorithms of the type.
-
-    >>> scope_of("opt", ("lane-change", "route-planner"))
-    'opt/lane-change, route-planner'
-    """
-    return f"{type_}/{', '.join(algorithms)}" if algorithms else type_
-
-
 def maker(
     services: Services, requests: tuple[Request, ...], *, dry_run: bool
 ) -> Callable[[], tuple[Subject, ...]]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from phaseline.releases.release import scope_of
 from scripts.cli.console import Console, json_option
 from scripts.cli.options import Decorator, dry_run_option, environment_option, timeout_option
 from scripts.release.flow import ReleaseFlow
@@ -12,7 +13,7 @@ from scripts.release.follow import FOLLOW_TIMEOUT
 from scripts.release.journal import Journal
 from scripts.release.known import check_algorithm, check_version
 from scripts.release.request import requests_of
-from scripts.release.run import maker, run, scope_of, title_of
+from scripts.release.run import maker, run, title_of
 from scripts.release.subject import Subject
 from scripts.services import Services
 

@@ -1,12 +1,14 @@
 """Pure: the parameters of an existing algorithms table, found in its keys and in a few items."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from phaseline.algorithms.attributes import string_or_none, text_or_none
 from phaseline.algorithms.names import TYPES
 from phaseline.algorithms.schema import Schema
 from phaseline.errors import ConfigurationError
+from scripts.account import rules
+from scripts.account.rules import Status
 
 DEFAULT = Schema()
 DEFAULTS = {
@@ -35,13 +37,12 @@ def parameters(
             "it has no stream",
             "Enable a stream with new and old images, and run this again.",
         )
-    if (view := table["StreamSpecification"].get("StreamViewType")) != "NEW_AND_OLD_IMAGES":
-        raise ConfigurationError(
-            f"table {table['TableName']}",
-            f"its stream contains {view}",
-            "Let the stream contain new and old images, and run this again.",
-        )
     keys = {key["KeyType"]: key["AttributeName"] for key in table["KeySchema"]}
+    stream = {**table["StreamSpecification"], "StreamStatus": "ENABLED"}
+    judged = rules.stream({**stream, "KeySchema": table["KeySchema"]}, keys["HASH"])
+    if judged.status is not Status.HOLDS:
+        remedy = f"{judged.remedy} Then run this again."
+        raise ConfigurationError(f"table {table['TableName']}", judged.found, remedy)
     found = {
         "AlgorithmAttribute": keys["HASH"],
         "VersionAttribute": keys.get("RANGE"),
@@ -53,7 +54,9 @@ def parameters(
     return {"common": {"ExistingStreamArn": arn}, **({"listener": listener} if listener else {})}
 
 
-def _attribute(items: Sequence[Mapping[str, Any]], fits: Any, *, each: bool = False) -> str | None:
+def _attribute(
+    items: Sequence[Mapping[str, Any]], fits: Callable[[Any], bool], *, each: bool = False
+) -> str | None:
     """Return the only attribute whose value fits in one item, or in each item that has it."""
     names = dict.fromkeys(name for item in items for name in item)
     fitting = [

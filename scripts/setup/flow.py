@@ -101,11 +101,14 @@ class Setup:
                 continue
             ask = partial(token_secrets.token_of, variable, purpose)
             arns[kind], is_new = token_secrets.ensure(client, name, ask)
-            created += [name] * is_new
+            if is_new:
+                created.append(name)
         return arns, created
 
-    def sections(self, arns: dict[str, str], found: Sections, provider: str | None) -> Sections:
-        """Return the sections that the parameters file should have."""
+    def sections(
+        self, present: Sections, arns: dict[str, str], found: Sections, provider: str | None
+    ) -> Sections:
+        """Return the sections that the parameters file should have instead of the `present`."""
         owner_id, repository_id = self.settings.numbers()
         answers = Answers(
             self.repository,
@@ -118,7 +121,7 @@ class Setup:
             found,
             provider,
         )
-        return parameters_file.merged(self.present(), parameters_file.sections(answers))
+        return parameters_file.merged(present, parameters_file.sections(answers))
 
     def write(self, sections: Sections) -> None:
         """Write the parameters file."""

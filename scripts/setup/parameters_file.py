@@ -8,7 +8,7 @@ from phaseline.deploy.parameters import COMMON, Sections
 
 @dataclass(frozen=True)
 class Answers:
-    """What the parameters file needs to know.
+    """The answers of a person, and the facts that were found, for the parameters file.
 
     `owner_id` and `repository_id` are the numbers of the repository on GitHub. The ARNs are those
     of the secrets with the tokens. `table` are the parameters of an existing algorithms table, by
